@@ -1,0 +1,1 @@
+//! One file a subcommand; the only reader of arguments and environment.

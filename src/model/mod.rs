@@ -1,0 +1,10 @@
+//! Our nouns: sessions, request records, events, boots, and the one clock. No IO.
+
+pub mod client_type;
+pub mod clock;
+pub mod latency;
+pub mod principal;
+pub mod request;
+pub mod session;
+pub mod text;
+pub mod timestamp;

@@ -1,0 +1,196 @@
+//! The JSON-RPC envelope, borrowed from the bytes of the body: what we do not need to read stays raw.
+//!
+//! Raw values are skipped over without recursion, so a body nested ten thousand deep costs its length and no stack.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::error::{ErrorBody, INVALID_REQUEST, PARSE_ERROR};
+
+/// More messages than this in one batch are refused (our bound; the specification names none).
+pub const MAX_BATCH: usize = 100;
+/// A request id longer than this is refused, because every answer and log line echoes it (our bound, in bytes).
+pub const MAX_ID_BYTES: usize = 512;
+
+/// One JSON-RPC message.
+#[derive(Debug, Clone)]
+pub enum Message<'a> {
+    /// Wants an answer.
+    Request(Request<'a>),
+    /// Wants none.
+    Notification(Notification<'a>),
+    /// Answers a request of ours.
+    Response,
+}
+
+/// A JSON-RPC request.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// A string or a number, echoed byte for byte.
+    pub id: &'a RawValue,
+    /// The method's name.
+    pub method: Cow<'a, str>,
+    /// The parameters, unread.
+    pub params: Option<&'a RawValue>,
+}
+
+/// A JSON-RPC notification.
+#[derive(Debug, Clone)]
+pub struct Notification<'a> {
+    /// The method's name.
+    pub method: Cow<'a, str>,
+    /// The parameters, unread.
+    pub params: Option<&'a RawValue>,
+}
+
+/// A body: one message, or a batch of them (2025-03-26 only).
+#[derive(Debug)]
+pub enum Body<'a> {
+    /// One message.
+    Single(Message<'a>),
+    /// A batch; each member is judged for itself.
+    Batch(Vec<Result<Message<'a>, FrameError>>),
+}
+
+/// Why a frame is refused, with the request's id where it could be read.
+#[derive(Debug, Clone)]
+pub struct FrameError {
+    /// The id to echo, as raw JSON.
+    pub id: Option<String>,
+    /// What the client is told.
+    pub body: ErrorBody,
+}
+
+#[derive(Deserialize)]
+struct RawFrame<'a> {
+    #[serde(borrow, default)]
+    jsonrpc: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    method: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    params: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Keeps `null` apart from "absent": an `"id": null` is a bad request, not a notification.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// Reads a body as one message or a batch.
+///
+/// # Errors
+/// `-32700` when it is not JSON, `-32600` when it is not JSON-RPC 2.0 or the batch is empty or too long.
+pub fn parse(body: &[u8]) -> Result<Body<'_>, FrameError> {
+    if body.trim_ascii_start().first() != Some(&b'[') {
+        return parse_message(body).map(Body::Single);
+    }
+    let members: Vec<&RawValue> = serde_json::from_slice(body).map_err(|e| not_json(&e))?;
+    if members.is_empty() {
+        return Err(invalid(None, "the batch is empty"));
+    }
+    if members.len() > MAX_BATCH {
+        return Err(invalid(None, format!("a batch holds at most {MAX_BATCH} messages")));
+    }
+    Ok(Body::Batch(members.into_iter().map(|raw| parse_message(raw.get().as_bytes())).collect()))
+}
+
+fn parse_message(bytes: &[u8]) -> Result<Message<'_>, FrameError> {
+    let raw: RawFrame<'_> = serde_json::from_slice(bytes)
+        .map_err(|e| if e.is_data() { invalid(None, format!("not a JSON-RPC message: {e}")) } else { not_json(&e) })?;
+    let id = raw.id.map(checked_id).transpose()?;
+    if raw.jsonrpc.as_ref().is_none_or(|v| v.0 != "2.0") {
+        return Err(invalid(id, "the member \"jsonrpc\" must be \"2.0\""));
+    }
+    match (raw.method, id) {
+        (Some(method), Some(id)) => Ok(Message::Request(Request { id, method: method.0, params: raw.params })),
+        (Some(method), None) => Ok(Message::Notification(Notification { method: method.0, params: raw.params })),
+        (None, Some(_)) if raw.result.is_some() != raw.error.is_some() => Ok(Message::Response),
+        // An error response may lack an id: its sender could not read ours (JSON-RPC 2.0, section 5).
+        (None, None) if raw.error.is_some() => Ok(Message::Response),
+        (None, id) => Err(invalid(id, "a message needs a \"method\", or a \"result\" or \"error\"")),
+    }
+}
+
+/// MCP, basic: an id is a string or a number, never null.
+fn checked_id(raw: &RawValue) -> Result<&RawValue, FrameError> {
+    let text = raw.get();
+    if text.len() > MAX_ID_BYTES {
+        return Err(invalid(None, format!("the id is longer than {MAX_ID_BYTES} bytes")));
+    }
+    match text.as_bytes().first() {
+        Some(b'"' | b'-' | b'0'..=b'9') => Ok(raw),
+        _ => Err(invalid(None, "the id must be a string or a number")),
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> FrameError {
+    let body = ErrorBody::new(PARSE_ERROR, format!("the body is not JSON: {error}"))
+        .because("parse_error", "send one JSON-RPC message as UTF-8 JSON");
+    FrameError { id: None, body }
+}
+
+fn invalid(id: Option<&RawValue>, message: impl Into<Cow<'static, str>>) -> FrameError {
+    let body = ErrorBody::new(INVALID_REQUEST, message).because("invalid_request", "send a JSON-RPC 2.0 message");
+    FrameError { id: id.map(|raw| raw.get().to_owned()), body }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(body: &str) -> i32 {
+        parse(body.as_bytes()).expect_err("should be refused").body.code
+    }
+
+    #[test]
+    fn tells_requests_notifications_and_responses_apart() {
+        let request = parse(br#"{"jsonrpc":"2.0","id":"a\"b","method":"ping"}"#);
+        assert!(
+            matches!(request, Ok(Body::Single(Message::Request(r))) if r.id.get() == r#""a\"b""# && r.method == "ping")
+        );
+        let note = parse(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        assert!(matches!(note, Ok(Body::Single(Message::Notification(_)))));
+        assert!(matches!(parse(br#"{"jsonrpc":"2.0","id":1,"result":null}"#), Ok(Body::Single(Message::Response))));
+    }
+
+    #[test]
+    fn refuses_what_is_not_json_rpc() {
+        assert_eq!(code("{"), PARSE_ERROR);
+        assert_eq!(code(""), PARSE_ERROR);
+        assert_eq!(code("[]"), INVALID_REQUEST);
+        assert_eq!(code(r#"{"jsonrpc":"1.0","id":1,"method":"x"}"#), INVALID_REQUEST);
+        assert_eq!(code(r#"{"jsonrpc":"2.0","id":null,"method":"x"}"#), INVALID_REQUEST);
+        assert_eq!(code(r#"{"jsonrpc":"2.0","id":[1],"method":"x"}"#), INVALID_REQUEST);
+        assert_eq!(code(r#"{"jsonrpc":"2.0","id":1}"#), INVALID_REQUEST);
+        assert_eq!(code(r#"{"jsonrpc":"2.0","id":1,"method":7}"#), INVALID_REQUEST);
+    }
+
+    #[test]
+    fn a_deep_body_costs_no_stack() {
+        let deep = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{}1{}}}"#,
+            "[".repeat(10_000),
+            "]".repeat(10_000)
+        );
+        assert!(matches!(parse(deep.as_bytes()), Ok(Body::Single(Message::Request(_)))));
+    }
+
+    #[test]
+    fn judges_each_member_of_a_batch_for_itself() {
+        let Ok(Body::Batch(members)) = parse(br#"[{"jsonrpc":"2.0","id":1,"method":"ping"}, 7]"#) else {
+            panic!("a batch")
+        };
+        assert!(members[0].is_ok() && members[1].is_err());
+    }
+}

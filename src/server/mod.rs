@@ -1,0 +1,1 @@
+//! HTTP: routes, headers, status codes, SSE.

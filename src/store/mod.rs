@@ -1,0 +1,1 @@
+//! SQL on two databases behind one door.

@@ -1,0 +1,1 @@
+//! The built-in tools, and the trait for one more.
