@@ -1,0 +1,68 @@
+//! The two databases, and the two macros that run one body on whichever it is.
+
+use std::sync::Arc;
+
+use sqlx::{PgPool, SqlitePool};
+use tokio::sync::Mutex;
+
+/// The pools of one open database.
+#[derive(Debug)]
+pub(super) enum Backend {
+    Sqlite(SqliteBackend),
+    Postgres(PgPool),
+}
+
+/// SQLite: many readers, one writing connection, and the gate at which it takes turns with the group-commit writer.
+#[derive(Debug)]
+pub(super) struct SqliteBackend {
+    pub(super) readers: SqlitePool,
+    pub(super) writer: SqlitePool,
+    pub(super) gate: Gate,
+    /// Held for as long as the store is open: no second server on this file.
+    pub(super) _lock: Option<std::fs::File>,
+}
+
+/// Whoever holds it may write to the SQLite file. Fair, unlike SQLite's own busy handler, which sleeps and hopes.
+pub(super) type Gate = Arc<Mutex<()>>;
+
+/// Runs a reading body on whichever database it is: `read!(store, db => sqlx::query(..).fetch_one(db).await)`.
+macro_rules! read {
+    ($store:expr, $db:ident => $body:expr) => {
+        match &$store.inner.backend {
+            $crate::store::backend::Backend::Sqlite(sqlite) => {
+                let $db = &sqlite.readers;
+                $body
+            }
+            $crate::store::backend::Backend::Postgres(pool) => {
+                let $db = pool;
+                $body
+            }
+        }
+    };
+}
+
+/// Runs a writing body in one transaction on whichever database it is; the body yields a `Result` and commits if it is
+/// `Ok`: `transact!(store, tx => sqlx::query(..).execute(&mut *tx).await)`.
+macro_rules! transact {
+    ($store:expr, $tx:ident => $body:expr) => {
+        match &$store.inner.backend {
+            $crate::store::backend::Backend::Sqlite(sqlite) => {
+                let _turn = sqlite.gate.lock().await;
+                let mut transaction = sqlite.writer.begin_with("BEGIN IMMEDIATE").await?;
+                let $tx = &mut *transaction;
+                let out = $body?;
+                transaction.commit().await?;
+                Ok(out)
+            }
+            $crate::store::backend::Backend::Postgres(pool) => {
+                let mut transaction = pool.begin().await?;
+                let $tx = &mut *transaction;
+                let out = $body?;
+                transaction.commit().await?;
+                Ok(out)
+            }
+        }
+    };
+}
+
+pub(super) use {read, transact};

@@ -1,0 +1,147 @@
+//! Boots: one row a run of `archonctl serve`, so that outages are known and a dead server's sums are finished.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::backend::{read, transact};
+use super::codec::DbUuid;
+use super::ending::Credits;
+use super::lookup::patiently;
+use super::{Store, StoreError};
+use crate::model::timestamp::Timestamp;
+
+/// A boot that has not said a word for so long is dead.
+pub const DEAD_AFTER: Duration = Duration::from_secs(45);
+/// So many outages back are credited.
+const OUTAGES_KEPT: i64 = 64;
+
+/// A boot to be recorded.
+#[derive(Debug, Clone)]
+pub struct NewBoot {
+    /// Its id.
+    pub id: Uuid,
+    /// Our version.
+    pub version: &'static str,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How tokens are counted.
+    pub token_method: &'static str,
+    /// At most so much of the time without a server is given back to sessions.
+    pub recover_window: Duration,
+}
+
+/// What the record says of a boot that has just begun.
+#[derive(Debug, Clone)]
+pub struct Begun {
+    /// Its number; the first is 1.
+    pub number: i64,
+    /// How long no server had been alive before it; zero for the first.
+    pub outage: Duration,
+    /// How the boot before ended: `clean`, `crash`, …; `None` for the first.
+    pub previous_end: Option<String>,
+}
+
+impl Store {
+    /// Records a boot, and the outage before it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing was changed.
+    pub async fn begin_boot(&self, boot: &NewBoot) -> Result<Begun, StoreError> {
+        // On SQLite the lock file proves that no other server is alive; on PostgreSQL only silence does.
+        let dead_since = match self.dialect() {
+            super::statements::Dialect::Sqlite => boot.started_at.plus(Duration::from_millis(1)),
+            super::statements::Dialect::Postgres => boot.started_at.minus(DEAD_AFTER),
+        };
+        let last_alive: Option<Timestamp> = patiently(async {
+            read!(self, db => sqlx::query_scalar(
+                "SELECT MAX(COALESCE(ended_at, heartbeat_at)) FROM archon_mcp_boots").fetch_one(db).await)
+        })
+        .await?;
+        let outage = last_alive.map_or(Duration::ZERO, |at| boot.started_at.since(at).min(boot.recover_window));
+        let number: i64 = transact!(self, tx => async {
+            sqlx::query("UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash' \
+                         WHERE ended_at IS NULL AND heartbeat_at < $1")
+                .bind(dead_since).execute(&mut *tx).await?;
+            let number = sqlx::query_scalar(
+                "INSERT INTO archon_mcp_boots (boot_id, pid, version, started_at, heartbeat_at, outage_ms, token_method) \
+                 VALUES ($1, $2, $3, $4, $4, $5, $6) RETURNING number")
+                .bind(DbUuid(boot.id)).bind(i64::from(std::process::id())).bind(boot.version).bind(boot.started_at)
+                .bind(i64::try_from(outage.as_millis()).unwrap_or(i64::MAX)).bind(boot.token_method)
+                .fetch_one(&mut *tx).await?;
+            Ok::<_, StoreError>(number)
+        }.await).map_err(|e: StoreError| e)?;
+        let previous_end: Option<Option<String>> = patiently(async {
+            read!(self, db => sqlx::query_scalar(
+                "SELECT end_cause FROM archon_mcp_boots WHERE number < $1 ORDER BY number DESC LIMIT 1")
+                .bind(number).fetch_optional(db).await)
+        })
+        .await?;
+        self.writer().begin_boot(number);
+        Ok(Begun { number, outage, previous_end: previous_end.flatten() })
+    }
+
+    /// The outages before the last boots, for [`Credits`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn credits(&self, max_age: Option<Duration>) -> Result<Credits, StoreError> {
+        let mut outages: Vec<(i64, i64)> = patiently(async {
+            read!(self, db => sqlx::query_as(
+                "SELECT number, outage_ms FROM archon_mcp_boots WHERE outage_ms > 0 ORDER BY number DESC LIMIT $1")
+                .bind(OUTAGES_KEPT).fetch_all(db).await)
+        })
+        .await?;
+        outages.reverse();
+        let outages =
+            outages.into_iter().map(|(n, ms)| (n, Duration::from_millis(ms.try_into().unwrap_or(0)))).collect();
+        Ok(Credits { outages, max_age })
+    }
+
+    /// Says that this boot is alive, buries boots that are silent, and tells which ended boots left rows unfolded.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn heartbeat(
+        &self,
+        number: i64,
+        now: Timestamp,
+        cleaned_up: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        transact!(self, tx => async {
+            sqlx::query("UPDATE archon_mcp_boots SET heartbeat_at = $2, cleanup_at = COALESCE($3, cleanup_at) WHERE number = $1")
+                .bind(number).bind(now).bind(cleaned_up).execute(&mut *tx).await?;
+            sqlx::query("UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash' \
+                         WHERE ended_at IS NULL AND number <> $1 AND heartbeat_at < $2")
+                .bind(number).bind(now.minus(DEAD_AFTER)).execute(&mut *tx).await?;
+            Ok::<_, StoreError>(())
+        }.await)
+    }
+
+    /// Marks this boot as ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_boot(&self, number: i64, now: Timestamp, cause: &str) -> Result<(), StoreError> {
+        transact!(self, tx => async {
+            sqlx::query("UPDATE archon_mcp_boots SET ended_at = $2, heartbeat_at = $2, end_cause = $3 \
+                         WHERE number = $1 AND ended_at IS NULL")
+                .bind(number).bind(now).bind(cause).execute(&mut *tx).await?;
+            Ok::<_, StoreError>(())
+        }.await)
+    }
+
+    /// Ended boots with rows beyond their mark.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn unfolded_boots(&self) -> Result<Vec<i64>, StoreError> {
+        patiently(async {
+            read!(self, db => sqlx::query_scalar(
+                "SELECT number FROM archon_mcp_boots b WHERE ended_at IS NOT NULL AND folded_seq < \
+                 (SELECT COALESCE(MAX(r.seq), 0) FROM archon_mcp_requests r WHERE r.boot = b.number) ORDER BY number")
+                .fetch_all(db).await)
+        })
+        .await
+    }
+}

@@ -1,0 +1,48 @@
+//! Counts that `/health` and `/metrics` show.
+
+use super::backend::read;
+use super::lookup::patiently;
+use super::{Store, StoreError};
+use crate::model::timestamp::Timestamp;
+
+/// How many sessions there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SessionCounts {
+    /// Live protocol sessions.
+    pub protocol_active: i64,
+    /// Live Archon sessions.
+    pub archon_active: i64,
+}
+
+impl Store {
+    /// Counts live sessions (by the partial indexes, so that months of ended ones cost nothing). A row past its time
+    /// that no reaper has met yet is not live.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the store cannot tell.
+    pub async fn session_counts(&self, now: Timestamp, credited_from: i64) -> Result<SessionCounts, StoreError> {
+        let (archon_active, protocol_active): (i64, i64) = patiently(async {
+            read!(self, db => sqlx::query_as(
+                "SELECT (SELECT COUNT(*) FROM archon_mcp_sessions WHERE status = 'active' \
+                         AND (expires_at >= $1 OR expires_at IS NULL OR boot < $2)), \
+                        (SELECT COUNT(*) FROM archon_mcp_protocol_sessions WHERE status = 'active' \
+                         AND (expires_at >= $1 OR boot < $2))")
+                .bind(now).bind(credited_from).fetch_one(db).await)
+        })
+        .await?;
+        Ok(SessionCounts { protocol_active, archon_active })
+    }
+
+    /// Sessions that have ended, by reason.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the store cannot tell.
+    pub async fn ends_by_reason(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        patiently(async {
+            read!(self, db => sqlx::query_as(
+                "SELECT COALESCE(disconnect_reason, ''), COUNT(*) FROM archon_mcp_sessions \
+                 WHERE status <> 'active' GROUP BY 1 ORDER BY 1").fetch_all(db).await)
+        })
+        .await
+    }
+}

@@ -1,0 +1,359 @@
+//! Rows now, sums soon: what committed request rows add up to, kept in memory and written about once a second.
+//!
+//! A random update for each call would cost twelve times the append. So a call appends its row, and everything that
+//! sums over rows (the counters of a session, the sums by minute) is written in one transaction that also stores up to
+//! which row of this boot it reaches. Rows that a dead boot left unfolded are read and folded by whoever starts or
+//! cleans up next: nothing is counted twice, nothing is lost.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::backend::{read, transact};
+use super::codec::DbUuid;
+use super::rows::{NewRequest, sql};
+use super::statements::{self, RowStatement};
+use super::{Store, StoreError};
+use crate::model::latency;
+use crate::model::request::RequestStatus;
+use crate::model::timestamp::Timestamp;
+
+/// Sums that wait to be written.
+#[derive(Debug, Default)]
+pub(super) struct Fold {
+    sums: Mutex<Sums>,
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    sessions: HashMap<Uuid, Counters>,
+    minutes: HashMap<MinuteKey, Counters>,
+    /// The highest row number that is in the sums.
+    seq: i64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Counters {
+    calls: i64,
+    errors: i64,
+    duration_us: i64,
+    prompt_tokens: i64,
+    completion_tokens: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct MinuteKey {
+    minute: Timestamp,
+    method: Arc<str>,
+    tool_name: Arc<str>,
+    client_type: Arc<str>,
+    status: RequestStatus,
+    bucket: i32,
+}
+
+impl Fold {
+    /// Adds a committed row.
+    pub(super) fn add(&self, request: &NewRequest, seq: i64) {
+        let mut sums = self.lock();
+        sums.add(request, seq);
+    }
+
+    fn take(&self) -> Sums {
+        std::mem::take(&mut *self.lock())
+    }
+
+    /// Puts back what could not be written.
+    fn give_back(&self, older: Sums) {
+        let mut sums = self.lock();
+        for (id, counters) in older.sessions {
+            sums.sessions.entry(id).or_default().add(counters);
+        }
+        for (key, counters) in older.minutes {
+            sums.minutes.entry(key).or_default().add(counters);
+        }
+        sums.seq = sums.seq.max(older.seq);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Sums> {
+        self.sums.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sums {
+    fn add(&mut self, request: &NewRequest, seq: i64) {
+        let tokens = request.tokens.unwrap_or_default();
+        let counters = Counters {
+            calls: 1,
+            errors: i64::from(request.status != RequestStatus::Success),
+            duration_us: request.duration_us,
+            prompt_tokens: i64::from(tokens.prompt),
+            completion_tokens: i64::from(tokens.completion),
+        };
+        if let (Some(id), Some(_)) = (request.session_id, &request.tool_name) {
+            self.sessions.entry(id).or_default().add(counters);
+        }
+        let duration = std::time::Duration::from_micros(request.duration_us.try_into().unwrap_or(0));
+        let key = MinuteKey {
+            minute: request.timestamp.minute(),
+            method: request.method.clone(),
+            tool_name: request.tool_name.clone().unwrap_or_default(),
+            client_type: request.client_type.clone(),
+            status: request.status,
+            bucket: latency::bucket(duration),
+        };
+        self.minutes.entry(key).or_default().add(counters);
+        self.seq = self.seq.max(seq);
+    }
+}
+
+impl Counters {
+    fn add(&mut self, more: Self) {
+        self.calls += more.calls;
+        self.errors += more.errors;
+        self.duration_us += more.duration_us;
+        self.prompt_tokens += more.prompt_tokens;
+        self.completion_tokens += more.completion_tokens;
+    }
+}
+
+/// A session was used: its new last activity and the end of its time.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProtocolTouch {
+    /// Which one.
+    pub protocol_session_id: Arc<str>,
+    /// When it was last used.
+    #[serde(serialize_with = "sql")]
+    pub last_activity: Timestamp,
+    /// Until when it is valid.
+    #[serde(serialize_with = "sql")]
+    pub expires_at: Timestamp,
+    /// The boot that says so.
+    pub boot: i64,
+}
+
+/// The same for an Archon session.
+#[derive(Debug, Clone, Serialize)]
+pub struct ArchonTouch {
+    /// Which one.
+    pub session_id: Uuid,
+    /// When it was last used.
+    #[serde(serialize_with = "sql")]
+    pub last_activity: Timestamp,
+    /// Until when it is valid.
+    #[serde(serialize_with = "sql")]
+    pub expires_at: Timestamp,
+    /// The boot that says so.
+    pub boot: i64,
+}
+
+/// What one flush writes besides the sums.
+#[derive(Debug, Default)]
+pub struct Touches {
+    /// Protocol sessions used since the last flush.
+    pub protocol: Vec<ProtocolTouch>,
+    /// Archon sessions used since the last flush.
+    pub archon: Vec<ArchonTouch>,
+}
+
+#[derive(Serialize)]
+struct CountRow {
+    session_id: Uuid,
+    calls: i64,
+    errors: i64,
+    prompt_tokens: i64,
+    completion_tokens: i64,
+}
+
+#[derive(Serialize)]
+struct MinuteRow {
+    #[serde(serialize_with = "sql")]
+    minute: Timestamp,
+    method: Arc<str>,
+    tool_name: Arc<str>,
+    client_type: Arc<str>,
+    status: &'static str,
+    bucket: i32,
+    calls: i64,
+    duration_us: i64,
+    prompt_tokens: i64,
+    completion_tokens: i64,
+}
+
+/// The statements of one flush with their rows.
+type Batch = Vec<(RowStatement, String)>;
+
+fn batch_of(sums: &Sums, touches: &mut Touches) -> Batch {
+    // Sorted, so that two servers lock rows in the same order and never wait for each other in a circle.
+    touches.protocol.sort_unstable_by(|a, b| a.protocol_session_id.cmp(&b.protocol_session_id));
+    touches.archon.sort_unstable_by_key(|t| t.session_id);
+    let mut counts: Vec<_> = sums
+        .sessions
+        .iter()
+        .map(|(id, c)| CountRow {
+            session_id: *id,
+            calls: c.calls,
+            errors: c.errors,
+            prompt_tokens: c.prompt_tokens,
+            completion_tokens: c.completion_tokens,
+        })
+        .collect();
+    counts.sort_unstable_by_key(|row| row.session_id);
+    let mut minutes: Vec<_> = sums.minutes.iter().map(|(key, c)| MinuteRow::new(key, *c)).collect();
+    minutes.sort_unstable_by(|a, b| {
+        (a.minute, &a.method, &a.tool_name, &a.client_type, a.status, a.bucket).cmp(&(
+            b.minute,
+            &b.method,
+            &b.tool_name,
+            &b.client_type,
+            b.status,
+            b.bucket,
+        ))
+    });
+    [
+        (statements::TOUCH_ARCHON, json(&touches.archon)),
+        (statements::COUNT, json(&counts)),
+        (statements::TOUCH_PROTOCOL, json(&touches.protocol)),
+        (statements::ROLL_UP, json(&minutes)),
+    ]
+    .into_iter()
+    .filter_map(|(statement, rows)| rows.map(|rows| (statement, rows)))
+    .collect()
+}
+
+impl MinuteRow {
+    fn new(key: &MinuteKey, c: Counters) -> Self {
+        Self {
+            minute: key.minute,
+            method: key.method.clone(),
+            tool_name: key.tool_name.clone(),
+            client_type: key.client_type.clone(),
+            status: key.status.as_str(),
+            bucket: key.bucket,
+            calls: c.calls,
+            duration_us: c.duration_us,
+            prompt_tokens: c.prompt_tokens,
+            completion_tokens: c.completion_tokens,
+        }
+    }
+}
+
+/// The rows as a JSON array; `None` when there are none. Rows of texts and numbers always serialise.
+pub(super) fn json<T: Serialize>(rows: &[T]) -> Option<String> {
+    if rows.is_empty() { None } else { serde_json::to_string(rows).ok() }
+}
+
+impl Store {
+    /// Writes touches and the sums of committed rows, in one transaction with the mark up to which they reach.
+    ///
+    /// # Errors
+    /// On any error nothing is written; the sums are kept for the next flush, the touches come back to the caller.
+    pub async fn flush(&self, boot: i64, mut touches: Touches) -> Result<(), (StoreError, Touches)> {
+        let sums = self.inner.fold.take();
+        let batch = batch_of(&sums, &mut touches);
+        if batch.is_empty() {
+            return Ok(());
+        }
+        match self.write_batch(boot, sums.seq, &batch).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.inner.fold.give_back(sums);
+                Err((error, touches))
+            }
+        }
+    }
+
+    async fn write_batch(&self, boot: i64, seq: i64, batch: &Batch) -> Result<(), StoreError> {
+        let dialect = self.dialect();
+        transact!(self, tx => async {
+            for (statement, rows) in batch {
+                sqlx::query(sqlx::AssertSqlSafe(statement.sql(dialect))).bind(rows).execute(&mut *tx).await?;
+            }
+            sqlx::query("UPDATE archon_mcp_boots SET folded_seq = $1 WHERE number = $2 AND folded_seq < $1")
+                .bind(seq).bind(boot).execute(&mut *tx).await?;
+            Ok::<_, StoreError>(())
+        }.await)
+    }
+
+    /// Folds up to `limit` rows that an ended boot left unfolded. Returns how many; call again until it is zero.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing was written.
+    pub async fn fold_leftovers(&self, boot: i64, limit: i64) -> Result<usize, StoreError> {
+        let rows: Vec<Leftover> = read!(self, db => sqlx::query_as(
+            "SELECT r.seq, b.folded_seq AS mark, r.session_id, COALESCE(s.client_type, p.client_type, 'Unknown') AS client_type, r.method, \
+                    r.tool_name, r.timestamp, r.duration_us, r.status, CAST(r.prompt_tokens AS BIGINT) AS prompt_tokens, \
+                    CAST(r.completion_tokens AS BIGINT) AS completion_tokens \
+             FROM archon_mcp_requests r JOIN archon_mcp_boots b ON b.number = r.boot AND r.seq > b.folded_seq \
+             LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id \
+             LEFT JOIN archon_mcp_protocol_sessions p ON p.protocol_session_id = r.protocol_session_id \
+             WHERE b.number = $1 AND b.ended_at IS NOT NULL ORDER BY r.seq LIMIT $2",
+        ).bind(boot).bind(limit).fetch_all(db).await)?;
+        let mut sums = Sums::default();
+        for row in &rows {
+            let seq = row.seq;
+            sums.add(&row.to_request(), seq);
+        }
+        if let Some(first) = rows.first() {
+            self.write_leftovers(boot, first.mark, &sums).await?;
+        }
+        Ok(rows.len())
+    }
+
+    /// As [`Self::write_batch`], but only if nobody else has folded these rows meanwhile.
+    async fn write_leftovers(&self, boot: i64, mark: i64, sums: &Sums) -> Result<(), StoreError> {
+        let (dialect, batch) = (self.dialect(), batch_of(sums, &mut Touches::default()));
+        transact!(self, tx => async {
+            // Taking the boot's row first makes a second folder wait, and then find the mark moved.
+            let moved = sqlx::query("UPDATE archon_mcp_boots SET folded_seq = $1 WHERE number = $2 AND folded_seq = $3")
+                .bind(sums.seq).bind(boot).bind(mark).execute(&mut *tx).await?.rows_affected();
+            if moved == 1 {
+                for (statement, rows) in &batch {
+                    sqlx::query(sqlx::AssertSqlSafe(statement.sql(dialect))).bind(rows).execute(&mut *tx).await?;
+                }
+            }
+            Ok::<_, StoreError>(())
+        }.await)
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Leftover {
+    seq: i64,
+    mark: i64,
+    session_id: Option<DbUuid>,
+    client_type: String,
+    method: String,
+    tool_name: Option<String>,
+    timestamp: Timestamp,
+    duration_us: i64,
+    status: String,
+    prompt_tokens: Option<i64>,
+    completion_tokens: Option<i64>,
+}
+
+impl Leftover {
+    fn to_request(&self) -> NewRequest {
+        let status = [RequestStatus::Success, RequestStatus::Timeout].into_iter().find(|s| s.as_str() == self.status);
+        let count = |tokens: Option<i64>| tokens.and_then(|t| u32::try_from(t).ok()).unwrap_or(0);
+        NewRequest {
+            session_id: self.session_id.map(|id| id.0),
+            protocol_session_id: None,
+            client_type: self.client_type.as_str().into(),
+            method: self.method.as_str().into(),
+            tool_name: self.tool_name.as_deref().map(Into::into),
+            timestamp: self.timestamp,
+            duration_us: self.duration_us,
+            status: status.unwrap_or(RequestStatus::Error),
+            error_message: None,
+            tokens: Some(crate::model::request::Tokens {
+                prompt: count(self.prompt_tokens),
+                completion: count(self.completion_tokens),
+            }),
+            estimated_cost: None,
+            rule: None,
+            late: false,
+        }
+    }
+}

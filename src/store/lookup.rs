@@ -1,0 +1,228 @@
+//! One indexed read: is this session valid, and if not, why.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::backend::read;
+use super::codec::DbUuid;
+use super::{Store, StoreError};
+use crate::model::timestamp::Timestamp;
+
+/// A read that takes longer than this counts as "the store cannot tell".
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// When.
+    pub at: Option<Timestamp>,
+    /// Why: `client_disconnect`, `timeout`, … or what somebody typed.
+    pub reason: String,
+    /// Who: `client`, `server`, an operator, `sql`.
+    pub by: String,
+}
+
+/// What a session's row says about its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Life {
+    /// When it began.
+    pub started: Timestamp,
+    /// When it was last used.
+    pub last_activity: Timestamp,
+    /// Until when it is valid; rows typed by hand may lack it.
+    pub expires_at: Option<Timestamp>,
+    /// The boot that last wrote it; rows typed by hand may lack it.
+    pub boot: Option<i64>,
+    /// Its end, if it has ended.
+    pub ended: Option<Ended>,
+}
+
+/// A protocol session as stored.
+#[derive(Debug, Clone)]
+pub struct StoredProtocolSession {
+    /// Its times and its end.
+    pub life: Life,
+    /// Who owns it.
+    pub principal: String,
+    /// The revision agreed on.
+    pub protocol_version: String,
+    /// The client's type.
+    pub client_type: Option<String>,
+    /// The client's name as given.
+    pub client_name: Option<String>,
+    /// The client's version as given.
+    pub client_version: Option<String>,
+    /// Its capabilities as JSON.
+    pub client_capabilities: Option<String>,
+    /// The Archon session that it is bound to, or the id reserved for it.
+    pub session_id: Uuid,
+    /// That Archon session, if it exists.
+    pub archon: Option<StoredSession>,
+}
+
+/// An Archon session as stored.
+#[derive(Debug, Clone)]
+pub struct StoredSession {
+    /// Its id.
+    pub session_id: Uuid,
+    /// Its times and its end.
+    pub life: Life,
+    /// Who owns it.
+    pub principal: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct ProtocolRow {
+    principal: String,
+    protocol_version: String,
+    client_type: Option<String>,
+    client_name: Option<String>,
+    client_version: Option<String>,
+    client_capabilities: Option<String>,
+    session_id: DbUuid,
+    connected_at: Timestamp,
+    last_activity: Timestamp,
+    expires_at: Timestamp,
+    boot: Option<i64>,
+    status: String,
+    disconnected_at: Option<Timestamp>,
+    disconnect_reason: Option<String>,
+    ended_by: Option<String>,
+    #[sqlx(flatten)]
+    archon: ArchonColumns,
+}
+
+/// The Archon session's columns in a left join: all NULL when there is none.
+#[derive(sqlx::FromRow)]
+struct ArchonColumns {
+    s_session_id: Option<DbUuid>,
+    s_principal: Option<String>,
+    s_connected_at: Option<Timestamp>,
+    s_last_activity: Option<Timestamp>,
+    s_expires_at: Option<Timestamp>,
+    s_boot: Option<i64>,
+    s_status: Option<String>,
+    s_disconnected_at: Option<Timestamp>,
+    s_disconnect_reason: Option<String>,
+    s_ended_by: Option<String>,
+}
+
+impl ArchonColumns {
+    fn stored(self) -> Option<StoredSession> {
+        let ended = (self.s_status? != "active").then(|| Ended {
+            at: self.s_disconnected_at,
+            reason: self.s_disconnect_reason.unwrap_or_default(),
+            by: self.s_ended_by.unwrap_or_default(),
+        });
+        Some(StoredSession {
+            session_id: self.s_session_id?.0,
+            principal: self.s_principal?,
+            life: Life {
+                started: self.s_connected_at?,
+                last_activity: self.s_last_activity?,
+                expires_at: self.s_expires_at,
+                boot: self.s_boot,
+                ended,
+            },
+        })
+    }
+}
+
+const ARCHON_COLUMNS: &str = "s.session_id AS s_session_id, s.principal AS s_principal, \
+     s.connected_at AS s_connected_at, s.last_activity AS s_last_activity, s.expires_at AS s_expires_at, \
+     s.boot AS s_boot, s.status AS s_status, s.disconnected_at AS s_disconnected_at, \
+     s.disconnect_reason AS s_disconnect_reason, s.ended_by AS s_ended_by";
+
+impl Store {
+    /// The protocol session of that id, with its Archon session.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the store cannot tell.
+    pub async fn protocol_session(&self, id: &str) -> Result<Option<StoredProtocolSession>, StoreError> {
+        let sql = format!(
+            "SELECT p.principal, p.protocol_version, p.client_type, p.client_name, p.client_version, \
+             CAST(p.client_capabilities AS TEXT) AS client_capabilities, p.session_id, p.connected_at, p.last_activity, \
+             p.expires_at, p.boot, p.status, p.disconnected_at, p.disconnect_reason, p.ended_by, {ARCHON_COLUMNS} \
+             FROM archon_mcp_protocol_sessions p LEFT JOIN archon_mcp_sessions s ON s.session_id = p.session_id \
+             WHERE p.protocol_session_id = $1"
+        );
+        let row: Option<ProtocolRow> = patiently(async {
+            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(db).await)
+        })
+        .await?;
+        Ok(row.map(|row| StoredProtocolSession {
+            life: Life {
+                started: row.connected_at,
+                last_activity: row.last_activity,
+                expires_at: Some(row.expires_at),
+                boot: row.boot,
+                ended: (row.status != "active").then(|| Ended {
+                    at: row.disconnected_at,
+                    reason: row.disconnect_reason.unwrap_or_default(),
+                    by: row.ended_by.unwrap_or_default(),
+                }),
+            },
+            principal: row.principal,
+            protocol_version: row.protocol_version,
+            client_type: row.client_type,
+            client_name: row.client_name,
+            client_version: row.client_version,
+            client_capabilities: row.client_capabilities,
+            session_id: row.session_id.0,
+            archon: row.archon.stored(),
+        }))
+    }
+
+    /// The Archon session of that id.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the store cannot tell.
+    pub async fn archon_session(&self, id: Uuid) -> Result<Option<StoredSession>, StoreError> {
+        let sql = format!("SELECT {ARCHON_COLUMNS} FROM archon_mcp_sessions s WHERE s.session_id = $1");
+        let row: Option<ArchonColumns> = patiently(async {
+            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(DbUuid(id)).fetch_optional(db).await)
+        })
+        .await?;
+        Ok(row.and_then(ArchonColumns::stored))
+    }
+
+    /// Who has reserved that id: the principal of a live protocol session bound to it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the store cannot tell.
+    pub async fn reserved_by(&self, id: Uuid) -> Result<Option<String>, StoreError> {
+        patiently(async {
+            read!(self, db => sqlx::query_scalar(
+                "SELECT principal FROM archon_mcp_protocol_sessions WHERE session_id = $1 AND status = 'active' LIMIT 1",
+            ).bind(DbUuid(id)).fetch_optional(db).await)
+        })
+        .await
+    }
+
+    /// Whether the database answers at all.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let one: i64 = patiently(async {
+            read!(self, db => sqlx::query_scalar("SELECT CAST(COUNT(*) AS BIGINT) FROM archonctl_meta").fetch_one(db).await)
+        })
+        .await?;
+        if one > 0 { Ok(()) } else { Err(StoreError::Unavailable("its schema is gone".into())) }
+    }
+}
+
+/// A database that hangs is a database that does not answer.
+pub(super) async fn patiently<T>(read: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(PATIENCE, read).await {
+        Ok(outcome) => outcome.map_err(StoreError::from),
+        Err(_) => Err(StoreError::Unavailable(format!("no answer within {PATIENCE:?}"))),
+    }
+}
+
+/// The client type of a stored session, shared by all who have it.
+pub fn shared(text: Option<&str>) -> Arc<str> {
+    Arc::from(text.unwrap_or(crate::model::client_type::UNKNOWN))
+}

@@ -1,0 +1,261 @@
+//! Opening a database: found, checked to be ours, brought up to date, or refused in one sentence with nothing changed.
+
+use std::fs::{File, OpenOptions as FileOptions};
+use std::io::{Read, Seek, Write as _};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, PgPool, SqliteConnection};
+use tokio::sync::Mutex;
+
+use super::backend::{Backend, SqliteBackend};
+use super::fold::Fold;
+use super::sqlite::SqliteTarget;
+use super::statements::Dialect;
+use super::writer::Writer;
+use super::{Inner, Location, OpenError, Store, postgres, sqlite};
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+const MIGRATIONS_TABLE: &str = "archonctl_migrations";
+const READERS: u32 = 4;
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Why a database is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// To serve from it: it is made if absent, migrated, and on SQLite locked against a second server.
+    Server,
+    /// To look at it or end sessions in it: it must be there.
+    Operator,
+}
+
+/// How to open a database.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Which one.
+    pub location: Location,
+    /// What for.
+    pub role: Role,
+    /// SQLite: survive power loss too (`--sync full`).
+    pub sync_full: bool,
+}
+
+impl Store {
+    /// Opens a database.
+    ///
+    /// # Errors
+    /// [`OpenError`]; then nothing was changed.
+    pub async fn open(options: &OpenOptions) -> Result<Self, OpenError> {
+        let fold = Arc::new(Fold::default());
+        let (writer, queue, shared) = Writer::new(fold.clone());
+        let backend = match &options.location {
+            Location::Postgres(url) => {
+                let pg = pg_options(url)?;
+                let pool = open_postgres(pg.clone(), options).await?;
+                postgres::spawn_writer(pg, queue, shared);
+                Backend::Postgres(pool)
+            }
+            Location::SqliteFile(path) => {
+                let lock = prepare_file(path, options.role)?;
+                let target = SqliteTarget { path: path.clone(), vfs: None, sync_full: options.sync_full };
+                open_sqlite(&target, lock, queue, shared).await?
+            }
+            Location::SqliteMemory => {
+                let path = PathBuf::from(format!("/archonctl-{}", uuid::Uuid::new_v4()));
+                let target = SqliteTarget { path, vfs: Some("memdb"), sync_full: false };
+                open_sqlite(&target, None, queue, shared).await?
+            }
+        };
+        Ok(Self { inner: Arc::new(Inner { location: options.location.clone(), backend, writer, fold }) })
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        match self.inner.backend {
+            Backend::Sqlite(_) => Dialect::Sqlite,
+            Backend::Postgres(_) => Dialect::Postgres,
+        }
+    }
+}
+
+/// Makes folder and file (0700, 0600) for a server, and takes the lock beside it.
+fn prepare_file(path: &Path, role: Role) -> Result<Option<File>, OpenError> {
+    if role == Role::Operator {
+        return if path.is_file() { Ok(None) } else { Err(OpenError::Missing { path: path.to_owned() }) };
+    }
+    let unwritable = |e: std::io::Error| OpenError::Unwritable { path: path.to_owned(), reason: e.to_string() };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable)?;
+    }
+    let lock = lock_beside(path)?;
+    FileOptions::new().create(true).append(true).mode(0o600).open(path).map_err(unwritable)?;
+    Ok(Some(lock))
+}
+
+/// A lock that ends with its holder, however that ends.
+fn lock_beside(path: &Path) -> Result<File, OpenError> {
+    let mut name = path.to_owned().into_os_string();
+    name.push(".lock");
+    let unwritable = |e: std::io::Error| OpenError::Unwritable { path: path.to_owned(), reason: e.to_string() };
+    let mut file = FileOptions::new()
+        .create(true)
+        .read(true)
+        .write(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&name)
+        .map_err(unwritable)?;
+    if let Err(error) = file.try_lock() {
+        return Err(match error {
+            std::fs::TryLockError::WouldBlock => {
+                let mut pid = String::new();
+                // Who it is, is a courtesy: an unreadable file does not change the answer.
+                _ = file.read_to_string(&mut pid);
+                OpenError::InUse { path: path.to_owned(), pid: pid.trim().to_owned() }
+            }
+            std::fs::TryLockError::Error(e) => unwritable(e),
+        });
+    }
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .map_err(unwritable)?;
+    Ok(file)
+}
+
+async fn open_sqlite(
+    target: &SqliteTarget,
+    lock: Option<File>,
+    queue: tokio::sync::mpsc::Receiver<super::writer::Queued>,
+    shared: Arc<super::writer::Shared>,
+) -> Result<Backend, OpenError> {
+    let fails = |error: sqlx::Error| sqlite_open_error(&target.path, &error);
+    let mut options = SqliteConnectOptions::new()
+        .filename(&target.path)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("wal_autocheckpoint", "0")
+        .synchronous(if target.sync_full { SqliteSynchronous::Full } else { SqliteSynchronous::Normal })
+        .foreign_keys(true)
+        .disable_statement_logging();
+    options = match target.vfs {
+        Some(vfs) => options.vfs(vfs).create_if_missing(true),
+        None => options.journal_mode(SqliteJournalMode::Wal),
+    };
+    let pool = SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(3)).idle_timeout(None).max_lifetime(None);
+    let writer =
+        pool.clone().max_connections(1).min_connections(1).connect_with(options.clone()).await.map_err(fails)?;
+    migrate_sqlite(&mut *writer.acquire().await.map_err(fails)?).await?;
+    let reading = if target.vfs.is_none() { options.read_only(true) } else { options };
+    let readers = pool.max_connections(READERS).min_connections(1).connect_with(reading).await.map_err(fails)?;
+    let gate = Arc::new(Mutex::new(()));
+    let broken = |e: rusqlite::Error| OpenError::Unwritable { path: target.path.clone(), reason: e.to_string() };
+    if target.vfs.is_none() {
+        sqlite::spawn_checkpoints(target, gate.clone(), Arc::downgrade(&shared)).map_err(broken)?;
+    }
+    sqlite::spawn_writer(target, gate.clone(), queue, shared).map_err(broken)?;
+    Ok(Backend::Sqlite(SqliteBackend { readers, writer, gate, _lock: lock }))
+}
+
+fn sqlite_open_error(path: &Path, error: &sqlx::Error) -> OpenError {
+    let code = error.as_database_error().and_then(|e| e.code()).and_then(|c| c.parse::<u32>().ok());
+    match code.map(|c| c & 0xff) {
+        Some(26) => OpenError::NotADatabase { path: path.to_owned() },
+        _ => OpenError::Unwritable { path: path.to_owned(), reason: error.to_string() },
+    }
+}
+
+/// sqlx takes no lock for SQLite's migrations: an exclusive transaction is one.
+async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    use sqlx::Connection;
+    let failed = |e: sqlx::Error| OpenError::Migration(e.to_string());
+    let mut transaction = connection.begin_with("BEGIN EXCLUSIVE").await.map_err(failed)?;
+    let tables: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'")
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(failed)?;
+    if is_ours(&tables)? {
+        let needs: Option<String> = sqlx::query_scalar("SELECT value FROM archonctl_meta WHERE key = 'oldest_program'")
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        check_version(needs)?;
+    }
+    migrator(&SQLITE_MIGRATIONS)
+        .run_direct(None, &mut *transaction, false)
+        .await
+        .map_err(|e| OpenError::Migration(e.to_string()))?;
+    transaction.commit().await.map_err(failed)
+}
+
+/// Our migrations, in our table, next to those of a newer program that lets us in.
+fn migrator(embedded: &Migrator) -> Migrator {
+    Migrator {
+        migrations: embedded.migrations.clone(),
+        ignore_missing: true,
+        table_name: MIGRATIONS_TABLE.into(),
+        ..Migrator::DEFAULT
+    }
+}
+
+/// Whether the schema is there and ours. Tables of the sessions without our mark are an original Archon's.
+fn is_ours(tables: &[String]) -> Result<bool, OpenError> {
+    let has = |name: &str| tables.iter().any(|t| t == name);
+    if has(MIGRATIONS_TABLE) && has("archonctl_meta") {
+        return Ok(true);
+    }
+    if ["archon_mcp_sessions", "archon_mcp_requests", "archon_projects"].into_iter().any(has) {
+        return Err(OpenError::Foreign);
+    }
+    Ok(false)
+}
+
+fn check_version(needs: Option<String>) -> Result<(), OpenError> {
+    let parts = |v: &str| v.split('.').map(|p| p.parse::<u64>().unwrap_or(0)).collect::<Vec<_>>();
+    match needs {
+        Some(needs) if parts(&needs) > parts(VERSION) => Err(OpenError::TooNew { needs, ours: VERSION }),
+        _ => Ok(()),
+    }
+}
+
+fn pg_options(url: &str) -> Result<PgConnectOptions, OpenError> {
+    url.parse::<PgConnectOptions>()
+        .map(|options| options.application_name("archonctl").disable_statement_logging())
+        .map_err(|_| OpenError::UnknownUrl { url: Location::Postgres(url.to_owned()).shown() })
+}
+
+async fn open_postgres(pg: PgConnectOptions, options: &OpenOptions) -> Result<PgPool, OpenError> {
+    let database = options.location.shown();
+    let unreachable =
+        |error: sqlx::Error| OpenError::Unreachable { database: database.clone(), reason: error.to_string() };
+    // One plain connection first: its refusal is clear at once, where a pool would try until its time is over.
+    let connecting = tokio::time::timeout(Duration::from_secs(10), pg.connect());
+    let mut connection = connecting.await.map_err(|_| unreachable(sqlx::Error::PoolTimedOut))?.map_err(unreachable)?;
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()")
+            .fetch_all(&mut connection)
+            .await
+            .map_err(unreachable)?;
+    if is_ours(&tables)? {
+        let needs: Option<String> = sqlx::query_scalar("SELECT value FROM archonctl_meta WHERE key = 'oldest_program'")
+            .fetch_optional(&mut connection)
+            .await
+            .map_err(unreachable)?;
+        check_version(needs)?;
+    }
+    // Under sqlx's advisory lock: servers that start together migrate one after the other.
+    migrator(&POSTGRES_MIGRATIONS)
+        .run_direct(None, &mut connection, false)
+        .await
+        .map_err(|e| OpenError::Migration(e.to_string()))?;
+    PgPoolOptions::new()
+        .max_connections(READERS + 2)
+        .acquire_timeout(Duration::from_secs(3))
+        .connect_with(pg)
+        .await
+        .map_err(unreachable)
+}

@@ -1,0 +1,157 @@
+//! What the hot path writes: the rows of new sessions and of handled requests.
+//!
+//! The field names of the `Serialize` structs are column names: a batch travels to the database as one JSON array.
+
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::model::request::{RequestStatus, Tokens};
+use crate::model::session::SessionRule;
+use crate::model::timestamp::Timestamp;
+
+/// Who a client says it is; cleaned (see [`crate::model::text`]).
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ClientFacts {
+    /// The detected program, see [`crate::model::client_type`].
+    pub client_type: Arc<str>,
+    /// The name as given.
+    pub client_name: Option<String>,
+    /// The version as given.
+    pub client_version: Option<String>,
+    /// `capabilities` as given.
+    pub client_capabilities: Option<Box<RawValue>>,
+}
+
+/// A row of `archon_mcp_protocol_sessions`.
+#[derive(Debug, Clone, Serialize)]
+pub struct NewProtocolSession {
+    /// The id in `Mcp-Session-Id`.
+    pub protocol_session_id: Arc<str>,
+    /// The Archon session that it is bound to, or the id reserved for it.
+    pub session_id: Uuid,
+    /// Who owns it.
+    pub principal: Arc<str>,
+    /// The revision agreed on.
+    pub protocol_version: &'static str,
+    /// The client.
+    #[serde(flatten)]
+    pub client: ClientFacts,
+    /// `clientInfo` as given.
+    pub client_info: Option<Box<RawValue>>,
+    /// When it began.
+    #[serde(serialize_with = "sql")]
+    pub connected_at: Timestamp,
+    /// When it was last used.
+    #[serde(serialize_with = "sql")]
+    pub last_activity: Timestamp,
+    /// Until when it is valid unless used.
+    #[serde(serialize_with = "sql")]
+    pub expires_at: Timestamp,
+    /// The boot that writes it.
+    pub boot: i64,
+}
+
+/// A row of `archon_mcp_sessions`, and the protocol session whose first tool call makes it.
+#[derive(Debug, Clone, Serialize)]
+pub struct NewSession {
+    /// The Archon session's id.
+    pub session_id: Uuid,
+    /// The protocol session to bind to it.
+    pub protocol_session_id: Arc<str>,
+    /// Who owns it.
+    pub principal: Arc<str>,
+    /// The client.
+    #[serde(flatten)]
+    pub client: ClientFacts,
+    /// When it began.
+    #[serde(serialize_with = "sql")]
+    pub connected_at: Timestamp,
+    /// When it was last used.
+    #[serde(serialize_with = "sql")]
+    pub last_activity: Timestamp,
+    /// Until when it is valid unless used.
+    #[serde(serialize_with = "sql")]
+    pub expires_at: Timestamp,
+    /// The boot that writes it.
+    pub boot: i64,
+    /// From the token file.
+    pub user_id: Option<Uuid>,
+    /// From the token file.
+    pub user_email: Option<Arc<str>>,
+    /// From the token file.
+    pub user_name: Option<Arc<str>>,
+    /// What does not have a column: the client's name as given, for readers of the original's `metadata`.
+    pub metadata: Option<Box<RawValue>>,
+}
+
+/// A row of `archon_mcp_requests`, before the writer numbers it.
+#[derive(Debug, Clone)]
+pub struct NewRequest {
+    /// The Archon session, once there is one.
+    pub session_id: Option<Uuid>,
+    /// The protocol session.
+    pub protocol_session_id: Option<Arc<str>>,
+    /// For the sums by client.
+    pub client_type: Arc<str>,
+    /// `tools/call`, `tools/list`, …
+    pub method: Arc<str>,
+    /// The tool called.
+    pub tool_name: Option<Arc<str>>,
+    /// When it arrived.
+    pub timestamp: Timestamp,
+    /// How long the tool (or method) alone took, in microseconds.
+    pub duration_us: i64,
+    /// How it went.
+    pub status: RequestStatus,
+    /// What went wrong; cleaned.
+    pub error_message: Option<String>,
+    /// Tokens, unless counting is off.
+    pub tokens: Option<Tokens>,
+    /// In US dollars, only from the operator's price table.
+    pub estimated_cost: Option<f64>,
+    /// Which rule gave it its Archon session.
+    pub rule: Option<SessionRule>,
+    /// It began before its session ended and finished after.
+    pub late: bool,
+}
+
+/// An event that no trigger writes.
+#[derive(Debug, Clone, Serialize)]
+pub struct NewEvent {
+    /// When.
+    #[serde(serialize_with = "sql")]
+    pub at: Timestamp,
+    /// `reinitialised`, `recovered`, `refused`, …
+    pub kind: &'static str,
+    /// The Archon session it concerns.
+    pub session_id: Option<Uuid>,
+    /// The protocol session it concerns.
+    pub protocol_session_id: Option<Arc<str>>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who.
+    pub actor: Option<String>,
+}
+
+/// What waits for a commit.
+#[derive(Debug)]
+pub enum Write {
+    /// `initialize`.
+    Open(Box<NewProtocolSession>),
+    /// The first tool call.
+    Create(Box<NewSession>),
+    /// A handled request.
+    Request(Box<NewRequest>),
+    /// An event.
+    Event(Box<NewEvent>),
+    /// Nothing: its waiter learns that all before it is committed.
+    Barrier,
+}
+
+/// Times travel in JSON as SQL texts: SQLite stores them as they are, PostgreSQL reads them in its session's UTC.
+pub(super) fn sql<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&moment.sql_text())
+}

@@ -1,0 +1,201 @@
+//! SQLite's side of the group commit: one thread with prepared statements, and checkpoints off its path.
+//!
+//! This thread uses `rusqlite` (over the same bundled library as sqlx): a commit of sqlx's costs two hops to its worker
+//! thread and a statement over JSON, which together halve the rate (`scripts/bench.sh`).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use tokio::sync::mpsc;
+
+use super::StoreError;
+use super::backend::Gate;
+use super::fold::json;
+use super::rows::{NewRequest, Write};
+use super::statements::{self, Dialect, RowStatement};
+use super::writer::{Outcome, Queued, Shared, retry_delay};
+
+/// The largest batch of one commit.
+const MAX_BATCH: usize = 512;
+/// Past this size the write-ahead log is rewound, for which writers wait a moment.
+const WAL_REWIND_BYTES: u64 = 64 << 20;
+/// Below this size a checkpoint is not worth its fsync.
+const WAL_SMALL_BYTES: u64 = 4 << 20;
+
+const INSERT_REQUEST: &str = "INSERT INTO archon_mcp_requests (session_id, method, tool_name, prompt_tokens, \
+     completion_tokens, estimated_cost, timestamp, duration_ms, status, error_message, protocol_session_id, duration_us, \
+     session_rule, late, boot, seq) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT DO NOTHING";
+
+/// How to open connections to one database.
+#[derive(Debug, Clone)]
+pub(super) struct SqliteTarget {
+    pub(super) path: PathBuf,
+    /// `memdb` for a database in memory.
+    pub(super) vfs: Option<&'static str>,
+    /// Survive power loss, not just the end of the process.
+    pub(super) sync_full: bool,
+}
+
+impl SqliteTarget {
+    fn connect(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = match self.vfs {
+            Some(vfs) => Connection::open_with_flags_and_vfs(&self.path, flags, vfs)?,
+            None => Connection::open_with_flags(&self.path, flags)?,
+        };
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "synchronous", if self.sync_full { "FULL" } else { "NORMAL" })?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        Ok(connection)
+    }
+}
+
+/// Starts the writer thread. It ends when the queue's last sender is gone.
+pub(super) fn spawn_writer(
+    target: &SqliteTarget,
+    gate: Gate,
+    queue: mpsc::Receiver<Queued>,
+    shared: Arc<Shared>,
+) -> rusqlite::Result<()> {
+    let connection = target.connect()?;
+    std::thread::Builder::new()
+        .name("archonctl-writer".into())
+        .spawn(move || SqliteWriter { connection, gate, shared }.run(queue))
+        .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
+    Ok(())
+}
+
+struct SqliteWriter {
+    connection: Connection,
+    gate: Gate,
+    shared: Arc<Shared>,
+}
+
+impl SqliteWriter {
+    fn run(mut self, mut queue: mpsc::Receiver<Queued>) {
+        let mut batch = Vec::with_capacity(MAX_BATCH);
+        while queue.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
+            let requests = batch.iter().filter(|q| matches!(q.write, Write::Request(_))).count();
+            let first_seq = self.shared.next_seqs(requests);
+            let began = self.shared.begin_batch();
+            let outcomes = self.write_until_it_holds(&batch, first_seq);
+            self.shared.finish(&mut batch, first_seq, outcomes, began);
+        }
+    }
+
+    /// A batch that the database cannot take now is kept and tried again: its rows belong to answers already given.
+    fn write_until_it_holds(&mut self, batch: &[Queued], first_seq: i64) -> Vec<Outcome> {
+        for failures in 0.. {
+            let gate = self.gate.clone();
+            let _turn = gate.blocking_lock();
+            match self.write(batch, first_seq) {
+                Ok(outcomes) => return outcomes,
+                Err(error) => self.shared.batch_failed(&error),
+            }
+            drop(_turn);
+            std::thread::sleep(retry_delay(failures));
+        }
+        Vec::new()
+    }
+
+    /// One transaction. A row that the database refuses fails alone: SQLite undoes just its statement.
+    fn write(&mut self, batch: &[Queued], first_seq: i64) -> Result<Vec<Outcome>, StoreError> {
+        let boot = self.shared.boot();
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut outcomes = Vec::with_capacity(batch.len());
+        let mut seq = first_seq;
+        for queued in batch {
+            let outcome = match &queued.write {
+                Write::Request(request) => {
+                    seq += 1;
+                    insert_request(&transaction, request, boot, seq - 1)
+                }
+                Write::Open(row) => run(&transaction, &statements::OPEN, row),
+                Write::Create(row) => run(&transaction, &statements::CREATE, row)
+                    .and_then(|()| run(&transaction, &statements::BIND, row))
+                    .and_then(|()| run(&transaction, &statements::ADOPT, row)),
+                Write::Event(row) => run(&transaction, &statements::EVENT, row),
+                Write::Barrier => Ok(()),
+            };
+            match outcome {
+                Err(unavailable @ StoreError::Unavailable(_)) => return Err(unavailable),
+                outcome => outcomes.push(outcome),
+            }
+        }
+        transaction.commit()?;
+        Ok(outcomes)
+    }
+}
+
+fn run<T: serde::Serialize>(connection: &Connection, statement: &RowStatement, row: &T) -> Outcome {
+    let Some(rows) = json(std::slice::from_ref(row)) else { return Ok(()) };
+    connection.prepare_cached(&statement.sql(Dialect::Sqlite))?.execute([rows])?;
+    Ok(())
+}
+
+fn insert_request(connection: &Connection, request: &NewRequest, boot: i64, seq: i64) -> Outcome {
+    let mut id = [0u8; uuid::fmt::Hyphenated::LENGTH];
+    let session_id = request.session_id.map(|uuid| &*uuid.hyphenated().encode_lower(&mut id));
+    connection.prepare_cached(INSERT_REQUEST)?.execute(params![
+        session_id,
+        &*request.method,
+        request.tool_name.as_deref(),
+        request.tokens.map(|t| t.prompt),
+        request.tokens.map(|t| t.completion),
+        request.estimated_cost,
+        request.timestamp.sql_text(),
+        request.duration_us / 1000,
+        request.status.as_str(),
+        request.error_message.as_deref(),
+        request.protocol_session_id.as_deref(),
+        request.duration_us,
+        request.rule.map(crate::model::session::SessionRule::as_str),
+        request.late,
+        boot,
+        seq,
+    ])?;
+    Ok(())
+}
+
+/// Starts the checkpoint thread: it moves the write-ahead log into the file, so that no commit has to.
+pub(super) fn spawn_checkpoints(
+    target: &SqliteTarget,
+    gate: Gate,
+    alive: std::sync::Weak<Shared>,
+) -> rusqlite::Result<()> {
+    let connection = target.connect()?;
+    connection.pragma_update(None, "journal_size_limit", i64::try_from(WAL_REWIND_BYTES).unwrap_or(i64::MAX))?;
+    let mut wal = target.path.clone().into_os_string();
+    wal.push("-wal");
+    std::thread::Builder::new()
+        .name("archonctl-checkpoint".into())
+        .spawn(move || {
+            while alive.strong_count() > 0 {
+                std::thread::sleep(Duration::from_millis(100));
+                checkpoint(&connection, Path::new(&wal), &gate);
+            }
+        })
+        .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
+    Ok(())
+}
+
+fn checkpoint(connection: &Connection, wal: &Path, gate: &Gate) {
+    let size = std::fs::metadata(wal).map_or(0, |m| m.len());
+    if size < WAL_SMALL_BYTES {
+        return;
+    }
+    // Most of the work is done while writers go on …
+    let passive = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    if size > WAL_REWIND_BYTES && passive.is_ok() {
+        // … and the rest, for which they wait, is short.
+        let _turn = gate.blocking_lock();
+        if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())) {
+            tracing::debug!(%error, "the write-ahead log could not be rewound now");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Statements over many rows at once, one text for both databases: the rows come as one JSON array in `$1`.
+//!
+//! `{rows}` becomes a table `j` with the listed columns in the types of the target table. On PostgreSQL that is
+//! `jsonb_populate_recordset` over the table's own row type; on SQLite, `json_each` with one extraction a column.
+
+/// Which SQL the text is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// A statement over the rows of a JSON array.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RowStatement {
+    /// The table whose row type the array's objects have.
+    pub(super) table: &'static str,
+    /// The columns that are read from the objects.
+    pub(super) columns: &'static [&'static str],
+    /// The statement, with `{rows}` and `{columns}`.
+    pub(super) text: &'static str,
+}
+
+impl RowStatement {
+    pub(super) fn sql(&self, dialect: Dialect) -> String {
+        let rows = match dialect {
+            Dialect::Postgres => format!("jsonb_populate_recordset(NULL::{}, $1::jsonb) AS j", self.table),
+            Dialect::Sqlite => {
+                let columns: Vec<_> = self.columns.iter().map(|c| format!("value->>'{c}' AS {c}")).collect();
+                format!("(SELECT {} FROM json_each($1)) AS j", columns.join(", "))
+            }
+        };
+        self.text.replace("{rows}", &rows).replace("{columns}", &self.columns.join(", ")).replace("{table}", self.table)
+    }
+}
+
+const INSERT_ONCE: &str =
+    "INSERT INTO {table} ({columns}) SELECT {columns} FROM {rows} WHERE true ON CONFLICT DO NOTHING";
+
+/// `initialize`.
+pub(super) const OPEN: RowStatement = RowStatement {
+    table: "archon_mcp_protocol_sessions",
+    columns: &[
+        "protocol_session_id",
+        "session_id",
+        "principal",
+        "protocol_version",
+        "client_type",
+        "client_name",
+        "client_version",
+        "client_info",
+        "client_capabilities",
+        "connected_at",
+        "last_activity",
+        "expires_at",
+        "boot",
+    ],
+    text: INSERT_ONCE,
+};
+
+/// The Archon session of a first tool call …
+pub(super) const CREATE: RowStatement = RowStatement {
+    table: "archon_mcp_sessions",
+    columns: &[
+        "session_id",
+        "client_type",
+        "client_version",
+        "client_capabilities",
+        "connected_at",
+        "last_activity",
+        "user_id",
+        "user_email",
+        "user_name",
+        "metadata",
+        "principal",
+        "client_name",
+        "expires_at",
+        "boot",
+    ],
+    text: INSERT_ONCE,
+};
+
+/// … is bound to its protocol session …
+pub(super) const BIND: RowStatement = RowStatement {
+    table: "archon_mcp_protocol_sessions",
+    columns: &["protocol_session_id", "session_id"],
+    text: "UPDATE archon_mcp_protocol_sessions AS p SET session_id = j.session_id FROM {rows} \
+           WHERE p.protocol_session_id = j.protocol_session_id AND p.session_id <> j.session_id",
+};
+
+/// … and owns the requests from before it existed.
+pub(super) const ADOPT: RowStatement = RowStatement {
+    table: "archon_mcp_requests",
+    columns: &["protocol_session_id", "session_id"],
+    text: "UPDATE archon_mcp_requests AS r SET session_id = j.session_id FROM {rows} \
+           WHERE r.protocol_session_id = j.protocol_session_id AND r.session_id IS NULL",
+};
+
+/// Handled requests.
+pub(super) const REQUEST: RowStatement = RowStatement {
+    table: "archon_mcp_requests",
+    columns: &[
+        "session_id",
+        "method",
+        "tool_name",
+        "prompt_tokens",
+        "completion_tokens",
+        "estimated_cost",
+        "timestamp",
+        "duration_ms",
+        "status",
+        "error_message",
+        "protocol_session_id",
+        "duration_us",
+        "session_rule",
+        "late",
+        "boot",
+        "seq",
+    ],
+    text: INSERT_ONCE,
+};
+
+/// Events that no trigger writes.
+pub(super) const EVENT: RowStatement = RowStatement {
+    table: "archon_mcp_session_events",
+    columns: &["at", "kind", "session_id", "protocol_session_id", "reason", "actor"],
+    text: "INSERT INTO {table} ({columns}) SELECT {columns} FROM {rows}",
+};
+
+/// Touches move forward only, and only what is active.
+pub(super) const TOUCH_PROTOCOL: RowStatement = RowStatement {
+    table: "archon_mcp_protocol_sessions",
+    columns: &["protocol_session_id", "last_activity", "expires_at", "boot"],
+    text: "UPDATE archon_mcp_protocol_sessions AS t \
+           SET last_activity = j.last_activity, expires_at = j.expires_at, boot = j.boot FROM {rows} \
+           WHERE t.protocol_session_id = j.protocol_session_id AND t.status = 'active' AND t.last_activity < j.last_activity",
+};
+
+/// The same for Archon sessions.
+pub(super) const TOUCH_ARCHON: RowStatement = RowStatement {
+    table: "archon_mcp_sessions",
+    columns: &["session_id", "last_activity", "expires_at", "boot"],
+    text: "UPDATE archon_mcp_sessions AS t \
+           SET last_activity = j.last_activity, expires_at = j.expires_at, boot = j.boot FROM {rows} \
+           WHERE t.session_id = j.session_id AND t.status = 'active' AND t.last_activity < j.last_activity",
+};
+
+/// Time without any server is given back to sessions that were last touched before it.
+pub(super) const CREDIT_PROTOCOL: RowStatement = RowStatement {
+    table: "archon_mcp_protocol_sessions",
+    columns: &["protocol_session_id", "expires_at", "boot"],
+    text: "UPDATE archon_mcp_protocol_sessions AS t SET expires_at = j.expires_at, boot = j.boot FROM {rows} \
+           WHERE t.protocol_session_id = j.protocol_session_id AND t.status = 'active' AND t.boot < j.boot",
+};
+
+/// The same for Archon sessions.
+pub(super) const CREDIT_ARCHON: RowStatement = RowStatement {
+    table: "archon_mcp_sessions",
+    columns: &["session_id", "expires_at", "boot"],
+    text: "UPDATE archon_mcp_sessions AS t SET expires_at = j.expires_at, boot = j.boot FROM {rows} \
+           WHERE t.session_id = j.session_id AND t.status = 'active' AND t.boot < j.boot",
+};
+
+/// Counters of sessions.
+pub(super) const COUNT: RowStatement = RowStatement {
+    table: "archon_mcp_sessions",
+    columns: &["session_id", "calls", "errors", "prompt_tokens", "completion_tokens"],
+    text: "UPDATE archon_mcp_sessions AS t SET calls = t.calls + j.calls, errors = t.errors + j.errors, \
+           prompt_tokens = t.prompt_tokens + j.prompt_tokens, \
+           completion_tokens = t.completion_tokens + j.completion_tokens FROM {rows} WHERE t.session_id = j.session_id",
+};
+
+/// Sums by minute.
+pub(super) const ROLL_UP: RowStatement = RowStatement {
+    table: "archon_mcp_rollups",
+    columns: &[
+        "minute",
+        "method",
+        "tool_name",
+        "client_type",
+        "status",
+        "bucket",
+        "calls",
+        "duration_us",
+        "prompt_tokens",
+        "completion_tokens",
+    ],
+    text: "INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM {rows} WHERE true \
+           ON CONFLICT (minute, method, tool_name, client_type, status, bucket) DO UPDATE SET \
+           calls = t.calls + excluded.calls, duration_us = t.duration_us + excluded.duration_us, \
+           prompt_tokens = t.prompt_tokens + excluded.prompt_tokens, \
+           completion_tokens = t.completion_tokens + excluded.completion_tokens",
+};
