@@ -1,12 +1,40 @@
 //! The life of a session: opened, validated, bound, touched, reaped, recovered.
+//!
+//! A session is a row in the store. What stands in memory is a copy with a lease of one second, a few hundred bytes,
+//! made on demand and dropped when idle: no task, no channel, and nothing that a `kill -9` could take with it.
 
+mod bind;
+mod cleanup;
+mod error;
+mod housekeeping;
+mod live;
+mod open;
 pub mod status;
+mod validate;
+mod warned;
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use dashmap::DashMap;
+use uuid::Uuid;
+
+pub use error::SessionError;
+pub use live::{Archon, Live, Running};
+pub use open::Opening;
 
 use crate::model::clock::Clock;
-use crate::store::Store;
-use status::Status;
+use crate::model::timestamp::Timestamp;
+use crate::store::boots::{Begun, NewBoot};
+use crate::store::ending::Credits;
+use crate::store::rows::{NewEvent, Write};
+use crate::store::{Store, StoreError};
+use warned::Warned;
+
+/// For so long a validated session is valid without asking the store again. An end made anywhere is honoured everywhere
+/// after at most this time.
+pub const LEASE: Duration = Duration::from_secs(1);
 
 /// The sessions of one running server.
 #[derive(Debug)]
@@ -14,6 +42,13 @@ pub struct Sessions {
     store: Store,
     clock: Clock,
     policy: Policy,
+    boot: Boot,
+    credits: Credits,
+    live: DashMap<Arc<str>, Arc<Live>>,
+    archons: DashMap<Uuid, Arc<Archon>>,
+    dirty: Mutex<Dirty>,
+    warned: Warned,
+    counters: Counters,
 }
 
 /// The rules that the operator chose.
@@ -21,9 +56,93 @@ pub struct Sessions {
 pub struct Policy {
     /// A session that is not used for longer than this ends.
     pub timeout: Duration,
+    /// A session older than this ends, used or not.
+    pub max_age: Option<Duration>,
+    /// At most so much of the time without a server is given back to idle sessions.
+    pub recover_window: Duration,
+    /// How often sessions past their time are ended.
+    pub cleanup_interval: Duration,
+    /// For so long a session that was valid is trusted while the store does not answer.
+    pub store_grace: Duration,
+    /// How tokens are counted; recorded with the boot.
+    pub token_method: &'static str,
+}
+
+/// This run of the server.
+#[derive(Debug)]
+pub struct Boot {
+    /// Its id.
+    pub id: Uuid,
+    /// Its number and what came before it.
+    pub begun: Begun,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// The same on the monotonic clock, for leases and uptime.
+    pub started: Instant,
+}
+
+/// Sessions used since the last flush.
+#[derive(Debug, Default)]
+struct Dirty {
+    live: Vec<Arc<Live>>,
+    archons: Vec<Arc<Archon>>,
+}
+
+#[derive(Debug)]
+struct Counters {
+    /// Live sessions found at start; negative until they are counted.
+    recovered: AtomicI64,
+    /// Sessions of an earlier boot that came back and were served.
+    resumed: AtomicU64,
+    opened: AtomicU64,
+    cleaned_up: AtomicU64,
+    /// Milliseconds since 1970 of the last cleanup; zero before the first.
+    last_cleanup: AtomicI64,
+    refused: AtomicU64,
 }
 
 impl Sessions {
+    /// Records the boot and stands ready. Nothing is loaded: sessions come from the store as they are asked for.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the boot cannot be recorded.
+    pub async fn begin(store: Store, clock: Clock, policy: Policy) -> Result<Arc<Self>, StoreError> {
+        if let Some(offset) = store.clock_offset().await? {
+            clock.follow_database(offset);
+        }
+        let started_at = clock.now();
+        let id = Uuid::new_v4();
+        let begun = store
+            .begin_boot(&NewBoot {
+                id,
+                version: env!("CARGO_PKG_VERSION"),
+                started_at,
+                token_method: policy.token_method,
+                recover_window: policy.recover_window,
+            })
+            .await?;
+        let credits = store.credits(policy.max_age).await?;
+        tracing::info!(
+            boot = begun.number,
+            instance = %id.simple().to_string().get(..8).unwrap_or_default(),
+            previous_end = begun.previous_end.as_deref().unwrap_or("none"),
+            outage_s = begun.outage.as_secs(),
+            "MCP server start #{}", begun.number
+        );
+        Ok(Arc::new(Self {
+            store,
+            clock,
+            policy,
+            boot: Boot { id, begun, started_at, started: Instant::now() },
+            credits,
+            live: DashMap::new(),
+            archons: DashMap::new(),
+            dirty: Mutex::default(),
+            warned: Warned::default(),
+            counters: Counters::default(),
+        }))
+    }
+
     /// The database.
     pub fn store(&self) -> &Store {
         &self.store
@@ -39,8 +158,74 @@ impl Sessions {
         &self.policy
     }
 
-    /// What `/health` and the tools say of this server.
-    pub async fn status(&self) -> Status {
-        Status::default()
+    /// This run.
+    pub fn boot(&self) -> &Boot {
+        &self.boot
+    }
+
+    /// How many sessions stand in memory.
+    pub fn cached(&self) -> usize {
+        self.live.len()
+    }
+
+    /// How many sessions were opened in this boot.
+    pub fn opened(&self) -> u64 {
+        self.counters.opened.load(Relaxed)
+    }
+
+    /// How many sessions of earlier boots came back and were served.
+    pub fn resumed(&self) -> u64 {
+        self.counters.resumed.load(Relaxed)
+    }
+
+    /// How many requests were refused for their session.
+    pub fn refused(&self) -> u64 {
+        self.counters.refused.load(Relaxed)
+    }
+
+    /// A session was used now: its time runs anew.
+    pub fn touch(&self, live: &Arc<Live>, archon: Option<&Arc<Archon>>) {
+        let now = self.clock.now();
+        if live.times.touch(now, &self.policy) {
+            self.dirty().live.push(live.clone());
+        }
+        if let Some(archon) = archon
+            && archon.times.touch(now, &self.policy)
+        {
+            self.dirty().archons.push(archon.clone());
+        }
+    }
+
+    /// Milliseconds since this boot began, by the monotonic clock: what leases are counted in.
+    fn uptime_ms(&self) -> u64 {
+        u64::try_from(self.boot.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn dirty(&self) -> std::sync::MutexGuard<'_, Dirty> {
+        self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn event(&self, kind: &'static str, live: Option<&Live>, protocol_id: &str, reason: Option<String>) {
+        self.store.writer().submit_unwatched(Write::Event(Box::new(NewEvent {
+            at: self.clock.now(),
+            kind,
+            session_id: live.map(Live::archon_id),
+            protocol_session_id: Some(Arc::from(protocol_id)),
+            reason,
+            actor: Some("server".to_owned()),
+        })));
+    }
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            recovered: AtomicI64::new(-1),
+            resumed: AtomicU64::new(0),
+            opened: AtomicU64::new(0),
+            cleaned_up: AtomicU64::new(0),
+            last_cleanup: AtomicI64::new(0),
+            refused: AtomicU64::new(0),
+        }
     }
 }

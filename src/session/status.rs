@@ -1,7 +1,9 @@
 //! What a server says of itself: one shape for `/health`, `health_check` and `session_info`.
 
-use std::time::Duration;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
+use super::Sessions;
 use crate::model::timestamp::Timestamp;
 
 /// A server at one moment.
@@ -29,4 +31,32 @@ pub struct Status {
     pub cleaned_up: u64,
     /// Whether the server is stopping.
     pub draining: bool,
+}
+
+impl Sessions {
+    /// What `/health` and the tools say of this server: asks the database.
+    pub async fn status(&self) -> Status {
+        let (now, asked) = (self.clock.now(), Instant::now());
+        let counts = self.store.session_counts(now, self.credits.latest()).await.ok();
+        Status {
+            now,
+            uptime: self.boot.started.elapsed(),
+            boot_number: self.boot.begun.number,
+            database_answers: counts.is_some(),
+            database_time: asked.elapsed(),
+            active_sessions: counts.map(|c| c.archon_active),
+            protocol_sessions: counts.map(|c| c.protocol_active),
+            recovered: u64::try_from(self.counters.recovered.load(Relaxed)).ok().and_then(|n| i64::try_from(n).ok()),
+            last_cleanup: self.last_cleanup(),
+            cleaned_up: self.counters.cleaned_up.load(Relaxed),
+            draining: false,
+        }
+    }
+
+    pub(super) fn last_cleanup(&self) -> Option<Timestamp> {
+        match self.counters.last_cleanup.load(Relaxed) {
+            0 => None,
+            millis => Some(Timestamp::from_millis(millis)),
+        }
+    }
 }

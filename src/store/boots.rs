@@ -9,6 +9,7 @@ use super::codec::DbUuid;
 use super::ending::Credits;
 use super::lookup::patiently;
 use super::{Store, StoreError};
+use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
 
 /// A boot that has not said a word for so long is dead.
@@ -129,6 +130,22 @@ impl Store {
                 .bind(number).bind(now).bind(cause).execute(&mut *tx).await?;
             Ok::<_, StoreError>(())
         }.await)
+    }
+
+    /// How far PostgreSQL's clock is ahead of this machine's, in milliseconds; `None` on SQLite, which has no clock of
+    /// its own. Halved for the way there and back.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clock_offset(&self) -> Result<Option<i64>, StoreError> {
+        let super::backend::Backend::Postgres(pool) = &self.inner.backend else { return Ok(None) };
+        let before = Clock::uncorrected();
+        let theirs: Timestamp = patiently(sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(pool)).await?;
+        let after = Clock::uncorrected();
+        let offset = theirs.millis() - (before.millis() + after.millis()) / 2;
+        // Less than the way there and back may be nothing but the way.
+        let noise = (after.millis() - before.millis()).max(5);
+        Ok(Some(if offset.abs() <= noise { 0 } else { offset }))
     }
 
     /// Ended boots with rows beyond their mark.

@@ -83,10 +83,15 @@ impl<'a> RequestRow<'a> {
 /// The statements for some writes, in the order in which they depend on each other.
 fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<(RowStatement, String)> {
     let (mut opens, mut creates, mut requests, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut bindings = Vec::new();
     for queued in writes {
         match &queued.write {
             Write::Open(row) => opens.push(&**row),
-            Write::Create(row) => creates.push(&**row),
+            Write::Create(row) => {
+                creates.push(&**row);
+                bindings.push(row.binding());
+            }
+            Write::Bind(row) => bindings.push((**row).clone()),
             Write::Request(request) => {
                 let seq = first_seq + i64::try_from(requests.len()).unwrap_or(0);
                 requests.push(RequestRow::new(request, boot, seq));
@@ -98,9 +103,9 @@ fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<(RowState
     [
         (statements::OPEN, json(&opens)),
         (statements::CREATE, json(&creates)),
-        (statements::BIND, json(&creates)),
+        (statements::BIND, json(&bindings)),
         (statements::REQUEST, json(&requests)),
-        (statements::ADOPT, json(&creates)),
+        (statements::ADOPT, json(&bindings)),
         (statements::EVENT, json(&events)),
     ]
     .into_iter()

@@ -87,6 +87,13 @@ pub struct NewSession {
     pub metadata: Option<Box<RawValue>>,
 }
 
+impl NewSession {
+    /// The protocol session that made it is bound to it.
+    pub(super) fn binding(&self) -> Binding {
+        Binding { protocol_session_id: self.protocol_session_id.clone(), session_id: self.session_id }
+    }
+}
+
 /// A row of `archon_mcp_requests`, before the writer numbers it.
 #[derive(Debug, Clone)]
 pub struct NewRequest {
@@ -136,6 +143,15 @@ pub struct NewEvent {
     pub actor: Option<String>,
 }
 
+/// A protocol session and the Archon session that it is bound to from now on.
+#[derive(Debug, Clone, Serialize)]
+pub struct Binding {
+    /// The protocol session.
+    pub protocol_session_id: Arc<str>,
+    /// The Archon session.
+    pub session_id: Uuid,
+}
+
 /// What waits for a commit.
 #[derive(Debug)]
 pub enum Write {
@@ -143,6 +159,8 @@ pub enum Write {
     Open(Box<NewProtocolSession>),
     /// The first tool call.
     Create(Box<NewSession>),
+    /// A protocol session takes up an Archon session that exists.
+    Bind(Box<Binding>),
     /// A handled request.
     Request(Box<NewRequest>),
     /// An event.

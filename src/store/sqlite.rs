@@ -119,6 +119,8 @@ impl SqliteWriter {
                 Write::Create(row) => run(&transaction, &statements::CREATE, row)
                     .and_then(|()| run(&transaction, &statements::BIND, row))
                     .and_then(|()| run(&transaction, &statements::ADOPT, row)),
+                Write::Bind(row) => run(&transaction, &statements::BIND, row)
+                    .and_then(|()| run(&transaction, &statements::ADOPT, row)),
                 Write::Event(row) => run(&transaction, &statements::EVENT, row),
                 Write::Barrier => Ok(()),
             };

@@ -1,0 +1,237 @@
+//! Which Archon session a call belongs to: the one that the client names, the one bound to its protocol session, or a
+//! new one under the reserved id (guide, "Client Session ID Validation").
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::live::{Archon, Bound, Live, Times};
+use super::{Opening, SessionError, Sessions};
+use crate::model::principal::Principal;
+use crate::model::session::{EndReason, SessionRule};
+use crate::model::text::clean;
+use crate::store::ending::Ending;
+use crate::store::lookup::StoredSession;
+use crate::store::rows::{Binding, ClientFacts, NewSession, Write};
+use crate::store::writer::Commit;
+
+/// What a named id turned out to be.
+pub(super) type Named = Result<Option<Arc<Archon>>, SessionError>;
+
+impl Sessions {
+    /// The Archon session of a tool call, and the rule that gave it. Creates it where there is none.
+    ///
+    /// `patience` bounds the wait for the commit of a new one; after it the call goes on and the row stays queued.
+    pub async fn bind(
+        &self,
+        live: &Arc<Live>,
+        named: Option<&str>,
+        principal: &Principal,
+        patience: Duration,
+    ) -> (Arc<Archon>, SessionRule) {
+        let bound = live.bound().clone();
+        if let Some(text) = named {
+            let own = Uuid::parse_str(text).ok();
+            match &bound {
+                Bound::Exists(archon) if own == Some(archon.id) => return (archon.clone(), SessionRule::Client),
+                Bound::Reserved(reserved, _) if own == Some(*reserved) => {}
+                _ => {
+                    if let Some(found) = self.client_archon(live, text, own, principal, patience).await {
+                        return found;
+                    }
+                }
+            }
+        }
+        match bound {
+            Bound::Exists(archon) => (archon, SessionRule::Bound),
+            Bound::Reserved(id, _) => self.create(live, id, principal, patience).await,
+        }
+    }
+
+    /// The client names a session other than its own. `None` when the id is not one to be used.
+    async fn client_archon(
+        &self,
+        live: &Arc<Live>,
+        text: &str,
+        id: Option<Uuid>,
+        principal: &Principal,
+        patience: Duration,
+    ) -> Option<(Arc<Archon>, SessionRule)> {
+        match self.named_archon(text, principal, &live.id).await {
+            Ok(Some(archon)) => {
+                let unbound = matches!(&*live.bound(), Bound::Reserved(..));
+                if unbound {
+                    let binding = Binding { protocol_session_id: live.id.clone(), session_id: archon.id };
+                    self.store.writer().submit_unwatched(Write::Bind(Box::new(binding)));
+                    *live.bound() = Bound::Exists(archon.clone());
+                }
+                Some((archon, SessionRule::Client))
+            }
+            Ok(None) => None,
+            // Reserved by another protocol session of the same principal: it is made now.
+            Err(SessionError::Unknown) => match id {
+                Some(id) => Some(self.create(live, id, principal, patience).await),
+                None => None,
+            },
+            // An analytics id never makes a call fail.
+            Err(_) => None,
+        }
+    }
+
+    /// The Archon session that a client names: `Some` if it is live and the principal's; `None` if it is not to be used
+    /// (with one warning); [`SessionError::Unknown`] if it is reserved for this principal but not made yet.
+    pub(super) async fn named_archon(&self, text: &str, principal: &Principal, protocol_id: &str) -> Named {
+        let Ok(id) = Uuid::parse_str(text) else { return Ok(self.invalid(text, protocol_id)) };
+        let cached = self.archons.get(&id).map(|entry| entry.value().clone());
+        if let Some(archon) = cached
+            && archon.times.is_leased(self.uptime_ms())
+            && !archon.times.is_over(self.clock.now())
+        {
+            let own = archon.principal == principal.name;
+            return Ok(if own { Some(archon) } else { self.invalid(text, protocol_id) });
+        }
+        match self.store.archon_session(id).await? {
+            Some(stored) if stored.principal != *principal.name || stored.life.ended.is_some() => {
+                self.archons.remove(&id);
+                Ok(self.invalid(text, protocol_id))
+            }
+            Some(stored) => Ok(match self.unless_over(&stored).await? {
+                true => Some(self.archon_from(&stored, self.uptime_ms())),
+                false => self.invalid(text, protocol_id),
+            }),
+            None => match self.store.reserved_by(id).await? {
+                Some(owner) if *owner == *principal.name => Err(SessionError::Unknown),
+                _ => Ok(self.invalid(text, protocol_id)),
+            },
+        }
+    }
+
+    /// The id to reserve at `initialize`: the client's if it may have it (it is reserved already for the same
+    /// principal), else a new one.
+    pub(super) async fn reservable(&self, opening: &Opening<'_>) -> Result<Reservable, SessionError> {
+        let Some(text) = opening.archon else { return Ok(Reservable::New(Uuid::new_v4())) };
+        match self.named_archon(text, opening.principal, "").await {
+            Ok(Some(archon)) => Ok(Reservable::Exists(archon)),
+            Err(SessionError::Unknown) => Ok(Reservable::New(Uuid::parse_str(text).unwrap_or_else(|_| Uuid::new_v4()))),
+            Ok(None) => Ok(Reservable::New(Uuid::new_v4())),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn invalid(&self, text: &str, protocol_id: &str) -> Option<Arc<Archon>> {
+        if self.warned.first(("archon", protocol_id, text)) {
+            let id = clean(text, 128);
+            tracing::warn!(session = protocol_id, "Client-provided session {id} invalid/expired, will create new session");
+        }
+        None
+    }
+
+    /// Whether a stored Archon session is in time; one past its time is ended there and then.
+    async fn unless_over(&self, stored: &StoredSession) -> Result<bool, SessionError> {
+        let now = self.clock.now();
+        let known = self.archons.get(&stored.session_id).map(|archon| archon.times.expires_at());
+        if now <= self.effective_expiry(&stored.life).max(known.unwrap_or_default()) {
+            return Ok(true);
+        }
+        let reason: EndReason = self.reason_of_expiry(stored.life.started, now);
+        self.store.end_archon_session(stored.session_id, Ending { reason, by: "server", at: now }).await?;
+        self.archons.remove(&stored.session_id);
+        Ok(false)
+    }
+
+    /// The copy in memory of a stored Archon session: the same for all who use it.
+    pub(super) fn archon_from(&self, stored: &StoredSession, uptime: u64) -> Arc<Archon> {
+        let expires_at = self.effective_expiry(&stored.life);
+        let entry = self.archons.entry(stored.session_id).or_insert_with(|| {
+            Arc::new(Archon {
+                id: stored.session_id,
+                principal: Arc::from(stored.principal.as_str()),
+                times: Times::new(stored.life.started, stored.life.last_activity, expires_at, uptime),
+                pending: AtomicBool::new(false),
+            })
+        });
+        entry.pending.store(false, Relaxed);
+        entry.times.confirm(expires_at, uptime);
+        entry.value().clone()
+    }
+
+    /// Rule 3: a new Archon session. Of concurrent first calls one makes it; its row is queued before any of theirs.
+    async fn create(
+        &self,
+        live: &Arc<Live>,
+        id: Uuid,
+        principal: &Principal,
+        patience: Duration,
+    ) -> (Arc<Archon>, SessionRule) {
+        let now = self.clock.now();
+        let (archon, client, ticket) = {
+            let mut bound = live.bound();
+            let client = match &*bound {
+                Bound::Exists(archon) => return (archon.clone(), SessionRule::Bound),
+                Bound::Reserved(_, client) => client.clone(),
+            };
+            let archon = self.archons.entry(id).or_insert_with(|| Arc::new(self.new_archon(id, principal))).value().clone();
+            let row = self.session_row(live, &archon, &client, principal);
+            let ticket = self.store.writer().submit(Write::Create(Box::new(row)));
+            *bound = Bound::Exists(archon.clone());
+            (archon, client, ticket)
+        };
+        match ticket.within(patience).await {
+            Commit::Done => {
+                archon.pending.store(false, Relaxed);
+                archon.times.confirm(self.policy.expires_at(now, now), self.uptime_ms());
+                tracing::info!(
+                    session = %archon.id, client = %live.client_type,
+                    "Archon tracking session created on first tool call - session: {}, client: {}", archon.id, live.client_type
+                );
+            }
+            Commit::Deferred => {}
+            Commit::Refused(reason) => {
+                tracing::warn!(session = %archon.id, reason, "Failed to persist session to database");
+                self.archons.remove(&archon.id);
+                *live.bound() = Bound::Reserved(Uuid::new_v4(), client);
+            }
+        }
+        (archon, SessionRule::New)
+    }
+
+    fn new_archon(&self, id: Uuid, principal: &Principal) -> Archon {
+        let now = self.clock.now();
+        Archon {
+            id,
+            principal: principal.name.clone(),
+            times: Times::new(now, now, self.policy.expires_at(now, now), self.uptime_ms()),
+            pending: AtomicBool::new(true),
+        }
+    }
+
+    fn session_row(&self, live: &Live, archon: &Archon, client: &ClientFacts, principal: &Principal) -> NewSession {
+        let metadata = serde_json::json!({ "name": client.client_name, "version": client.client_version });
+        NewSession {
+            session_id: archon.id,
+            protocol_session_id: live.id.clone(),
+            principal: principal.name.clone(),
+            client: client.clone(),
+            connected_at: archon.times.started(),
+            last_activity: archon.times.last_activity(),
+            expires_at: archon.times.expires_at(),
+            boot: self.boot.begun.number,
+            user_id: principal.id,
+            user_email: principal.email.clone(),
+            user_name: (!principal.name.is_empty()).then(|| principal.name.clone()),
+            metadata: RawValue::from_string(metadata.to_string()).ok(),
+        }
+    }
+}
+
+/// The Archon session of a session that opens.
+#[derive(Debug)]
+pub(super) enum Reservable {
+    /// The client named a live one.
+    Exists(Arc<Archon>),
+    /// An id for one that its first tool call will make.
+    New(Uuid),
+}

@@ -1,0 +1,134 @@
+//! Sessions whose time is over are ended; what was dead before us is tidied; what nobody uses leaves memory.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use super::Sessions;
+use crate::store::StoreError;
+use crate::store::ending::ReapRule;
+use crate::store::fold::{ArchonTouch, ProtocolTouch, Touches};
+
+/// One chunk of any bulk work: bounded, so that no transaction holds others up for long.
+const CHUNK: i64 = 500;
+/// Rows of a dead boot that are folded in one transaction.
+const FOLD_CHUNK: i64 = 5000;
+/// A session that was not used for so long leaves memory; its row stays.
+const KEPT_IDLE: Duration = Duration::from_secs(300);
+
+impl Sessions {
+    /// Ends what is past its time: in chunks, each atomic. Returns how many sessions it ended.
+    ///
+    /// # Errors
+    /// [`StoreError`]; chunks before it are done.
+    pub async fn clean_up(&self) -> Result<u64, StoreError> {
+        // Nobody who is busy, or was used since the last flush, may look idle.
+        self.touch_busy();
+        self.flush().await?;
+        self.recover_credit().await?;
+        let mut ended = 0;
+        loop {
+            let now = self.clock.now();
+            let reaped = self
+                .store
+                .reap(ReapRule {
+                    now,
+                    timeout: self.policy.timeout,
+                    too_old: self.policy.max_age.map(|age| now.minus(age)),
+                    credited_from: self.credits.latest(),
+                    limit: CHUNK,
+                })
+                .await?;
+            for id in &reaped.archon {
+                self.archons.remove(id);
+                tracing::debug!("Session {id} marked as expired in database");
+            }
+            for id in &reaped.protocol {
+                self.live.remove(id.as_str());
+            }
+            let count = (reaped.archon.len() + reaped.protocol.len()) as u64;
+            ended += count;
+            if count == 0 {
+                break;
+            }
+        }
+        self.counters.cleaned_up.fetch_add(ended, Relaxed);
+        self.counters.last_cleanup.store(self.clock.now().millis(), Relaxed);
+        if ended > 0 {
+            tracing::info!("Cleaned up {ended} expired sessions");
+        }
+        Ok(ended)
+    }
+
+    /// Touches every session in which a request runs, so that no reaper anywhere takes it.
+    pub fn touch_busy(&self) {
+        // Collected first: touching takes another lock, and a shard of the map is held while iterating.
+        let busy: Vec<_> = self.live.iter().filter(|e| e.value().is_busy()).map(|e| e.value().clone()).collect();
+        for live in busy {
+            self.touch(&live, live.archon().as_ref());
+        }
+    }
+
+    /// Writes the touches and sums of the last second.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then all is kept for the next time.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        let dirty = std::mem::take(&mut *self.dirty());
+        dirty.live.iter().for_each(|live| live.times.clean());
+        dirty.archons.iter().for_each(|archon| archon.times.clean());
+        let boot = self.boot.begun.number;
+        let touches = Touches {
+            protocol: dirty
+                .live
+                .iter()
+                .map(|live| ProtocolTouch {
+                    protocol_session_id: live.id.clone(),
+                    last_activity: live.times.last_activity(),
+                    expires_at: live.times.expires_at(),
+                    boot,
+                })
+                .collect(),
+            archon: dirty
+                .archons
+                .iter()
+                .map(|archon| ArchonTouch {
+                    session_id: archon.id,
+                    last_activity: archon.times.last_activity(),
+                    expires_at: archon.times.expires_at(),
+                    boot,
+                })
+                .collect(),
+        };
+        let Err((error, _)) = self.store.flush(boot, touches).await else { return Ok(()) };
+        let mut again = self.dirty();
+        // One that was touched meanwhile is on the list already.
+        again.live.extend(dirty.live.into_iter().filter(|live| live.times.soil()));
+        again.archons.extend(dirty.archons.into_iter().filter(|archon| archon.times.soil()));
+        Err(error)
+    }
+
+    /// Gives idle sessions the time back in which no server was alive.
+    pub(super) async fn recover_credit(&self) -> Result<(), StoreError> {
+        if self.credits.outages.is_empty() {
+            return Ok(());
+        }
+        while self.store.credit_outage(&self.credits, self.boot.begun.number, CHUNK).await? > 0 {}
+        Ok(())
+    }
+
+    /// Finishes the sums of boots that ended without doing so.
+    pub(super) async fn fold_dead_boots(&self) -> Result<(), StoreError> {
+        for boot in self.store.unfolded_boots().await? {
+            while self.store.fold_leftovers(boot, FOLD_CHUNK).await? > 0 {}
+        }
+        Ok(())
+    }
+
+    /// Drops from memory what has not been used for a while; it comes back from the store when it is.
+    pub(super) fn evict_idle(&self) {
+        let idle_since = self.clock.now().minus(KEPT_IDLE);
+        let idle = |times: &super::live::Times| !times.is_dirty() && times.last_activity() < idle_since;
+        self.live.retain(|_, live| live.is_busy() || !idle(&live.times));
+        self.archons.retain(|_, archon| !idle(&archon.times));
+    }
+}

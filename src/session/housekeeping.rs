@@ -1,0 +1,125 @@
+//! What a server does besides answering: owned by the server, from before the first client until after the last.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::Sessions;
+use crate::store::StoreError;
+
+/// Touches and sums are written this often.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// A boot says this often that it is alive.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+/// Idle sessions leave memory this often.
+const EVICT_EVERY: Duration = Duration::from_secs(30);
+
+/// The background work of one server. Ends with its drop.
+#[derive(Debug)]
+pub struct Housekeeping {
+    // Held for its drop, which aborts the tasks.
+    _tasks: JoinSet<()>,
+}
+
+impl Sessions {
+    /// Starts the background work.
+    pub fn start_housekeeping(self: &Arc<Self>) -> Housekeeping {
+        if self.policy.cleanup_interval > self.policy.timeout {
+            tracing::warn!(
+                interval = ?self.policy.cleanup_interval, timeout = ?self.policy.timeout,
+                "the cleanup interval is longer than the session timeout: sessions end late in lists"
+            );
+        }
+        tracing::info!("Starting background session cleanup (interval: {}s)", self.policy.cleanup_interval.as_secs());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(self.clone().recover());
+        tasks.spawn(self.clone().flush_every_second());
+        tasks.spawn(self.clone().beat());
+        tasks.spawn(self.clone().clean_up_regularly());
+        tasks.spawn(self.clone().keep_busy_alive());
+        Housekeeping { _tasks: tasks }
+    }
+
+    /// Says how many sessions are there, and finishes what the boot before left. Nobody waits for it.
+    async fn recover(self: Arc<Self>) {
+        match self.store.session_counts(self.clock.now(), self.credits.latest()).await {
+            Ok(counts) => {
+                self.counters.recovered.store(counts.protocol_active, Relaxed);
+                match counts.protocol_active {
+                    0 => tracing::info!("No active sessions to recover from database"),
+                    n => tracing::info!("Recovered {n} active sessions from database after restart"),
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the sessions to recover cannot be counted now"),
+        }
+        report("giving back the time without a server", self.recover_credit().await);
+        report("finishing the sums of the boot before", self.fold_dead_boots().await);
+    }
+
+    async fn flush_every_second(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(FLUSH_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut failing = false;
+        let mut since_eviction = Duration::ZERO;
+        loop {
+            ticks.tick().await;
+            let outcome = self.flush().await;
+            // Once for each outage: the store's own log line says the rest.
+            if outcome.is_err() && !failing {
+                report("writing session activity", outcome.clone());
+            }
+            failing = outcome.is_err();
+            since_eviction += FLUSH_EVERY;
+            if since_eviction >= EVICT_EVERY {
+                since_eviction = Duration::ZERO;
+                self.evict_idle();
+            }
+        }
+    }
+
+    async fn beat(self: Arc<Self>) {
+        loop {
+            self.clock.sleep(HEARTBEAT_EVERY).await;
+            if let Ok(Some(offset)) = self.store.clock_offset().await {
+                self.clock.follow_database(offset);
+            }
+            let cleaned = self.last_cleanup();
+            report("the heartbeat", self.store.heartbeat(self.boot.begun.number, self.clock.now(), cleaned).await);
+        }
+    }
+
+    async fn clean_up_regularly(self: Arc<Self>) {
+        loop {
+            self.clock.sleep(self.policy.cleanup_interval).await;
+            report("the session cleanup", self.clean_up().await.map(|_| ()));
+            report("finishing the sums of dead boots", self.fold_dead_boots().await);
+        }
+    }
+
+    async fn keep_busy_alive(self: Arc<Self>) {
+        let pulse = Duration::from_secs(30).min(self.policy.timeout / 3).max(Duration::from_millis(10));
+        loop {
+            self.clock.sleep(pulse).await;
+            self.touch_busy();
+        }
+    }
+
+    /// The last words of a clean stop: all is written, no session is ended.
+    pub async fn stop(&self, patience: Duration, cause: &str) {
+        let drained = self.store.writer().drain(patience).await;
+        if !drained {
+            let waiting = self.store.writer().stats().waiting;
+            tracing::error!(waiting, "stopping with rows that the database did not take");
+        }
+        report("writing session activity", self.flush().await);
+        report("the end of the boot", self.store.end_boot(self.boot.begun.number, self.clock.now(), cause).await);
+    }
+}
+
+fn report(what: &str, outcome: Result<(), StoreError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "{what} failed; it is tried again");
+    }
+}

@@ -1,0 +1,273 @@
+//! A session in memory: a copy of its row with a lease, and what runs in it now.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{LEASE, Policy};
+use crate::model::timestamp::Timestamp;
+use crate::protocol::revision::Revision;
+use crate::store::rows::ClientFacts;
+
+/// A protocol session in memory.
+#[derive(Debug)]
+pub struct Live {
+    /// The id in `Mcp-Session-Id`.
+    pub id: Arc<str>,
+    /// Who owns it.
+    pub principal: Arc<str>,
+    /// The revision agreed on.
+    pub revision: Revision,
+    /// The client's program.
+    pub client_type: Arc<str>,
+    pub(super) times: Times,
+    bound: Mutex<Bound>,
+    running: Mutex<Vec<(Arc<str>, CancellationToken)>>,
+}
+
+/// An Archon session in memory.
+#[derive(Debug)]
+pub struct Archon {
+    /// The id in `X-Archon-Session-Id`.
+    pub id: Uuid,
+    /// Who owns it.
+    pub principal: Arc<str>,
+    pub(super) times: Times,
+    /// Its row is queued and not yet known to be stored.
+    pub(super) pending: AtomicBool,
+}
+
+/// The Archon session of a protocol session.
+#[derive(Debug, Clone)]
+pub(super) enum Bound {
+    /// Its id is reserved; its row is made at the first tool call, from what the client said in `initialize`.
+    Reserved(Uuid, Arc<ClientFacts>),
+    /// It exists.
+    Exists(Arc<Archon>),
+}
+
+/// The times of a session, moved by touches.
+#[derive(Debug)]
+pub(super) struct Times {
+    started: Timestamp,
+    last_activity: AtomicI64,
+    expires_at: AtomicI64,
+    /// When the store last said that it is valid, in milliseconds of uptime.
+    checked_at: AtomicU64,
+    dirty: AtomicBool,
+}
+
+/// A request that runs in a session. Ends with its drop.
+#[derive(Debug)]
+pub struct Running {
+    live: Arc<Live>,
+    token: CancellationToken,
+    id: Arc<str>,
+}
+
+impl Times {
+    pub(super) fn new(started: Timestamp, last_activity: Timestamp, expires_at: Timestamp, checked_at: u64) -> Self {
+        Self {
+            started,
+            last_activity: AtomicI64::new(last_activity.millis()),
+            expires_at: AtomicI64::new(expires_at.millis()),
+            checked_at: AtomicU64::new(checked_at),
+            dirty: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    pub(super) fn last_activity(&self) -> Timestamp {
+        Timestamp::from_millis(self.last_activity.load(Relaxed))
+    }
+
+    pub(super) fn expires_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.expires_at.load(Relaxed))
+    }
+
+    /// Exactly at the limit is still valid.
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        now > self.expires_at()
+    }
+
+    /// Whether the store said within the lease that it is valid.
+    pub(super) fn is_leased(&self, uptime_ms: u64) -> bool {
+        self.was_checked_within(LEASE, uptime_ms)
+    }
+
+    pub(super) fn was_checked_within(&self, span: std::time::Duration, uptime_ms: u64) -> bool {
+        u128::from(uptime_ms.saturating_sub(self.checked_at.load(Relaxed))) < span.as_millis()
+    }
+
+    /// The store says that it is valid, at least until then.
+    pub(super) fn confirm(&self, expires_at: Timestamp, uptime_ms: u64) {
+        self.expires_at.fetch_max(expires_at.millis(), Relaxed);
+        self.checked_at.fetch_max(uptime_ms, Relaxed);
+    }
+
+    /// Moves the times forward; `true` when it was clean before and so must be put on the list of the next flush.
+    pub(super) fn touch(&self, now: Timestamp, policy: &Policy) -> bool {
+        self.last_activity.fetch_max(now.millis(), Relaxed);
+        self.expires_at.fetch_max(policy.expires_at(self.started, now).millis(), Relaxed);
+        !self.dirty.swap(true, Relaxed)
+    }
+
+    /// The flush takes it.
+    pub(super) fn clean(&self) {
+        self.dirty.store(false, Relaxed);
+    }
+
+    /// The flush failed: `true` when it must go back on the list, `false` when a touch has put it there meanwhile.
+    pub(super) fn soil(&self) -> bool {
+        !self.dirty.swap(true, Relaxed)
+    }
+
+    pub(super) fn is_dirty(&self) -> bool {
+        self.dirty.load(Relaxed)
+    }
+}
+
+impl Policy {
+    /// The end of a session's time: min(last activity + timeout, start + greatest age).
+    pub fn expires_at(&self, started: Timestamp, last_activity: Timestamp) -> Timestamp {
+        let idle = last_activity.plus(self.timeout);
+        self.max_age.map_or(idle, |age| idle.min(started.plus(age)))
+    }
+}
+
+impl Live {
+    pub(super) fn new(
+        id: Arc<str>,
+        principal: Arc<str>,
+        revision: Revision,
+        client_type: Arc<str>,
+        times: Times,
+        bound: Bound,
+    ) -> Self {
+        Self { id, principal, revision, client_type, times, bound: Mutex::new(bound), running: Mutex::default() }
+    }
+
+    /// The Archon session's id, reserved or real.
+    pub fn archon_id(&self) -> Uuid {
+        match &*self.bound() {
+            Bound::Reserved(id, _) => *id,
+            Bound::Exists(archon) => archon.id,
+        }
+    }
+
+    /// The Archon session, once it exists.
+    pub fn archon(&self) -> Option<Arc<Archon>> {
+        match &*self.bound() {
+            Bound::Reserved(..) => None,
+            Bound::Exists(archon) => Some(archon.clone()),
+        }
+    }
+
+    pub(super) fn bound(&self) -> MutexGuard<'_, Bound> {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request begins. `id` is its JSON-RPC id, by which `notifications/cancelled` names it.
+    pub fn begin(self: &Arc<Self>, id: &str) -> Running {
+        let (token, id) = (CancellationToken::new(), Arc::from(id));
+        self.running().push((Arc::clone(&id), token.clone()));
+        Running { live: self.clone(), token, id }
+    }
+
+    /// Cancels every running request of that id: clients do use one id twice, and then both are meant. How many.
+    pub fn cancel(&self, id: &str) -> usize {
+        let running = self.running();
+        let meant = running.iter().filter(|(running, _)| &**running == id);
+        meant.map(|(_, token)| token.cancel()).count()
+    }
+
+    /// Whether a request runs in it now: then no reaper takes it.
+    pub fn is_busy(&self) -> bool {
+        !self.running().is_empty()
+    }
+
+    fn running(&self) -> MutexGuard<'_, Vec<(Arc<str>, CancellationToken)>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    /// Fires when the client cancels the request or the server stops.
+    pub fn token(&self) -> &CancellationToken {
+        &self.token
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut running = self.live.running();
+        // By the address of the id, not by its text: a second request of the same id stays.
+        if let Some(place) = running.iter().position(|(id, _)| Arc::ptr_eq(id, &self.id)) {
+            running.swap_remove(place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn policy() -> Policy {
+        Policy {
+            timeout: Duration::from_secs(60),
+            max_age: Some(Duration::from_secs(90)),
+            recover_window: Duration::ZERO,
+            cleanup_interval: Duration::ZERO,
+            store_grace: Duration::ZERO,
+            token_method: "off",
+        }
+    }
+
+    #[test]
+    fn the_end_of_time_is_the_earlier_of_idle_and_age() {
+        let start = Timestamp::from_millis(0);
+        assert_eq!(policy().expires_at(start, start).millis(), 60_000);
+        assert_eq!(policy().expires_at(start, Timestamp::from_millis(50_000)).millis(), 90_000);
+    }
+
+    #[test]
+    fn exactly_at_the_limit_is_still_valid() {
+        let start = Timestamp::from_millis(0);
+        let times = Times::new(start, start, Timestamp::from_millis(1000), 0);
+        assert!(!times.is_over(Timestamp::from_millis(1000)) && times.is_over(Timestamp::from_millis(1001)));
+    }
+
+    #[test]
+    fn a_touch_never_goes_back_and_is_listed_once() {
+        let start = Timestamp::from_millis(0);
+        let times = Times::new(start, start, Timestamp::from_millis(60_000), 0);
+        assert!(times.touch(Timestamp::from_millis(500), &policy()));
+        assert!(!times.touch(Timestamp::from_millis(400), &policy()));
+        assert_eq!((times.last_activity().millis(), times.expires_at().millis()), (500, 60_500));
+    }
+
+    #[test]
+    fn two_requests_of_one_id_are_both_cancelled_and_end_apart() {
+        let start = Timestamp::from_millis(0);
+        let live = Arc::new(Live::new(
+            "session-1".into(),
+            "".into(),
+            Revision::LATEST,
+            "x".into(),
+            Times::new(start, start, start, 0),
+            Bound::Reserved(Uuid::nil(), Arc::default()),
+        ));
+        let (a, b) = (live.begin("1"), live.begin("1"));
+        drop(a);
+        assert_eq!(live.cancel("1"), 1);
+        assert!(b.token().is_cancelled());
+        drop(b);
+        assert!(!live.is_busy());
+    }
+}

@@ -1,0 +1,106 @@
+//! `initialize`: a session is on disk before its id leaves the house.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::bind::Reservable;
+use super::live::{Bound, Live, Times};
+use super::{SessionError, Sessions};
+use crate::model::client_type;
+use crate::model::principal::Principal;
+use crate::model::text::{clean, clean_json};
+use crate::protocol::header;
+use crate::protocol::initialize::{Implementation, InitializeParams};
+use crate::protocol::revision::Revision;
+use crate::store::rows::{ClientFacts, NewProtocolSession, Write};
+
+/// `initialize` waits so long for its commit; then the answer is 503, because an id that a crash would lose is worthless.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
+/// The longest name or version that is kept, in characters.
+const NAME_CHARS: usize = 200;
+/// The largest `capabilities` or `clientInfo` that is kept, in bytes.
+const FACTS_BYTES: usize = 16 * 1024;
+
+/// What a client opens a session with.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// Who it is for.
+    pub principal: &'a Principal,
+    /// The parameters of `initialize`.
+    pub params: &'a InitializeParams,
+    /// `X-Archon-Session-Id`, if it came along.
+    pub archon: Option<&'a str>,
+    /// `Mcp-Session-Id`, if an old one came along.
+    pub previous: Option<&'a str>,
+}
+
+impl Sessions {
+    /// Opens a protocol session, with an Archon session bound or reserved.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] when it could not be committed.
+    pub async fn open(&self, opening: &Opening<'_>) -> Result<Arc<Live>, SessionError> {
+        let (client, client_info) = facts_of(opening.params);
+        let client = Arc::new(client);
+        let bound = match self.reservable(opening).await? {
+            Reservable::Exists(archon) => Bound::Exists(archon),
+            Reservable::New(id) => Bound::Reserved(id, client.clone()),
+        };
+        let now = self.clock.now();
+        let revision = Revision::negotiate(&opening.params.protocol_version);
+        let expires_at = self.policy.expires_at(now, now);
+        let live = Arc::new(Live::new(
+            Arc::from(Uuid::new_v4().to_string()),
+            opening.principal.name.clone(),
+            revision,
+            client.client_type.clone(),
+            Times::new(now, now, expires_at, self.uptime_ms()),
+            bound,
+        ));
+        let row = NewProtocolSession {
+            protocol_session_id: live.id.clone(),
+            session_id: live.archon_id(),
+            principal: live.principal.clone(),
+            protocol_version: revision.as_str(),
+            client: (*client).clone(),
+            client_info,
+            connected_at: now,
+            last_activity: now,
+            expires_at,
+            boot: self.boot.begun.number,
+        };
+        self.store.writer().submit(Write::Open(Box::new(row))).required(COMMIT_PATIENCE).await?;
+        if let Some(previous) = opening.previous.filter(|id| header::is_session_id(id)) {
+            self.event("reinitialised", Some(&live), &live.id, Some(format!("the client held {previous}")));
+        }
+        self.counters.opened.fetch_add(1, Relaxed);
+        self.live.insert(live.id.clone(), live.clone());
+        tracing::debug!(session = %live.id, client = %live.client_type, %revision, "session opened");
+        Ok(live)
+    }
+}
+
+/// What the client says of itself, made fit for the store.
+fn facts_of(params: &InitializeParams) -> (ClientFacts, Option<Box<RawValue>>) {
+    let raw = |value: &Option<Box<RawValue>>| {
+        let cleaned = value.as_ref().and_then(|raw| clean_json(raw.get(), FACTS_BYTES));
+        cleaned.and_then(|text| RawValue::from_string(text).ok())
+    };
+    let info = raw(&params.client_info);
+    // A `clientInfo` that is no object of texts says nothing; it does not make the handshake fail.
+    let who = info.as_ref().and_then(|raw| Implementation::deserialize(&mut serde_json::Deserializer::from_str(raw.get())).ok());
+    let who = who.unwrap_or_default();
+    let kept = |text: &str| (!text.is_empty()).then(|| clean(text, NAME_CHARS));
+    let facts = ClientFacts {
+        client_type: Arc::from(client_type::detect(&clean(&who.name, NAME_CHARS))),
+        client_name: kept(&who.name),
+        client_version: kept(&who.version),
+        client_capabilities: raw(&params.capabilities),
+    };
+    (facts, info)
+}
