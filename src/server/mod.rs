@@ -1,1 +1,77 @@
-//! HTTP: routes, headers, status codes, SSE.
+//! HTTP: routes, headers, status codes, SSE. What a method means is decided one floor below.
+
+mod body;
+mod delete;
+mod detached;
+mod guard;
+mod health;
+mod listen;
+mod metrics;
+mod post;
+pub mod principals;
+mod refusal;
+mod reply;
+mod route;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+
+pub use guard::HostRules;
+pub use listen::{Shutdown, run};
+pub use principals::Principals;
+
+use crate::mcp::Engine;
+
+/// What one server's routes share.
+#[derive(Debug)]
+pub struct App {
+    engine: Engine,
+    hosts: HostRules,
+    principals: Principals,
+    limits: Limits,
+    draining: AtomicBool,
+    /// Calls whose client has hung up; they go on, and a stop waits for them.
+    orphans: TaskTracker,
+}
+
+/// How much, and for how long, a stranger may use us.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The largest body, in bytes.
+    pub body_bytes: usize,
+    /// For how long a request's head may be on its way; also how long an idle connection is kept.
+    pub head_time: Duration,
+    /// For how long a body may be on its way.
+    pub body_time: Duration,
+    /// How many connections are open at once; more wait to be accepted.
+    pub connections: usize,
+    /// After so long without an answer a client that reads SSE gets a stream with keep-alives instead of silence.
+    pub silence: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 4 << 20,
+            head_time: Duration::from_secs(75),
+            body_time: Duration::from_secs(30),
+            connections: 10_000,
+            silence: Duration::from_secs(5),
+        }
+    }
+}
+
+impl App {
+    /// The routes of one engine.
+    pub fn new(engine: Engine, hosts: HostRules, principals: Principals, limits: Limits) -> Arc<Self> {
+        let draining = AtomicBool::new(false);
+        Arc::new(Self { engine, hosts, principals, limits, draining, orphans: TaskTracker::new() })
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+}

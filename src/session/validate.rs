@@ -106,7 +106,8 @@ impl Sessions {
         let entry = self.live.entry(live.id.clone());
         let first = matches!(entry, dashmap::Entry::Vacant(_));
         let live = entry.or_insert(live).value().clone();
-        if first && row.life.boot.is_some_and(|boot| boot < self.boot.begun.number) {
+        // Not used in this boot before: it has come through a restart.
+        if first && row.life.last_activity < self.boot.started_at {
             self.counters.resumed.fetch_add(1, Relaxed);
             self.event("recovered", Some(&live), &live.id, None);
             tracing::info!(session = %live.id, client = %live.client_type, "session goes on after a restart");
@@ -152,6 +153,18 @@ impl Sessions {
     pub(super) fn effective_expiry(&self, life: &Life) -> Timestamp {
         let stored = life.expires_at.unwrap_or_else(|| self.policy.expires_at(life.started, life.last_activity));
         self.credits.extend(stored, life.boot, life.started)
+    }
+
+    /// Whether a session has ended since it was validated. When the store cannot tell: no.
+    pub async fn has_ended(&self, live: &Live, archon: &super::Archon) -> bool {
+        let protocol = self.store.protocol_session(&live.id).await;
+        let ended = matches!(protocol, Ok(Some(row)) if row.life.ended.is_some());
+        ended || matches!(self.store.archon_session(archon.id).await, Ok(Some(row)) if row.life.ended.is_some())
+    }
+
+    /// The Archon session's id of a session in memory.
+    pub fn archon_id_of(&self, id: &str) -> Option<uuid::Uuid> {
+        self.live.get(id).map(|entry| entry.value().archon_id())
     }
 
     /// Takes a session out of memory.

@@ -15,10 +15,11 @@ use tokio::sync::Mutex;
 
 use super::backend::{Backend, SqliteBackend};
 use super::fold::Fold;
-use super::sqlite::SqliteTarget;
+use super::postgres::PgSink;
+use super::sqlite::{SqliteSink, SqliteTarget};
 use super::statements::Dialect;
-use super::writer::Writer;
-use super::{Inner, Location, OpenError, Store, postgres, sqlite};
+use super::writer::{self, Writer};
+use super::{Inner, Location, OpenError, Store, sqlite};
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/postgres");
@@ -58,7 +59,7 @@ impl Store {
             Location::Postgres(url) => {
                 let pg = pg_options(url)?;
                 let pool = open_postgres(pg.clone(), options).await?;
-                postgres::spawn_writer(pg, queue, shared);
+                tokio::spawn(writer::run(queue, shared, PgSink::new(pg)));
                 Backend::Postgres(pool)
             }
             Location::SqliteFile(path) => {
@@ -157,7 +158,8 @@ async fn open_sqlite(
     if target.vfs.is_none() {
         sqlite::spawn_checkpoints(target, gate.clone(), Arc::downgrade(&shared)).map_err(broken)?;
     }
-    sqlite::spawn_writer(target, gate.clone(), queue, shared).map_err(broken)?;
+    let sink = SqliteSink::spawn(target, gate.clone()).map_err(broken)?;
+    tokio::spawn(writer::run(queue, shared, sink));
     Ok(Backend::Sqlite(SqliteBackend { readers, writer, gate, _lock: lock }))
 }
 

@@ -3,36 +3,28 @@
 //! One writing connection was measured to beat two and four. A batch whose COMMIT answer was lost is sent again: rows
 //! carry their boot and number, and a row that is there already is left alone.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::StoreError;
 use super::fold::json;
 use super::rows::{NewRequest, Write, sql};
 use super::statements::{self, Dialect, RowStatement};
-use super::writer::{Outcome, Queued, Shared, retry_delay};
+use super::writer::{Batch, Outcome, Queued, Sink};
 use crate::model::timestamp::Timestamp;
 
-/// The largest batch of one commit.
-const MAX_BATCH: usize = 1024;
 /// A write that takes longer than this is tried again on a new connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Starts the writer task. It ends when the queue's last sender is gone.
-pub(super) fn spawn_writer(options: PgConnectOptions, queue: mpsc::Receiver<Queued>, shared: Arc<Shared>) {
-    tokio::spawn(PgWriter { options, connection: None, shared }.run(queue));
-}
-
-struct PgWriter {
+/// The one writing connection.
+#[derive(Debug)]
+pub(super) struct PgSink {
     options: PgConnectOptions,
     connection: Option<PgConnection>,
-    shared: Arc<Shared>,
 }
 
 /// A request as a JSON object with the table's column names.
@@ -113,42 +105,35 @@ fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<(RowState
     .collect()
 }
 
-impl PgWriter {
-    async fn run(mut self, mut queue: mpsc::Receiver<Queued>) {
-        let mut batch = Vec::with_capacity(MAX_BATCH);
-        while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
-            let requests = batch.iter().filter(|q| matches!(q.write, Write::Request(_))).count();
-            let first_seq = self.shared.next_seqs(requests);
-            let began = self.shared.begin_batch();
-            let outcomes = self.write_until_it_holds(&batch, first_seq).await;
-            self.shared.finish(&mut batch, first_seq, outcomes, began);
+impl Sink for PgSink {
+    const MAX_BATCH: usize = 1024;
+
+    async fn write(&mut self, batch: Batch) -> (Batch, Result<Vec<Outcome>, StoreError>) {
+        let written = tokio::time::timeout(PATIENCE, self.write_whole_or_parts(&batch)).await;
+        let outcome = written.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer to a write".into())));
+        if outcome.is_err() {
+            // A connection that failed once is not trusted again.
+            self.connection = None;
+        }
+        (batch, outcome)
+    }
+}
+
+impl PgSink {
+    pub(super) fn new(options: PgConnectOptions) -> Self {
+        Self { options, connection: None }
+    }
+
+    async fn write_whole_or_parts(&mut self, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
+        match self.write_whole(batch).await {
+            Ok(()) => Ok(batch.writes.iter().map(|_| Ok(())).collect()),
+            Err(StoreError::Data(_)) => self.write_one_by_one(batch).await,
+            Err(error) => Err(error),
         }
     }
 
-    /// A batch that the database cannot take now is kept and tried again: its rows belong to answers already given.
-    async fn write_until_it_holds(&mut self, batch: &[Queued], first_seq: i64) -> Vec<Outcome> {
-        for failures in 0.. {
-            let written = tokio::time::timeout(PATIENCE, self.write(batch, first_seq)).await;
-            let tried = match written.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer to a write".into()))) {
-                Ok(()) => Ok(batch.iter().map(|_| Ok(())).collect()),
-                Err(StoreError::Data(_)) => self.write_one_by_one(batch, first_seq).await,
-                Err(error) => Err(error),
-            };
-            match tried {
-                Ok(outcomes) => return outcomes,
-                Err(error) => {
-                    self.shared.batch_failed(&error);
-                    // A connection that failed once is not trusted again.
-                    self.connection = None;
-                    tokio::time::sleep(retry_delay(failures)).await;
-                }
-            }
-        }
-        Vec::new()
-    }
-
-    async fn write(&mut self, batch: &[Queued], first_seq: i64) -> Result<(), StoreError> {
-        let statements = statements_for(batch, self.shared.boot(), first_seq);
+    async fn write_whole(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let statements = statements_for(&batch.writes, batch.boot, batch.first_seq);
         let connection = self.connected().await?;
         if let [(statement, rows)] = statements.as_slice() {
             // One statement is its own transaction, and one round trip.
@@ -162,12 +147,11 @@ impl PgWriter {
     }
 
     /// The database refuses something in the batch: each row gets a savepoint, and only the bad one is dropped.
-    async fn write_one_by_one(&mut self, batch: &[Queued], first_seq: i64) -> Result<Vec<Outcome>, StoreError> {
-        let boot = self.shared.boot();
+    async fn write_one_by_one(&mut self, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
         let mut transaction = self.connected().await?.begin().await?;
-        let (mut outcomes, mut seq) = (Vec::with_capacity(batch.len()), first_seq);
-        for queued in batch {
-            let statements = statements_for(std::slice::from_ref(queued), boot, seq);
+        let (mut outcomes, mut seq) = (Vec::with_capacity(batch.writes.len()), batch.first_seq);
+        for queued in &batch.writes {
+            let statements = statements_for(std::slice::from_ref(queued), batch.boot, seq);
             seq += i64::from(matches!(queued.write, Write::Request(_)));
             let mut savepoint = transaction.begin().await?;
             let mut outcome = Ok(());

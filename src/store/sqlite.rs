@@ -4,21 +4,18 @@
 //! thread and a statement over JSON, which together halve the rate (`scripts/bench.sh`).
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
-use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 
 use super::StoreError;
 use super::backend::Gate;
 use super::fold::json;
 use super::rows::{NewRequest, Write};
 use super::statements::{self, Dialect, RowStatement};
-use super::writer::{Outcome, Queued, Shared, retry_delay};
+use super::writer::{Batch, Outcome, Shared, Sink};
 
-/// The largest batch of one commit.
-const MAX_BATCH: usize = 512;
 /// Past this size the write-ahead log is rewound, for which writers wait a moment.
 const WAL_REWIND_BYTES: u64 = 64 << 20;
 /// Below this size a checkpoint is not worth its fsync.
@@ -55,83 +52,75 @@ impl SqliteTarget {
     }
 }
 
-/// Starts the writer thread. It ends when the queue's last sender is gone.
-pub(super) fn spawn_writer(
-    target: &SqliteTarget,
+/// The writer thread, from the side of the runtime: a batch goes there, and comes back with its outcome.
+#[derive(Debug)]
+pub(super) struct SqliteSink {
+    batches: std::sync::mpsc::Sender<(Batch, Written)>,
     gate: Gate,
-    queue: mpsc::Receiver<Queued>,
-    shared: Arc<Shared>,
-) -> rusqlite::Result<()> {
-    let connection = target.connect()?;
-    std::thread::Builder::new()
-        .name("archonctl-writer".into())
-        .spawn(move || SqliteWriter { connection, gate, shared }.run(queue))
-        .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
-    Ok(())
 }
 
-struct SqliteWriter {
-    connection: Connection,
-    gate: Gate,
-    shared: Arc<Shared>,
-}
+type Written = oneshot::Sender<(Batch, Result<Vec<Outcome>, StoreError>)>;
 
-impl SqliteWriter {
-    fn run(mut self, mut queue: mpsc::Receiver<Queued>) {
-        let mut batch = Vec::with_capacity(MAX_BATCH);
-        while queue.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
-            let requests = batch.iter().filter(|q| matches!(q.write, Write::Request(_))).count();
-            let first_seq = self.shared.next_seqs(requests);
-            let began = self.shared.begin_batch();
-            let outcomes = self.write_until_it_holds(&batch, first_seq);
-            self.shared.finish(&mut batch, first_seq, outcomes, began);
-        }
-    }
-
-    /// A batch that the database cannot take now is kept and tried again: its rows belong to answers already given.
-    fn write_until_it_holds(&mut self, batch: &[Queued], first_seq: i64) -> Vec<Outcome> {
-        for failures in 0.. {
-            let gate = self.gate.clone();
-            let _turn = gate.blocking_lock();
-            match self.write(batch, first_seq) {
-                Ok(outcomes) => return outcomes,
-                Err(error) => self.shared.batch_failed(&error),
-            }
-            drop(_turn);
-            std::thread::sleep(retry_delay(failures));
-        }
-        Vec::new()
-    }
-
-    /// One transaction. A row that the database refuses fails alone: SQLite undoes just its statement.
-    fn write(&mut self, batch: &[Queued], first_seq: i64) -> Result<Vec<Outcome>, StoreError> {
-        let boot = self.shared.boot();
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut outcomes = Vec::with_capacity(batch.len());
-        let mut seq = first_seq;
-        for queued in batch {
-            let outcome = match &queued.write {
-                Write::Request(request) => {
-                    seq += 1;
-                    insert_request(&transaction, request, boot, seq - 1)
+impl SqliteSink {
+    /// Starts the thread. It ends when the sink is dropped.
+    pub(super) fn spawn(target: &SqliteTarget, gate: Gate) -> rusqlite::Result<Self> {
+        let mut connection = target.connect()?;
+        let (batches, queue) = std::sync::mpsc::channel::<(Batch, Written)>();
+        std::thread::Builder::new()
+            .name("archonctl-writer".into())
+            .spawn(move || {
+                while let Ok((batch, written)) = queue.recv() {
+                    let outcome = write(&mut connection, &batch);
+                    // Nobody waits only when the runtime is gone, and the process with it.
+                    _ = written.send((batch, outcome));
                 }
-                Write::Open(row) => run(&transaction, &statements::OPEN, row),
-                Write::Create(row) => run(&transaction, &statements::CREATE, row)
-                    .and_then(|()| run(&transaction, &statements::BIND, row))
-                    .and_then(|()| run(&transaction, &statements::ADOPT, row)),
-                Write::Bind(row) => run(&transaction, &statements::BIND, row)
-                    .and_then(|()| run(&transaction, &statements::ADOPT, row)),
-                Write::Event(row) => run(&transaction, &statements::EVENT, row),
-                Write::Barrier => Ok(()),
-            };
-            match outcome {
-                Err(unavailable @ StoreError::Unavailable(_)) => return Err(unavailable),
-                outcome => outcomes.push(outcome),
-            }
-        }
-        transaction.commit()?;
-        Ok(outcomes)
+            })
+            .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
+        Ok(Self { batches, gate })
     }
+}
+
+impl Sink for SqliteSink {
+    const MAX_BATCH: usize = 512;
+
+    async fn write(&mut self, batch: Batch) -> (Batch, Result<Vec<Outcome>, StoreError>) {
+        let gone = || Err(StoreError::Unavailable("the writer thread has ended".into()));
+        let _turn = self.gate.lock().await;
+        let (written, outcome) = oneshot::channel();
+        if let Err(refused) = self.batches.send((batch, written)) {
+            return (refused.0.0, gone());
+        }
+        outcome.await.unwrap_or_else(|_| (Batch::default(), gone()))
+    }
+}
+
+/// One transaction. A row that the database refuses fails alone: SQLite undoes just its statement.
+fn write(connection: &mut Connection, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut outcomes = Vec::with_capacity(batch.writes.len());
+    let mut seq = batch.first_seq;
+    for queued in &batch.writes {
+        let outcome = match &queued.write {
+            Write::Request(request) => {
+                seq += 1;
+                insert_request(&transaction, request, batch.boot, seq - 1)
+            }
+            Write::Open(row) => run(&transaction, &statements::OPEN, row),
+            Write::Create(row) => run(&transaction, &statements::CREATE, row)
+                .and_then(|()| run(&transaction, &statements::BIND, row))
+                .and_then(|()| run(&transaction, &statements::ADOPT, row)),
+            Write::Bind(row) => run(&transaction, &statements::BIND, row)
+                .and_then(|()| run(&transaction, &statements::ADOPT, row)),
+            Write::Event(row) => run(&transaction, &statements::EVENT, row),
+            Write::Barrier => Ok(()),
+        };
+        match outcome {
+            Err(unavailable @ StoreError::Unavailable(_)) => return Err(unavailable),
+            outcome => outcomes.push(outcome),
+        }
+    }
+    transaction.commit()?;
+    Ok(outcomes)
 }
 
 fn run<T: serde::Serialize>(connection: &Connection, statement: &RowStatement, row: &T) -> Outcome {

@@ -42,6 +42,28 @@ pub(super) struct Shared {
     dropped: AtomicU64,
 }
 
+/// Writes that are committed together, numbered.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) writes: Vec<Queued>,
+    /// The boot whose rows these are.
+    pub(super) boot: i64,
+    /// The number of the first request row; the next have the next.
+    pub(super) first_seq: i64,
+}
+
+/// Where batches go.
+pub(super) trait Sink: Send + 'static {
+    /// The largest batch that is worth one commit.
+    const MAX_BATCH: usize;
+
+    /// Commits a batch, each write that the database does not refuse; gives the batch back with what became of each.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it may have committed all or nothing.
+    fn write(&mut self, batch: Batch) -> impl Future<Output = (Batch, Result<Vec<Outcome>, StoreError>)> + Send;
+}
+
 /// A write with its place in the order, and who waits for it.
 #[derive(Debug)]
 pub(super) struct Queued {
@@ -197,27 +219,25 @@ impl Shared {
         }
     }
 
-    pub(super) fn boot(&self) -> i64 {
-        self.boot.load(Relaxed)
-    }
-
-    /// Numbers for so many rows; the writer takes them in order, so the fold's mark has no holes below it.
-    pub(super) fn next_seqs(&self, count: usize) -> i64 {
-        self.next_seq.fetch_add(i64::try_from(count).unwrap_or(i64::MAX), Relaxed)
+    /// Numbers for the request rows of a batch; taken in order, so the fold's mark has no holes below it.
+    fn number(&self, batch: &mut Batch) {
+        let requests = batch.writes.iter().filter(|q| matches!(q.write, Write::Request(_))).count();
+        batch.boot = self.boot.load(Relaxed);
+        batch.first_seq = self.next_seq.fetch_add(i64::try_from(requests).unwrap_or(i64::MAX), Relaxed);
     }
 
     /// A batch is in hand.
-    pub(super) fn begin_batch(&self) -> Instant {
+    fn begin_batch(&self) -> Instant {
         let elapsed = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
         self.busy_since.store(elapsed + 1, Relaxed);
         Instant::now()
     }
 
     /// The batch is committed, except for what the database refused: rows go into the sums, waiters get their answer.
-    pub(super) fn finish(&self, batch: &mut Vec<Queued>, first_seq: i64, outcomes: Vec<Outcome>, began: Instant) {
-        self.count_batch(batch.len(), began);
-        let mut seq = first_seq;
-        for (queued, outcome) in batch.drain(..).zip(outcomes) {
+    fn finish(&self, batch: &mut Batch, outcomes: Vec<Outcome>, began: Instant) {
+        self.count_batch(batch.writes.len(), began);
+        let mut seq = batch.first_seq;
+        for (queued, outcome) in batch.writes.drain(..).zip(outcomes) {
             if let Write::Request(request) = &queued.write {
                 seq += 1;
                 if outcome.is_ok() {
@@ -246,14 +266,14 @@ impl Shared {
     }
 
     /// The batch could not be written; it is kept. Logged once for each outage, not once for each try.
-    pub(super) fn batch_failed(&self, error: &StoreError) {
+    fn batch_failed(&self, error: &StoreError) {
         if !self.failing.swap(true, Relaxed) {
             tracing::error!(%error, waiting = self.waiting.load(Relaxed), "writes are kept until the database takes them");
         }
     }
 
     /// One row is given up.
-    pub(super) fn drop_one(&self, reason: &str) {
+    fn drop_one(&self, reason: &str) {
         self.dropped.fetch_add(1, Relaxed);
         tracing::warn!(reason, "a row was dropped");
     }
@@ -266,8 +286,44 @@ impl Shared {
     }
 }
 
+/// Takes what waits, commits it, answers; until the queue's last sender is gone.
+///
+/// It runs as a task beside those that wait. Woken by the first write of a batch, it lets every other task that is ready
+/// go first: they add their writes, and the hop to the database is paid once for all of them.
+pub(super) async fn run<S: Sink>(mut queue: mpsc::Receiver<Queued>, shared: Arc<Shared>, mut sink: S) {
+    let mut batch = Batch::default();
+    while queue.recv_many(&mut batch.writes, S::MAX_BATCH).await > 0 {
+        tokio::task::yield_now().await;
+        while batch.writes.len() < S::MAX_BATCH {
+            let Ok(queued) = queue.try_recv() else { break };
+            batch.writes.push(queued);
+        }
+        shared.number(&mut batch);
+        let began = shared.begin_batch();
+        batch = write_until_it_holds(batch, &shared, &mut sink, began).await;
+    }
+}
+
+/// A batch that the database cannot take now is kept and tried again: its rows belong to answers already given.
+async fn write_until_it_holds<S: Sink>(mut batch: Batch, shared: &Shared, sink: &mut S, began: Instant) -> Batch {
+    let mut failures = 0;
+    loop {
+        let (mut given_back, outcome) = sink.write(batch).await;
+        match outcome {
+            Ok(outcomes) => {
+                shared.finish(&mut given_back, outcomes, began);
+                return given_back;
+            }
+            Err(error) => shared.batch_failed(&error),
+        }
+        batch = given_back;
+        tokio::time::sleep(retry_delay(failures)).await;
+        failures += 1;
+    }
+}
+
 /// How long to wait before trying a failed batch again.
-pub(super) fn retry_delay(failures: u32) -> Duration {
+fn retry_delay(failures: u32) -> Duration {
     Duration::from_millis(20u64.saturating_mul(1 << failures.min(6)).min(1000))
 }
 

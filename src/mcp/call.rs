@@ -1,0 +1,221 @@
+//! `tools/call`: the hot path.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::record::Handled;
+use super::{Answer, Busy, Caller, Engine, shortened};
+use crate::model::request::RequestStatus;
+use crate::model::timestamp::Timestamp;
+use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, INVALID_PARAMS, REFUSED};
+use crate::protocol::frame::Request;
+use crate::protocol::reply;
+use crate::protocol::tools::CallToolParams;
+use crate::session::{Archon, LEASE};
+use crate::tools::{Tool, ToolCall, ToolResult};
+
+/// The tool that a request asks for.
+struct Called<'a> {
+    name: Arc<str>,
+    tool: &'a dyn Tool,
+    arguments: Option<&'a RawValue>,
+}
+
+/// How a tool's run came out.
+enum Outcome {
+    Finished(ToolResult),
+    TimedOut(Duration),
+    Cancelled,
+    CutShort,
+    Panicked,
+}
+
+/// What the client is told, and what the row says.
+struct Told {
+    body: Vec<u8>,
+    status: RequestStatus,
+    error: Option<String>,
+    /// Bytes of the tool's answer, for the token count.
+    output: Option<Box<RawValue>>,
+}
+
+impl Engine {
+    pub(super) async fn call(&self, caller: &Caller, request: &Request<'_>) -> Result<Answer, Busy> {
+        let received = self.sessions.clock().now();
+        let called = match self.called(request) {
+            Ok(called) => called,
+            Err((name, error)) => return Ok(self.refuse(caller, request, received, name, &error).await),
+        };
+        if self.tracking.on && !self.sessions.store().writer().admits(self.sessions.policy().store_grace) {
+            return Err(Busy);
+        }
+        let (archon, rule) =
+            self.sessions.bind(&caller.live, caller.archon.as_deref(), &caller.principal, self.patience.commit).await;
+        let began = Instant::now();
+        let outcome = self.run(caller, request.id.get(), &called, &archon, received).await;
+        let took = began.elapsed();
+        let told = Told::new(request.id, outcome, caller.live.revision.has_structured_output());
+        self.meter.count("tools/call", Some(&called.name), told.status, took);
+        let output = told.output.as_deref().map_or("", RawValue::get);
+        let handled = Handled {
+            session_id: Some(archon.id),
+            method: "tools/call",
+            tool: Some(called.name),
+            duration_us: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
+            error: told.error,
+            tokens: self.tracking.tokens.count(called.arguments.map_or("", RawValue::get), output),
+            rule: Some(rule),
+            late: self.is_late(caller, &archon, took).await,
+            ..Handled::of(&caller.live, received, told.status)
+        };
+        let deferred = self.record(handled).await;
+        Ok(Answer { body: told.body, session: None, archon: Some(archon.id), deferred })
+    }
+
+    /// The tool that is asked for, or why there is none; with the name under which that is recorded.
+    fn called<'a>(&'a self, request: &Request<'a>) -> Result<Called<'a>, (Option<String>, ErrorBody)> {
+        let params = match request.params.map(CallToolParams::deserialize) {
+            Some(Ok(params)) => params,
+            Some(Err(error)) => return Err((None, bad_params(format!("tools/call: {error}")))),
+            None => return Err((None, bad_params("tools/call needs params".to_owned()))),
+        };
+        match self.tools.get(&params.name) {
+            Some((name, tool)) => Ok(Called { name, tool, arguments: params.arguments }),
+            None => {
+                let name = shortened(&params.name);
+                let near = self.tools.nearest(&params.name);
+                let hint = match near.as_slice() {
+                    [] => "tools/list tells which there are".to_owned(),
+                    names => format!("did you mean {}?", names.join(" or ")),
+                };
+                let error = ErrorBody::new(INVALID_PARAMS, format!("Unknown tool: {name}; {hint}"));
+                Err((Some(name), error.because("unknown_tool", hint)))
+            }
+        }
+    }
+
+    /// Runs the tool until it is done, out of time, cancelled or cut. A panic ends the call, not the server.
+    async fn run(&self, caller: &Caller, id: &str, called: &Called<'_>, archon: &Arc<Archon>, received: Timestamp) -> Outcome {
+        let running = caller.live.begin(id);
+        let call = ToolCall {
+            arguments: called.arguments,
+            sessions: &self.sessions,
+            protocol_session_id: &caller.live.id,
+            archon_session_id: Some(archon.id),
+            received_at: received,
+            cancelled: running.token().clone(),
+        };
+        let tool = AssertUnwindSafe(called.tool.call(call)).catch_unwind();
+        let outcome = tokio::select! {
+            // In this order: a tool that is done at once, as most are, asks for no timer and registers with no token.
+            biased;
+            finished = tool => finished.map_or(Outcome::Panicked, Outcome::Finished),
+            () = running.token().cancelled() => Outcome::Cancelled,
+            () = self.cut.cancelled() => Outcome::CutShort,
+            () = tokio::time::sleep(self.patience.tool) => Outcome::TimedOut(self.patience.tool),
+        };
+        // A tool that has handed work to a task of its own learns that nobody waits any more.
+        running.token().cancel();
+        drop(running);
+        self.sessions.touch(&caller.live, Some(archon));
+        outcome
+    }
+
+    /// A call that ran for longer than the lease may have outlived its session.
+    async fn is_late(&self, caller: &Caller, archon: &Archon, took: Duration) -> bool {
+        took >= LEASE && self.sessions.has_ended(&caller.live, archon).await
+    }
+
+    /// No tool was run; the request is recorded all the same.
+    async fn refuse(
+        &self,
+        caller: &Caller,
+        request: &Request<'_>,
+        received: Timestamp,
+        name: Option<String>,
+        error: &ErrorBody,
+    ) -> Answer {
+        let status = RequestStatus::Error;
+        // Any text can be a name: one label for all that are none, or the metrics would grow without bound.
+        let label = name.as_ref().map(|_| Arc::from("(unknown)"));
+        self.meter.count("tools/call", label.as_ref(), status, Duration::ZERO);
+        let handled = Handled {
+            session_id: caller.live.archon().map(|archon| archon.id),
+            method: "tools/call",
+            tool: name.map(Arc::from),
+            error: Some(error.message.to_string()),
+            ..Handled::of(&caller.live, received, status)
+        };
+        let deferred = self.record(handled).await;
+        let body = reply::error(Some(request.id.get()), error);
+        Answer { body, session: None, archon: Some(caller.live.archon_id()), deferred }
+    }
+}
+
+fn bad_params(message: String) -> ErrorBody {
+    ErrorBody::new(INVALID_PARAMS, message).because("invalid_params", "send the tool's name and its arguments as an object")
+}
+
+impl Told {
+    fn new(id: &RawValue, outcome: Outcome, structured: bool) -> Self {
+        match outcome {
+            Outcome::Finished(Ok(output)) => Self {
+                body: answer(id, &output.json, false, structured),
+                status: RequestStatus::Success,
+                error: None,
+                output: Some(output.json),
+            },
+            Outcome::Finished(Err(error)) => Self {
+                body: answer(id, &error.json, true, structured),
+                status: RequestStatus::Error,
+                error: Some(error.message),
+                output: Some(error.json),
+            },
+            Outcome::TimedOut(limit) => {
+                let message = format!("the tool did not finish within {limit:?} and was cancelled");
+                let body = failure_text(id, &message);
+                Self { body, status: RequestStatus::Timeout, error: Some(message), output: None }
+            }
+            Outcome::Cancelled => Self::failed(id, REFUSED, "the client cancelled the call", "cancelled"),
+            Outcome::CutShort => Self::failed(id, REFUSED, "the server stopped before the tool had finished", "cut_short"),
+            Outcome::Panicked => Self::failed(id, INTERNAL_ERROR, "the tool broke on our side", "tool_panicked"),
+        }
+    }
+
+    fn failed(id: &RawValue, code: i32, message: &'static str, reason: &'static str) -> Self {
+        let body = ErrorBody::new(code, message).because(reason, "the session is kept; call again if that is safe");
+        let body = reply::error(Some(id.get()), &body);
+        Self { body, status: RequestStatus::Error, error: Some(message.to_owned()), output: None }
+    }
+}
+
+/// `result` of `tools/call`, borrowed: the tool's object once as text, once as it is.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CallResult<'a> {
+    content: [Text<'a>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    structured_content: Option<&'a RawValue>,
+    is_error: bool,
+}
+
+#[derive(Serialize)]
+struct Text<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    text: &'a str,
+}
+
+fn answer(id: &RawValue, json: &RawValue, is_error: bool, structured: bool) -> Vec<u8> {
+    let content = [Text { kind: "text", text: json.get() }];
+    reply::result(id, &CallResult { content, structured_content: structured.then_some(json), is_error })
+}
+
+fn failure_text(id: &RawValue, text: &str) -> Vec<u8> {
+    reply::result(id, &CallResult { content: [Text { kind: "text", text }], structured_content: None, is_error: true })
+}

@@ -1,0 +1,64 @@
+//! `initialize`: the handshake that makes a session.
+
+use std::time::Instant;
+
+use serde::Deserialize;
+
+use super::record::Handled;
+use super::{Answer, Engine};
+use crate::model::principal::Principal;
+use crate::model::request::RequestStatus;
+use crate::protocol::error::{ErrorBody, INVALID_PARAMS};
+use crate::protocol::frame::Request;
+use crate::protocol::initialize::{Implementation, InitializeParams, InitializeResult};
+use crate::protocol::reply;
+use crate::session::{Opening, SessionError};
+
+const INSTRUCTIONS: &str = "Sessions of this server survive its restarts. Keep using your session id; on HTTP 404 call \
+     initialize again. Start with find_projects; health_check tells how the server is.";
+
+impl Engine {
+    /// Opens a session. `archon` and `previous` are the session ids that came along, if any.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] when the session could not be committed: no id is given out then.
+    pub async fn initialize(
+        &self,
+        principal: &Principal,
+        request: &Request<'_>,
+        archon: Option<&str>,
+        previous: Option<&str>,
+    ) -> Result<Answer, SessionError> {
+        let (received, began) = (self.sessions.clock().now(), Instant::now());
+        let params = match request.params.map(InitializeParams::deserialize) {
+            Some(Ok(params)) => params,
+            Some(Err(error)) => return Ok(refused(request, format!("initialize: {error}"))),
+            None => return Ok(refused(request, "initialize needs params".to_owned())),
+        };
+        let live = self.sessions.open(&Opening { principal, params: &params, archon, previous }).await?;
+        let result = InitializeResult {
+            protocol_version: live.revision.as_str().to_owned(),
+            capabilities: serde_json::json!({ "tools": {} }),
+            server_info: Implementation { name: "archonctl".into(), version: env!("CARGO_PKG_VERSION").into() },
+            instructions: Some(INSTRUCTIONS.to_owned()),
+        };
+        let status = RequestStatus::Success;
+        self.meter.count("initialize", None, status, began.elapsed());
+        let deferred = self
+            .record(Handled {
+                method: "initialize",
+                session_id: live.archon().map(|archon| archon.id),
+                duration_us: i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX),
+                ..Handled::of(&live, received, status)
+            })
+            .await;
+        let archon = Some(live.archon_id());
+        Ok(Answer { body: reply::result(request.id, &result), session: Some(live.id.clone()), archon, deferred })
+    }
+}
+
+fn refused(request: &Request<'_>, message: String) -> Answer {
+    let error = ErrorBody::new(INVALID_PARAMS, message)
+        .because("invalid_params", "send protocolVersion, capabilities and clientInfo");
+    Answer { body: reply::error(Some(request.id.get()), &error), ..Answer::default() }
+}

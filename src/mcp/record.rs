@@ -1,0 +1,111 @@
+//! The request row: one for each handled request, on disk before the answer leaves (or counted as deferred).
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::Engine;
+use crate::model::request::{RequestStatus, Tokens};
+use crate::model::session::SessionRule;
+use crate::model::text::clean;
+use crate::model::timestamp::Timestamp;
+use crate::session::Live;
+use crate::store::rows::{NewRequest, Write};
+use crate::store::writer::Commit;
+use crate::tools::prices::Prices;
+use crate::tools::tokens::TokenCounter;
+
+/// The longest error message that is kept, in characters.
+const MESSAGE_CHARS: usize = 1000;
+
+/// What is written about requests.
+#[derive(Debug)]
+pub struct Tracking {
+    /// Whether a row is written at all.
+    pub on: bool,
+    /// How tokens are counted.
+    pub tokens: TokenCounter,
+    /// What they cost, if the operator says so.
+    pub prices: Option<Prices>,
+}
+
+/// A handled request, to be recorded.
+#[derive(Debug)]
+pub(super) struct Handled<'a> {
+    pub(super) live: &'a Live,
+    pub(super) session_id: Option<Uuid>,
+    pub(super) method: &'a str,
+    pub(super) tool: Option<Arc<str>>,
+    pub(super) received: Timestamp,
+    pub(super) duration_us: i64,
+    pub(super) status: RequestStatus,
+    pub(super) error: Option<String>,
+    pub(super) tokens: Option<Tokens>,
+    pub(super) rule: Option<SessionRule>,
+    pub(super) late: bool,
+}
+
+impl<'a> Handled<'a> {
+    /// A request without tool, duration and tokens.
+    pub(super) fn of(live: &'a Live, received: Timestamp, status: RequestStatus) -> Self {
+        Self {
+            live,
+            session_id: None,
+            method: "",
+            tool: None,
+            received,
+            duration_us: 0,
+            status,
+            error: None,
+            tokens: None,
+            rule: None,
+            late: false,
+        }
+    }
+}
+
+impl Engine {
+    /// Writes the row and waits for its commit, within patience. `true` when the answer leaves before it.
+    pub(super) async fn record(&self, handled: Handled<'_>) -> bool {
+        tracing::debug!(
+            session = %handled.live.id, client = %handled.live.client_type, principal = %handled.live.principal,
+            method = handled.method, tool = handled.tool.as_deref(), status = %handled.status, us = handled.duration_us,
+            "handled"
+        );
+        if !self.tracking.on {
+            return false;
+        }
+        let estimated_cost = handled
+            .tokens
+            .and_then(|tokens| self.tracking.prices.as_ref()?.cost(&handled.live.client_type, tokens));
+        let row = NewRequest {
+            session_id: handled.session_id,
+            protocol_session_id: Some(handled.live.id.clone()),
+            client_type: handled.live.client_type.clone(),
+            method: method_text(handled.method),
+            tool_name: handled.tool,
+            timestamp: handled.received,
+            duration_us: handled.duration_us,
+            status: handled.status,
+            error_message: handled.error.map(|message| clean(&message, MESSAGE_CHARS)),
+            tokens: handled.tokens,
+            estimated_cost,
+            rule: handled.rule,
+            late: handled.late,
+        };
+        let ticket = self.sessions.store().writer().submit(Write::Request(Box::new(row)));
+        match ticket.within(self.patience.commit).await {
+            Commit::Done | Commit::Refused(_) => false,
+            Commit::Deferred => {
+                tracing::debug!(session = %handled.live.id, "deferred: the answer left before its row was committed");
+                true
+            }
+        }
+    }
+}
+
+/// The method's name, shared where it is the one that nearly all have.
+fn method_text(method: &str) -> Arc<str> {
+    static CALL: std::sync::LazyLock<Arc<str>> = std::sync::LazyLock::new(|| Arc::from("tools/call"));
+    if method == &**CALL { CALL.clone() } else { Arc::from(method) }
+}

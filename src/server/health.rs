@@ -1,0 +1,105 @@
+//! `/health`, `/healthz`, `/readyz`: one shape always, and true.
+//!
+//! `/healthz` and `/readyz` are for probes: any Host, no token. `/health` and `/metrics` follow the Host and Origin
+//! rules, and need a token where tokens are on.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+use serde_json::json;
+
+use super::App;
+use super::refusal::Refusal;
+use super::reply::Reply;
+use crate::session::status::Status;
+
+/// The process lives.
+pub(super) async fn healthz() -> Response {
+    text(StatusCode::OK, "ok\n")
+}
+
+/// The server can serve: the database answers, and it is not stopping.
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
+    if app.is_draining() {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
+    }
+    match app.engine.sessions().store().ping().await {
+        Ok(()) => text(StatusCode::OK, "ready\n"),
+        Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+    }
+}
+
+/// Everything about this server, for people and scripts.
+pub(super) async fn health(State(app): State<Arc<App>>, request: Request) -> Response {
+    if let Err(refusal) = app.admit_operator(&request) {
+        return Reply::from(refusal).into_response();
+    }
+    let status = app.engine.sessions().status().await;
+    let healthy = status.database_answers && !app.is_draining();
+    let code = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut response = text(code, report(&app, &status).to_string());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The shape of the original's `/health` (`success`, `health`, `uptime_seconds`, `timestamp`), with what is true of us.
+fn report(app: &App, status: &Status) -> serde_json::Value {
+    let (sessions, writer) = (app.engine.sessions(), app.engine.sessions().store().writer().stats());
+    let boot = sessions.boot();
+    let state = match (status.database_answers, app.is_draining()) {
+        (true, false) => "healthy",
+        (true, true) => "draining",
+        (false, _) => "unhealthy",
+    };
+    json!({
+        "success": state == "healthy",
+        "health": {
+            "status": state,
+            "database": status.database_answers,
+            "last_health_check": status.now,
+        },
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_seconds": status.uptime.as_secs_f64(),
+        "timestamp": status.now,
+        "database": {
+            "kind": sessions.store().location().kind(),
+            "answers": status.database_answers,
+            "answer_ms": status.database_time.as_secs_f64() * 1000.0,
+            "queued_rows": writer.waiting,
+            "deferred_rows": writer.deferred,
+            "dropped_rows": writer.dropped,
+        },
+        "sessions": {
+            "active": status.active_sessions,
+            "protocol_active": status.protocol_sessions,
+            "timeout_seconds": sessions.policy().timeout.as_secs(),
+        },
+        "cleanup": {
+            "interval_seconds": sessions.policy().cleanup_interval.as_secs(),
+            "last_run": status.last_cleanup,
+            "ended": status.cleaned_up,
+        },
+        "recovery": {
+            "recovered_sessions": status.recovered,
+            "resumed_sessions": sessions.resumed(),
+            "outage_seconds": boot.begun.outage.as_secs_f64(),
+            "previous_end": boot.begun.previous_end,
+        },
+        "boot": { "id": boot.id, "number": boot.begun.number, "started_at": boot.started_at },
+    })
+}
+
+impl App {
+    /// The rules of `/health` and `/metrics`: Host, Origin, and a token where tokens are on.
+    pub(super) fn admit_operator(&self, request: &Request) -> Result<(), Refusal> {
+        self.hosts.check(request.headers(), request.uri())?;
+        self.principal(request.headers()).map(|_| ())
+    }
+}
+
+pub(super) fn text(status: StatusCode, body: impl Into<String>) -> Response {
+    (status, body.into()).into_response()
+}

@@ -1,0 +1,114 @@
+//! `/metrics`, for Prometheus.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use super::App;
+use super::health::text;
+use super::reply::Reply;
+use crate::session::status::Status;
+use crate::store::writer::WriterStats;
+
+/// Handles a scrape.
+pub(super) async fn metrics(State(app): State<Arc<App>>, request: Request) -> Response {
+    if let Err(refusal) = app.admit_operator(&request) {
+        return Reply::from(refusal).into_response();
+    }
+    let sessions = app.engine.sessions();
+    let snapshot = Snapshot {
+        status: sessions.status().await,
+        ends: sessions.store().ends_by_reason().await.unwrap_or_default(),
+        writer: sessions.store().writer().stats(),
+        opened: sessions.opened(),
+        resumed: sessions.resumed(),
+        refused: sessions.refused(),
+        cached: sessions.cached(),
+    };
+    let mut registry = Registry::with_prefix("archonctl");
+    app.engine.meter().register(&mut registry);
+    registry.register_collector(Box::new(snapshot));
+    let mut out = String::with_capacity(8192);
+    if prometheus_client::encoding::text::encode(&mut out, &registry).is_err() {
+        return text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written\n");
+    }
+    let mut response = text(StatusCode::OK, out);
+    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+/// What is read at each scrape rather than counted along the way.
+#[derive(Debug)]
+struct Snapshot {
+    status: Status,
+    ends: Vec<(String, i64)>,
+    writer: WriterStats,
+    opened: u64,
+    resumed: u64,
+    refused: u64,
+    cached: usize,
+}
+
+type Encoded = Result<(), std::fmt::Error>;
+
+impl Collector for Snapshot {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Encoded {
+        self.sessions(&mut encoder)?;
+        self.store(&mut encoder)
+    }
+}
+
+impl Snapshot {
+    fn sessions(&self, encoder: &mut DescriptorEncoder<'_>) -> Encoded {
+        let mut active = encoder.encode_descriptor("sessions", "Live sessions, by kind", None, MetricType::Gauge)?;
+        for (kind, count) in [("archon", self.status.active_sessions), ("protocol", self.status.protocol_sessions)] {
+            if let Some(count) = count {
+                ConstGauge::new(count).encode(active.encode_family(&[("kind", kind), ("status", "active")])?)?;
+            }
+        }
+        let mut ended = encoder.encode_descriptor("sessions_ended", "Ended Archon sessions in the store, by reason", None, MetricType::Gauge)?;
+        for (reason, count) in &self.ends {
+            ConstGauge::new(*count).encode(ended.encode_family(&[("reason", reason.as_str())])?)?;
+        }
+        gauge(encoder, "sessions_cached", "Sessions in memory", i64::try_from(self.cached).unwrap_or(i64::MAX))?;
+        gauge(encoder, "recovered_sessions", "Sessions that were live when this boot began", self.status.recovered.unwrap_or(0))?;
+        counter(encoder, "sessions_opened", "Sessions opened in this boot", self.opened)?;
+        counter(encoder, "sessions_resumed", "Sessions of earlier boots that came back", self.resumed)?;
+        counter(encoder, "sessions_refused", "Requests refused for their session", self.refused)?;
+        counter(encoder, "sessions_cleaned_up", "Sessions ended by the cleanup", self.status.cleaned_up)?;
+        gauge(encoder, "boot_number", "Which start of the server this is", self.status.boot_number)
+    }
+
+    fn store(&self, encoder: &mut DescriptorEncoder<'_>) -> Encoded {
+        gauge(encoder, "database_up", "Whether the database answers", i64::from(self.status.database_answers))?;
+        gauge(encoder, "queue_rows", "Rows that wait for a commit", i64::try_from(self.writer.waiting).unwrap_or(i64::MAX))?;
+        counter(encoder, "rows_committed", "Rows committed", self.writer.committed)?;
+        counter(encoder, "commits", "Commits", self.writer.batches)?;
+        let mut time = encoder.encode_descriptor("commit_seconds", "Time spent in commits", None, MetricType::Counter)?;
+        ConstCounter::new(self.writer.commit_time.as_secs_f64()).encode(time.encode_family(&NO_LABELS)?)?;
+        counter(encoder, "rows_deferred", "Answers that left before their row was committed", self.writer.deferred)?;
+        counter(encoder, "rows_dropped", "Rows that could not be stored", self.writer.dropped)
+    }
+}
+
+const NO_LABELS: [(&str, &str); 0] = [];
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: i64) -> Encoded {
+    let mut descriptor = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    ConstGauge::new(value).encode(descriptor.encode_family(&NO_LABELS)?)
+}
+
+fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Encoded {
+    let mut descriptor = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    ConstCounter::new(value).encode(descriptor.encode_family(&NO_LABELS)?)
+}

@@ -1,0 +1,296 @@
+//! `POST /mcp`: one JSON-RPC message, or a batch on the one revision that has them.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use futures_util::future::join_all;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use super::detached::Detached;
+use super::refusal::{Refusal, SESSION_HEADERS};
+use super::reply::{self, Reply};
+use super::{App, body};
+use crate::mcp::{Answer, Busy, Caller};
+use crate::model::principal::Principal;
+use crate::protocol::error::{ErrorBody, INVALID_REQUEST};
+use crate::protocol::frame::{self, Body, FrameError, Message};
+use crate::protocol::revision::{self, Revision};
+use crate::protocol::{header, reply as json_rpc};
+
+/// What of a request's head outlives the connection.
+#[derive(Debug)]
+struct Head {
+    principal: Principal,
+    session: Option<String>,
+    archon: Option<String>,
+    version: Option<String>,
+}
+
+/// Handles a POST.
+pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let read = async {
+        app.hosts.check(&parts.headers, &parts.uri)?;
+        let head = Head::read(&parts.headers, app.principal(&parts.headers)?)?;
+        require_json(&parts.headers)?;
+        Ok::<_, Refusal>((head, body::read(&parts.headers, body, &app.limits).await?))
+    };
+    let (head, body) = match read.await {
+        Ok(read) => read,
+        Err(refusal) => return Reply::from(refusal).into_response(),
+    };
+    let session = head.session.clone();
+    let accepts = Accepts::read(&parts.headers);
+    let serving = app.clone();
+    let mut call = Detached::new(async move { serve(&serving, &head, &body).await }, &app.orphans);
+    let panicked = || Reply::from(Refusal::panicked());
+    match accepts {
+        Accepts::JsonAlone => call.await.unwrap_or_else(panicked).into_response(),
+        Accepts::StreamAlone => reply::one_event(call.await.unwrap_or_else(panicked)),
+        Accepts::Both => match tokio::time::timeout(app.limits.silence, &mut call).await {
+            Ok(reply) => reply.unwrap_or_else(panicked).into_response(),
+            Err(_) => {
+                let archon = session.and_then(|id| app.engine.sessions().archon_id_of(&id));
+                reply::waiting_stream(call, archon)
+            }
+        },
+    }
+}
+
+/// What kinds of answer the client reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Accepts {
+    JsonAlone,
+    StreamAlone,
+    Both,
+}
+
+impl Accepts {
+    /// A client that names neither (or sends no header, or `*/*`) gets JSON: the specification asks the client to name
+    /// both, and gives the server no duty to refuse one that does not.
+    fn read(headers: &HeaderMap) -> Self {
+        let named = |kind: &str| {
+            headers.get_all(ACCEPT).iter().any(|value| value.to_str().is_ok_and(|text| text.contains(kind)))
+        };
+        match (named("application/json") || named("*/*"), named("text/event-stream")) {
+            (false, true) => Self::StreamAlone,
+            (true, true) => Self::Both,
+            (_, false) => Self::JsonAlone,
+        }
+    }
+}
+
+impl Head {
+    fn read(headers: &HeaderMap, principal: Principal) -> Result<Self, Refusal> {
+        let one = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        Ok(Self { principal, session: session_id(headers)?, archon: one(header::ARCHON_SESSION), version: one(header::PROTOCOL_VERSION) })
+    }
+}
+
+/// The session id, under its name or the guide's alias; two that differ are a mistake that nobody should guess about.
+pub(super) fn session_id(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    let mut ids = SESSION_HEADERS.iter().flat_map(|name| headers.get_all(*name)).map(http::HeaderValue::as_bytes);
+    let Some(first) = ids.next() else { return Ok(None) };
+    if ids.any(|other| other != first) {
+        return Err(Refusal::two_sessions());
+    }
+    Ok(Some(String::from_utf8_lossy(first).into_owned()))
+}
+
+fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") { Ok(()) } else { Err(Refusal::content_type()) }
+}
+
+async fn serve(app: &App, head: &Head, body: &[u8]) -> Reply {
+    dispatch(app, head, body).await.unwrap_or_else(Reply::from)
+}
+
+async fn dispatch(app: &App, head: &Head, body: &[u8]) -> Result<Reply, Refusal> {
+    let parsed = frame::parse(body)?;
+    match parsed {
+        Body::Single(Message::Request(request)) => {
+            let id = request.id.get().to_owned();
+            check_era(head, request.params.map(serde_json::value::RawValue::get)).map_err(|r| r.for_request(Some(&id)))?;
+            let answered = if request.method == "initialize" {
+                initialize(app, head, &request).await
+            } else {
+                one(app, head, &request).await
+            };
+            answered.map_err(|refusal| refusal.for_request(Some(&id)))
+        }
+        Body::Single(Message::Notification(note)) => {
+            check_era(head, note.params.map(serde_json::value::RawValue::get))?;
+            let caller = caller(app, head).await?;
+            app.engine.notice(&caller, &note);
+            Ok(Reply::empty(StatusCode::ACCEPTED, Some(caller.live.archon_id())))
+        }
+        Body::Single(Message::Response) => {
+            check_era(head, None)?;
+            let caller = caller(app, head).await?;
+            Ok(Reply::empty(StatusCode::ACCEPTED, Some(caller.live.archon_id())))
+        }
+        Body::Batch(members) => {
+            check_era(head, None)?;
+            batch(app, &caller(app, head).await?, members).await
+        }
+    }
+}
+
+async fn initialize(app: &App, head: &Head, request: &frame::Request<'_>) -> Result<Reply, Refusal> {
+    if app.is_draining() {
+        return Err(Refusal::busy("the server is stopping"));
+    }
+    let opened =
+        app.engine.initialize(&head.principal, request, head.archon.as_deref(), head.session.as_deref()).await?;
+    Ok(reply_of(opened))
+}
+
+async fn one(app: &App, head: &Head, request: &frame::Request<'_>) -> Result<Reply, Refusal> {
+    let caller = caller(app, head).await?;
+    match app.engine.answer(&caller, request).await {
+        Ok(answer) => Ok(reply_of(answer)),
+        Err(busy) => Err(refusal_of(busy)),
+    }
+}
+
+fn reply_of(answer: Answer) -> Reply {
+    Reply {
+        status: StatusCode::OK,
+        body: answer.body,
+        session: answer.session,
+        archon: answer.archon,
+        deferred: answer.deferred,
+        retry_after: None,
+    }
+}
+
+fn refusal_of(_: Busy) -> Refusal {
+    Refusal::busy("the database does not keep up; no tool was run")
+}
+
+/// 2025-03-26 alone: requests are answered side by side, in the order in which they came.
+async fn batch(
+    app: &App,
+    caller: &Caller,
+    members: Vec<Result<Message<'_>, FrameError>>,
+) -> Result<Reply, Refusal> {
+    if !caller.live.revision.has_batches() {
+        return Err(Refusal::batch());
+    }
+    let answers = join_all(members.into_iter().map(|member| member_of_batch(app, caller, member))).await;
+    let mut reply = Reply { status: StatusCode::OK, archon: Some(caller.live.archon_id()), ..Reply::default() };
+    for answer in answers.into_iter().flatten() {
+        reply.body.push(if reply.body.is_empty() { b'[' } else { b',' });
+        reply.body.extend_from_slice(&answer.body);
+        reply.deferred |= answer.deferred;
+    }
+    if reply.body.is_empty() {
+        reply.status = StatusCode::ACCEPTED;
+    } else {
+        reply.body.push(b']');
+    }
+    Ok(reply)
+}
+
+async fn member_of_batch(app: &App, caller: &Caller, member: Result<Message<'_>, FrameError>) -> Option<Answer> {
+    let refused = |refusal: Refusal| Answer {
+        body: json_rpc::error(refusal.id.as_deref(), &refusal.body),
+        ..Answer::default()
+    };
+    match member {
+        Ok(Message::Request(request)) if request.method == "initialize" => {
+            let body = ErrorBody::new(INVALID_REQUEST, "initialize cannot be part of a batch")
+                .because("batch", "send it alone");
+            Some(refused(Refusal::new(StatusCode::BAD_REQUEST, body).for_request(Some(request.id.get()))))
+        }
+        Ok(Message::Request(request)) => Some(match app.engine.answer(caller, &request).await {
+            Ok(answer) => answer,
+            Err(busy) => refused(refusal_of(busy).for_request(Some(request.id.get()))),
+        }),
+        Ok(Message::Notification(note)) => {
+            app.engine.notice(caller, &note);
+            None
+        }
+        Ok(Message::Response) => None,
+        Err(error) => Some(refused(error.into())),
+    }
+}
+
+/// The session that a request names, valid and touched.
+async fn caller(app: &App, head: &Head) -> Result<Caller, Refusal> {
+    let id = head.session.as_deref().ok_or_else(Refusal::no_session)?;
+    let live = app.engine.sessions().validate(id, &head.principal).await?;
+    app.engine.sessions().touch(&live, live.archon().as_ref());
+    Ok(Caller { live, principal: head.principal.clone(), archon: head.archon.clone() })
+}
+
+/// A modern request gets an error that dual-era clients do not take for a modern server's, so that they fall back to
+/// `initialize`; an unknown version is refused (2025-06-18, basic/transports, protocol version header).
+fn check_era(head: &Head, params: Option<&str>) -> Result<(), Refusal> {
+    let claimed = params.filter(|text| text.contains("io.modelcontextprotocol/protocolVersion")).and_then(claimed_version);
+    match (claimed.as_deref(), head.version.as_deref()) {
+        (Some(version), _) | (None, Some(version)) if revision::is_modern(version) => Err(Refusal::modern()),
+        (_, Some(version)) if Revision::parse(version).is_none() => Err(Refusal::version()),
+        _ => Ok(()),
+    }
+}
+
+/// The version that `params._meta` claims.
+fn claimed_version(params: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Params {
+        #[serde(rename = "_meta")]
+        meta: Option<Meta>,
+    }
+    #[derive(Deserialize)]
+    struct Meta {
+        #[serde(rename = "io.modelcontextprotocol/protocolVersion")]
+        version: Option<String>,
+    }
+    serde_json::from_str::<Params>(params).ok()?.meta?.version
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepts(value: &str) -> Accepts {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, value.parse().expect("header"));
+        Accepts::read(&headers)
+    }
+
+    #[test]
+    fn json_unless_a_stream_is_all_that_is_read() {
+        assert_eq!(accepts("application/json, text/event-stream"), Accepts::Both);
+        assert_eq!(accepts("text/event-stream"), Accepts::StreamAlone);
+        for json in ["application/json", "*/*", "text/html"] {
+            assert_eq!(accepts(json), Accepts::JsonAlone, "{json}");
+        }
+        assert_eq!(Accepts::read(&HeaderMap::new()), Accepts::JsonAlone);
+    }
+
+    #[test]
+    fn an_alias_is_one_id_and_two_that_differ_are_none() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(session_id(&headers).ok(), Some(None));
+        headers.insert(header::SESSION_ALIAS, "abcdefgh".parse().expect("header"));
+        assert_eq!(session_id(&headers).ok().flatten().as_deref(), Some("abcdefgh"));
+        headers.insert(header::SESSION, "abcdefgh".parse().expect("header"));
+        assert!(session_id(&headers).is_ok());
+        headers.append(header::SESSION, "other-one".parse().expect("header"));
+        assert!(session_id(&headers).is_err());
+    }
+
+    #[test]
+    fn finds_the_version_that_meta_claims() {
+        let modern = r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#;
+        assert_eq!(claimed_version(modern).as_deref(), Some("2026-07-28"));
+        assert_eq!(claimed_version("[1]"), None);
+    }
+}

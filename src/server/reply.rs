@@ -1,0 +1,135 @@
+//! An answer, as JSON in one write or as the one event of a stream.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use uuid::Uuid;
+
+use super::detached::Detached;
+use super::refusal::Refusal;
+use crate::protocol::{header, reply};
+
+/// Between keep-alives of a stream that waits for its answer: shorter than the idle time of common proxies.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// What a POST or DELETE is answered with.
+#[derive(Debug, Default)]
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    /// JSON, or nothing.
+    pub(super) body: Vec<u8>,
+    /// The id of a session that was just opened.
+    pub(super) session: Option<Arc<str>>,
+    /// The Archon session that the request belongs to.
+    pub(super) archon: Option<Uuid>,
+    /// The request's row was not yet on disk.
+    pub(super) deferred: bool,
+    /// Seconds after which to come back.
+    pub(super) retry_after: Option<u32>,
+}
+
+impl Reply {
+    /// 202 or 204: nothing to say.
+    pub(super) fn empty(status: StatusCode, archon: Option<Uuid>) -> Self {
+        Self { status, archon, ..Self::default() }
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(4);
+        let mut set = |name: HeaderName, value: &str| {
+            // Ids are hexadecimal and our texts are ASCII: every one is a header value.
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        if let Some(session) = &self.session {
+            set(HeaderName::from_static(header::SESSION), session);
+        }
+        if let Some(archon) = &self.archon {
+            let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+            set(HeaderName::from_static(header::ARCHON_SESSION), archon.hyphenated().encode_lower(&mut text));
+        }
+        if self.deferred {
+            set(HeaderName::from_static(header::RECORD), "deferred");
+        }
+        if let Some(seconds) = self.retry_after {
+            set(RETRY_AFTER, &seconds.to_string());
+        }
+        match self.status {
+            StatusCode::UNAUTHORIZED => set(WWW_AUTHENTICATE, "Bearer realm=\"archonctl\""),
+            StatusCode::METHOD_NOT_ALLOWED => set(ALLOW, "POST, DELETE"),
+            _ => {}
+        }
+        headers
+    }
+}
+
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            status: refusal.status,
+            body: reply::error(refusal.id.as_deref(), &refusal.body),
+            retry_after: refusal.retry_after,
+            ..Self::default()
+        }
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        let mut headers = self.headers();
+        if !self.body.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+/// The answer as a stream of one event, for a client that reads nothing else. An error keeps its status and is JSON.
+pub(super) fn one_event(reply: Reply) -> Response {
+    if reply.status != StatusCode::OK || reply.body.is_empty() {
+        return reply.into_response();
+    }
+    stream_response(reply.headers(), Body::from(event(&reply.body)))
+}
+
+/// A stream that is kept alive until the answer is there. Its status has left already, so an error comes as the event.
+pub(super) fn waiting_stream(call: Detached<Reply>, archon: Option<Uuid>) -> Response {
+    let events = stream::unfold(Some(call), |call| async {
+        let mut call = call?;
+        match tokio::time::timeout(KEEP_ALIVE, &mut call).await {
+            Err(_) => Some((Ok::<_, Infallible>(Bytes::from_static(b": keep-alive\n\n")), Some(call))),
+            Ok(reply) => {
+                let reply = reply.unwrap_or_else(|| Refusal::panicked().into());
+                Some((Ok(Bytes::from(event(&reply.body))), None))
+            }
+        }
+    });
+    let headers = Reply { archon, ..Reply::default() }.headers();
+    stream_response(headers, Body::from_stream(events))
+}
+
+fn event(json: &[u8]) -> Vec<u8> {
+    // Our JSON has no line breaks: one `data:` line holds it.
+    [b"event: message\ndata: ".as_slice(), json, b"\n\n"].concat()
+}
+
+fn stream_response(mut headers: HeaderMap, body: Body) -> Response {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Proxies that buffer would hold the keep-alives back.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    let mut response = Response::new(body);
+    *response.headers_mut() = headers;
+    response
+}
