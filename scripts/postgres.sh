@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# A throw-away PostgreSQL on 127.0.0.1, for tests and benchmarks.
+#
+#   folder=$(scripts/postgres.sh start)           quick and careless, for tests
+#   folder=$(scripts/postgres.sh start --fsync)   as durable as PostgreSQL is by default, for benchmarks
+#   cat "$folder/url"                             the URL of its maintenance database
+#   scripts/postgres.sh stop "$folder"            ends it and removes the folder
+#   scripts/postgres.sh programs                  the folder that holds initdb; fails where there is none
+#
+# Whoever can open a connection on this machine is its superuser: put nothing of value into it.
+set -euo pipefail
+
+programs() {
+  # Debian keeps the server's programs off the PATH, in a folder a version.
+  local found
+  found=$(command -v initdb || printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)
+  [[ -x $found ]] || return 1
+  dirname "$found"
+}
+
+# PostgreSQL refuses to run as root. From /, because that user may not read the folder we stand in.
+as_postgres() (
+  cd /
+  if [[ $EUID -eq 0 ]]; then runuser -u postgres -- "$@"; else "$@"; fi
+)
+
+start() {
+  local durability=$1 bin port
+  bin=$(programs) || { echo 'no PostgreSQL server programs on this machine' >&2; exit 1; }
+  folder=$(as_postgres mktemp -d "${TMPDIR:-/tmp}/archonctl-postgres.XXXXXX" 2>/dev/null ||
+    as_postgres mktemp -d /tmp/archonctl-postgres.XXXXXX)
+  trap 'stop "$folder"' EXIT
+
+  as_postgres "$bin/initdb" -D "$folder/data" -U postgres --auth=trust --encoding=UTF8 --locale=C --no-sync >"$folder/log" ||
+    fail 'initdb failed'
+  cat >>"$folder/data/postgresql.conf" <<CONF
+listen_addresses = '127.0.0.1'
+unix_socket_directories = '$folder'
+max_connections = 300
+synchronous_commit = on
+$durability
+CONF
+
+  for _ in {1..20}; do
+    # Below the ports that the system hands out, so that no client's own port is ever in the way.
+    port=$((20000 + RANDOM % 12000))
+    rm -f "$folder/log"
+    if as_postgres "$bin/pg_ctl" start -D "$folder/data" -l "$folder/log" -w -t 60 -o "-p $port" >/dev/null; then
+      echo "postgres://postgres@127.0.0.1:$port/postgres" >"$folder/url"
+      trap - EXIT
+      echo "$folder"
+      return
+    fi
+    grep -q 'Address already in use' "$folder/log" || break
+  done
+  fail 'PostgreSQL does not start'
+}
+
+fail() {
+  echo "$1; the end of its log:" >&2
+  tail -n 20 "$folder/log" >&2
+  exit 1
+}
+
+stop() {
+  local folder=$1
+  [[ $folder == */archonctl-postgres.* && -d $folder ]] || { echo "not a folder of ours: $folder" >&2; exit 2; }
+  # By the pid in the data folder; "immediate", since nothing in there is kept.
+  if [[ -e $folder/data/postmaster.pid ]]; then
+    as_postgres "$(programs)/pg_ctl" stop -D "$folder/data" -m immediate -w >/dev/null || true
+  fi
+  rm -rf "$folder"
+}
+
+case "$*" in
+  start) start $'fsync = off\nfull_page_writes = off' ;;
+  'start --fsync') start '' ;;
+  'stop '*) stop "$2" ;;
+  programs) programs ;;
+  *) echo "usage: $0 start [--fsync] | stop FOLDER | programs" >&2; exit 2 ;;
+esac
