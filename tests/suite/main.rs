@@ -3,6 +3,7 @@
 //!
 //! `scripts/test.sh` runs it with a PostgreSQL; plain `cargo test` runs the SQLite half.
 
+mod architecture;
 mod databases;
 mod http;
 mod process;
