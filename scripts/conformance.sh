@@ -22,7 +22,12 @@ fi
 
 folder=$(mktemp -d)
 server=
-trap '[[ -z $server ]] || { kill "$server" && wait "$server"; } 2>/dev/null; rm -rf "$folder"' EXIT
+finish() {
+  # A server that we end does not exit 0; that is no failure of ours.
+  [[ -z $server ]] || { kill "$server" && wait "$server"; } 2>/dev/null || true
+  rm -rf "$folder"
+}
+trap finish EXIT
 
 url=${1:-}
 if [[ -z $url ]]; then

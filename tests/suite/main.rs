@@ -1,0 +1,9 @@
+//! The one integration test. Its modules mirror `src`; what many of them need stands beside them: [`databases`] (a fresh
+//! one per test), [`process`] (the real `archonctl serve`, to be killed), [`http`] (raw requests, and a small MCP client).
+//!
+//! `scripts/test.sh` runs it with a PostgreSQL; plain `cargo test` runs the SQLite half.
+
+mod architecture;
+mod databases;
+mod http;
+mod process;

@@ -1,0 +1,213 @@
+//! The real binary as a process: started, watched, killed, started again.
+//!
+//! ```ignore
+//! let mut server = ServeProcess::start(&db, &["--session-timeout", "5m", "--test-clock"]).await;
+//! let session = Mcp::new(server.url()).initialize("2025-11-25").await;
+//! server.write_line("advance 65m");
+//! server.wait_for_line("Cleaned up 1 expired sessions", Duration::from_secs(5)).await;
+//! server.sigkill();
+//! let server = ServeProcess::start_at(server.address(), &db, &[]).await; // the same URL again
+//! ```
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use std::{env, thread};
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::databases::Database;
+
+/// How long a server may take until it listens: generous, since a passing test never waits for it.
+const START: Duration = Duration::from_mins(1);
+/// What a server prints once it can be reached, before its URL.
+const LISTENING: &str = "listening on http://";
+
+/// The `archonctl` of this build, with an environment that holds nothing but `PATH` and a home of its own: no variable
+/// and no file of whoever runs the tests can reach it.
+pub(crate) fn archonctl(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_archonctl"));
+    command.env_clear().envs(env::vars_os().filter(|(name, _)| name == "PATH"));
+    command.env("HOME", home).current_dir(home);
+    command
+}
+
+/// A running `archonctl serve`. Dropping it kills it; a test that fails prints its log.
+pub(crate) struct ServeProcess {
+    child: Child,
+    stdin: ChildStdin,
+    /// What it has printed; closed when its outputs are.
+    log: watch::Receiver<Vec<String>>,
+    url: String,
+}
+
+impl ServeProcess {
+    /// Starts `archonctl serve` on a free port of 127.0.0.1 and on that database, and returns once it listens.
+    ///
+    /// # Panics
+    ///
+    /// With the log, when it ends instead or does not listen within a minute.
+    pub(crate) async fn start(database: &Database, arguments: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", database, arguments).await
+    }
+
+    /// The same on a given address: that of a server that has ended, so that its clients find this one.
+    pub(crate) async fn start_at(address: &str, database: &Database, arguments: &[&str]) -> Self {
+        let mut command = archonctl(database.folder());
+        command.args(["serve", "--bind", address, "--database-url", database.url()]).args(arguments);
+        Self::launch(command).await
+    }
+
+    async fn launch(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
+        let (lines, log) = watch::channel(Vec::new());
+        let lines = Arc::new(lines);
+        collect(child.stdout.take().expect("a piped stdout"), Arc::clone(&lines));
+        collect(child.stderr.take().expect("a piped stderr"), lines);
+        let stdin = child.stdin.take().expect("a piped stdin");
+        let mut server = Self { child, stdin, log, url: String::new() };
+        let line = server.wait_for_line(LISTENING, START).await;
+        let (_, address) = line.split_once(LISTENING).expect("the line that we waited for");
+        let end = address.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(address.len());
+        server.url = format!("http://{}", &address[..end]);
+        server
+    }
+
+    /// The MCP endpoint: `http://127.0.0.1:PORT/mcp`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where it listens: `127.0.0.1:PORT`.
+    pub(crate) fn address(&self) -> &str {
+        self.url.trim_start_matches("http://").split('/').next().unwrap_or_default()
+    }
+
+    /// All that it has printed so far, line by line, in no fixed order between its two outputs.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.log.borrow().clone()
+    }
+
+    /// The first line that holds the text, printed already or within the deadline.
+    ///
+    /// # Panics
+    ///
+    /// With the log, when there is none.
+    pub(crate) async fn wait_for_line(&self, text: &str, deadline: Duration) -> String {
+        let holds = |line: &&String| line.contains(text);
+        let mut log = self.log.clone();
+        let found = timeout(deadline, log.wait_for(|lines| lines.iter().any(|line| holds(&line)))).await;
+        let why = match found {
+            Ok(Ok(lines)) => return lines.iter().find(holds).cloned().unwrap_or_default(),
+            Ok(Err(_)) => "it ended",
+            Err(_) => "the deadline passed",
+        };
+        panic!("{why} without a line that holds {text:?}; its log:\n{}", self.lines().join("\n"));
+    }
+
+    /// Writes a line to its standard input: `advance 65m` for a server with `--test-clock`.
+    pub(crate) fn write_line(&mut self, line: &str) {
+        writeln!(self.stdin, "{line}").expect("write to the server's standard input");
+    }
+
+    /// Kills it, as a crash would, and waits until it is gone.
+    pub(crate) fn sigkill(&mut self) -> ExitStatus {
+        self.child.kill().expect("kill the server");
+        self.child.wait().expect("wait for the server")
+    }
+
+    /// Asks it to stop, as `systemctl stop` does. See [`Self::ended`].
+    pub(crate) fn sigterm(&self) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args(["-TERM", &pid]).status().expect("run kill");
+        assert!(status.success(), "kill -TERM {pid}: {status}");
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Panics
+    ///
+    /// With the log, when it has not by the deadline.
+    pub(crate) async fn ended(&mut self, deadline: Duration) -> ExitStatus {
+        // Its outputs close when it ends: then `wait` returns at once.
+        let closed = timeout(deadline, self.log.wait_for(|_| false)).await.is_ok();
+        assert!(closed, "still running after {deadline:?}; its log:\n{}", self.lines().join("\n"));
+        self.child.wait().expect("wait for the server")
+    }
+}
+
+impl Drop for ServeProcess {
+    fn drop(&mut self) {
+        // It fails only for a process that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("the log of {}:\n{}", self.url, self.lines().join("\n"));
+        }
+    }
+}
+
+/// Reads one output of a process line by line, on a thread of its own, so that the process never waits for us.
+fn collect(output: impl Read + Send + 'static, lines: Arc<watch::Sender<Vec<String>>>) {
+    thread::spawn(move || {
+        for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+            lines.send_modify(|lines| lines.push(String::from_utf8_lossy(&line).trim_end().to_owned()));
+        }
+    });
+}
+
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// A shell script in the place of the server.
+    async fn shell(script: &str) -> ServeProcess {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        ServeProcess::launch(command).await
+    }
+
+    #[tokio::test]
+    async fn reads_the_url_and_talks() {
+        let script = r#"echo '{"message":"listening on http://127.0.0.1:1234/mcp"}' >&2; read line; echo "got $line""#;
+        let mut server = shell(script).await;
+        assert_eq!((server.url(), server.address()), ("http://127.0.0.1:1234/mcp", "127.0.0.1:1234"));
+        server.write_line("advance 65m");
+        assert_eq!(server.wait_for_line("got", SOON).await, "got advance 65m");
+        assert!(server.ended(SOON).await.success());
+        assert_eq!(server.lines().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn stops_by_either_signal() {
+        let script = "trap 'exit 7' TERM; echo listening on http://127.0.0.1:1/mcp; while read line; do :; done";
+        let mut server = shell(script).await;
+        server.sigterm();
+        assert_eq!(server.ended(SOON).await.code(), Some(7));
+        assert_eq!(shell(script).await.sigkill().signal(), Some(9));
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "it ended without a line that holds")]
+    async fn a_server_that_ends_does_not_start() {
+        ServeProcess::start(&Database::sqlite(), &["--no-such-flag"]).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "the deadline passed")]
+    async fn a_line_that_never_comes_is_a_failure() {
+        let server = shell("echo listening on http://127.0.0.1:1/mcp; read line").await;
+        server.wait_for_line("Cleaned up", Duration::from_millis(20)).await;
+    }
+}
