@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::StoreError;
 use super::backend::Gate;
 use super::fold::json;
-use super::rows::{NewRequest, Write};
+use super::rows::{NewRequest, Numbered, Write};
 use super::statements::{self, Dialect, RowStatement};
 use super::writer::{Batch, Outcome, Shared, Sink};
 
@@ -97,21 +97,18 @@ impl Sink for SqliteSink {
 /// One transaction. A row that the database refuses fails alone: SQLite undoes just its statement.
 fn write(connection: &mut Connection, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut outcomes = Vec::with_capacity(batch.writes.len());
-    let mut seq = batch.first_seq;
-    for queued in &batch.writes {
+    let (boot, mut outcomes) = (batch.boot, Vec::with_capacity(batch.writes.len()));
+    for (queued, seq) in batch.writes.iter().zip(batch.first_seq..) {
         let outcome = match &queued.write {
-            Write::Request(request) => {
-                seq += 1;
-                insert_request(&transaction, request, batch.boot, seq - 1)
-            }
+            Write::Request(request) => insert_request(&transaction, request, boot, seq),
             Write::Open(row) => run(&transaction, &statements::OPEN, row),
             Write::Create(row) => run(&transaction, &statements::CREATE, row)
                 .and_then(|()| run(&transaction, &statements::BIND, row))
                 .and_then(|()| run(&transaction, &statements::ADOPT, row)),
-            Write::Bind(row) => run(&transaction, &statements::BIND, row)
-                .and_then(|()| run(&transaction, &statements::ADOPT, row)),
-            Write::Event(row) => run(&transaction, &statements::EVENT, row),
+            Write::Bind(row) => {
+                run(&transaction, &statements::BIND, row).and_then(|()| run(&transaction, &statements::ADOPT, row))
+            }
+            Write::Event(row) => run(&transaction, &statements::EVENT, &Numbered { row: &**row, boot, seq }),
             Write::Barrier => Ok(()),
         };
         match outcome {

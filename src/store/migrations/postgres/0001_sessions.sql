@@ -116,8 +116,12 @@ CREATE TABLE archon_mcp_session_events (
     session_id UUID,
     protocol_session_id TEXT COLLATE "C",
     reason TEXT,
-    actor TEXT
+    actor TEXT,
+    -- As in archon_mcp_requests; an event that a trigger writes has none, because its row comes just once.
+    boot BIGINT,
+    seq BIGINT
 );
+CREATE UNIQUE INDEX archon_mcp_session_events_once ON archon_mcp_session_events (boot, seq) WHERE seq IS NOT NULL;
 CREATE INDEX archon_mcp_session_events_session ON archon_mcp_session_events (session_id);
 CREATE INDEX archon_mcp_session_events_protocol ON archon_mcp_session_events (protocol_session_id);
 
