@@ -30,11 +30,11 @@ pub enum OpenError {
         /// What the system says.
         reason: String,
     },
-    /// There is no such file, and this command does not make one.
-    #[error("no database at {}", path.display())]
+    /// There is no such database, or nothing of ours in it, and this command does not make one.
+    #[error("no archonctl database at {database}")]
     Missing {
-        /// The database file.
-        path: PathBuf,
+        /// The file, or the URL without its password.
+        database: String,
     },
     /// Another `serve` has this SQLite file.
     #[error("another archonctl server (pid {pid}) uses {}; one SQLite file serves one server, PostgreSQL serves many", path.display())]

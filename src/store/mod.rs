@@ -16,6 +16,7 @@ pub mod lookup;
 mod open;
 mod postgres;
 pub mod rows;
+mod schema;
 mod sqlite;
 mod statements;
 pub mod writer;
