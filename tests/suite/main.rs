@@ -7,3 +7,4 @@ mod architecture;
 mod databases;
 mod http;
 mod process;
+mod store;
