@@ -12,7 +12,7 @@ use crate::model::timestamp::Timestamp;
 use crate::session::Live;
 use crate::store::rows::{NewRequest, Write};
 use crate::store::writer::Commit;
-use crate::tools::prices::Prices;
+use crate::tools::prices::PriceTable;
 use crate::tools::tokens::TokenCounter;
 
 /// The longest error message that is kept, in characters.
@@ -26,7 +26,7 @@ pub struct Tracking {
     /// How tokens are counted.
     pub tokens: TokenCounter,
     /// What they cost, if the operator says so.
-    pub prices: Option<Prices>,
+    pub prices: Option<PriceTable>,
 }
 
 /// A handled request, to be recorded.
