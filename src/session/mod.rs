@@ -1,11 +1,13 @@
 //! The life of a session: opened, validated, bound, touched, reaped, recovered.
 
+mod recent;
 pub mod status;
 
 use std::time::Duration;
 
 use crate::model::clock::Clock;
 use crate::store::Store;
+use recent::StatusCache;
 use status::Status;
 
 /// The sessions of one running server.
@@ -14,6 +16,7 @@ pub struct Sessions {
     store: Store,
     clock: Clock,
     policy: Policy,
+    recent: StatusCache,
 }
 
 /// The rules that the operator chose.
@@ -42,5 +45,16 @@ impl Sessions {
     /// What `/health` and the tools say of this server.
     pub async fn status(&self) -> Status {
         Status::default()
+    }
+
+    /// The same, no older than a second or so: at most one read a second, however many ask.
+    pub async fn recent_status(&self) -> Status {
+        self.recent.recent(&self.clock, || self.status()).await
+    }
+
+    /// Sessions that only tools look at.
+    #[cfg(test)]
+    pub(crate) fn for_tools(store: Store, clock: Clock, policy: Policy) -> Self {
+        Self { store, clock, policy, recent: StatusCache::default() }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::model::timestamp::Timestamp;
 
 /// A server at one moment.
@@ -29,4 +31,53 @@ pub struct Status {
     pub cleaned_up: u64,
     /// Whether the server is stopping.
     pub draining: bool,
+}
+
+/// Whether a server can do its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// All is well.
+    Healthy,
+    /// It answers, but is stopping or cannot tell everything.
+    Degraded,
+    /// Its database does not answer.
+    Unhealthy,
+}
+
+impl Status {
+    /// What it comes to.
+    pub fn health(&self) -> Health {
+        if !self.database_answers {
+            Health::Unhealthy
+        } else if self.draining || self.active_sessions.is_none() || self.protocol_sessions.is_none() {
+            Health::Degraded
+        } else {
+            Health::Healthy
+        }
+    }
+
+    /// The uptime at a moment at or after this status was taken.
+    pub fn uptime_at(&self, now: Timestamp) -> Duration {
+        self.uptime + now.since(self.now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_goes_by_the_database_first() {
+        let well = Status {
+            database_answers: true,
+            active_sessions: Some(0),
+            protocol_sessions: Some(0),
+            ..Status::default()
+        };
+        assert_eq!(well.health(), Health::Healthy);
+        assert_eq!(Status { draining: true, ..well.clone() }.health(), Health::Degraded);
+        assert_eq!(Status { active_sessions: None, ..well.clone() }.health(), Health::Degraded);
+        assert_eq!(Status { database_answers: false, ..well }.health(), Health::Unhealthy);
+    }
 }
