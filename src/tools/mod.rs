@@ -1,1 +1,4 @@
 //! The built-in tools, and the trait for one more.
+
+pub mod prices;
+pub mod tokens;
