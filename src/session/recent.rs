@@ -13,7 +13,7 @@ const PASSABLE: Duration = Duration::from_secs(5);
 
 /// The last [`Status`], so that those who ask thousands of times a second cost the database one read a second.
 #[derive(Debug, Default)]
-pub struct StatusCache {
+pub(super) struct StatusCache {
     /// Never held across an await.
     last: Mutex<Option<Status>>,
     /// The turn of whoever fetches the next one. It is given back even if that caller goes away midway.
@@ -23,7 +23,7 @@ pub struct StatusCache {
 impl StatusCache {
     /// The last status if it is fresh. Else one caller reads the next, and the others get the last one meanwhile; they
     /// wait only where that one is too old to be shown.
-    pub async fn recent<R: Future<Output = Status>>(&self, clock: &Clock, read: impl FnOnce() -> R) -> Status {
+    pub(super) async fn recent<R: Future<Output = Status>>(&self, clock: &Clock, read: impl FnOnce() -> R) -> Status {
         if let Some(status) = self.younger_than(FRESH, clock) {
             return status;
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use serde_path_to_error::Segment;
@@ -48,7 +48,7 @@ impl ArgumentRules {
     }
 
     fn check_names(&self, text: &str) -> Result<(), ToolError> {
-        let given: BTreeMap<Name<'_>, IgnoredAny> = serde_json::from_str(text).map_err(|e| unreadable(&e))?;
+        let given: BTreeMap<Name<'_>, &RawValue> = serde_json::from_str(text).map_err(|e| unreadable(&e))?;
         if self.closed
             && let Some(Name(unknown)) = given.keys().find(|name| !self.properties.contains_key(name.0.as_ref()))
         {
@@ -127,7 +127,7 @@ mod tests {
     use schemars::JsonSchema;
 
     use super::*;
-    use crate::tools::{ErrorKind, schema};
+    use crate::tools::{ErrorKind, NoArguments, schema};
 
     #[derive(Debug, Deserialize, JsonSchema, PartialEq)]
     struct Arguments {
@@ -155,11 +155,9 @@ mod tests {
         let arguments = read(r#" {"text": "a\u0000b", "page": null, "tags": ["x"]} "#).expect("fits");
         assert_eq!(arguments.text, "a\0b");
         assert_eq!((arguments.page, arguments.tags), (None, vec!["x".to_owned()]));
-        #[derive(Deserialize, JsonSchema)]
-        struct Nothing {}
-        let rules = ArgumentRules::of(&schema::input::<Nothing>());
-        assert!(rules.read::<Nothing>(None).is_ok(), "absent means an empty object");
-        assert!(rules.read::<Nothing>(Some(RawValue::NULL)).is_err());
+        let rules = ArgumentRules::of(&schema::input::<NoArguments>());
+        assert!(rules.read::<NoArguments>(None).is_ok(), "absent means an empty object");
+        assert!(rules.read::<NoArguments>(Some(RawValue::NULL)).is_err());
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub struct ToolError {
 }
 
 /// The `type` of an error: the original's words, and one of ours (`cancelled`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// The arguments do not fit.
@@ -72,6 +72,7 @@ struct Body<'a> {
 pub(super) struct ErrorShape<'a> {
     /// A stable word for programs.
     #[serde(rename = "type")]
+    #[schemars(with = "String")]
     kind: ErrorKind,
     /// One sentence for a reader.
     message: &'a str,

@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 #[serde(untagged)]
 pub(super) enum Answer {
     One(Box<One>),
-    Page(Page),
+    Page(Listing),
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -42,7 +42,7 @@ pub(super) struct One {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Page {
+pub(super) struct Listing {
     success: bool,
     /// The projects of this page, newest first; archived ones are left out.
     projects: Vec<Listed>,
@@ -82,7 +82,7 @@ impl TypedTool for FindProjects {
         }
         let skip = (page - 1).saturating_mul(per_page);
         let found = store.projects(ProjectQuery { text, skip, limit: per_page }).await?;
-        Ok(Answer::Page(Page {
+        Ok(Answer::Page(Listing {
             success: true,
             count: found.projects.len(),
             projects: found.projects.into_iter().map(Listed::from).collect(),

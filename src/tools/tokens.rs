@@ -100,8 +100,7 @@ impl TokenCounter {
         u32::try_from(tokens).unwrap_or(u32::MAX)
     }
 
-    /// The tokens of a call: its arguments as sent, and the text of its answer.
-    /// `None` where counting is off.
+    /// The tokens of a call: its arguments as sent, and the text of its answer. `None` where counting is off.
     pub fn of_call(&self, arguments: Option<&str>, answer: &str) -> Option<Tokens> {
         if self.method == TokenMethod::Off {
             return None;
