@@ -11,7 +11,7 @@ use super::exit::Usage;
 
 /// What was typed.
 #[derive(Debug)]
-pub enum Typed {
+pub(super) enum Typed {
     /// `--args`: the object as it stands.
     Whole(Box<RawValue>),
     /// The pairs, by key.
@@ -20,7 +20,7 @@ pub enum Typed {
 
 /// The right side of a pair.
 #[derive(Debug)]
-pub enum Given {
+pub(super) enum Given {
     /// `key=value`: the tool's schema says what it is.
     Text(String),
     /// `key:=json`.
@@ -32,7 +32,7 @@ impl Typed {
     ///
     /// # Errors
     /// When something is not JSON, no pair, given twice, or cannot be read.
-    pub fn read(whole: Option<&str>, pairs: &[String]) -> Result<Self, Usage> {
+    pub(super) fn read(whole: Option<&str>, pairs: &[String]) -> Result<Self, Usage> {
         if let Some(source) = whole {
             return object(&fetch(source)?).map(Self::Whole);
         }
@@ -48,7 +48,7 @@ impl Typed {
     }
 
     /// Whether the tool's schema is needed to understand them.
-    pub fn needs_schema(&self) -> bool {
+    pub(super) fn needs_schema(&self) -> bool {
         matches!(self, Self::Pairs(pairs) if pairs.values().any(|g| matches!(g, Given::Text(_))))
     }
 
@@ -56,7 +56,7 @@ impl Typed {
     ///
     /// # Errors
     /// When a text does not fit the schema.
-    pub fn into_json(self, schema: &Value) -> Result<Box<RawValue>, Usage> {
+    pub(super) fn into_json(self, schema: &Value) -> Result<Box<RawValue>, Usage> {
         let pairs = match self {
             Self::Whole(object) => return Ok(object),
             Self::Pairs(pairs) => pairs,
@@ -98,7 +98,9 @@ fn fetch(source: &str) -> Result<String, Usage> {
         }
         None => return Ok(source.to_owned()),
     };
-    read.map_err(|e| Usage::new(format!("cannot read the arguments from {source}: {e}"), "write --args JSON, @FILE or -"))
+    read.map_err(|e| {
+        Usage::new(format!("cannot read the arguments from {source}: {e}"), "write --args JSON, @FILE or -")
+    })
 }
 
 fn object(text: &str) -> Result<Box<RawValue>, Usage> {

@@ -53,8 +53,10 @@ impl Options {
         let typed = Typed::read(self.args.as_deref(), &self.pairs)?;
         let client = Client::connect(self.target.into_options()?).await?;
         let called = tokio::select! {
-            answer = call(&client, &self.tool, typed) => answer,
+            // In this order: the signals are caught before the call can reach the server.
+            biased;
             signal = interrupted() => Err(signal.into()),
+            answer = call(&client, &self.tool, typed) => answer,
         };
         let printed = print(called, self.json);
         if let Err(error) = client.close().await {

@@ -13,7 +13,7 @@ const MAX_DEPTH: usize = 16;
 ///
 /// # Errors
 /// When the text is of none of the schema's types.
-pub fn coerce(name: &str, text: &str, schema: &Value) -> Result<Box<RawValue>, Usage> {
+pub(super) fn coerce(name: &str, text: &str, schema: &Value) -> Result<Box<RawValue>, Usage> {
     let mut wanted = Vec::new();
     collect_types(&schema["properties"][name], schema, MAX_DEPTH, &mut wanted);
     if wanted.is_empty() || wanted.contains(&"string") {

@@ -9,6 +9,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use crate::client::{ClientError, OptionsError};
+use crate::store::{OpenError, StoreError};
 
 use super::output::printable;
 use super::signal::Interrupted;
@@ -64,7 +65,7 @@ impl Usage {
 
 /// How errors are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
+pub(super) enum Style {
     /// `error: …` and `hint: …`.
     Text,
     /// One line: `{"error":{"code","message","hint"}}`.
@@ -73,7 +74,7 @@ pub enum Style {
 
 impl Style {
     /// JSON if the arguments ask for JSON. They are looked through unparsed, because wrong arguments are errors too.
-    pub fn asked_for(args: &[OsString]) -> Self {
+    pub(super) fn asked_for(args: &[OsString]) -> Self {
         let mut flags = args.iter().take_while(|arg| *arg != "--");
         if flags.any(|arg| arg == "--json") { Self::Json } else { Self::Text }
     }
@@ -90,7 +91,7 @@ struct Verdict {
 
 /// Tells an error on standard error and gives the exit code for it. A reader that went away, as `head` does, has what it
 /// wanted: that is success.
-pub fn leave(error: &Error, style: Style) -> ExitCode {
+pub(super) fn leave(error: &Error, style: Style) -> ExitCode {
     if is_closed_pipe(error) {
         return ExitCode::from(DONE);
     }
@@ -140,6 +141,13 @@ fn judge(error: &Error) -> Verdict {
             let (exit, code) = of_client(e);
             return verdict(exit, code, e.hint().map(String::from));
         }
+        if let Some(e) = cause.downcast_ref::<OpenError>() {
+            let exit = if matches!(e, OpenError::Unreachable { .. }) { UNREACHABLE } else { USAGE };
+            return verdict(exit, "database", Some(of_database(e).to_owned()));
+        }
+        if cause.is::<StoreError>() {
+            return verdict(UNREACHABLE, "database", Some("look at the database, then try again".to_owned()));
+        }
         if let Some(e) = cause.downcast_ref::<Usage>() {
             return verdict(USAGE, "usage", e.hint.clone());
         }
@@ -154,6 +162,21 @@ fn judge(error: &Error) -> Verdict {
     }
     // What is left is this machine's doing: a file, a thread, a full disk.
     verdict(USAGE, "system", None)
+}
+
+/// The way out of a database that cannot be opened.
+fn of_database(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::UnknownUrl { .. } => "give --database-url, or leave it out for a SQLite file of our own",
+        OpenError::Unwritable { .. } => "make its folder writable for this user, or name another with --database-url",
+        OpenError::Missing { .. } => "archonctl serve makes it, or name another with --database-url",
+        OpenError::InUse { .. } => "stop the other server, or give this one --database-url postgres://…",
+        OpenError::Foreign => "archonctl db import, or --database-url with another database",
+        OpenError::TooNew { .. } => "install that version",
+        OpenError::Migration(_) => "nothing was changed; the database's log may say more",
+        OpenError::Unreachable { .. } => "check that PostgreSQL runs, and its address, user and password",
+        OpenError::NotADatabase { .. } => "name another file with --database-url",
+    }
 }
 
 fn of_client(error: &ClientError) -> (u8, &'static str) {

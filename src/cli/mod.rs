@@ -45,6 +45,7 @@ impl Command {
 }
 
 /// Reads the arguments, runs the command, and says in the exit code how it went.
+#[must_use]
 pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     let style = exit::Style::asked_for(&args);

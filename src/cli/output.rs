@@ -2,7 +2,7 @@
 
 /// The text without control characters (each becomes U+FFFD; line breaks and tabs stay): words of a server must not move
 /// the cursor, colour the screen or set the window's title.
-pub fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let keep = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
     text.chars().map(|c| if keep(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
 }

@@ -4,9 +4,9 @@
 const MAX_INDENT: usize = 64;
 
 /// The text indented, if it is a JSON object or array; else the text itself.
-pub fn pretty(text: &str) -> String {
-    let is_json = text.trim_start().starts_with(['{', '['])
-        && serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok();
+pub(super) fn pretty(text: &str) -> String {
+    let is_json =
+        text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok();
     if is_json { indented(text) } else { text.to_owned() }
 }
 
@@ -15,9 +15,9 @@ fn indented(json: &str) -> String {
     let mut depth: usize = 0;
     let mut rest = json;
     while let Some(next) = rest.chars().next() {
-        let taken = if next == '"' { string_length(rest) } else { next.len_utf8() };
-        let (token, after) = rest.split_at(taken);
-        rest = after;
+        let length = if next == '"' { string_length(rest) } else { next.len_utf8() };
+        let token = &rest[..length];
+        rest = &rest[length..];
         match next {
             ' ' | '\t' | '\r' | '\n' => {}
             '{' | '[' => {
@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn indents_and_changes_nothing_else() {
         let text = r#" {"b" : 1.50, "a":[ ], "c":[{}, "x,\"}{\\"],"é":null} "#;
-        let expected = "{\n  \"b\": 1.50,\n  \"a\": [],\n  \"c\": [\n    {},\n    \"x,\\\"}{\\\\\"\n  ],\n  \"é\": null\n}";
+        let expected =
+            "{\n  \"b\": 1.50,\n  \"a\": [],\n  \"c\": [\n    {},\n    \"x,\\\"}{\\\\\"\n  ],\n  \"é\": null\n}";
         assert_eq!(pretty(text), expected);
     }
 

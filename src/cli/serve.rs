@@ -21,9 +21,9 @@ use crate::model::clock::Clock;
 use crate::server::{App, HostRules, Limits, Principals, Shutdown};
 use crate::session::{Policy, Sessions};
 use crate::store::{Location, OpenOptions, Role, Store};
-use crate::tools::{ToolSet, testing};
 use crate::tools::prices::PriceTable;
 use crate::tools::tokens::{TokenCounter, TokenMethod};
+use crate::tools::{ToolSet, testing};
 
 /// Serve MCP at http://127.0.0.1:8051/mcp, with sessions that survive a restart
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// The signal that ended a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Interrupted {
+pub(super) enum Interrupted {
     /// SIGINT: Ctrl-C.
     #[error("interrupted")]
     Interrupt,
@@ -15,7 +15,7 @@ pub enum Interrupted {
 }
 
 /// Returns when this process is asked to stop. From the first poll on the signals do nothing else.
-pub async fn interrupted() -> Interrupted {
+pub(super) async fn interrupted() -> Interrupted {
     tokio::select! {
         () = received(SignalKind::interrupt()) => Interrupted::Interrupt,
         () = received(SignalKind::terminate()) => Interrupted::Terminate,

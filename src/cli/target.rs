@@ -14,7 +14,7 @@ const TOKEN_VARIABLE: &str = "ARCHONCTL_TOKEN";
 
 /// The server to talk to, and how.
 #[derive(Debug, Args)]
-pub struct Target {
+pub(super) struct Target {
     /// The server's MCP endpoint
     #[arg(
         long,
@@ -24,7 +24,7 @@ pub struct Target {
         default_value = "http://127.0.0.1:8051/mcp"
     )]
     url: String,
-    /// The file with the server's bearer token [else: the variable ARCHONCTL_TOKEN]
+    /// The file with the server's bearer token [env: `ARCHONCTL_TOKEN`, the token itself]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The longest that one request may take, repeats included
@@ -43,7 +43,7 @@ impl Target {
     ///
     /// # Errors
     /// When the URL or the token is of no use, or the token file cannot be read.
-    pub fn into_options(self) -> anyhow::Result<ClientOptions> {
+    pub(super) fn into_options(self) -> anyhow::Result<ClientOptions> {
         let mut options = ClientOptions::new(&self.url)?;
         options.token = token(self.token_file.as_deref(), std::env::var(TOKEN_VARIABLE).ok())?;
         options.timeout = self.timeout;
@@ -57,7 +57,10 @@ impl Target {
 fn token(file: Option<&Path>, variable: Option<String>) -> anyhow::Result<Option<Token>> {
     let text = match file {
         Some(path) => Some(std::fs::read_to_string(path).map_err(|e| {
-            Usage::new(format!("cannot read the token file {}: {e}", path.display()), "it holds the token and nothing else")
+            Usage::new(
+                format!("cannot read the token file {}: {e}", path.display()),
+                "it holds the token and nothing else",
+            )
         })?),
         None => variable.filter(|text| !text.is_empty()),
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest `Retry-After` that we obey; a server that asks for more is tried again after this.
-pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// Exponential backoff: how often, how long at first, how long at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Default for Backoff {
 /// The wait after the failed attempt number `attempt` (from 0): half of the exponential step for certain, the other half
 /// by `jitter` (0 none of it, 255 all of it), so that clients cut off together do not come back together. Where the server
 /// asks for more time (`Retry-After`), that takes the place of the certain half.
-pub fn next_delay(backoff: &Backoff, attempt: u32, retry_after: Option<Duration>, jitter: u8) -> Duration {
+pub(super) fn next_delay(backoff: &Backoff, attempt: u32, retry_after: Option<Duration>, jitter: u8) -> Duration {
     let step = backoff.first.saturating_mul(2_u32.saturating_pow(attempt)).min(backoff.cap);
     let half = step / 2;
     let certain = retry_after.map_or(half, |asked| asked.min(LONGEST_RETRY_AFTER).max(half));

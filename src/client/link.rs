@@ -8,16 +8,15 @@ use http::{HeaderMap, StatusCode, header};
 use reqwest::Response;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout_at};
 use tracing::debug;
-use uuid::Uuid;
 
 use crate::protocol::error::{ErrorBody, METHOD_NOT_FOUND};
 use crate::protocol::frame::{self, Body, Message, Request};
 use crate::protocol::reply::{self, Reply};
 
-use super::backoff::{Backoff, next_delay};
+use super::backoff::Backoff;
 use super::error::{ClientError, ProtocolError, Stage};
+use super::patience::{Deadline, Patience};
 use super::sse::{Event, Limits, SseReader};
 use super::tool::Repeat;
 use super::transport::{MAX_ANSWER, Transport};
@@ -26,22 +25,6 @@ use super::transport::{MAX_ANSWER, Transport};
 const MAX_STREAM: usize = 4 * MAX_ANSWER;
 /// How long a request that we gave up on may delay us once more, to tell the server so.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
-/// No wait is longer; it keeps the sum with the present inside what a clock can hold.
-const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// A moment after which nobody waits any more.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline {
-    at: Instant,
-    allowed: Duration,
-}
-
-impl Deadline {
-    pub(super) fn after(allowed: Duration) -> Self {
-        Self { at: Instant::now() + allowed.min(LONGEST_WAIT), allowed }
-    }
-}
-
 /// A request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ask<'a> {
@@ -73,75 +56,53 @@ impl Link {
         Self { transport, backoff, next_id: AtomicU64::new(1) }
     }
 
-    /// Sends a request and waits for its answer. Each attempt has an id of its own: within a session none may come twice.
+    pub(super) fn place(&self) -> &str {
+        self.transport.place()
+    }
+
+    /// Sends a request and waits for its answer.
     pub(super) async fn ask(&self, ask: Ask<'_>, headers: &HeaderMap) -> Result<Answer, ClientError> {
-        self.patiently(ask.repeat, ask.deadline, async || {
-            let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-            let outcome = self.in_time(ask.deadline, self.exchange(id, ask, headers)).await;
-            // The handshake must not be cancelled (basic/utilities/cancellation).
-            if matches!(outcome, Err(ClientError::Timeout { .. })) && ask.method != "initialize" {
-                self.cancel(id, headers).await;
+        let mut patience = Patience::new(self.backoff, ask.repeat, ask.deadline);
+        loop {
+            match self.attempt(ask, headers).await {
+                Err(error) => patience.after(error).await?,
+                answer => return answer,
             }
-            outcome
-        })
-        .await
+        }
     }
 
     /// Sends a notification; the server has it when this returns.
-    pub(super) async fn tell(
-        &self,
-        method: &str,
-        headers: &HeaderMap,
-        deadline: Deadline,
-    ) -> Result<(), ClientError> {
+    pub(super) async fn tell(&self, method: &str, headers: &HeaderMap, deadline: Deadline) -> Result<(), ClientError> {
         let message = json!({"jsonrpc": "2.0", "method": method}).to_string();
-        self.patiently(Repeat::Allowed, deadline, async || {
-            self.in_time(deadline, self.transport.post(message.as_str(), headers)).await.map(|_| ())
-        })
-        .await
+        let mut patience = Patience::new(self.backoff, Repeat::Allowed, deadline);
+        loop {
+            match deadline.bound(self.place(), self.transport.post(message.as_str(), headers)).await {
+                Err(error) => patience.after(error).await?,
+                Ok(_) => return Ok(()),
+            }
+        }
     }
 
     /// Ends the session that the headers name.
     pub(super) async fn end(&self, headers: &HeaderMap, deadline: Deadline) -> Result<(), ClientError> {
-        self.patiently(Repeat::Allowed, deadline, async || {
-            self.in_time(deadline, self.transport.delete(headers)).await
-        })
-        .await
-    }
-
-    /// Waits for a future until the deadline.
-    pub(super) async fn in_time<T>(
-        &self,
-        deadline: Deadline,
-        work: impl Future<Output = Result<T, ClientError>>,
-    ) -> Result<T, ClientError> {
-        timeout_at(deadline.at, work).await.unwrap_or_else(|_| {
-            Err(ClientError::Timeout { place: self.transport.place().to_owned(), after: deadline.allowed })
-        })
-    }
-
-    async fn patiently<T>(
-        &self,
-        repeat: Repeat,
-        deadline: Deadline,
-        attempt: impl AsyncFn() -> Result<T, ClientError>,
-    ) -> Result<T, ClientError> {
-        let mut failures = 0;
+        let mut patience = Patience::new(self.backoff, Repeat::Allowed, deadline);
         loop {
-            let error = match attempt().await {
-                Err(error) if is_passing(&error, repeat) => error,
-                outcome => return outcome,
-            };
-            // The first byte of a random UUID is jitter enough.
-            let delay = next_delay(&self.backoff, failures, retry_after(&error), Uuid::new_v4().as_bytes()[0]);
-            failures += 1;
-            // The last error tells more than "no answer in time" would.
-            if failures >= self.backoff.attempts || Instant::now() + delay >= deadline.at {
-                return Err(error);
+            match deadline.bound(self.place(), self.transport.delete(headers)).await {
+                Err(error) => patience.after(error).await?,
+                ended => return ended,
             }
-            debug!(%error, ?delay, "trying again");
-            sleep(delay).await;
         }
+    }
+
+    /// One attempt, under an id of its own: within a session none may come twice.
+    async fn attempt(&self, ask: Ask<'_>, headers: &HeaderMap) -> Result<Answer, ClientError> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let outcome = ask.deadline.bound(self.place(), self.exchange(id, ask, headers)).await;
+        // The handshake must not be cancelled (basic/utilities/cancellation).
+        if matches!(outcome, Err(ClientError::Timeout { .. })) && ask.method != "initialize" {
+            self.cancel(id, headers).await;
+        }
+        outcome
     }
 
     async fn exchange(&self, id: u64, ask: Ask<'_>, headers: &HeaderMap) -> Result<Answer, ClientError> {
@@ -152,7 +113,7 @@ impl Link {
             return Err(garbage("it accepted a request and gave no answer"));
         }
         let answered = response.headers().clone();
-        let reply = match content_type(&answered) {
+        let reply = match content_type(&answered).as_str() {
             "application/json" => self.read_json(response, id).await?,
             "text/event-stream" => self.read_stream(response, id, headers).await?,
             "" => return Err(ProtocolError::ContentType { content_type: "no content type".to_owned() }.into()),
@@ -167,7 +128,8 @@ impl Link {
 
     async fn read_json(&self, response: Response, id: u64) -> Result<Reply, ClientError> {
         let body = self.transport.body(response, MAX_ANSWER).await?;
-        let reply: Reply = serde_json::from_slice(&body).map_err(|e| garbage(format!("its answer is not JSON-RPC: {e}")))?;
+        let reply: Reply =
+            serde_json::from_slice(&body).map_err(|e| garbage(format!("its answer is not JSON-RPC: {e}")))?;
         if answers(&reply, id) { Ok(reply) } else { Err(garbage("its answer belongs to another request")) }
     }
 
@@ -181,7 +143,7 @@ impl Link {
             }
         }
         Err(ClientError::Connection {
-            place: self.transport.place().to_owned(),
+            place: self.place().to_owned(),
             stage: Stage::Midway,
             cause: "the event stream ended without the answer".to_owned(),
         })
@@ -223,27 +185,10 @@ impl Link {
     async fn cancel(&self, id: u64, headers: &HeaderMap) {
         let params = json!({"requestId": id, "reason": "the client waited long enough"});
         let message = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}).to_string();
-        let told = self.in_time(Deadline::after(CANCEL_PATIENCE), self.transport.post(message, headers)).await;
-        if let Err(error) = told {
+        let goodbye = self.transport.post(message, headers);
+        if let Err(error) = Deadline::after(CANCEL_PATIENCE).bound(self.place(), goodbye).await {
             debug!(%error, "could not cancel the request");
         }
-    }
-}
-
-/// Whether an error may be gone by the next attempt, and that attempt does no harm.
-fn is_passing(error: &ClientError, repeat: Repeat) -> bool {
-    match error {
-        ClientError::Connection { stage: Stage::BeforeSending, .. } => true,
-        ClientError::Connection { stage: Stage::Midway, .. } => repeat == Repeat::Allowed,
-        ClientError::Http { status, .. } => matches!(status, 429 | 503),
-        _ => false,
-    }
-}
-
-fn retry_after(error: &ClientError) -> Option<Duration> {
-    match error {
-        ClientError::Http { retry_after, .. } => *retry_after,
-        _ => None,
     }
 }
 
@@ -259,10 +204,10 @@ fn garbage(reason: impl Into<String>) -> ClientError {
     ProtocolError::Garbage { reason: reason.into() }.into()
 }
 
-/// The media type alone; empty when there is none. Media types are compared in lower case, as everybody writes them.
-fn content_type(headers: &HeaderMap) -> &str {
+/// The media type alone, in lower case; empty when there is none.
+fn content_type(headers: &HeaderMap) -> String {
     let whole = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    whole.split(';').next().unwrap_or_default().trim()
+    whole.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -283,24 +228,6 @@ mod tests {
         ] {
             let parsed: Reply = serde_json::from_str(reply).expect("a reply");
             assert_eq!(answers(&parsed, 7), ours, "{reply}");
-        }
-    }
-
-    #[test]
-    fn repeats_only_what_is_safe() {
-        let broken = |stage| ClientError::Connection { place: String::new(), stage, cause: String::new() };
-        let status =
-            |status| ClientError::Http { status, message: String::new(), hint: None, retry_after: None };
-        for (error, repeat, passing) in [
-            (broken(Stage::BeforeSending), Repeat::Never, true),
-            (broken(Stage::Midway), Repeat::Never, false),
-            (broken(Stage::Midway), Repeat::Allowed, true),
-            (status(503), Repeat::Never, true),
-            (status(429), Repeat::Never, true),
-            (status(500), Repeat::Allowed, false),
-            (garbage("x"), Repeat::Allowed, false),
-        ] {
-            assert_eq!(is_passing(&error, repeat), passing, "{error} {repeat:?}");
         }
     }
 }

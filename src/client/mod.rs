@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Client     one session: opens it, heals it once a request, closes it
-//!   link     one request and its one answer: ids, deadline, repeats where they are safe
+//!   link     one request and its one answer: ids, deadline, repeats where they are safe (`patience`, `backoff`)
 //!   transport   one HTTP exchange: headers, body caps, typed refusals
 //! ```
 //!
@@ -13,6 +13,7 @@ mod backoff;
 mod error;
 mod link;
 mod options;
+mod patience;
 mod refusal;
 mod session;
 mod sse;
@@ -31,13 +32,14 @@ use tracing::debug;
 use crate::protocol::header::ARCHON_SESSION;
 use crate::protocol::tools::{CallToolResult, ListToolsResult, ToolDescription};
 
-pub use backoff::{Backoff, LONGEST_RETRY_AFTER, next_delay};
+pub use backoff::Backoff;
 pub use error::{ClientError, ProtocolError, Stage};
 pub use options::{ClientOptions, OptionsError, Token};
 pub use session::Session;
 pub use tool::{Arguments, Repeat, ToolAnswer};
 
-use link::{Ask, Deadline, Link};
+use link::{Ask, Link};
+use patience::Deadline;
 use transport::Transport;
 
 /// How long a goodbye may take: nobody waits half a minute for it.
@@ -154,12 +156,7 @@ impl Client {
 
     /// One request. When the server has lost the session a new one is opened, once, and the request sent again: refused
     /// for its session, it never ran.
-    async fn request(
-        &self,
-        method: &'static str,
-        params: &str,
-        repeat: Repeat,
-    ) -> Result<Box<RawValue>, ClientError> {
+    async fn request(&self, method: &'static str, params: &str, repeat: Repeat) -> Result<Box<RawValue>, ClientError> {
         let ask = Ask { method, params, repeat, deadline: Deadline::after(self.options.timeout) };
         let session = self.session();
         match self.ask(ask, &session).await {
@@ -193,7 +190,8 @@ impl Client {
 
     /// A session in place of the lost one: whoever comes first opens it, the others take it over.
     async fn heal(&self, lost: &Session, deadline: Deadline) -> Result<Arc<Session>, ClientError> {
-        let _first = self.link.in_time(deadline, async { Ok(self.healing.lock().await) }).await?;
+        let turn = async { Ok(self.healing.lock().await) };
+        let _turn = deadline.bound(self.link.place(), turn).await?;
         let current = self.session();
         if current.id != lost.id {
             return Ok(current);

@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn reads_retry_after_in_seconds() {
-        for (text, expected) in [("7", Some(7)), (" 0 ", Some(0)), ("-1", None), ("Wed, 21 Oct 2026 07:28:00 GMT", None)]
+        for (text, expected) in
+            [("7", Some(7)), (" 0 ", Some(0)), ("-1", None), ("Wed, 21 Oct 2026 07:28:00 GMT", None)]
         {
             let headers = HeaderMap::from_iter([(header::RETRY_AFTER, text.parse().expect("a header"))]);
             assert_eq!(retry_after(&headers), expected.map(Duration::from_secs), "{text}");

@@ -8,7 +8,8 @@ use crate::protocol::initialize::{Implementation, InitializeResult};
 use crate::protocol::revision::Revision;
 
 use super::error::{ClientError, ProtocolError};
-use super::link::{Ask, Deadline, Link};
+use super::link::{Ask, Link};
+use super::patience::Deadline;
 use super::tool::Repeat;
 
 /// A session as its client sees it.

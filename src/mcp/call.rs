@@ -100,7 +100,14 @@ impl Engine {
     }
 
     /// Runs the tool until it is done, out of time, cancelled or cut. A panic ends the call, not the server.
-    async fn run(&self, caller: &Caller, id: &str, called: &Called<'_>, archon: &Arc<Archon>, received: Timestamp) -> Outcome {
+    async fn run(
+        &self,
+        caller: &Caller,
+        id: &str,
+        called: &Called<'_>,
+        archon: &Arc<Archon>,
+        received: Timestamp,
+    ) -> Outcome {
         let running = caller.live.begin(id);
         let call = ToolCall {
             arguments: called.arguments,
@@ -158,7 +165,8 @@ impl Engine {
 }
 
 fn bad_params(message: String) -> ErrorBody {
-    ErrorBody::new(INVALID_PARAMS, message).because("invalid_params", "send the tool's name and its arguments as an object")
+    ErrorBody::new(INVALID_PARAMS, message)
+        .because("invalid_params", "send the tool's name and its arguments as an object")
 }
 
 impl Told {
@@ -180,7 +188,9 @@ impl Told {
                 Self { body, status: RequestStatus::Timeout, error: Some(message), output: None }
             }
             Outcome::Cancelled => Self::failed(id, REFUSED, "the client cancelled the call", "cancelled"),
-            Outcome::CutShort => Self::failed(id, REFUSED, "the server stopped before the tool had finished", "cut_short"),
+            Outcome::CutShort => {
+                Self::failed(id, REFUSED, "the server stopped before the tool had finished", "cut_short")
+            }
             Outcome::Panicked => Self::failed(id, INTERNAL_ERROR, "the tool broke on our side", "tool_panicked"),
         }
     }

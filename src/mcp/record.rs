@@ -75,9 +75,8 @@ impl Engine {
         if !self.tracking.on {
             return false;
         }
-        let estimated_cost = handled
-            .tokens
-            .and_then(|tokens| self.tracking.prices.as_ref()?.cost(&handled.live.client_type, tokens));
+        let estimated_cost =
+            handled.tokens.and_then(|tokens| self.tracking.prices.as_ref()?.cost(&handled.live.client_type, tokens));
         let row = NewRequest {
             session_id: handled.session_id,
             protocol_session_id: Some(handled.live.id.clone()),

@@ -109,8 +109,9 @@ fn write(connection: &mut Connection, batch: &Batch) -> Result<Vec<Outcome>, Sto
             Write::Create(row) => run(&transaction, &statements::CREATE, row)
                 .and_then(|()| run(&transaction, &statements::BIND, row))
                 .and_then(|()| run(&transaction, &statements::ADOPT, row)),
-            Write::Bind(row) => run(&transaction, &statements::BIND, row)
-                .and_then(|()| run(&transaction, &statements::ADOPT, row)),
+            Write::Bind(row) => {
+                run(&transaction, &statements::BIND, row).and_then(|()| run(&transaction, &statements::ADOPT, row))
+            }
             Write::Event(row) => run(&transaction, &statements::EVENT, row),
             Write::Barrier => Ok(()),
         };

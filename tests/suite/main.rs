@@ -4,6 +4,10 @@
 //! `scripts/test.sh` runs it with a PostgreSQL; plain `cargo test` runs the SQLite half.
 
 mod architecture;
+mod call;
+mod client;
 mod databases;
+mod faulty;
 mod http;
 mod process;
+mod second_opinion;
