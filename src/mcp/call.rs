@@ -40,7 +40,7 @@ struct Told {
     body: Vec<u8>,
     status: RequestStatus,
     error: Option<String>,
-    /// Bytes of the tool's answer, for the token count.
+    /// The tool's answer, for the token count.
     output: Option<Box<RawValue>>,
 }
 
@@ -68,7 +68,7 @@ impl Engine {
             tool: Some(called.name),
             duration_us: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
             error: told.error,
-            tokens: self.tracking.tokens.count(called.arguments.map_or("", RawValue::get), output),
+            tokens: self.tracking.tokens.of_call(called.arguments.map(RawValue::get), output),
             rule: Some(rule),
             late: self.is_late(caller, &archon, took).await,
             ..Handled::of(&caller.live, received, told.status)
@@ -84,8 +84,8 @@ impl Engine {
             Some(Err(error)) => return Err((None, bad_params(format!("tools/call: {error}")))),
             None => return Err((None, bad_params("tools/call needs params".to_owned()))),
         };
-        match self.tools.get(&params.name) {
-            Some((name, tool)) => Ok(Called { name, tool, arguments: params.arguments }),
+        match self.tools.named(&params.name) {
+            Some((name, tool)) => Ok(Called { name: name.clone(), tool, arguments: params.arguments }),
             None => {
                 let name = shortened(&params.name);
                 let near = self.tools.nearest(&params.name);
@@ -100,13 +100,20 @@ impl Engine {
     }
 
     /// Runs the tool until it is done, out of time, cancelled or cut. A panic ends the call, not the server.
-    async fn run(&self, caller: &Caller, id: &str, called: &Called<'_>, archon: &Arc<Archon>, received: Timestamp) -> Outcome {
+    async fn run(
+        &self,
+        caller: &Caller,
+        id: &str,
+        called: &Called<'_>,
+        archon: &Arc<Archon>,
+        received: Timestamp,
+    ) -> Outcome {
         let running = caller.live.begin(id);
         let call = ToolCall {
             arguments: called.arguments,
             sessions: &self.sessions,
-            protocol_session_id: &caller.live.id,
-            archon_session_id: Some(archon.id),
+            protocol_session: &caller.live.id,
+            archon_session: Some(archon.id),
             received_at: received,
             cancelled: running.token().clone(),
         };
@@ -158,31 +165,32 @@ impl Engine {
 }
 
 fn bad_params(message: String) -> ErrorBody {
-    ErrorBody::new(INVALID_PARAMS, message).because("invalid_params", "send the tool's name and its arguments as an object")
+    ErrorBody::new(INVALID_PARAMS, message)
+        .because("invalid_params", "send the tool's name and its arguments as an object")
 }
 
 impl Told {
     fn new(id: &RawValue, outcome: Outcome, structured: bool) -> Self {
         match outcome {
-            Outcome::Finished(Ok(output)) => Self {
-                body: answer(id, &output.json, false, structured),
-                status: RequestStatus::Success,
-                error: None,
-                output: Some(output.json),
-            },
-            Outcome::Finished(Err(error)) => Self {
-                body: answer(id, &error.json, true, structured),
-                status: RequestStatus::Error,
-                error: Some(error.message),
-                output: Some(error.json),
-            },
+            Outcome::Finished(Ok(output)) => {
+                let output = output.into_raw();
+                let body = answer(id, &output, false, structured);
+                Self { body, status: RequestStatus::Success, error: None, output: Some(output) }
+            }
+            Outcome::Finished(Err(error)) => {
+                let output = error.body();
+                let body = answer(id, &output, true, structured);
+                Self { body, status: RequestStatus::Error, error: Some(error.summary()), output: Some(output) }
+            }
             Outcome::TimedOut(limit) => {
                 let message = format!("the tool did not finish within {limit:?} and was cancelled");
                 let body = failure_text(id, &message);
                 Self { body, status: RequestStatus::Timeout, error: Some(message), output: None }
             }
             Outcome::Cancelled => Self::failed(id, REFUSED, "the client cancelled the call", "cancelled"),
-            Outcome::CutShort => Self::failed(id, REFUSED, "the server stopped before the tool had finished", "cut_short"),
+            Outcome::CutShort => {
+                Self::failed(id, REFUSED, "the server stopped before the tool had finished", "cut_short")
+            }
             Outcome::Panicked => Self::failed(id, INTERNAL_ERROR, "the tool broke on our side", "tool_panicked"),
         }
     }

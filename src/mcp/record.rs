@@ -12,7 +12,7 @@ use crate::model::timestamp::Timestamp;
 use crate::session::Live;
 use crate::store::rows::{NewRequest, Write};
 use crate::store::writer::Commit;
-use crate::tools::prices::Prices;
+use crate::tools::prices::PriceTable;
 use crate::tools::tokens::TokenCounter;
 
 /// The longest error message that is kept, in characters.
@@ -26,7 +26,7 @@ pub struct Tracking {
     /// How tokens are counted.
     pub tokens: TokenCounter,
     /// What they cost, if the operator says so.
-    pub prices: Option<Prices>,
+    pub prices: Option<PriceTable>,
 }
 
 /// A handled request, to be recorded.
@@ -75,9 +75,8 @@ impl Engine {
         if !self.tracking.on {
             return false;
         }
-        let estimated_cost = handled
-            .tokens
-            .and_then(|tokens| self.tracking.prices.as_ref()?.cost(&handled.live.client_type, tokens));
+        let estimated_cost =
+            handled.tokens.and_then(|tokens| self.tracking.prices.as_ref()?.cost(&handled.live.client_type, tokens));
         let row = NewRequest {
             session_id: handled.session_id,
             protocol_session_id: Some(handled.live.id.clone()),

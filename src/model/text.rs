@@ -21,6 +21,21 @@ pub fn clean_json(raw: &str, max: usize) -> Option<String> {
     Some(value.to_string())
 }
 
+/// A name longer than this resembles none of ours; comparing costs the product of two lengths.
+const LONGEST_NAME: usize = 64;
+
+/// The candidates that somebody who wrote `name` may have meant: at most three, the likeliest first.
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    if name.len() > LONGEST_NAME {
+        return Vec::new();
+    }
+    let name = name.to_lowercase();
+    let likeness = |candidate: &str| strsim::normalized_damerau_levenshtein(&name, &candidate.to_lowercase());
+    let mut near: Vec<_> = candidates.map(|c| (likeness(c), c)).filter(|(likeness, _)| *likeness >= 0.6).collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    near.into_iter().take(3).map(|(_, candidate)| candidate).collect()
+}
+
 fn strip_nul(value: &mut Value) {
     match value {
         Value::String(text) => *text = clean(text, usize::MAX),
@@ -47,6 +62,16 @@ mod tests {
         assert_eq!(clean("a\0b", 10), "a\u{fffd}b");
         let cleaned = clean_json(r#"{"a\u0000": ["\u0000", {"b": "x\u0000"}], "n": 1}"#, 1000).expect("json");
         assert!(!cleaned.contains('\0') && !cleaned.contains("\\u0000"), "{cleaned}");
+    }
+
+    #[test]
+    fn finds_the_nearest_names() {
+        let names = ["find_projects", "manage_project", "page", "per_page"];
+        for (typed, meant) in [("list_projects", "find_projects"), ("Page", "page"), ("pre_page", "per_page")] {
+            assert_eq!(nearest(typed, names.into_iter()).first(), Some(&meant), "{typed}");
+        }
+        assert!(nearest("heartbeat", names.into_iter()).is_empty());
+        assert!(nearest(&"page".repeat(1000), names.into_iter()).is_empty());
     }
 
     #[test]

@@ -61,7 +61,8 @@ mod tests {
 
     #[tokio::test]
     async fn goes_on_after_its_client_has_hung_up() {
-        let (tracker, (start, started), (finish, finished)) = (TaskTracker::new(), oneshot::channel(), oneshot::channel());
+        let (tracker, (start, started), (finish, finished)) =
+            (TaskTracker::new(), oneshot::channel(), oneshot::channel());
         let mut call = Detached::new(
             async move {
                 _ = started.await;
@@ -77,7 +78,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_answer() {
-        let panics = async { if true { panic!("on purpose") } };
+        let panics = async {
+            if true {
+                panic!("on purpose")
+            }
+        };
         assert!(Detached::new(panics, &TaskTracker::new()).await.is_none());
     }
 }

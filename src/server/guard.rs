@@ -3,8 +3,8 @@
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::{HeaderMap, Uri};
 
-use super::refusal::Refusal;
 use super::App;
+use super::refusal::Refusal;
 use crate::model::principal::Principal;
 
 /// Which `Host` and `Origin` headers are let in.

@@ -76,12 +76,22 @@ impl Snapshot {
                 ConstGauge::new(count).encode(active.encode_family(&[("kind", kind), ("status", "active")])?)?;
             }
         }
-        let mut ended = encoder.encode_descriptor("sessions_ended", "Ended Archon sessions in the store, by reason", None, MetricType::Gauge)?;
+        let mut ended = encoder.encode_descriptor(
+            "sessions_ended",
+            "Ended Archon sessions in the store, by reason",
+            None,
+            MetricType::Gauge,
+        )?;
         for (reason, count) in &self.ends {
             ConstGauge::new(*count).encode(ended.encode_family(&[("reason", reason.as_str())])?)?;
         }
         gauge(encoder, "sessions_cached", "Sessions in memory", i64::try_from(self.cached).unwrap_or(i64::MAX))?;
-        gauge(encoder, "recovered_sessions", "Sessions that were live when this boot began", self.status.recovered.unwrap_or(0))?;
+        gauge(
+            encoder,
+            "recovered_sessions",
+            "Sessions that were live when this boot began",
+            self.status.recovered.unwrap_or(0),
+        )?;
         counter(encoder, "sessions_opened", "Sessions opened in this boot", self.opened)?;
         counter(encoder, "sessions_resumed", "Sessions of earlier boots that came back", self.resumed)?;
         counter(encoder, "sessions_refused", "Requests refused for their session", self.refused)?;
@@ -91,10 +101,16 @@ impl Snapshot {
 
     fn store(&self, encoder: &mut DescriptorEncoder<'_>) -> Encoded {
         gauge(encoder, "database_up", "Whether the database answers", i64::from(self.status.database_answers))?;
-        gauge(encoder, "queue_rows", "Rows that wait for a commit", i64::try_from(self.writer.waiting).unwrap_or(i64::MAX))?;
+        gauge(
+            encoder,
+            "queue_rows",
+            "Rows that wait for a commit",
+            i64::try_from(self.writer.waiting).unwrap_or(i64::MAX),
+        )?;
         counter(encoder, "rows_committed", "Rows committed", self.writer.committed)?;
         counter(encoder, "commits", "Commits", self.writer.batches)?;
-        let mut time = encoder.encode_descriptor("commit_seconds", "Time spent in commits", None, MetricType::Counter)?;
+        let mut time =
+            encoder.encode_descriptor("commit_seconds", "Time spent in commits", None, MetricType::Counter)?;
         ConstCounter::new(self.writer.commit_time.as_secs_f64()).encode(time.encode_family(&NO_LABELS)?)?;
         counter(encoder, "rows_deferred", "Answers that left before their row was committed", self.writer.deferred)?;
         counter(encoder, "rows_dropped", "Rows that could not be stored", self.writer.dropped)

@@ -86,7 +86,12 @@ impl Accepts {
 impl Head {
     fn read(headers: &HeaderMap, principal: Principal) -> Result<Self, Refusal> {
         let one = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        Ok(Self { principal, session: session_id(headers)?, archon: one(header::ARCHON_SESSION), version: one(header::PROTOCOL_VERSION) })
+        Ok(Self {
+            principal,
+            session: session_id(headers)?,
+            archon: one(header::ARCHON_SESSION),
+            version: one(header::PROTOCOL_VERSION),
+        })
     }
 }
 
@@ -115,7 +120,8 @@ async fn dispatch(app: &App, head: &Head, body: &[u8]) -> Result<Reply, Refusal>
     match parsed {
         Body::Single(Message::Request(request)) => {
             let id = request.id.get().to_owned();
-            check_era(head, request.params.map(serde_json::value::RawValue::get)).map_err(|r| r.for_request(Some(&id)))?;
+            check_era(head, request.params.map(serde_json::value::RawValue::get))
+                .map_err(|r| r.for_request(Some(&id)))?;
             let answered = if request.method == "initialize" {
                 initialize(app, head, &request).await
             } else {
@@ -174,11 +180,7 @@ fn refusal_of(_: Busy) -> Refusal {
 }
 
 /// 2025-03-26 alone: requests are answered side by side, in the order in which they came.
-async fn batch(
-    app: &App,
-    caller: &Caller,
-    members: Vec<Result<Message<'_>, FrameError>>,
-) -> Result<Reply, Refusal> {
+async fn batch(app: &App, caller: &Caller, members: Vec<Result<Message<'_>, FrameError>>) -> Result<Reply, Refusal> {
     if !caller.live.revision.has_batches() {
         return Err(Refusal::batch());
     }
@@ -198,10 +200,8 @@ async fn batch(
 }
 
 async fn member_of_batch(app: &App, caller: &Caller, member: Result<Message<'_>, FrameError>) -> Option<Answer> {
-    let refused = |refusal: Refusal| Answer {
-        body: json_rpc::error(refusal.id.as_deref(), &refusal.body),
-        ..Answer::default()
-    };
+    let refused =
+        |refusal: Refusal| Answer { body: json_rpc::error(refusal.id.as_deref(), &refusal.body), ..Answer::default() };
     match member {
         Ok(Message::Request(request)) if request.method == "initialize" => {
             let body = ErrorBody::new(INVALID_REQUEST, "initialize cannot be part of a batch")
@@ -232,7 +232,8 @@ async fn caller(app: &App, head: &Head) -> Result<Caller, Refusal> {
 /// A modern request gets an error that dual-era clients do not take for a modern server's, so that they fall back to
 /// `initialize`; an unknown version is refused (2025-06-18, basic/transports, protocol version header).
 fn check_era(head: &Head, params: Option<&str>) -> Result<(), Refusal> {
-    let claimed = params.filter(|text| text.contains("io.modelcontextprotocol/protocolVersion")).and_then(claimed_version);
+    let claimed =
+        params.filter(|text| text.contains("io.modelcontextprotocol/protocolVersion")).and_then(claimed_version);
     match (claimed.as_deref(), head.version.as_deref()) {
         (Some(version), _) | (None, Some(version)) if revision::is_modern(version) => Err(Refusal::modern()),
         (_, Some(version)) if Revision::parse(version).is_none() => Err(Refusal::version()),

@@ -124,7 +124,10 @@ mod tests {
         let id = "550e8400-e29b-41d4-a716-446655440000";
         let principals = read(&format!("# who\n{hash} ada ada@example.org {id} # first\n")).expect("read");
         let ada = principals.of_token("secret").expect("known");
-        assert_eq!((&*ada.name, ada.email.as_deref(), ada.id), ("ada", Some("ada@example.org"), Uuid::parse_str(id).ok()));
+        assert_eq!(
+            (&*ada.name, ada.email.as_deref(), ada.id),
+            ("ada", Some("ada@example.org"), Uuid::parse_str(id).ok())
+        );
         assert!(principals.of_token("Secret").is_none() && principals.of_token("").is_none());
     }
 

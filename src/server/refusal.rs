@@ -83,8 +83,9 @@ impl Refusal {
     }
 
     pub(super) fn version() -> Self {
-        let body = ErrorBody::new(REFUSED, "the MCP-Protocol-Version header names a revision that this server does not speak")
-            .because("unsupported_version", "use the revision that initialize agreed on, or leave the header out");
+        let body =
+            ErrorBody::new(REFUSED, "the MCP-Protocol-Version header names a revision that this server does not speak")
+                .because("unsupported_version", "use the revision that initialize agreed on, or leave the header out");
         Self::new(StatusCode::BAD_REQUEST, body)
     }
 
@@ -96,7 +97,8 @@ impl Refusal {
 
     /// The sentence is the one that clients of the original know, so that they see it for what it is.
     pub(super) fn no_session() -> Self {
-        let body = ErrorBody::new(REFUSED, "Bad Request: No valid session ID provided").because("session_required", INITIALIZE);
+        let body = ErrorBody::new(REFUSED, "Bad Request: No valid session ID provided")
+            .because("session_required", INITIALIZE);
         Self::new(StatusCode::BAD_REQUEST, body)
     }
 
@@ -137,7 +139,8 @@ impl From<SessionError> for Refusal {
             SessionError::Ended(ended) => {
                 let at = ended.at.map(|at| at.to_string());
                 let when = at.as_deref().map(|at| format!(" at {at}")).unwrap_or_default();
-                let why = if ended.reason.is_empty() { String::new() } else { format!(": {} by {}", ended.reason, ended.by) };
+                let why =
+                    if ended.reason.is_empty() { String::new() } else { format!(": {} by {}", ended.reason, ended.by) };
                 let mut refusal = gone(format!("Session not found: it ended{when}{why}"), "session_ended");
                 if let Some(data) = &mut refusal.body.data {
                     data.ended_at = at;

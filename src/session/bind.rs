@@ -124,7 +124,10 @@ impl Sessions {
     fn invalid(&self, text: &str, protocol_id: &str) -> Option<Arc<Archon>> {
         if self.warned.first(("archon", protocol_id, text)) {
             let id = clean(text, 128);
-            tracing::warn!(session = protocol_id, "Client-provided session {id} invalid/expired, will create new session");
+            tracing::warn!(
+                session = protocol_id,
+                "Client-provided session {id} invalid/expired, will create new session"
+            );
         }
         None
     }
@@ -173,7 +176,8 @@ impl Sessions {
                 Bound::Exists(archon) => return (archon.clone(), SessionRule::Bound),
                 Bound::Reserved(_, client) => client.clone(),
             };
-            let archon = self.archons.entry(id).or_insert_with(|| Arc::new(self.new_archon(id, principal))).value().clone();
+            let archon =
+                self.archons.entry(id).or_insert_with(|| Arc::new(self.new_archon(id, principal))).value().clone();
             let row = self.session_row(live, &archon, &client, principal);
             let ticket = self.store.writer().submit(Write::Create(Box::new(row)));
             *bound = Bound::Exists(archon.clone());

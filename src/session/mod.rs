@@ -9,6 +9,7 @@ mod error;
 mod housekeeping;
 mod live;
 mod open;
+mod recent;
 pub mod status;
 mod validate;
 mod warned;
@@ -30,6 +31,7 @@ use crate::store::boots::{Begun, NewBoot};
 use crate::store::ending::Credits;
 use crate::store::rows::{NewEvent, Write};
 use crate::store::{Store, StoreError};
+use recent::StatusCache;
 use warned::Warned;
 
 /// For so long a validated session is valid without asking the store again. An end made anywhere is honoured everywhere
@@ -49,6 +51,7 @@ pub struct Sessions {
     dirty: Mutex<Dirty>,
     warned: Warned,
     counters: Counters,
+    recent: StatusCache,
 }
 
 /// The rules that the operator chose.
@@ -140,6 +143,7 @@ impl Sessions {
             dirty: Mutex::default(),
             warned: Warned::default(),
             counters: Counters::default(),
+            recent: StatusCache::default(),
         }))
     }
 

@@ -93,7 +93,9 @@ fn facts_of(params: &InitializeParams) -> (ClientFacts, Option<Box<RawValue>>) {
     };
     let info = raw(&params.client_info);
     // A `clientInfo` that is no object of texts says nothing; it does not make the handshake fail.
-    let who = info.as_ref().and_then(|raw| Implementation::deserialize(&mut serde_json::Deserializer::from_str(raw.get())).ok());
+    let who = info
+        .as_ref()
+        .and_then(|raw| Implementation::deserialize(&mut serde_json::Deserializer::from_str(raw.get())).ok());
     let who = who.unwrap_or_default();
     let kept = |text: &str| (!text.is_empty()).then(|| clean(text, NAME_CHARS));
     let facts = ClientFacts {

@@ -3,6 +3,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use super::Sessions;
 use crate::model::timestamp::Timestamp;
 
@@ -33,6 +35,36 @@ pub struct Status {
     pub draining: bool,
 }
 
+/// Whether a server can do its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// All is well.
+    Healthy,
+    /// It answers, but is stopping or cannot tell everything.
+    Degraded,
+    /// Its database does not answer.
+    Unhealthy,
+}
+
+impl Status {
+    /// What it comes to.
+    pub fn health(&self) -> Health {
+        if !self.database_answers {
+            Health::Unhealthy
+        } else if self.draining || self.active_sessions.is_none() || self.protocol_sessions.is_none() {
+            Health::Degraded
+        } else {
+            Health::Healthy
+        }
+    }
+
+    /// The uptime at a moment at or after this status was taken.
+    pub fn uptime_at(&self, now: Timestamp) -> Duration {
+        self.uptime + now.since(self.now)
+    }
+}
+
 impl Sessions {
     /// What `/health` and the tools say of this server: asks the database.
     pub async fn status(&self) -> Status {
@@ -53,10 +85,34 @@ impl Sessions {
         }
     }
 
+    /// The same, no older than a second or so: at most one read a second, however many ask.
+    pub async fn recent_status(&self) -> Status {
+        self.recent.recent(&self.clock, || self.status()).await
+    }
+
     pub(super) fn last_cleanup(&self) -> Option<Timestamp> {
         match self.counters.last_cleanup.load(Relaxed) {
             0 => None,
             millis => Some(Timestamp::from_millis(millis)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_goes_by_the_database_first() {
+        let well = Status {
+            database_answers: true,
+            active_sessions: Some(0),
+            protocol_sessions: Some(0),
+            ..Status::default()
+        };
+        assert_eq!(well.health(), Health::Healthy);
+        assert_eq!(Status { draining: true, ..well.clone() }.health(), Health::Degraded);
+        assert_eq!(Status { active_sessions: None, ..well.clone() }.health(), Health::Degraded);
+        assert_eq!(Status { database_answers: false, ..well }.health(), Health::Unhealthy);
     }
 }

@@ -100,7 +100,12 @@ impl Sessions {
         };
         let times = Times::new(row.life.started, row.life.last_activity, self.effective_expiry(&row.life), uptime);
         let live = Arc::new(Live::new(
-            Arc::from(id), principal.name.clone(), revision, shared(row.client_type.as_deref()), times, bound,
+            Arc::from(id),
+            principal.name.clone(),
+            revision,
+            shared(row.client_type.as_deref()),
+            times,
+            bound,
         ));
         // Of concurrent first hits one wins, and all go on with its entry.
         let entry = self.live.entry(live.id.clone());

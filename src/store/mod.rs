@@ -15,6 +15,7 @@ pub mod location;
 pub mod lookup;
 mod open;
 mod postgres;
+pub mod projects;
 pub mod rows;
 mod schema;
 mod sqlite;

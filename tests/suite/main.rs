@@ -4,7 +4,11 @@
 //! `scripts/test.sh` runs it with a PostgreSQL; plain `cargo test` runs the SQLite half.
 
 mod architecture;
+mod call;
+mod client;
 mod databases;
+mod faulty;
 mod http;
 mod process;
+mod second_opinion;
 mod store;

@@ -1,0 +1,33 @@
+//! Log lines on standard error: text on a terminal, JSON lines off it.
+
+use std::io::IsTerminal;
+
+use clap::ValueEnum;
+use tracing_subscriber::EnvFilter;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For machines: one object a line.
+    Json,
+}
+
+/// Starts logging; `RUST_LOG` chooses what (default: our lines from info up).
+pub fn start(format: Option<Format>) {
+    let terminal = std::io::stderr().is_terminal();
+    let format = format.unwrap_or(if terminal { Format::Text } else { Format::Json });
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("archonctl=info,warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    // A second start (in a test) keeps the first.
+    _ = match format {
+        Format::Text => builder.with_ansi(colour).with_target(false).try_init(),
+        Format::Json => builder.json().flatten_event(true).with_target(false).try_init(),
+    };
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a request broke; the server goes on");
+    }));
+}

@@ -1,0 +1,18 @@
+//! Where our files are (XDG base directories).
+
+use std::path::PathBuf;
+
+use super::exit::Usage;
+
+/// `$XDG_STATE_HOME/archonctl/archon.db`.
+///
+/// # Errors
+/// [`Usage`] when neither `XDG_STATE_HOME` nor `HOME` is set.
+pub fn default_database() -> Result<PathBuf, Usage> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+    let state = state.ok_or_else(|| {
+        Usage::new("neither XDG_STATE_HOME nor HOME names a folder", "name a database with --database-url")
+    })?;
+    Ok(state.join("archonctl/archon.db"))
+}

@@ -1,0 +1,317 @@
+//! `archonctl serve`: the server.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use humantime::parse_duration as duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::exit::{DONE, Usage};
+use super::{logging, paths};
+use crate::mcp::{Engine, Patience, Tracking};
+use crate::model::clock::Clock;
+use crate::server::{App, HostRules, Limits, Principals, Shutdown};
+use crate::session::{Policy, Sessions};
+use crate::store::{Location, OpenOptions, Role, Store};
+use crate::tools::prices::PriceTable;
+use crate::tools::tokens::{TokenCounter, TokenMethod};
+use crate::tools::{ToolSet, testing};
+
+/// Serve MCP at http://127.0.0.1:8051/mcp, with sessions that survive a restart
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8051", env = "ARCHONCTL_BIND", value_name = "ADDR:PORT")]
+    bind: SocketAddr,
+    /// sqlite://PATH, sqlite::memory: or postgres://USER@HOST/DATABASE [default: the file archonctl/archon.db under
+    /// $XDG_STATE_HOME]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+    #[command(flatten)]
+    sessions: SessionOptions,
+    #[command(flatten)]
+    calls: CallOptions,
+    #[command(flatten)]
+    access: AccessOptions,
+    #[command(flatten)]
+    running: RunOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sessions")]
+struct SessionOptions {
+    /// A session that is not used for longer than this ends
+    #[arg(long, default_value = "1h", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_SESSION_TIMEOUT")]
+    session_timeout: Duration,
+    /// A session older than this ends, used or not [default: none]
+    #[arg(long, value_parser = duration, value_name = "TIME", env = "ARCHONCTL_MAX_SESSION_AGE")]
+    max_session_age: Option<Duration>,
+    /// Time without any server does not count as idle, up to this long
+    #[arg(long, default_value = "24h", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_RECOVER_WINDOW")]
+    recover_window: Duration,
+    /// How often sessions past their time are ended
+    #[arg(long, default_value = "5m", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_CLEANUP_INTERVAL")]
+    cleanup_interval: Duration,
+    /// For how long a known session is trusted, and calls are taken, while the database does not answer
+    #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_STORE_GRACE")]
+    store_grace: Duration,
+    /// SQLite: `full` survives power loss too, `normal` the end of the process
+    #[arg(long, default_value = "normal", env = "ARCHONCTL_SYNC")]
+    sync: Sync,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Calls")]
+struct CallOptions {
+    /// Whether each handled request leaves a row
+    #[arg(long, default_value = "on", env = "ARCHONCTL_TRACKING")]
+    tracking: OnOff,
+    /// How tokens are counted: `approx` is bytes / 4
+    #[arg(long, default_value = "approx", env = "ARCHONCTL_TOKENS")]
+    tokens: Tokens,
+    /// TOML file with prices in USD per 1,000 tokens, for `estimated_cost`
+    #[arg(long, value_name = "FILE", env = "ARCHONCTL_PRICES")]
+    prices: Option<PathBuf>,
+    /// A tool that runs longer is cancelled
+    #[arg(long, default_value = "5m", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_TOOL_TIMEOUT")]
+    tool_timeout: Duration,
+    /// An answer waits at most so long for its row to be on disk
+    #[arg(long, default_value = "250ms", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_ACK_DEADLINE")]
+    ack_deadline: Duration,
+    /// Tools for tests: `test_echo`, `test_sleep`, `test_fail`, `test_panic`
+    #[arg(long, hide = true)]
+    test_tools: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Access")]
+struct AccessOptions {
+    /// A Host header to let in besides the loopback ones; repeatable
+    #[arg(long, value_name = "HOST")]
+    allow_host: Vec<String>,
+    /// An Origin header to let in besides the loopback ones; repeatable
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<String>,
+    /// Take the client's Host from X-Forwarded-Host
+    #[arg(long)]
+    trust_proxy: bool,
+    /// Ask for bearer tokens: one line a principal, `sha256-of-token name [email] [uuid]`. /mcp, /health and /metrics
+    /// then need a token, and follow the Host and Origin rules; /healthz and /readyz are open
+    #[arg(long, value_name = "FILE", env = "ARCHONCTL_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    /// Bind beyond loopback without tokens
+    #[arg(long)]
+    insecure: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Running")]
+struct RunOptions {
+    /// On SIGTERM, go on accepting for so long after /readyz says no
+    #[arg(long, default_value = "0s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_DRAIN_DELAY")]
+    drain_delay: Duration,
+    /// Then let running calls finish for so long
+    #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_GRACE")]
+    grace: Duration,
+    /// Log as text or as JSON lines [default: text on a terminal, else json]
+    #[arg(long, env = "ARCHONCTL_LOG_FORMAT")]
+    log_format: Option<logging::Format>,
+    /// How long a request's head may be on its way, and an idle connection is kept
+    #[arg(long, hide = true, default_value = "75s", value_parser = duration)]
+    head_time: Duration,
+    /// How long a body may be on its way
+    #[arg(long, hide = true, default_value = "30s", value_parser = duration)]
+    body_time: Duration,
+    /// Move the clock by lines `advance 65m` on standard input; end at its end
+    #[arg(long, hide = true)]
+    test_clock: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Sync {
+    Normal,
+    Full,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OnOff {
+    On,
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Tokens {
+    Approx,
+    O200k,
+    Cl100k,
+    Off,
+}
+
+impl From<Tokens> for TokenMethod {
+    fn from(tokens: Tokens) -> Self {
+        match tokens {
+            Tokens::Approx => Self::Approx,
+            Tokens::O200k => Self::O200k,
+            Tokens::Cl100k => Self::Cl100k,
+            Tokens::Off => Self::Off,
+        }
+    }
+}
+
+impl Options {
+    /// Serves until SIGTERM or SIGINT.
+    ///
+    /// # Errors
+    /// When it cannot begin: a wrong option, a database or port that cannot be had. Nothing was changed then.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        logging::start(self.running.log_format);
+        self.refuse_open_door()?;
+        let principals = match &self.access.token_file {
+            Some(file) => Principals::read(file)?,
+            None => Principals::everybody(),
+        };
+        let prices = self.calls.prices.as_deref().map(price_table).transpose()?;
+        let store = Store::open(&self.open_options()?).await?;
+        // The port is taken before the boot is recorded: a server that cannot listen leaves no trace.
+        let listener = self.listen().await?;
+        let clock = Clock::default();
+        let tokens = TokenCounter::new(self.calls.tokens.into());
+        let sessions = Sessions::begin(store, clock.clone(), self.policy(tokens.as_str())).await?;
+        let _housekeeping = sessions.start_housekeeping();
+        if let Err(error) = tokens.load_in_background() {
+            tracing::warn!(%error, "no tokenizer: token counts stay estimates");
+        }
+        let tracking = Tracking { on: self.calls.tracking == OnOff::On, tokens, prices };
+        let tools = ToolSet::builtin();
+        let tools = if self.calls.test_tools { testing::add_to(tools) } else { tools };
+        let patience = Patience { tool: self.calls.tool_timeout, commit: self.calls.ack_deadline };
+        let engine = Engine::new(sessions.clone(), tools, tracking, patience);
+        let app = App::new(engine, self.host_rules(), principals, self.limits());
+        let address = listener.local_addr().context("the port that was taken has no address")?;
+        // The address that was asked for may have had port 0: tests and scripts wait for this line.
+        tracing::info!(database = %sessions.store().location().shown(), "listening on http://{address}/mcp");
+        let shutdown = Shutdown { drain_delay: self.running.drain_delay, grace: self.running.grace };
+        let cause = Arc::new(std::sync::OnceLock::new());
+        let stop = stop_signal(cause.clone(), self.running.test_clock.then_some(clock));
+        crate::server::run(app, listener, stop, shutdown).await;
+        sessions.stop(self.running.grace, cause.get().copied().unwrap_or("clean")).await;
+        tracing::info!("stopped; every session is kept");
+        Ok(ExitCode::from(DONE))
+    }
+
+    async fn listen(&self) -> Result<TcpListener, Usage> {
+        TcpListener::bind(self.bind).await.map_err(|error| match error.kind() {
+            ErrorKind::AddrInUse => Usage::new(
+                format!("{} is in use by another program", self.bind),
+                "stop it, or choose another port with --bind; port 0 takes a free one",
+            ),
+            _ => Usage::new(format!("cannot listen on {}: {error}", self.bind), "choose another address with --bind"),
+        })
+    }
+
+    /// Beyond loopback somebody else can come in: with tokens, or because the operator says so.
+    fn refuse_open_door(&self) -> Result<(), Usage> {
+        let loopback = match self.bind.ip() {
+            IpAddr::V4(ip) => ip.is_loopback(),
+            IpAddr::V6(ip) => ip.is_loopback(),
+        };
+        if loopback || self.access.token_file.is_some() || self.access.insecure {
+            return Ok(());
+        }
+        Err(Usage::new(
+            format!("{} is open to other machines, and no tokens are asked for", self.bind),
+            "add --token-file FILE, or --insecure if that is meant",
+        ))
+    }
+
+    fn open_options(&self) -> anyhow::Result<OpenOptions> {
+        let location = match &self.database_url {
+            Some(url) => Location::parse(url)?,
+            None => Location::SqliteFile(paths::default_database()?),
+        };
+        if location == Location::SqliteMemory {
+            tracing::warn!("sessions in memory end with this process: nothing survives a restart");
+        }
+        Ok(OpenOptions { location, role: Role::Server, sync_full: self.sessions.sync == Sync::Full })
+    }
+
+    fn policy(&self, token_method: &'static str) -> Policy {
+        Policy {
+            timeout: self.sessions.session_timeout,
+            max_age: self.sessions.max_session_age,
+            recover_window: self.sessions.recover_window,
+            cleanup_interval: self.sessions.cleanup_interval,
+            store_grace: self.sessions.store_grace,
+            token_method,
+        }
+    }
+
+    fn host_rules(&self) -> HostRules {
+        let mut hosts = self.access.allow_host.clone();
+        // The address that we listen on is ours, unless it stands for all.
+        if !self.bind.ip().is_unspecified() {
+            hosts.push(self.bind.ip().to_string());
+        }
+        HostRules { hosts, origins: self.access.allow_origin.clone(), trust_proxy: self.access.trust_proxy }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { head_time: self.running.head_time, body_time: self.running.body_time, ..Limits::default() }
+    }
+}
+
+fn price_table(file: &Path) -> Result<PriceTable, Usage> {
+    let hint = "a price table is TOML: [default], prompt_per_1k = 0.003, completion_per_1k = 0.015";
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| Usage::new(format!("cannot read the price table {}: {e}", file.display()), hint))?;
+    PriceTable::parse(&text).map_err(|e| Usage::new(format!("{}: {e}", file.display()), hint))
+}
+
+/// Done on SIGTERM, SIGINT, or the end of standard input where that is the clock.
+async fn stop_signal(cause: Arc<std::sync::OnceLock<&'static str>>, test_clock: Option<Clock>) {
+    let of = |kind, word: &'static str| async move {
+        match signal(kind) {
+            Ok(mut signal) => _ = signal.recv().await,
+            // Without a handler the signal ends the process by itself.
+            Err(_) => std::future::pending().await,
+        }
+        word
+    };
+    let clock = async {
+        match test_clock {
+            Some(clock) => follow_standard_input(&clock).await,
+            None => std::future::pending().await,
+        }
+        "clean"
+    };
+    let word = tokio::select! {
+        word = of(SignalKind::terminate(), "clean") => word,
+        word = of(SignalKind::interrupt(), "interrupt") => word,
+        word = clock => word,
+    };
+    // Set once, here.
+    _ = cause.set(word);
+    tracing::info!(cause = word, "stopping");
+}
+
+/// `advance 65m` moves the clock; anything else is said to be nothing that is known.
+async fn follow_standard_input(clock: &Clock) {
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        match line.trim().strip_prefix("advance ").map(duration) {
+            Some(Ok(by)) => {
+                clock.advance(by);
+                tracing::info!("clock advanced by {by:?}");
+            }
+            _ => tracing::warn!("not a clock command: {line:?}; there is: advance 65m"),
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! What the project tools keep: `archon_projects`, with the original's columns.
+
+use uuid::Uuid;
+
+use super::backend::{read, transact};
+use super::codec::DbUuid;
+use super::lookup::patiently;
+use super::{Store, StoreError};
+use crate::model::text::clean;
+use crate::model::timestamp::Timestamp;
+
+/// The longest title, repository or search text, in characters.
+pub const MAX_TITLE: usize = 500;
+/// The longest description, in bytes.
+pub const MAX_DESCRIPTION: usize = 100 * 1024;
+
+/// A project as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct ProjectHead {
+    /// Its id.
+    #[sqlx(try_from = "DbUuid")]
+    pub id: Uuid,
+    /// Its title.
+    pub title: String,
+    /// What it is about; may be empty.
+    pub description: String,
+    /// Where its code lives.
+    pub github_repo: Option<String>,
+    /// Whether somebody pinned it.
+    pub pinned: bool,
+    /// A JSON array.
+    pub features: String,
+    /// Whether, when and by whom it was archived.
+    #[sqlx(flatten)]
+    pub archiving: Archiving,
+    /// When it was made and last changed.
+    #[sqlx(flatten)]
+    pub times: Times,
+}
+
+/// Whether, when and by whom a project was archived.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Archiving {
+    /// Whether it is archived: then lists leave it out.
+    pub archived: bool,
+    /// When.
+    pub archived_at: Option<Timestamp>,
+    /// By whom, if they said so.
+    pub archived_by: Option<String>,
+}
+
+/// When a project was made and last changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Times {
+    /// Made.
+    pub created_at: Timestamp,
+    /// Last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A project in full.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Project {
+    /// All but its contents.
+    #[sqlx(flatten)]
+    pub head: ProjectHead,
+    /// A JSON array of documents.
+    pub docs: String,
+    /// A JSON array.
+    pub data: String,
+}
+
+/// The texts of a project. In an update, what is absent stays.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProjectTexts<'a> {
+    /// The title.
+    pub title: Option<&'a str>,
+    /// The description.
+    pub description: Option<&'a str>,
+    /// Where its code lives; an empty text clears it.
+    pub github_repo: Option<&'a str>,
+}
+
+/// Which projects to list.
+#[derive(Debug, Clone, Copy)]
+pub struct ProjectQuery<'a> {
+    /// A text in title or description, upper and lower case alike (beyond ASCII: on PostgreSQL only); empty for all.
+    pub text: &'a str,
+    /// How many to skip.
+    pub skip: i64,
+    /// How many at most.
+    pub limit: i64,
+}
+
+/// One page of projects.
+#[derive(Debug, Clone)]
+pub struct ProjectPage {
+    /// The projects, newest first.
+    pub projects: Vec<ProjectHead>,
+    /// How many there are on all pages.
+    pub total: i64,
+}
+
+const HEAD: &str = "id, title, description, github_repo, pinned, CAST(features AS TEXT) AS features, archived, \
+     archived_at, archived_by, created_at, updated_at";
+
+const CONTENTS: &str = "CAST(docs AS TEXT) AS docs, CAST(data AS TEXT) AS data";
+
+const LISTED: &str = "FROM archon_projects WHERE NOT archived \
+     AND (lower(title) LIKE lower($1) ESCAPE '!' OR lower(description) LIKE lower($1) ESCAPE '!')";
+
+impl From<DbUuid> for Uuid {
+    fn from(id: DbUuid) -> Self {
+        id.0
+    }
+}
+
+impl Store {
+    /// The project of that id, archived or not.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the store cannot tell.
+    pub async fn project(&self, id: Uuid) -> Result<Option<Project>, StoreError> {
+        let sql = format!("SELECT {HEAD}, {CONTENTS} FROM archon_projects WHERE id = $1");
+        patiently(async {
+            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(DbUuid(id)).fetch_optional(db).await)
+        })
+        .await
+    }
+
+    /// One page of the projects that are not archived, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the store cannot tell.
+    pub async fn projects(&self, query: ProjectQuery<'_>) -> Result<ProjectPage, StoreError> {
+        let pattern = containing(query.text);
+        let count = format!("SELECT COUNT(*) {LISTED}");
+        let page = format!("SELECT {HEAD} {LISTED} ORDER BY created_at DESC, id LIMIT $2 OFFSET $3");
+        let total = patiently(async {
+            read!(self, db => sqlx::query_scalar(sqlx::AssertSqlSafe(count)).bind(&pattern).fetch_one(db).await)
+        })
+        .await?;
+        let projects = patiently(async {
+            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(page))
+                .bind(&pattern).bind(query.limit).bind(query.skip).fetch_all(db).await)
+        })
+        .await?;
+        Ok(ProjectPage { projects, total })
+    }
+
+    /// Makes a project.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing was changed.
+    pub async fn create_project(
+        &self,
+        id: Uuid,
+        texts: ProjectTexts<'_>,
+        now: Timestamp,
+    ) -> Result<Project, StoreError> {
+        let sql = format!(
+            "INSERT INTO archon_projects (id, title, description, github_repo, created_at, updated_at) \
+             VALUES ($1, COALESCE($2, ''), COALESCE($3, ''), NULLIF($4, ''), $5, $5) RETURNING {HEAD}, {CONTENTS}"
+        );
+        let Cleaned { title, description, github_repo } = cleaned(texts);
+        transact!(self, tx => async {
+            let project = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                .bind(DbUuid(id)).bind(title).bind(description).bind(github_repo).bind(now).fetch_one(&mut *tx).await?;
+            Ok::<_, StoreError>(project)
+        }.await)
+    }
+
+    /// Changes a project's texts. `None` when there is no such project.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing was changed.
+    pub async fn update_project(
+        &self,
+        id: Uuid,
+        texts: ProjectTexts<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Project>, StoreError> {
+        let sql = format!(
+            "UPDATE archon_projects SET title = COALESCE($2, title), description = COALESCE($3, description), \
+             github_repo = NULLIF(COALESCE($4, github_repo), ''), updated_at = $5 WHERE id = $1 \
+             RETURNING {HEAD}, {CONTENTS}"
+        );
+        let Cleaned { title, description, github_repo } = cleaned(texts);
+        transact!(self, tx => async {
+            let project = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                .bind(DbUuid(id)).bind(title).bind(description).bind(github_repo).bind(now)
+                .fetch_optional(&mut *tx).await?;
+            Ok::<_, StoreError>(project)
+        }.await)
+    }
+
+    /// Takes a project out of the lists. Done twice, the first time counts. `false` when there is no such project.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing was changed.
+    pub async fn archive_project(&self, id: Uuid, by: Option<&str>, now: Timestamp) -> Result<bool, StoreError> {
+        let by = by.map(|by| clean(by, MAX_TITLE));
+        transact!(self, tx => async {
+            let done = sqlx::query(
+                "UPDATE archon_projects SET archived_at = CASE WHEN archived THEN archived_at ELSE $2 END, \
+                 archived_by = CASE WHEN archived THEN archived_by ELSE $3 END, \
+                 updated_at = CASE WHEN archived THEN updated_at ELSE $2 END, archived = TRUE WHERE id = $1")
+                .bind(DbUuid(id)).bind(now).bind(by).execute(&mut *tx).await?;
+            Ok::<_, StoreError>(done.rows_affected() > 0)
+        }.await)
+    }
+
+    /// Puts a project back into the lists. `false` when there is no such project.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing was changed.
+    pub async fn unarchive_project(&self, id: Uuid, now: Timestamp) -> Result<bool, StoreError> {
+        transact!(self, tx => async {
+            let done = sqlx::query(
+                "UPDATE archon_projects SET updated_at = CASE WHEN archived THEN $2 ELSE updated_at END, \
+                 archived = FALSE, archived_at = NULL, archived_by = NULL WHERE id = $1")
+                .bind(DbUuid(id)).bind(now).execute(&mut *tx).await?;
+            Ok::<_, StoreError>(done.rows_affected() > 0)
+        }.await)
+    }
+
+    /// Deletes a project for good. `false` when there is no such project.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing was changed.
+    pub async fn delete_project(&self, id: Uuid) -> Result<bool, StoreError> {
+        transact!(self, tx => async {
+            let done = sqlx::query("DELETE FROM archon_projects WHERE id = $1").bind(DbUuid(id)).execute(&mut *tx).await?;
+            Ok::<_, StoreError>(done.rows_affected() > 0)
+        }.await)
+    }
+}
+
+struct Cleaned {
+    title: Option<String>,
+    description: Option<String>,
+    github_repo: Option<String>,
+}
+
+fn cleaned(texts: ProjectTexts<'_>) -> Cleaned {
+    Cleaned {
+        title: texts.title.map(|text| clean(text, MAX_TITLE)),
+        description: texts.description.map(|text| clean(text, MAX_DESCRIPTION)),
+        github_repo: texts.github_repo.map(|text| clean(text, MAX_TITLE)),
+    }
+}
+
+/// The LIKE pattern of "contains this text". The escape is not a backslash, whose meaning in a literal is a setting.
+fn containing(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in clean(text, MAX_TITLE).chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[cfg(test)]
+mod tests;
