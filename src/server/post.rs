@@ -50,13 +50,14 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Respo
     match accepts {
         Accepts::JsonAlone => call.await.unwrap_or_else(panicked).into_response(),
         Accepts::StreamAlone => reply::one_event(call.await.unwrap_or_else(panicked)),
-        Accepts::Both => match tokio::time::timeout(app.limits.silence, &mut call).await {
-            Ok(reply) => reply.unwrap_or_else(panicked).into_response(),
-            Err(_) => {
+        Accepts::Both => {
+            if let Ok(reply) = tokio::time::timeout(app.limits.silence, &mut call).await {
+                reply.unwrap_or_else(panicked).into_response()
+            } else {
                 let archon = session.and_then(|id| app.engine.sessions().archon_id_of(&id));
                 reply::waiting_stream(call, archon)
             }
-        },
+        }
     }
 }
 

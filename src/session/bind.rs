@@ -70,14 +70,13 @@ impl Sessions {
                 }
                 Some((archon, SessionRule::Client))
             }
-            Ok(None) => None,
             // Reserved by another protocol session of the same principal: it is made now.
             Err(SessionError::Unknown) => match id {
                 Some(id) => Some(self.create(live, id, principal, patience).await),
                 None => None,
             },
-            // An analytics id never makes a call fail.
-            Err(_) => None,
+            // Not to be used, or the store cannot tell: an analytics id never makes a call fail.
+            Ok(None) | Err(_) => None,
         }
     }
 
@@ -98,9 +97,10 @@ impl Sessions {
                 self.archons.remove(&id);
                 Ok(self.invalid(text, protocol_id))
             }
-            Some(stored) => Ok(match self.unless_over(&stored).await? {
-                true => Some(self.archon_from(&stored, self.uptime_ms())),
-                false => self.invalid(text, protocol_id),
+            Some(stored) => Ok(if self.unless_over(&stored).await? {
+                Some(self.archon_from(&stored, self.uptime_ms()))
+            } else {
+                self.invalid(text, protocol_id)
             }),
             None => match self.store.reserved_by(id).await? {
                 Some(owner) if *owner == *principal.name => Err(SessionError::Unknown),

@@ -220,7 +220,7 @@ mod tests {
 
     fn policy() -> Policy {
         Policy {
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             max_age: Some(Duration::from_secs(90)),
             recover_window: Duration::ZERO,
             cleanup_interval: Duration::ZERO,
