@@ -1,0 +1,137 @@
+//! Which server, as whom, and how patiently. Whatever can be wrong with it is found here, before anything is sent.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::HeaderValue;
+use thiserror::Error;
+
+use crate::protocol::initialize::Implementation;
+
+use super::backoff::Backoff;
+
+/// How a [`super::Client`] finds its server and behaves towards it.
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    pub(super) url: Url,
+    /// The bearer token, where the server wants one.
+    pub token: Option<Token>,
+    /// The name and version that the server is told (`clientInfo`).
+    pub client: Implementation,
+    /// The longest that one request may take, repeats and waits included.
+    pub timeout: Duration,
+    /// How a request is repeated where that is safe.
+    pub backoff: Backoff,
+}
+
+/// Why options are of no use.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum OptionsError {
+    /// Not the URL of a server. The text itself is not repeated: it may hold a password.
+    #[error("the server's URL cannot be used: {reason}")]
+    Url {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The token is empty, or has characters that no HTTP header can carry. It is not repeated either.
+    #[error("the token is empty, or has characters that an HTTP header cannot carry")]
+    Token,
+}
+
+impl ClientOptions {
+    /// Options for the server at that URL: no token, our own name, 30 seconds.
+    ///
+    /// # Errors
+    /// When it is not an `http` or `https` URL.
+    pub fn new(url: &str) -> Result<Self, OptionsError> {
+        let url = Url::parse(url.trim()).map_err(|e| OptionsError::Url { reason: e.to_string() })?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(OptionsError::Url { reason: format!("MCP runs over http or https, not {}", url.scheme()) });
+        }
+        Ok(Self {
+            url,
+            token: None,
+            client: Implementation { name: "archonctl".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+            timeout: Duration::from_secs(30),
+            backoff: Backoff::default(),
+        })
+    }
+
+    /// The URL as errors and logs show it: without user, password, query and fragment, any of which may be secret.
+    pub fn place(&self) -> String {
+        let mut url = self.url.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        // These fail only for URLs that cannot have a user, and those have nothing to hide.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.into()
+    }
+
+    /// Whether the server is on this machine: a proxy could not reach it.
+    pub(super) fn is_loopback(&self) -> bool {
+        let host = self.url.host_str().unwrap_or_default();
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        address.map_or(host == "localhost" || host.ends_with(".localhost"), |ip| ip.is_loopback())
+    }
+}
+
+/// A bearer token. `Debug` shows that there is one, not which.
+#[derive(Debug, Clone)]
+pub struct Token(pub(super) HeaderValue);
+
+impl Token {
+    /// The token of that text, white space around it cut off (files end with a line break).
+    ///
+    /// # Errors
+    /// When nothing is left, or it cannot stand in a header.
+    pub fn parse(text: &str) -> Result<Self, OptionsError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(OptionsError::Token);
+        }
+        let mut value = HeaderValue::from_str(&format!("Bearer {text}")).map_err(|_| OptionsError::Token)?;
+        value.set_sensitive(true);
+        Ok(Self(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_http_urls_only() {
+        assert!(ClientOptions::new("http://127.0.0.1:8051/mcp").is_ok());
+        assert!(ClientOptions::new(" https://example.com/mcp\n").is_ok());
+        for bad in ["", "127.0.0.1:8051", "/mcp", "ftp://example.com", "http://"] {
+            assert!(ClientOptions::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn shows_no_secret() {
+        let mut options = ClientOptions::new("http://me:hunter2@host/mcp?key=hunter2#hunter2").expect("url");
+        assert_eq!(options.place(), "http://host/mcp");
+        options.token = Some(Token::parse("hunter3\n").expect("token"));
+        assert!(!format!("{:?}", options.token).contains("hunter3"));
+        assert_eq!(Token::parse(" \n").err(), Some(OptionsError::Token));
+        assert_eq!(Token::parse("a\u{7}b").err(), Some(OptionsError::Token));
+    }
+
+    #[test]
+    fn knows_this_machine() {
+        for (url, here) in [
+            ("http://127.0.0.1:1/", true),
+            ("http://127.9.9.9/", true),
+            ("http://[::1]:1/", true),
+            ("http://localhost/", true),
+            ("http://a.localhost/", true),
+            ("http://example.com/", false),
+            ("http://10.0.0.1/", false),
+        ] {
+            assert_eq!(ClientOptions::new(url).map(|o| o.is_loopback()), Ok(here), "{url}");
+        }
+    }
+}

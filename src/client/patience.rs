@@ -1,0 +1,127 @@
+//! How long a request may take, and whether it is sent again.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::debug;
+use uuid::Uuid;
+
+use super::backoff::{Backoff, next_delay};
+use super::error::{ClientError, Stage};
+use super::tool::Repeat;
+
+/// No wait is longer; it keeps the sum with the present inside what a clock can hold.
+const LONGEST_WAIT: Duration = Duration::from_hours(365 * 24);
+
+/// A moment after which nobody waits any more.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    at: Instant,
+    allowed: Duration,
+}
+
+impl Deadline {
+    pub(super) fn after(allowed: Duration) -> Self {
+        Self { at: Instant::now() + allowed.min(LONGEST_WAIT), allowed }
+    }
+
+    /// Waits for a future until this moment; `place` is whom the error names.
+    pub(super) async fn bound<T>(
+        self,
+        place: &str,
+        work: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        let late = || ClientError::Timeout { place: place.to_owned(), after: self.allowed };
+        timeout_at(self.at, work).await.unwrap_or_else(|_| Err(late()))
+    }
+}
+
+/// The attempts at one request.
+#[derive(Debug)]
+pub(super) struct Patience {
+    backoff: Backoff,
+    repeat: Repeat,
+    deadline: Deadline,
+    failures: u32,
+}
+
+impl Patience {
+    pub(super) fn new(backoff: Backoff, repeat: Repeat, deadline: Deadline) -> Self {
+        Self { backoff, repeat, deadline, failures: 0 }
+    }
+
+    /// Returns when it is time for the next attempt, or with the error when there is none.
+    pub(super) async fn after(&mut self, error: ClientError) -> Result<(), ClientError> {
+        // The first byte of a random UUID is jitter enough.
+        let jitter = Uuid::new_v4().as_bytes()[0];
+        let delay = next_delay(&self.backoff, self.failures, retry_after(&error), jitter);
+        self.failures += 1;
+        // With no time left for another attempt, this error tells more than "no answer in time" would.
+        let in_time = Instant::now() + delay < self.deadline.at;
+        if !is_passing(&error, self.repeat) || self.failures >= self.backoff.attempts || !in_time {
+            return Err(error);
+        }
+        debug!(%error, ?delay, "trying again");
+        sleep(delay).await;
+        Ok(())
+    }
+}
+
+/// Whether an error may be gone by the next attempt, and that attempt does no harm.
+fn is_passing(error: &ClientError, repeat: Repeat) -> bool {
+    match error {
+        ClientError::Connection { stage: Stage::BeforeSending, .. } => true,
+        ClientError::Connection { stage: Stage::Midway, .. } => repeat == Repeat::Allowed,
+        ClientError::Http { status, .. } => matches!(status, 429 | 503),
+        _ => false,
+    }
+}
+
+fn retry_after(error: &ClientError) -> Option<Duration> {
+    match error {
+        ClientError::Http { retry_after, .. } => *retry_after,
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken(stage: Stage) -> ClientError {
+        ClientError::Connection { place: String::new(), stage, cause: String::new() }
+    }
+
+    fn refused(status: u16, retry_after: Option<Duration>) -> ClientError {
+        ClientError::Http { status, message: String::new(), hint: None, retry_after }
+    }
+
+    #[test]
+    fn repeats_only_what_is_safe() {
+        for (error, repeat, passing) in [
+            (broken(Stage::BeforeSending), Repeat::Never, true),
+            (broken(Stage::Midway), Repeat::Never, false),
+            (broken(Stage::Midway), Repeat::Allowed, true),
+            (refused(503, None), Repeat::Never, true),
+            (refused(429, None), Repeat::Never, true),
+            (refused(500, None), Repeat::Allowed, false),
+            (ClientError::Session { message: String::new(), hint: None }, Repeat::Allowed, false),
+        ] {
+            assert_eq!(is_passing(&error, repeat), passing, "{error} {repeat:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn gives_up_at_once_when_the_wait_would_outlast_the_deadline() {
+        let deadline = Deadline::after(Duration::from_secs(20));
+        let mut patience = Patience::new(Backoff::default(), Repeat::Never, deadline);
+        let error = patience.after(refused(503, Some(Duration::from_secs(25)))).await;
+        assert!(matches!(error, Err(ClientError::Http { status: 503, .. })));
+    }
+
+    #[tokio::test]
+    async fn a_deadline_may_be_as_far_as_one_likes() {
+        let done = Deadline::after(Duration::MAX).bound("x", async { Ok(1) }).await;
+        assert!(matches!(done, Ok(1)));
+    }
+}
