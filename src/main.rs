@@ -1,1 +1,5 @@
-fn main() {}
+//! The binary: everything is in [`archonctl::cli`].
+
+fn main() -> std::process::ExitCode {
+    archonctl::cli::main()
+}
