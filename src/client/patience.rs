@@ -68,10 +68,10 @@ impl Patience {
 }
 
 /// Whether an error may be gone by the next attempt, and that attempt does no harm.
-fn is_passing(error: &ClientError, _repeat: Repeat) -> bool {
+fn is_passing(error: &ClientError, repeat: Repeat) -> bool {
     match error {
         ClientError::Connection { stage: Stage::BeforeSending, .. } => true,
-        ClientError::Connection { stage: Stage::Midway, .. } => true,
+        ClientError::Connection { stage: Stage::Midway, .. } => repeat == Repeat::Allowed,
         ClientError::Http { status, .. } => matches!(status, 429 | 503),
         _ => false,
     }
