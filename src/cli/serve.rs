@@ -310,7 +310,7 @@ async fn follow_standard_input(clock: &Clock) {
             clock.advance(by);
             tracing::info!("clock advanced by {by:?}");
         } else {
-            tracing::warn!("not a clock command: {line:?}; there is: advance 65m")
+            tracing::warn!("not a clock command: {line:?}; there is: advance 65m");
         }
     }
 }

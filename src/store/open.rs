@@ -147,12 +147,11 @@ async fn open_sqlite(
         .synchronous(if target.sync_full { SqliteSynchronous::Full } else { SqliteSynchronous::Normal })
         .foreign_keys(true)
         .disable_statement_logging();
-    let (mut options, needs_migration) = match target.vfs {
-        Some(vfs) => (plain.vfs(vfs).create_if_missing(true), true),
-        None => {
-            let needs_migration = schema::look_into_sqlite(&target.path, role, &plain).await?;
-            (plain.journal_mode(SqliteJournalMode::Wal), needs_migration)
-        }
+    let (mut options, needs_migration) = if let Some(vfs) = target.vfs {
+        (plain.vfs(vfs).create_if_missing(true), true)
+    } else {
+        let needs_migration = schema::look_into_sqlite(&target.path, role, &plain).await?;
+        (plain.journal_mode(SqliteJournalMode::Wal), needs_migration)
     };
     if target.own_checkpoints {
         options = options.pragma("wal_autocheckpoint", "0");
