@@ -49,7 +49,7 @@ impl Engine {
         let received = self.sessions.clock().now();
         let target = match self.target(request) {
             Ok(target) => target,
-            Err((name, error)) => return Ok(self.refuse(caller, request, received, name, &error).await),
+            Err((name, error)) => return Ok(Box::pin(self.refuse(caller, request, received, name, &error)).await),
         };
         if self.tracking.on && !self.sessions.store().writer().admits(self.sessions.policy().store_grace) {
             return Err(Busy);
@@ -112,7 +112,7 @@ impl Engine {
             protocol_session: &caller.live.id,
             archon_session: Some(archon.id),
             received_at: received,
-            cancelled: running.token().clone(),
+            cancelled: running.token(),
         };
         let tool = AssertUnwindSafe(target.tool.call(call)).catch_unwind();
         let outcome = tokio::select! {
@@ -123,8 +123,10 @@ impl Engine {
             () = self.cut.cancelled() => Outcome::CutShort,
             () = tokio::time::sleep(self.patience.tool) => Outcome::TimedOut(self.patience.tool),
         };
-        // A tool that has handed work to a task of its own learns that nobody waits any more.
-        running.token().cancel();
+        if !matches!(outcome, Outcome::Finished(_)) {
+            // A tool that has handed work to a task of its own learns that nobody waits any more.
+            running.token().cancel();
+        }
         drop(running);
         self.sessions.touch(&caller.live, Some(archon));
         outcome
@@ -132,7 +134,7 @@ impl Engine {
 
     /// A call that ran for longer than the lease may have outlived its session.
     async fn is_late(&self, caller: &Caller, archon: &Archon, took: Duration) -> bool {
-        took >= LEASE && self.sessions.has_ended(&caller.live, archon).await
+        took >= LEASE && Box::pin(self.sessions.has_ended(&caller.live, archon)).await
     }
 
     /// No tool was run; the request is recorded all the same.

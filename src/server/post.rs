@@ -124,7 +124,7 @@ async fn dispatch(app: &App, head: &Head, body: &[u8]) -> Result<Reply, Refusal>
             check_era(head, request.params.map(serde_json::value::RawValue::get))
                 .map_err(|r| r.for_request(Some(&id)))?;
             let answered = if request.method == "initialize" {
-                initialize(app, head, &request).await
+                Box::pin(initialize(app, head, &request)).await
             } else {
                 one(app, head, &request).await
             };
@@ -143,7 +143,7 @@ async fn dispatch(app: &App, head: &Head, body: &[u8]) -> Result<Reply, Refusal>
         }
         Body::Batch(members) => {
             check_era(head, None)?;
-            batch(app, &caller(app, head).await?, members).await
+            Box::pin(batch(app, &caller(app, head).await?, members)).await
         }
     }
 }

@@ -39,7 +39,8 @@ impl Sessions {
                 Bound::Exists(archon) if own == Some(archon.id) => return (archon.clone(), SessionRule::Client),
                 Bound::Reserved(reserved, _) if own == Some(*reserved) => {}
                 _ => {
-                    if let Some(found) = self.client_archon(live, text, own, principal, patience).await {
+                    // Boxed, as below: these are rare, and every call's future would carry their size along.
+                    if let Some(found) = Box::pin(self.client_archon(live, text, own, principal, patience)).await {
                         return found;
                     }
                 }
@@ -47,7 +48,7 @@ impl Sessions {
         }
         match bound {
             Bound::Exists(archon) => (archon, SessionRule::Bound),
-            Bound::Reserved(id, _) => self.create(live, id, principal, patience).await,
+            Bound::Reserved(id, _) => Box::pin(self.create(live, id, principal, patience)).await,
         }
     }
 

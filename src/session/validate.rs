@@ -34,12 +34,13 @@ impl Sessions {
             return Err(SessionError::Malformed);
         }
         let cached = self.live.get(id).map(|entry| entry.value().clone());
-        let Some(live) = cached else { return self.load(id, principal).await };
+        // The rare ways are boxed: every request's future would carry their size along.
+        let Some(live) = cached else { return Box::pin(self.load(id, principal)).await };
         self.check_owner(id, &live.principal, principal)?;
         if live.times.is_leased(self.uptime_ms()) && !live.times.is_over(self.clock.now()) {
             return Ok(live);
         }
-        self.renew(live).await
+        Box::pin(self.renew(live)).await
     }
 
     /// The lease is over: the store is asked whether the session still lives.

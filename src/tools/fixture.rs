@@ -52,7 +52,7 @@ impl Fixture {
             protocol_session: "00000000-protocol",
             archon_session: Some(Uuid::nil()),
             received_at: NOON,
-            cancelled: self.cancelled.clone(),
+            cancelled: &self.cancelled,
         };
         let json = |text: &str| serde_json::from_str::<Value>(text).expect("json");
         match self.tools.get(name).expect("a tool").call(call).await {
