@@ -16,7 +16,7 @@ use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, INVALID_PARAMS, REFUSED}
 use crate::protocol::frame::Request;
 use crate::protocol::reply;
 use crate::protocol::tools::CallToolParams;
-use crate::session::{Archon, LEASE};
+use crate::session::Archon;
 use crate::tools::{Tool, ToolCall, ToolResult};
 
 /// The tool that a request asks for.
@@ -70,7 +70,7 @@ impl Engine {
             error: told.error,
             tokens: self.tracking.tokens.of_call(target.arguments.map(RawValue::get), output),
             rule: Some(rule),
-            late: self.is_late(caller, &archon, took).await,
+            late: self.sessions.has_ended(&caller.live, &archon, took).await,
             ..Handled::of(&caller.live, received, told.status)
         };
         let deferred = self.record(handled).await;
@@ -130,11 +130,6 @@ impl Engine {
         drop(running);
         self.sessions.touch(&caller.live, Some(archon));
         outcome
-    }
-
-    /// A call that ran for longer than the lease may have outlived its session.
-    async fn is_late(&self, caller: &Caller, archon: &Archon, took: Duration) -> bool {
-        took >= LEASE && Box::pin(self.sessions.has_ended(&caller.live, archon)).await
     }
 
     /// No tool was run; the request is recorded all the same.

@@ -66,8 +66,9 @@ impl Sessions {
                 let unbound = matches!(&*live.bound(), Bound::Reserved(..));
                 if unbound {
                     let binding = Binding { protocol_session_id: live.id.clone(), session_id: archon.id };
-                    self.store.writer().submit_unwatched(Write::Bind(Box::new(binding)));
                     *live.bound() = Bound::Exists(archon.clone());
+                    // Late is counted, and refused is logged, by the writer; the binding in memory holds either way.
+                    _ = self.store.writer().submit(Write::Bind(Box::new(binding))).within(patience).await;
                 }
                 Some((archon, SessionRule::Client))
             }

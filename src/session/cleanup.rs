@@ -43,7 +43,9 @@ impl Sessions {
                 tracing::debug!("Session {id} marked as expired in database");
             }
             for id in &reaped.protocol {
-                self.live.remove(id.as_str());
+                if let Some((_, live)) = self.live.remove(id.as_str()) {
+                    live.mark_ended();
+                }
             }
             let count = (reaped.archon.len() + reaped.protocol.len()) as u64;
             ended += count;

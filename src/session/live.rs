@@ -24,6 +24,7 @@ pub struct Live {
     pub client_type: Arc<str>,
     pub(super) times: Times,
     bound: Mutex<Bound>,
+    ended: AtomicBool,
     running: Mutex<Vec<(Arc<str>, CancellationToken)>>,
 }
 
@@ -149,7 +150,8 @@ impl Live {
         times: Times,
         bound: Bound,
     ) -> Self {
-        Self { id, principal, revision, client_type, times, bound: Mutex::new(bound), running: Mutex::default() }
+        let ended = AtomicBool::new(false);
+        Self { id, principal, revision, client_type, times, bound: Mutex::new(bound), ended, running: Mutex::default() }
     }
 
     /// The Archon session's id, reserved or real.
@@ -184,6 +186,15 @@ impl Live {
         let running = self.running();
         let meant = running.iter().filter(|(running, _)| &**running == id);
         meant.map(|(_, token)| token.cancel()).count()
+    }
+
+    /// Its end has been seen here: what still runs in it is late.
+    pub(super) fn mark_ended(&self) {
+        self.ended.store(true, Relaxed);
+    }
+
+    pub(super) fn is_marked_ended(&self) -> bool {
+        self.ended.load(Relaxed)
     }
 
     /// Whether a request runs in it now: then no reaper takes it.
