@@ -59,6 +59,7 @@ impl Engine {
         let began = Instant::now();
         let outcome = self.run(caller, request.id.get(), &target, &archon, received).await;
         let took = began.elapsed();
+        let broke = matches!(outcome, Outcome::Panicked);
         let told = Told::new(request.id, outcome, caller.live.revision.has_structured_output());
         self.meter.count("tools/call", Some(&target.name), told.status, took);
         let output = told.output.as_deref().map_or("", RawValue::get);
@@ -74,7 +75,7 @@ impl Engine {
             ..Handled::of(&caller.live, received, told.status)
         };
         let deferred = self.record(handled).await;
-        Ok(Answer { body: told.body, session: None, archon: Some(archon.id), deferred })
+        Ok(Answer { body: told.body, archon: Some(archon.id), deferred, broke, session: None })
     }
 
     /// The tool that is asked for, or why there is none; with the name under which that is recorded.
@@ -154,7 +155,7 @@ impl Engine {
         };
         let deferred = self.record(handled).await;
         let body = reply::error(Some(request.id.get()), error);
-        Answer { body, session: None, archon: Some(caller.live.archon_id()), deferred }
+        Answer { body, archon: Some(caller.live.archon_id()), deferred, ..Answer::default() }
     }
 }
 

@@ -166,8 +166,9 @@ async fn one(app: &App, head: &Head, request: &frame::Request<'_>) -> Result<Rep
 }
 
 fn reply_of(answer: Answer) -> Reply {
+    let status = if answer.broke { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
     Reply {
-        status: StatusCode::OK,
+        status,
         body: answer.body,
         session: answer.session,
         archon: answer.archon,
