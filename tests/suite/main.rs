@@ -11,3 +11,4 @@ mod faulty;
 mod http;
 mod process;
 mod second_opinion;
+mod session;
