@@ -36,6 +36,10 @@ impl Sessions {
         let cached = self.live.get(id).map(|entry| entry.value().clone());
         let Some(live) = cached else { return self.load(id, principal).await };
         self.check_owner(id, &live.principal, principal)?;
+        // What runs in it keeps it, even if the clock has jumped since the last pulse (a machine that slept).
+        if live.is_busy() && live.times.is_over(self.clock.now()) {
+            self.touch(&live, live.archon().as_ref());
+        }
         if live.times.is_leased(self.uptime_ms()) && !live.times.is_over(self.clock.now()) {
             return Ok(live);
         }

@@ -131,7 +131,7 @@ on_every_database!(a_request_finds_an_idle_session_ended, |db| async {
 on_every_database!(the_cleanup_ends_idle_sessions_that_nobody_asks_for, |db| async {
     let mut server = start(&db, &["--session-timeout", "1h"]).await;
     let sessions = two(&server).await;
-    advance(&mut server, "50m").await;
+    advance_over_a_cleanup(&mut server, "50m").await;
     let used = two(&server).await;
     advance(&mut server, "15m").await;
     // One Archon session with its protocol session, and a protocol session without.
