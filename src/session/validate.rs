@@ -13,7 +13,7 @@ use crate::protocol::revision::Revision;
 use crate::store::StoreError;
 use crate::store::ending::Ending;
 use crate::store::lookup::{Ended, Life, StoredProtocolSession, shared};
-use crate::store::rows::ClientFacts;
+use crate::store::rows::{Binding, ClientFacts, Write};
 
 impl Sessions {
     /// The live session of that id.
@@ -71,7 +71,14 @@ impl Sessions {
         let stored = row.archon.as_ref().filter(|archon| archon.life.ended.is_none());
         let mut bound = live.bound();
         match (&*bound, stored) {
-            (_, Some(stored)) => *bound = Bound::Exists(self.archon_from(stored, uptime)),
+            (before, Some(stored)) => {
+                // Another protocol session has made it: the requests of this one from before belong to it, too.
+                if matches!(before, Bound::Reserved(..)) {
+                    let binding = Binding { protocol_session_id: live.id.clone(), session_id: stored.session_id };
+                    self.store.writer().submit_unwatched(Write::Bind(Box::new(binding)));
+                }
+                *bound = Bound::Exists(self.archon_from(stored, uptime));
+            }
             // Made here a moment ago and still in the queue: the row will come.
             (Bound::Exists(archon), None) if row.archon.is_none() && archon.pending.load(Relaxed) => {}
             (Bound::Exists(_), None) => {
