@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::json;
 
 use super::{HONOURED, Life, REVISION, SOON, call_body, echo, health, nap, refused, until};
@@ -39,7 +40,9 @@ async fn advance_over_a_cleanup(server: &mut ServeProcess, by: &str) {
 }
 
 async fn is_valid(session: &Session) -> bool {
-    session.request("ping", json!({})).await.status == 200
+    let answer = session.request("ping", json!({})).await;
+    assert!(matches!(answer.status, 200 | 404), "{}", answer.text());
+    answer.status == 200
 }
 
 /// Two sessions: one that has called a tool, and one that has not, so that it has no Archon session.
@@ -229,4 +232,24 @@ on_every_database!(a_call_that_outlives_its_session_is_answered_and_late, |db| a
     refused(&session, "operator").await;
     assert!(begun.elapsed() < HONOURED);
     Life::Archon.assert_ended(&db, id, ["expired", "operator", "sql"]);
+});
+
+on_every_database!(the_cleanup_and_the_clients_may_find_the_same_end, |db| async {
+    let mut server = start(&db, &["--session-timeout", "1h"]).await;
+    let mcp = Mcp::new(server.url());
+    let sessions = join_all((0..100).map(|_| mcp.initialize(REVISION))).await;
+    join_all(sessions.iter().map(echo)).await;
+    // The move wakes the cleanup; no client waits for it.
+    server.write_line("advance 61m");
+    join_all(sessions.iter().map(|session| async {
+        let begun = Instant::now();
+        // Before the clock has moved.
+        while is_valid(session).await {
+            assert!(begun.elapsed() < SOON, "the clock does not move");
+        }
+        refused(session, "timeout").await;
+    }))
+    .await;
+    let ends = "SELECT COUNT(*) FROM archon_mcp_session_events WHERE kind = 'ended'";
+    assert_eq!(db.value(ends), "200", "each life ends once");
 });
