@@ -92,8 +92,9 @@ pub(super) const BIND: RowStatement = RowStatement {
 pub(super) const ADOPT: RowStatement = RowStatement {
     table: "archon_mcp_requests",
     columns: &["protocol_session_id", "session_id"],
-    text: "UPDATE archon_mcp_requests AS r SET session_id = j.session_id FROM {rows} \
-           WHERE r.protocol_session_id = j.protocol_session_id AND r.session_id IS NULL",
+    text: "UPDATE archon_mcp_requests AS r SET session_id = p.session_id \
+           FROM {rows} JOIN archon_mcp_protocol_sessions p ON p.session_id = j.session_id \
+           WHERE r.protocol_session_id = p.protocol_session_id AND r.session_id IS NULL",
 };
 
 /// Handled requests.
@@ -123,8 +124,8 @@ pub(super) const REQUEST: RowStatement = RowStatement {
 /// Events that no trigger writes.
 pub(super) const EVENT: RowStatement = RowStatement {
     table: "archon_mcp_session_events",
-    columns: &["at", "kind", "session_id", "protocol_session_id", "reason", "actor"],
-    text: "INSERT INTO {table} ({columns}) SELECT {columns} FROM {rows}",
+    columns: &["at", "kind", "session_id", "protocol_session_id", "reason", "actor", "boot", "seq"],
+    text: INSERT_ONCE,
 };
 
 /// Touches move forward only, and only what is active.

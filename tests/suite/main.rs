@@ -12,3 +12,4 @@ mod http;
 mod process;
 mod second_opinion;
 mod session;
+mod store;

@@ -1,7 +1,7 @@
 //! Kill it, start it, and every session is still there, with all that it was told.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::join_all;
@@ -131,6 +131,15 @@ async fn call(n: usize, session: &Session, tally: &Tally) -> bool {
     true
 }
 
+/// The id of a new session; `None` when no answer came.
+async fn open(mcp: &Mcp) -> Option<String> {
+    let params = json!({"protocolVersion": REVISION, "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}});
+    let body = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
+    let answer = mcp.post(&[], body.to_string()).await.ok()?;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.header("mcp-session-id").map(str::to_owned)
+}
+
 /// A moment that differs from run to run, told so that it can be had again.
 fn some_answers() -> u64 {
     let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").subsec_nanos().into();
@@ -184,6 +193,35 @@ on_every_database!(every_session_survives_a_kill, |db| async {
     assert_folded(&db).await;
     assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_sessions"), SESSIONS.to_string());
     assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_session_events WHERE kind = 'ended'"), "0");
+});
+
+on_every_database!(every_id_that_was_given_out_survives_a_kill, |db| async {
+    let mut server = ServeProcess::start(&db, &[]).await;
+    let (mcp, given, one_more) = (Mcp::new(server.url()), Arc::<Mutex<Vec<_>>>::default(), Arc::new(Notify::new()));
+    let clients: Vec<_> = (0..16)
+        .map(|_| {
+            let (mcp, given, one_more) = (mcp.clone(), given.clone(), one_more.clone());
+            tokio::spawn(async move {
+                while let Some(id) = open(&mcp).await {
+                    given.lock().expect("a lock").push(id);
+                    one_more.notify_one();
+                }
+            })
+        })
+        .collect();
+    let wanted = usize::try_from(some_answers() / 4).expect("a count");
+    while given.lock().expect("a lock").len() < wanted {
+        one_more.notified().await;
+    }
+    server.sigkill();
+    join_all(clients).await;
+    let _server = ServeProcess::start_at(server.address(), &db, &[]).await;
+    let given = given.lock().expect("a lock").clone();
+    for id in given {
+        let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}).to_string();
+        let answer = mcp.post(&[("mcp-session-id", &id)], ping).await.expect("an answer");
+        assert_eq!(answer.status, 200, "{id}: {}", answer.text());
+    }
 });
 
 on_every_database!(a_clean_stop_ends_no_call_and_no_session, |db| async {
