@@ -11,4 +11,5 @@ mod faulty;
 mod http;
 mod process;
 mod second_opinion;
+mod session;
 mod store;
