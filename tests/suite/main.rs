@@ -10,4 +10,6 @@ mod databases;
 mod faulty;
 mod http;
 mod process;
+mod protocol;
 mod second_opinion;
+mod server;

@@ -1,0 +1,81 @@
+//! Who is let in: tokens, Host and Origin, and what is nobody's.
+
+use sha2::{Digest, Sha256};
+
+use super::{House, LATEST, PING, assert_refused, assert_serves, initialize};
+use crate::databases::Database;
+use crate::http::Mcp;
+
+/// A server that knows ada (token `a`) and bob (token `b`).
+async fn with_tokens() -> House {
+    let db = Database::sqlite();
+    let file = db.folder().join("tokens");
+    let hash = |token: &str| Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    std::fs::write(&file, format!("{} ada\n{} bob\n", hash("a"), hash("b"))).expect("a token file");
+    let path = file.to_str().expect("a path").to_owned();
+    House::open_on(db, &["--token-file", &path]).await
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for() {
+    let house = with_tokens().await;
+    let wrong = [None, Some("Bearer wrong"), Some("Bearer "), Some("Basic YTpi"), Some("a")];
+    for authorization in wrong {
+        let headers: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().collect();
+        for (line, body) in [("POST /mcp", initialize(LATEST)), ("DELETE /mcp", String::new())] {
+            let headers = [&headers[..], &[("content-type", "application/json")]].concat();
+            let answer = house.request(line, &headers, &body).await;
+            assert_refused(&answer, 401, -32000, "unauthorized");
+            assert!(answer.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer")), "{line}");
+        }
+    }
+    let opened = house.post(&[("authorization", "bearer a")], initialize(LATEST)).await;
+    assert_eq!(opened.status, 200, "the scheme has no case: {}", opened.text());
+}
+
+#[tokio::test]
+async fn anothers_session_is_not_found_and_noted_once() {
+    let house = with_tokens().await;
+    let client = |token| Mcp::new(house.server.url()).with_token(token);
+    let (ada, bob) = (client("a").initialize(LATEST).await, client("b").initialize(LATEST).await);
+    let theirs = [("mcp-session-id", ada.id.as_str())];
+    for _ in 0..3 {
+        assert_refused(&client("b").post(&theirs, PING).await.expect("an answer"), 404, -32001, "session_unknown");
+    }
+    let headers = [theirs[0], ("authorization", "Bearer b")];
+    assert_refused(&house.request("DELETE /mcp", &headers, "").await, 404, -32001, "session_unknown");
+    let event = format!("kind = 'refused' AND protocol_session_id = '{}' AND reason LIKE '%bob%'", ada.id);
+    house.until(&format!("SELECT count(*) FROM archon_mcp_session_events WHERE {event}"), "1").await;
+    assert_serves(&ada).await;
+    assert_serves(&bob).await;
+    let archon = ada.archon.as_deref().expect("an Archon session");
+    house.until(&format!("SELECT user_name FROM archon_mcp_sessions WHERE session_id = '{archon}'"), "ada").await;
+}
+
+#[tokio::test]
+async fn strangers_by_host_or_origin_are_refused() {
+    let house = House::open(&[]).await;
+    let body = initialize(LATEST);
+    let json = ("content-type", "application/json");
+    for host in ["evil.example.com", "127.0.0.1.evil.com", "localhost.evil.com:80", ""] {
+        for line in ["POST /mcp", "DELETE /mcp", "GET /mcp", "GET /nothing", "GET /health"] {
+            assert_refused(&house.request(line, &[("host", host), json], &body).await, 403, -32000, "foreign_host");
+        }
+    }
+    for origin in ["http://evil.example.com", "null", "http://127.0.0.1.evil.com", "file://"] {
+        let answer = house.request("POST /mcp", &[("origin", origin), json], &body).await;
+        assert_refused(&answer, 403, -32000, "foreign_host");
+    }
+    for origin in ["http://localhost:6274", "https://127.0.0.1", "http://[::1]:1"] {
+        assert_eq!(house.request("POST /mcp", &[("origin", origin), json], &body).await.status, 200, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn there_is_nothing_to_log_in_to() {
+    let house = with_tokens().await;
+    for path in ["oauth-protected-resource", "oauth-protected-resource/mcp", "oauth-authorization-server"] {
+        let answer = house.request(&format!("GET /.well-known/{path}"), &[], "").await;
+        assert_refused(&answer, 404, -32000, "not_found");
+    }
+}
