@@ -116,18 +116,12 @@ proptest! {
     }
 
     #[test]
-    fn only_objects_are_messages(members in prop::collection::vec(any_json(), 0..7)) {
-        let body = serde_json::json!([Value::from(members)]);
-        if let Ok(Body::Batch(judged)) = frame::parse(body.to_string().as_bytes()) {
-            prop_assert!(judged.iter().all(Result::is_err), "a list passed for a message: {}", body);
+    fn only_objects_are_messages(id in 0..9_u8, rest in prop::collection::vec(any_json(), 0..5)) {
+        // The members of a message, in the order in which serde would take them.
+        let list: Vec<Value> = ["2.0".into(), id.into(), "ping".into()].into_iter().chain(rest).collect();
+        match frame::parse(serde_json::json!([list]).to_string().as_bytes()) {
+            Ok(Body::Batch(judged)) => prop_assert!(judged.iter().all(Result::is_err), "{:?}", judged),
+            other => prop_assert!(false, "{:?}", other),
         }
     }
-}
-
-#[test]
-fn a_list_is_no_message() {
-    let Ok(Body::Batch(members)) = frame::parse(br#"[["2.0",1,"ping"],["2.0",1,"ping",null,null,null]]"#) else {
-        panic!("a batch")
-    };
-    assert!(members.iter().all(Result::is_err), "{members:?}");
 }

@@ -129,6 +129,15 @@ async fn five_megabytes_are_too_large_and_three_are_not() {
 }
 
 #[tokio::test]
+async fn a_refusal_reaches_a_client_that_still_sends() {
+    let house = House::open(&[]).await;
+    for _ in 0..5 {
+        let answer = house.post(&[("content-type", "text/plain")], "x".repeat(3 * MEBIBYTE)).await;
+        assert_refused(&answer, 415, -32000, "content_type");
+    }
+}
+
+#[tokio::test]
 async fn five_megabytes_in_chunks_are_too_large_as_well() {
     let house = House::open(&[]).await;
     let session = house.session().await;
