@@ -6,6 +6,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{House, PING, assert_refused, assert_serves, call};
+use crate::http::Answer;
 
 const STREAM: &str = "text/event-stream";
 
@@ -43,31 +44,38 @@ async fn silence_becomes_a_stream_where_the_client_reads_one() {
     let session = house.session().await;
     let slow = || call("slow", "test_sleep", json!({"ms": 6000}));
     let began = Instant::now();
-    let (both, alone) = tokio::join!(
+    let (mut stays, mut leaves) = (house.connect().await, house.connect().await);
+    let headers = [
+        ("mcp-session-id", session.id.as_str()),
+        ("content-type", "application/json"),
+        ("accept", "application/json, text/event-stream"),
+    ];
+    for connection in [&mut stays, &mut leaves] {
+        connection.request("POST /mcp", &headers, &slow()).await.expect("sent");
+    }
+    let (streamed, alone) = tokio::join!(
         async {
-            let mut connection = house.connect().await;
-            let headers = [
-                ("mcp-session-id", session.id.as_str()),
-                ("content-type", "application/json"),
-                ("accept", "application/json, text/event-stream"),
-            ];
-            connection.request("POST /mcp", &headers, &slow()).await.expect("sent");
-            let head = connection.head().await.expect("a head");
+            let head = stays.head().await.expect("a head");
             let waited = began.elapsed();
+            leaves.head().await.expect("a head");
+            drop(leaves);
             let mut body = Vec::new();
-            while let Some(chunk) = connection.chunk().await.expect("a chunk") {
+            while let Some(chunk) = stays.chunk().await.expect("a chunk") {
                 body.extend(chunk);
             }
-            (crate::http::Answer { body, ..head }, waited)
+            (Answer { body, ..head }, waited)
         },
         session.post(&[("accept", "application/json")], slow()),
     );
-    let (answer, waited) = both;
+    let (answer, waited) = streamed;
     assert!((Duration::from_millis(4500)..Duration::from_millis(5900)).contains(&waited), "{waited:?}");
     assert_eq!((answer.status, answer.header("content-type")), (200, Some(STREAM)));
     assert_eq!(answer.header("x-archon-session-id"), session.archon.as_deref());
     assert_eq!(answer.json()["result"]["structuredContent"], json!({"slept_ms": 6000}));
     let alone = alone.expect("an answer");
     assert_eq!((alone.status, alone.header("content-type")), (200, Some("application/json")));
+    // The third one hung up in the middle of its stream, and its call went on.
+    let finished = "tool_name = 'test_sleep' AND status = 'success' AND duration_ms >= 6000";
+    house.until(&format!("SELECT count(*) FROM archon_mcp_requests WHERE {finished}"), "3").await;
     assert_serves(&session).await;
 }

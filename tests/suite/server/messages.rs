@@ -74,6 +74,42 @@ async fn ids_come_back_byte_for_byte() {
 }
 
 #[tokio::test]
+async fn ids_that_cannot_be_echoed_are_refused() {
+    let house = House::open(&[]).await;
+    let session = house.session().await;
+    let long = format!("\"{}\"", "x".repeat(600));
+    for id in [r#""\ud800""#, r#""\udc00\ud800""#, &long] {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
+        let answer = session.post(&[], body).await.expect("an answer");
+        assert_eq!(assert_refused(&answer, 400, -32600, "invalid_request")["id"], Value::Null, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_utf_8_is_not_json() {
+    let house = House::open(&[]).await;
+    let session = house.session().await;
+    let frames: [&[u8]; 4] = [
+        b"{\"jsonrpc\":\"2.0\",\"id\":\"\xff\",\"method\":\"ping\"}",
+        b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xc3\x28\"}",
+        b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"a\":\"\xed\xa0\x80\"}}",
+        b"\xff\xfe{\x00}\x00",
+    ];
+    for frame in frames {
+        let mut connection = house.connect().await;
+        let length = frame.len().to_string();
+        let headers = [
+            ("mcp-session-id", session.id.as_str()),
+            ("content-type", "application/json"),
+            ("content-length", &length),
+        ];
+        connection.request("POST /mcp", &headers, "").await.expect("sent");
+        connection.send(frame).await.expect("sent");
+        assert_refused(&connection.answer().await.expect("an answer"), 400, -32700, "parse_error");
+    }
+}
+
+#[tokio::test]
 async fn parameters_that_are_no_object_are_an_error_of_the_request() {
     let house = House::open(&[]).await;
     let session = house.session().await;
@@ -97,6 +133,19 @@ async fn unknown_methods_are_named() {
     let answer = house.session().await.request("resources/list", json!({})).await;
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (200, &json!(-32601)));
     house.newest_row("status", "method = 'resources/list'", "error").await;
+}
+
+#[tokio::test]
+async fn a_ping_leaves_no_row_and_other_requests_do() {
+    let house = House::open(&[]).await;
+    let session = house.session().await;
+    assert_eq!(session.request("ping", json!({})).await.json()["result"], json!({}));
+    assert_eq!(session.request("tools/list", json!({})).await.status, 200);
+    assert_serves(&session).await;
+    // The answers came after their rows: nothing is waited for.
+    let methods = house.db.rows("SELECT method FROM archon_mcp_requests ORDER BY id");
+    let methods: Vec<_> = methods.iter().map(|row| row[0].as_deref().unwrap_or_default()).collect();
+    assert_eq!(methods, ["initialize", "tools/list", "tools/call"]);
 }
 
 #[tokio::test]

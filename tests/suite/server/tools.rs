@@ -158,3 +158,19 @@ async fn a_call_goes_on_when_its_client_hangs_up() {
     house.newest_row("duration_ms >= 800", "tool_name = 'test_sleep'", "1").await;
     assert_serves(&session).await;
 }
+
+#[tokio::test]
+async fn a_call_that_outlives_its_session_is_answered_and_late() {
+    let house = House::open(&[]).await;
+    let session = house.session().await;
+    let (caller, began) = (session.clone(), Instant::now());
+    let running = tokio::spawn(async move { caller.call("test_sleep", json!({"ms": 2500})).await });
+    let archon = session.archon.as_deref().expect("an Archon session");
+    // The first call makes the Archon session as it begins.
+    house.until(&format!("SELECT count(*) FROM archon_mcp_sessions WHERE session_id = '{archon}'"), "1").await;
+    assert_eq!(session.delete().await.status, 204);
+    assert!(began.elapsed() < Duration::from_millis(2500), "the session ended first");
+    assert_eq!(running.await.expect("an answer")["structuredContent"]["slept_ms"], 2500);
+    house.newest_row("late", "tool_name = 'test_sleep' AND status = 'success'", "1").await;
+    assert_eq!(session.request("ping", json!({})).await.status, 404, "it is not revived");
+}
