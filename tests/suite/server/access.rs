@@ -72,6 +72,39 @@ async fn strangers_by_host_or_origin_are_refused() {
 }
 
 #[tokio::test]
+async fn a_second_host_or_origin_does_not_hide_behind_the_first() {
+    let house = House::open(&[]).await;
+    let (json, body) = (("content-type", "application/json"), initialize(LATEST));
+    let own = ("host", house.server.address());
+    for header in ["host", "origin"] {
+        let good = if header == "host" { "localhost" } else { "http://localhost" };
+        for pair in [[good, "http://evil.example.com"], ["http://evil.example.com", good]] {
+            let mut headers = vec![json, (header, pair[0]), (header, pair[1])];
+            headers.extend((header == "origin").then_some(own));
+            assert_refused(&house.request("POST /mcp", &headers, &body).await, 403, -32000, "foreign_host");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_operator_lets_others_in() {
+    let flags = ["--allow-host", "mcp.example.org", "--allow-origin", "https://app.example.org", "--trust-proxy"];
+    let house = House::open(&flags).await;
+    let (json, body) = (("content-type", "application/json"), initialize(LATEST));
+    let cases = [
+        (200, vec![("host", "mcp.example.org:443"), ("origin", "https://app.example.org")]),
+        (200, vec![("host", "backend.internal"), ("x-forwarded-host", "mcp.example.org")]),
+        (403, vec![("host", "mcp.example.org"), ("x-forwarded-host", "other.example.org")]),
+        (403, vec![("host", "mcp.example.org"), ("origin", "http://app.example.org")]),
+        (403, vec![("host", "app.example.org")]),
+    ];
+    for (status, headers) in cases {
+        let answer = house.request("POST /mcp", &[&headers[..], &[json]].concat(), &body).await;
+        assert_eq!(answer.status, status, "{headers:?}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn there_is_nothing_to_log_in_to() {
     let house = with_tokens().await;
     for path in ["oauth-protected-resource", "oauth-protected-resource/mcp", "oauth-authorization-server"] {

@@ -72,3 +72,19 @@ async fn other_revisions_refuse_it() {
     }
     assert_refused(&house.post(&[], format!("[{}]", initialize(LATEST))).await, 400, -32000, "session_required");
 }
+
+#[tokio::test]
+async fn one_cancel_meets_all_calls_of_its_id() {
+    let house = House::open(&[]).await;
+    let session = house.mcp.initialize("2025-03-26").await;
+    // With its Archon session made, a call runs as soon as it is looked at, and members are looked at in their order.
+    session.call("test_echo", json!({"text": "x"})).await;
+    let twin = call("twin", "test_sleep", json!({"ms": 600_000}));
+    let other = call("other", "test_sleep", json!({"ms": 10}));
+    let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"twin"}}"#;
+    let answers = session.post(&[], format!("[{twin},{other},{twin},{cancel}]")).await.expect("an answer").json();
+    assert_eq!(answers.as_array().map(Vec::len), Some(3), "{answers}");
+    for (place, cancelled) in [true, false, true].into_iter().enumerate() {
+        assert_eq!(answers[place].to_string().contains("cancel"), cancelled, "{answers}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{House, LATEST, PING, assert_refused, assert_serves, call, initialize};
+use super::{House, LATEST, PING, assert_refused, assert_serves, call, initialize, resident};
 use crate::databases::{Database, on_every_database};
 use crate::http::Answer;
 
@@ -174,13 +174,6 @@ async fn broken_texts_inside_of_json() {
         }
     }
     assert_serves(&neighbour).await;
-}
-
-/// The memory of a process, in KiB.
-fn resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

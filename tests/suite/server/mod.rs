@@ -117,3 +117,10 @@ async fn assert_serves(neighbour: &Session) {
     let echoed = neighbour.call("test_echo", json!({"text": "still here"})).await;
     assert_eq!(echoed["structuredContent"], json!({"text": "still here"}));
 }
+
+/// The memory of a process, in KiB.
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}

@@ -194,6 +194,33 @@ async fn pipelined_requests_are_answered_in_their_order() {
 }
 
 #[tokio::test]
+async fn a_client_that_never_reads_fills_its_own_buffers_alone() {
+    let house = House::open(&[]).await;
+    let neighbour = house.session().await;
+    assert_serves(&neighbour).await;
+    let before = super::resident(house.server.pid());
+    let body = super::call(1, "test_echo", serde_json::json!({"text": "x".repeat(1 << 20)}));
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\n{}Content-Type: application/json\r\nMcp-Session-Id: {}\r\nContent-Length: {}\r\n\r\n",
+        house.host(),
+        neighbour.id,
+        body.len()
+    );
+    let request = head + &body;
+    let mut stream = TcpStream::connect(house.server.address()).await.expect("a connection");
+    let mut sent = 0;
+    while sent < 64
+        && timeout(Duration::from_secs(3), stream.write_all(request.as_bytes())).await.is_ok_and(|r| r.is_ok())
+    {
+        sent += 1;
+    }
+    assert!(sent < 64, "the server reads on although nobody reads its answers");
+    assert_serves(&neighbour).await;
+    let grown = super::resident(house.server.pid()).saturating_sub(before);
+    assert!(grown < 48 * 1024, "{grown} KiB for one client");
+}
+
+#[tokio::test]
 async fn http_1_0_is_answered_and_closed() {
     let house = House::open(&[]).await;
     let body = initialize(LATEST);
