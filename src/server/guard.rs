@@ -26,10 +26,11 @@ impl HostRules {
     pub(super) fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
         let forwarded = self.trust_proxy && headers.contains_key(FORWARDED_HOST);
         let name = if forwarded { FORWARDED_HOST } else { HOST.as_str() };
-        let is_allowed = match headers.contains_key(name) {
+        let is_allowed = if headers.contains_key(name) {
             // Each of them: whoever sends two has one for us and one for somebody in between.
-            true => all_texts(headers, name, |host| self.allows_host(host)),
-            false => uri.host().is_some_and(|host| self.allows_host(host)),
+            all_texts(headers, name, |host| self.allows_host(host))
+        } else {
+            uri.host().is_some_and(|host| self.allows_host(host))
         };
         if !is_allowed {
             return Err(Refusal::foreign("Host", "--allow-host"));

@@ -6,12 +6,20 @@ use super::{House, LATEST, PING, assert_refused, assert_serves, initialize};
 use crate::databases::Database;
 use crate::http::Mcp;
 
+fn hex(digit: u8) -> char {
+    char::from_digit(digit.into(), 16).expect("half a byte")
+}
+
 /// A server that knows ada (token `a`) and bob (token `b`).
 async fn with_tokens() -> House {
     let db = Database::sqlite();
     let file = db.folder().join("tokens");
-    let hash = |token: &str| Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    std::fs::write(&file, format!("{} ada\n{} bob\n", hash("a"), hash("b"))).expect("a token file");
+    let line = |token: &str, name: &str| {
+        let mut line: String = Sha256::digest(token).iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex).collect();
+        line.extend([" ", name, "\n"]);
+        line
+    };
+    std::fs::write(&file, line("a", "ada") + &line("b", "bob")).expect("a token file");
     let path = file.to_str().expect("a path").to_owned();
     House::open_on(db, &["--token-file", &path]).await
 }

@@ -92,8 +92,8 @@ fn initialize(revision: &str) -> String {
 }
 
 /// `tools/call`.
-fn call(id: impl Into<Value>, tool: &str, arguments: Value) -> String {
-    let params = json!({"name": tool, "arguments": arguments});
+fn call(id: impl Into<Value>, tool: &str, arguments: impl Into<Value>) -> String {
+    let params = json!({"name": tool, "arguments": arguments.into()});
     json!({"jsonrpc": "2.0", "id": id.into(), "method": "tools/call", "params": params}).to_string()
 }
 

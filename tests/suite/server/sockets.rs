@@ -76,7 +76,7 @@ async fn a_head_that_drips_is_given_up_as_well() {
     let mut stream = TcpStream::connect(house.server.address()).await.expect("a connection");
     let drip = async {
         while stream.write_all(b"x").await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(100)).await
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
     assert!(timeout(PATIENCE, drip).await.is_ok(), "a head may drip for ever");
@@ -174,16 +174,15 @@ async fn pipelined_requests_are_answered_in_their_order() {
     let session = house.session().await;
     let mut connection = house.connect().await;
     let slow = super::call("slow", "test_sleep", serde_json::json!({"ms": 300}));
-    let mut bytes = String::new();
-    for body in [slow.as_str(), PING, "{", PING] {
-        bytes += &format!(
+    let bytes = [slow.as_str(), PING, "{", PING].map(|body| {
+        format!(
             "POST /mcp HTTP/1.1\r\n{}Content-Type: application/json\r\nMcp-Session-Id: {}\r\nContent-Length: {}\r\n\r\n{body}",
             house.host(),
             session.id,
             body.len()
-        );
-    }
-    connection.send(bytes).await.expect("sent");
+        )
+    });
+    connection.send(bytes.concat()).await.expect("sent");
     let mut seen = Vec::new();
     for _ in 0..4 {
         let answer = connection.answer().await.expect("an answer");
