@@ -10,6 +10,8 @@ mod databases;
 mod faulty;
 mod http;
 mod process;
+mod protocol;
 mod second_opinion;
+mod server;
 mod session;
 mod store;
