@@ -133,6 +133,15 @@ on_every_database!(a_reserved_id_that_another_made_owns_the_rows_from_before, |d
     assert_eq!(rules(&db, &first), pairs([("bound", id)]));
 });
 
+on_every_database!(who_makes_a_reserved_session_adopts_the_rows_of_all_who_share_it, |db| async {
+    let (_server, mcp) = start(&db).await;
+    let first = mcp.initialize(REVISION).await;
+    let second = mcp.initialize_with(&[(NAMED, archon(&first))], "suite", REVISION).await;
+    echo(&second).await;
+    // Its row is there, so the batch that made the session is; the first need not come back for it.
+    assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_requests WHERE session_id IS NULL"), "0");
+});
+
 on_every_database!(an_id_that_is_not_to_be_used_is_replaced_with_one_warning, |db| async {
     let (server, mcp) = start(&db).await;
     let ended = mcp.initialize(REVISION).await;
@@ -160,7 +169,7 @@ on_every_database!(an_id_that_is_not_to_be_used_is_replaced_with_one_warning, |d
 fn token_file(db: &Database, principals: &[&str]) -> String {
     let line = |principal: &&str| {
         let name = principal.split(' ').next().unwrap_or_default();
-        let hash: String = Sha256::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = Sha256::digest(name.as_bytes()).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         format!("{hash} {principal}\n")
     };
     let path = db.folder().join("tokens");

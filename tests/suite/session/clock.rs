@@ -65,9 +65,12 @@ fn two_hours_pass(db: &Database) {
         ("archon_mcp_protocol_sessions", &["connected_at", "last_activity", "expires_at"]),
     ];
     for (table, columns) in times {
-        let earlier = |column: &&str| match db.is_postgres() {
-            true => format!("{column} = {column} - INTERVAL '2 hours'"),
-            false => format!("{column} = strftime('%Y-%m-%d %H:%M:%f', {column}, '-2 hours')"),
+        let earlier = |column: &&str| {
+            if db.is_postgres() {
+                format!("{column} = {column} - INTERVAL '2 hours'")
+            } else {
+                format!("{column} = strftime('%Y-%m-%d %H:%M:%f', {column}, '-2 hours')")
+            }
         };
         let set: Vec<_> = columns.iter().map(earlier).collect();
         db.rows(&format!("UPDATE {table} SET {}", set.join(", ")));
@@ -191,7 +194,8 @@ on_every_database!(a_running_call_keeps_the_session_that_it_names, |db| async {
     let mut server = start(&db, &["--session-timeout", "1h"]).await;
     let mcp = Mcp::new(server.url());
     let (owner, guest) = (mcp.initialize(REVISION).await, mcp.initialize(REVISION).await);
-    (echo(&owner).await, echo(&guest).await);
+    echo(&owner).await;
+    echo(&guest).await;
     let (named, sleeper) = (archon(&owner).to_owned(), guest.clone());
     let nap = tokio::spawn(async move {
         let body = call_body("test_sleep", &json!({"ms": 2000}));

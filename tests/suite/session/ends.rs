@@ -54,7 +54,8 @@ on_every_database!(delete_leaves_an_archon_session_that_another_uses, |db| async
 on_every_database!(an_end_typed_by_hand_counts_within_the_lease, |db| async {
     let (_server, mcp) = start(&db).await;
     let (session, bystander) = (mcp.initialize(REVISION).await, mcp.initialize(REVISION).await);
-    (echo(&session).await, echo(&bystander).await);
+    echo(&session).await;
+    echo(&bystander).await;
     let id = archon(&session);
     db.rows(&format!("UPDATE archon_mcp_sessions SET status = 'expired' WHERE session_id = '{id}'"));
     refused(&session, "operator").await;
@@ -93,7 +94,8 @@ on_every_database!(the_update_of_the_guide_ends_a_session, |db| async {
 on_every_database!(an_end_by_hand_while_nobody_serves_counts, |db| async {
     let (mut server, mcp) = start(&db).await;
     let (session, kept) = (mcp.initialize(REVISION).await, mcp.initialize(REVISION).await);
-    (echo(&session).await, echo(&kept).await);
+    echo(&session).await;
+    echo(&kept).await;
     server.sigkill();
     let id = archon(&session);
     db.rows(&format!("UPDATE archon_mcp_sessions SET status = 'disconnected' WHERE session_id = '{id}'"));
