@@ -13,3 +13,4 @@ mod process;
 mod protocol;
 mod second_opinion;
 mod server;
+mod store;
