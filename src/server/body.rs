@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, EXPECT};
+use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::timeout;
 
@@ -34,9 +34,10 @@ pub(super) async fn read(headers: &HeaderMap, body: &mut Body, limits: &Limits) 
 
 /// Takes in what is left of a refused body. A client still sending when its connection closes sees a broken pipe
 /// instead of the refusal, so an honest mistake is read to its end; one that asks first (`Expect`) has not begun.
-pub(super) async fn discard(headers: &HeaderMap, mut body: Body, limits: &Limits) {
+pub(super) async fn discard(refusal: &Refusal, headers: &HeaderMap, mut body: Body, limits: &Limits) {
     let most = limits.body_bytes.saturating_mul(DISCARDED);
-    if headers.contains_key(EXPECT) || declared(headers).is_some_and(|length| length > most) {
+    let is_late = refusal.status == StatusCode::REQUEST_TIMEOUT;
+    if is_late || headers.contains_key(EXPECT) || declared(headers).is_some_and(|length| length > most) {
         return;
     }
     let rest = async {

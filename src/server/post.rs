@@ -41,10 +41,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Respo
     let (head, body) = match read.await {
         Ok(read) => read,
         Err(refusal) => {
-            // What did not come in time is not waited for again.
-            if refusal.status != StatusCode::REQUEST_TIMEOUT {
-                body::discard(&parts.headers, body, &app.limits).await;
-            }
+            body::discard(&refusal, &parts.headers, body, &app.limits).await;
             return Reply::from(refusal).into_response();
         }
     };
@@ -165,10 +162,8 @@ async fn initialize(app: &App, head: &Head, request: &frame::Request<'_>) -> Res
 
 async fn one(app: &App, head: &Head, request: &frame::Request<'_>) -> Result<Reply, Refusal> {
     let caller = caller(app, head).await?;
-    match app.engine.answer(&caller, request).await {
-        Ok(answer) => Ok(reply_of(answer)),
-        Err(busy) => Err(refusal_of(busy).in_session(&caller)),
-    }
+    let answered = app.engine.answer(&caller, request).await;
+    answered.map(reply_of).map_err(|busy| refusal_of(busy).in_session(&caller))
 }
 
 fn reply_of(answer: Answer) -> Reply {

@@ -80,6 +80,7 @@ async fn a_panic_ends_the_call_alone() {
     for accept in ["application/json", "text/event-stream"] {
         let answer = session.post(&[("accept", accept)], call("p", "test_panic", json!({}))).await.expect("an answer");
         let json = answer.json();
+        // Whose fault it was shows in the status, and whose answer it is in the body.
         assert_eq!((answer.status, &json["id"], &json["error"]["code"]), (500, &json!("p"), &json!(-32603)), "{json}");
         assert!(!answer.text().contains("test_panic was called"), "its message is ours: {json}");
     }
