@@ -25,8 +25,18 @@ use crate::tools::prices::PriceTable;
 use crate::tools::tokens::{TokenCounter, TokenMethod};
 use crate::tools::{ToolSet, testing};
 
+const EXAMPLES: &str = "\
+Examples:
+  archonctl serve
+  archonctl serve --bind 127.0.0.1:9000 --database-url sqlite://archon.db --session-timeout 8h
+  archonctl serve --bind 0.0.0.0:8051 --token-file tokens --allow-host archon.example.org \\
+      --database-url postgres://archon@db.example.org/archon
+
+TIME is a number and a unit, such as 250ms, 90s, 5m, 1h30m or 2d.";
+
 /// Serve MCP at http://127.0.0.1:8051/mcp, with sessions that survive a restart
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Options {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8051", env = "ARCHONCTL_BIND", value_name = "ADDR:PORT")]
@@ -64,7 +74,7 @@ struct SessionOptions {
     #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_STORE_GRACE")]
     store_grace: Duration,
     /// SQLite: `full` survives power loss too, `normal` the end of the process
-    #[arg(long, default_value = "normal", env = "ARCHONCTL_SYNC")]
+    #[arg(long, value_name = "LEVEL", default_value = "normal", env = "ARCHONCTL_SYNC")]
     sync: Sync,
 }
 
@@ -72,10 +82,10 @@ struct SessionOptions {
 #[command(next_help_heading = "Calls")]
 struct CallOptions {
     /// Whether each handled request leaves a row
-    #[arg(long, default_value = "on", env = "ARCHONCTL_TRACKING")]
+    #[arg(long, value_name = "ON|OFF", hide_possible_values = true, default_value = "on", env = "ARCHONCTL_TRACKING")]
     tracking: OnOff,
     /// How tokens are counted: `approx` is bytes / 4
-    #[arg(long, default_value = "approx", env = "ARCHONCTL_TOKENS")]
+    #[arg(long, value_name = "METHOD", default_value = "approx", env = "ARCHONCTL_TOKENS")]
     tokens: Tokens,
     /// TOML file with prices in USD per 1,000 tokens, for `estimated_cost`
     #[arg(long, value_name = "FILE", env = "ARCHONCTL_PRICES")]
@@ -121,8 +131,8 @@ struct RunOptions {
     /// Then let running calls finish for so long
     #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_GRACE")]
     grace: Duration,
-    /// Log as text or as JSON lines [default: text on a terminal, else json]
-    #[arg(long, env = "ARCHONCTL_LOG_FORMAT")]
+    /// How log lines look, on standard error [default: text on a terminal, else json]
+    #[arg(long, value_name = "FORMAT", env = "ARCHONCTL_LOG_FORMAT")]
     log_format: Option<logging::Format>,
     /// How long a request's head may be on its way, and an idle connection is kept
     #[arg(long, hide = true, default_value = "75s", value_parser = duration)]

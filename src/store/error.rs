@@ -17,7 +17,7 @@ pub enum StoreError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The URL names no database that we know.
-    #[error("{url:?} is not a database URL: use sqlite://PATH, sqlite::memory: or postgres://USER@HOST/DATABASE")]
+    #[error("{url:?} is not the URL of a database")]
     UnknownUrl {
         /// What was given, without its password.
         url: String,
@@ -37,7 +37,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// Another `serve` has this SQLite file.
-    #[error("another archonctl server (pid {pid}) uses {}; one SQLite file serves one server, PostgreSQL serves many", path.display())]
+    #[error("another archonctl server (pid {pid}) uses {}, and a SQLite file is for one server", path.display())]
     InUse {
         /// The database file.
         path: PathBuf,
@@ -45,9 +45,7 @@ pub enum OpenError {
         pid: String,
     },
     /// The sessions tables are somebody else's: an original Archon.
-    #[error(
-        "this database holds the tables of another Archon; nothing was changed: import them with `archonctl db import`, or name another database"
-    )]
+    #[error("this database holds the tables of an original Archon; nothing was changed")]
     Foreign,
     /// A newer archonctl made the schema and rules this one out.
     #[error(
