@@ -58,8 +58,7 @@ look() {
 serve 127.0.0.1:0
 inspect '"success":true' --method tools/call --tool-name manage_project --tool-arg action=create --tool-arg title=Inspected
 look
-kill -9 "$server"
-wait "$server" 2>/dev/null || true
+{ kill -9 "$server" && wait "$server"; } 2>/dev/null || true
 address=${url#http://}
 serve "${address%/mcp}"
 echo 'killed and started again'

@@ -10,4 +10,5 @@ mod databases;
 mod faulty;
 mod http;
 mod process;
+mod readme;
 mod second_opinion;
