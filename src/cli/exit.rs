@@ -121,10 +121,10 @@ fn told(error: &Error, verdict: &Verdict, style: Style) -> String {
             format!("{}\n", json!({ "error": error }))
         }
         Style::Text => {
-            // A server may put its advice into the message too; people read it once.
-            let hint = verdict.hint.as_ref().filter(|hint| !message.contains(*hint));
-            let hint = hint.map(|h| format!("hint: {h}\n")).unwrap_or_default();
-            printable(&format!("error: {message}\n{hint}"))
+            let Some(hint) = &verdict.hint else { return printable(&format!("error: {message}\n")) };
+            // A server may say it in its message as well, for clients that show nothing else.
+            let message = message.replace(&format!("; {hint}"), "");
+            printable(&format!("error: {message}\nhint: {hint}\n"))
         }
     }
 }

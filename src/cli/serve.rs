@@ -206,11 +206,11 @@ impl Options {
         let engine = Engine::new(sessions.clone(), tools, tracking, patience);
         let app = App::new(engine, self.host_rules(), principals, self.limits());
         let address = listener.local_addr().context("the port that was taken has no address")?;
+        let cause = Arc::new(std::sync::OnceLock::new());
+        let stop = stop_signal(cause.clone(), self.running.test_clock.then_some(clock));
         // The address that was asked for may have had port 0: tests and scripts wait for this line.
         tracing::info!(database = %sessions.store().location().shown(), "listening on http://{address}/mcp");
         let shutdown = Shutdown { drain_delay: self.running.drain_delay, grace: self.running.grace };
-        let cause = Arc::new(std::sync::OnceLock::new());
-        let stop = stop_signal(cause.clone(), self.running.test_clock.then_some(clock));
         crate::server::run(app, listener, stop, shutdown).await;
         sessions.stop(self.running.grace, cause.get().copied().unwrap_or("clean")).await;
         tracing::info!("stopped; every session is kept");
@@ -286,15 +286,23 @@ fn price_table(file: &Path) -> Result<PriceTable, Usage> {
 }
 
 /// Done on SIGTERM, SIGINT, or the end of standard input where that is the clock.
-async fn stop_signal(cause: Arc<std::sync::OnceLock<&'static str>>, test_clock: Option<Clock>) {
-    let of = |kind, word: &'static str| async move {
-        match signal(kind) {
-            Ok(mut signal) => _ = signal.recv().await,
-            // Without a handler the signal ends the process by itself.
-            Err(_) => std::future::pending().await,
+fn stop_signal(
+    cause: Arc<std::sync::OnceLock<&'static str>>,
+    test_clock: Option<Clock>,
+) -> impl Future<Output = ()> + Send + 'static {
+    // Caught from now on, not from the first poll on: a signal in between would end us as a crash does.
+    let of = |kind, word: &'static str| {
+        let caught = signal(kind);
+        async move {
+            match caught {
+                Ok(mut signal) => _ = signal.recv().await,
+                // Without a handler the signal ends the process by itself.
+                Err(_) => std::future::pending().await,
+            }
+            word
         }
-        word
     };
+    let (terminated, interrupted) = (of(SignalKind::terminate(), "clean"), of(SignalKind::interrupt(), "interrupt"));
     let clock = async {
         match test_clock {
             Some(clock) => follow_standard_input(&clock).await,
@@ -302,14 +310,16 @@ async fn stop_signal(cause: Arc<std::sync::OnceLock<&'static str>>, test_clock: 
         }
         "clean"
     };
-    let word = tokio::select! {
-        word = of(SignalKind::terminate(), "clean") => word,
-        word = of(SignalKind::interrupt(), "interrupt") => word,
-        word = clock => word,
-    };
-    // Set once, here.
-    _ = cause.set(word);
-    tracing::info!(cause = word, "stopping");
+    async move {
+        let word = tokio::select! {
+            word = terminated => word,
+            word = interrupted => word,
+            word = clock => word,
+        };
+        // Set once, here.
+        _ = cause.set(word);
+        tracing::info!(cause = word, "stopping");
+    }
 }
 
 /// `advance 65m` moves the clock; anything else is said to be nothing that is known.

@@ -5,6 +5,7 @@
 
 mod architecture;
 mod call;
+mod cli;
 mod client;
 mod databases;
 mod faulty;
