@@ -34,15 +34,15 @@ Examples:
 
 TIME is a number and a unit, such as 250ms, 90s, 5m, 1h30m or 2d.";
 
-/// Serve MCP at http://127.0.0.1:8051/mcp, with sessions that survive a restart
+/// Serve MCP over HTTP, with sessions that survive a restart
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8051", env = "ARCHONCTL_BIND", value_name = "ADDR:PORT")]
     bind: SocketAddr,
-    /// sqlite://PATH, sqlite::memory: or postgres://USER@HOST/DATABASE [default: the file archonctl/archon.db under
-    /// $XDG_STATE_HOME]
+    /// <sqlite://PATH>, `sqlite::memory`: or <postgres://USER@HOST/DATABASE> [default: the file archonctl/archon.db under
+    /// $`XDG_STATE_HOME`]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
     #[command(flatten)]
@@ -326,12 +326,11 @@ fn stop_signal(
 async fn follow_standard_input(clock: &Clock) {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        match line.trim().strip_prefix("advance ").map(duration) {
-            Some(Ok(by)) => {
-                clock.advance(by);
-                tracing::info!("clock advanced by {by:?}");
-            }
-            _ => tracing::warn!("not a clock command: {line:?}; there is: advance 65m"),
+        if let Some(Ok(by)) = line.trim().strip_prefix("advance ").map(duration) {
+            clock.advance(by);
+            tracing::info!("clock advanced by {by:?}");
+        } else {
+            tracing::warn!("not a clock command: {line:?}; there is: advance 65m");
         }
     }
 }

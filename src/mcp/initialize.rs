@@ -53,7 +53,13 @@ impl Engine {
             })
             .await;
         let archon = Some(live.archon_id());
-        Ok(Answer { body: reply::result(request.id, &result), session: Some(live.id.clone()), archon, deferred })
+        Ok(Answer {
+            body: reply::result(request.id, &result),
+            session: Some(live.id.clone()),
+            archon,
+            deferred,
+            broke: false,
+        })
     }
 }
 

@@ -50,13 +50,14 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Respo
     match accepts {
         Accepts::JsonAlone => call.await.unwrap_or_else(panicked).into_response(),
         Accepts::StreamAlone => reply::one_event(call.await.unwrap_or_else(panicked)),
-        Accepts::Both => match tokio::time::timeout(app.limits.silence, &mut call).await {
-            Ok(reply) => reply.unwrap_or_else(panicked).into_response(),
-            Err(_) => {
+        Accepts::Both => {
+            if let Ok(reply) = tokio::time::timeout(app.limits.silence, &mut call).await {
+                reply.unwrap_or_else(panicked).into_response()
+            } else {
                 let archon = session.and_then(|id| app.engine.sessions().archon_id_of(&id));
                 reply::waiting_stream(call, archon)
             }
-        },
+        }
     }
 }
 
@@ -123,7 +124,7 @@ async fn dispatch(app: &App, head: &Head, body: &[u8]) -> Result<Reply, Refusal>
             check_era(head, request.params.map(serde_json::value::RawValue::get))
                 .map_err(|r| r.for_request(Some(&id)))?;
             let answered = if request.method == "initialize" {
-                initialize(app, head, &request).await
+                Box::pin(initialize(app, head, &request)).await
             } else {
                 one(app, head, &request).await
             };
@@ -142,7 +143,7 @@ async fn dispatch(app: &App, head: &Head, body: &[u8]) -> Result<Reply, Refusal>
         }
         Body::Batch(members) => {
             check_era(head, None)?;
-            batch(app, &caller(app, head).await?, members).await
+            Box::pin(batch(app, &caller(app, head).await?, members)).await
         }
     }
 }
@@ -165,8 +166,9 @@ async fn one(app: &App, head: &Head, request: &frame::Request<'_>) -> Result<Rep
 }
 
 fn reply_of(answer: Answer) -> Reply {
+    let status = if answer.broke { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
     Reply {
-        status: StatusCode::OK,
+        status,
         body: answer.body,
         session: answer.session,
         archon: answer.archon,

@@ -13,7 +13,7 @@ const CHUNK: i64 = 500;
 /// Rows of a dead boot that are folded in one transaction.
 const FOLD_CHUNK: i64 = 5000;
 /// A session that was not used for so long leaves memory; its row stays.
-const KEPT_IDLE: Duration = Duration::from_secs(300);
+const KEPT_IDLE: Duration = Duration::from_mins(5);
 
 impl Sessions {
     /// Ends what is past its time: in chunks, each atomic. Returns how many sessions it ended.
@@ -43,7 +43,9 @@ impl Sessions {
                 tracing::debug!("Session {id} marked as expired in database");
             }
             for id in &reaped.protocol {
-                self.live.remove(id.as_str());
+                if let Some((_, live)) = self.live.remove(id.as_str()) {
+                    live.mark_ended();
+                }
             }
             let count = (reaped.archon.len() + reaped.protocol.len()) as u64;
             ended += count;

@@ -24,6 +24,7 @@ pub struct Live {
     pub client_type: Arc<str>,
     pub(super) times: Times,
     bound: Mutex<Bound>,
+    ended: AtomicBool,
     running: Mutex<Vec<(Arc<str>, CancellationToken)>>,
 }
 
@@ -149,7 +150,8 @@ impl Live {
         times: Times,
         bound: Bound,
     ) -> Self {
-        Self { id, principal, revision, client_type, times, bound: Mutex::new(bound), running: Mutex::default() }
+        let ended = AtomicBool::new(false);
+        Self { id, principal, revision, client_type, times, bound: Mutex::new(bound), ended, running: Mutex::default() }
     }
 
     /// The Archon session's id, reserved or real.
@@ -186,6 +188,15 @@ impl Live {
         meant.map(|(_, token)| token.cancel()).count()
     }
 
+    /// Its end has been seen here: what still runs in it is late.
+    pub(super) fn mark_ended(&self) {
+        self.ended.store(true, Relaxed);
+    }
+
+    pub(super) fn is_marked_ended(&self) -> bool {
+        self.ended.load(Relaxed)
+    }
+
     /// Whether a request runs in it now: then no reaper takes it.
     pub fn is_busy(&self) -> bool {
         !self.running().is_empty()
@@ -220,7 +231,7 @@ mod tests {
 
     fn policy() -> Policy {
         Policy {
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             max_age: Some(Duration::from_secs(90)),
             recover_window: Duration::ZERO,
             cleanup_interval: Duration::ZERO,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use super::live::{Bound, Live, Times};
 use super::{SessionError, Sessions};
@@ -14,6 +15,9 @@ use crate::store::StoreError;
 use crate::store::ending::Ending;
 use crate::store::lookup::{Ended, Life, StoredProtocolSession, shared};
 use crate::store::rows::ClientFacts;
+
+/// A request that took longer than this is checked for having outlived its session.
+const LATE_ENOUGH_TO_ASK: Duration = Duration::from_millis(100);
 
 impl Sessions {
     /// The live session of that id.
@@ -34,12 +38,13 @@ impl Sessions {
             return Err(SessionError::Malformed);
         }
         let cached = self.live.get(id).map(|entry| entry.value().clone());
-        let Some(live) = cached else { return self.load(id, principal).await };
+        // The rare ways are boxed: every request's future would carry their size along.
+        let Some(live) = cached else { return Box::pin(self.load(id, principal)).await };
         self.check_owner(id, &live.principal, principal)?;
         if live.times.is_leased(self.uptime_ms()) && !live.times.is_over(self.clock.now()) {
             return Ok(live);
         }
-        self.renew(live).await
+        Box::pin(self.renew(live)).await
     }
 
     /// The lease is over: the store is asked whether the session still lives.
@@ -160,8 +165,15 @@ impl Sessions {
         self.credits.extend(stored, life.boot, life.started)
     }
 
-    /// Whether a session has ended since it was validated. When the store cannot tell: no.
-    pub async fn has_ended(&self, live: &Live, archon: &super::Archon) -> bool {
+    /// Whether a session has ended since a request that took so long began in it. An end made here is known at once; the
+    /// store is asked only where the request was long enough for that not to matter. When it cannot tell: no.
+    pub async fn has_ended(&self, live: &Live, archon: &super::Archon, took: Duration) -> bool {
+        if live.is_marked_ended() {
+            return true;
+        }
+        if took < LATE_ENOUGH_TO_ASK {
+            return false;
+        }
         let protocol = self.store.protocol_session(&live.id).await;
         let ended = matches!(protocol, Ok(Some(row)) if row.life.ended.is_some());
         ended || matches!(self.store.archon_session(archon.id).await, Ok(Some(row)) if row.life.ended.is_some())
@@ -172,8 +184,9 @@ impl Sessions {
         self.live.get(id).map(|entry| entry.value().archon_id())
     }
 
-    /// Takes a session out of memory.
+    /// Takes a session that has ended out of memory.
     pub(super) fn forget(&self, live: &Live) {
+        live.mark_ended();
         self.live.remove(&live.id);
         if let Some(archon) = live.archon() {
             self.archons.remove(&archon.id);

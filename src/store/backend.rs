@@ -1,9 +1,12 @@
 //! The two databases, and the two macros that run one body on whichever it is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{PgPool, SqlitePool};
 use tokio::sync::Mutex;
+
+use super::StoreError;
 
 /// The pools of one open database.
 #[derive(Debug)]
@@ -45,24 +48,41 @@ macro_rules! read {
 /// `Ok`: `transact!(store, tx => sqlx::query(..).execute(&mut *tx).await)`.
 macro_rules! transact {
     ($store:expr, $tx:ident => $body:expr) => {
-        match &$store.inner.backend {
-            $crate::store::backend::Backend::Sqlite(sqlite) => {
-                let _turn = sqlite.gate.lock().await;
-                let mut transaction = sqlite.writer.begin_with("BEGIN IMMEDIATE").await?;
-                let $tx = &mut *transaction;
-                let out = $body?;
-                transaction.commit().await?;
-                Ok(out)
+        $crate::store::backend::in_time($crate::store::backend::PATIENCE, async {
+            match &$store.inner.backend {
+                $crate::store::backend::Backend::Sqlite(sqlite) => {
+                    let _turn = sqlite.gate.lock().await;
+                    let mut transaction = sqlite.writer.begin_with("BEGIN IMMEDIATE").await?;
+                    let $tx = &mut *transaction;
+                    let out = $body?;
+                    transaction.commit().await?;
+                    Ok(out)
+                }
+                $crate::store::backend::Backend::Postgres(pool) => {
+                    let mut transaction = pool.begin().await?;
+                    let $tx = &mut *transaction;
+                    let out = $body?;
+                    transaction.commit().await?;
+                    Ok(out)
+                }
             }
-            $crate::store::backend::Backend::Postgres(pool) => {
-                let mut transaction = pool.begin().await?;
-                let $tx = &mut *transaction;
-                let out = $body?;
-                transaction.commit().await?;
-                Ok(out)
-            }
-        }
+        })
+        .await
     };
+}
+
+/// How long a transaction may take, its turn at the gate included.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A database that hangs is a database that does not answer.
+pub(super) async fn in_time<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(patience, work).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(StoreError::Unavailable(format!("no answer within {patience:?}"))),
+    }
 }
 
 pub(super) use {read, transact};

@@ -8,14 +8,25 @@ use super::backend::{read, transact};
 use super::codec::DbUuid;
 use super::ending::Credits;
 use super::lookup::patiently;
+use super::statements::Dialect;
 use super::{Store, StoreError};
 use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
 
 /// A boot that has not said a word for so long is dead.
 pub const DEAD_AFTER: Duration = Duration::from_secs(45);
+/// A boot that has not said a word for so long has missed a heartbeat: it may still come back, but if there is no other,
+/// the time since is an outage.
+const SILENT_AFTER: Duration = Duration::from_secs(20);
 /// So many outages back are credited.
 const OUTAGES_KEPT: i64 = 64;
+
+/// Ends boots that have been silent since `$1`, but for `$2`.
+const BURY: &str = "UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash' \
+     WHERE ended_at IS NULL AND heartbeat_at < $1 AND number <> $2";
+
+/// Later than any heartbeat: the last moment of the year 9999.
+const END_OF_TIME: Timestamp = Timestamp::from_millis(253_402_300_799_999);
 
 /// A boot to be recorded.
 #[derive(Debug, Clone)]
@@ -39,7 +50,7 @@ pub struct Begun {
     pub number: i64,
     /// How long no server had been alive before it; zero for the first.
     pub outage: Duration,
-    /// How the boot before ended: `clean`, `crash`, …; `None` for the first.
+    /// How the boot before ended: `clean`, `crash`, …; `None` for the first, and while the one before may be alive.
     pub previous_end: Option<String>,
 }
 
@@ -49,37 +60,39 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; then nothing was changed.
     pub async fn begin_boot(&self, boot: &NewBoot) -> Result<Begun, StoreError> {
+        let dialect = self.dialect();
         // On SQLite the lock file proves that no other server is alive; on PostgreSQL only silence does.
-        let dead_since = match self.dialect() {
-            super::statements::Dialect::Sqlite => boot.started_at.plus(Duration::from_millis(1)),
-            super::statements::Dialect::Postgres => boot.started_at.minus(DEAD_AFTER),
+        let (dead_since, silent_since) = match dialect {
+            Dialect::Sqlite => (END_OF_TIME, END_OF_TIME),
+            Dialect::Postgres => (boot.started_at.minus(DEAD_AFTER), boot.started_at.minus(SILENT_AFTER)),
         };
-        let last_alive: Option<Timestamp> = patiently(async {
-            read!(self, db => sqlx::query_scalar(
-                "SELECT MAX(COALESCE(ended_at, heartbeat_at)) FROM archon_mcp_boots").fetch_one(db).await)
-        })
-        .await?;
-        let outage = last_alive.map_or(Duration::ZERO, |at| boot.started_at.since(at).min(boot.recover_window));
-        let number: i64 = transact!(self, tx => async {
-            sqlx::query("UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash' \
-                         WHERE ended_at IS NULL AND heartbeat_at < $1")
-                .bind(dead_since).execute(&mut *tx).await?;
+        let begun: Begun = transact!(self, tx => async {
+            if dialect == Dialect::Postgres {
+                // One after the other: of servers that start together, only the first saw the outage.
+                sqlx::query("LOCK TABLE archon_mcp_boots IN SHARE ROW EXCLUSIVE MODE").execute(&mut *tx).await?;
+            }
+            sqlx::query(BURY).bind(dead_since).bind(0i64).execute(&mut *tx).await?;
+            let (last_alive, alive): (Option<Timestamp>, i64) = sqlx::query_as(
+                "SELECT MAX(COALESCE(ended_at, heartbeat_at)), \
+                 COUNT(CASE WHEN ended_at IS NULL AND heartbeat_at >= $1 THEN 1 END) FROM archon_mcp_boots")
+                .bind(silent_since).fetch_one(&mut *tx).await?;
+            let outage = match last_alive {
+                Some(at) if alive == 0 => boot.started_at.since(at).min(boot.recover_window),
+                _ => Duration::ZERO,
+            };
+            let previous_end: Option<Option<String>> =
+                sqlx::query_scalar("SELECT end_cause FROM archon_mcp_boots ORDER BY number DESC LIMIT 1")
+                    .fetch_optional(&mut *tx).await?;
             let number = sqlx::query_scalar(
                 "INSERT INTO archon_mcp_boots (boot_id, pid, version, started_at, heartbeat_at, outage_ms, token_method) \
                  VALUES ($1, $2, $3, $4, $4, $5, $6) RETURNING number")
                 .bind(DbUuid(boot.id)).bind(i64::from(std::process::id())).bind(boot.version).bind(boot.started_at)
                 .bind(i64::try_from(outage.as_millis()).unwrap_or(i64::MAX)).bind(boot.token_method)
                 .fetch_one(&mut *tx).await?;
-            Ok::<_, StoreError>(number)
-        }.await).map_err(|e: StoreError| e)?;
-        let previous_end: Option<Option<String>> = patiently(async {
-            read!(self, db => sqlx::query_scalar(
-                "SELECT end_cause FROM archon_mcp_boots WHERE number < $1 ORDER BY number DESC LIMIT 1")
-                .bind(number).fetch_optional(db).await)
-        })
-        .await?;
-        self.writer().begin_boot(number);
-        Ok(Begun { number, outage, previous_end: previous_end.flatten() })
+            Ok::<_, StoreError>(Begun { number, outage, previous_end: previous_end.flatten() })
+        }.await)?;
+        self.writer().begin_boot(begun.number);
+        Ok(begun)
     }
 
     /// The outages before the last boots, for [`Credits`].
@@ -99,7 +112,7 @@ impl Store {
         Ok(Credits { outages, max_age })
     }
 
-    /// Says that this boot is alive, buries boots that are silent, and tells which ended boots left rows unfolded.
+    /// Says that this boot is alive, and buries boots that are silent. One that was taken for dead itself rises again.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -110,11 +123,12 @@ impl Store {
         cleaned_up: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         transact!(self, tx => async {
-            sqlx::query("UPDATE archon_mcp_boots SET heartbeat_at = $2, cleanup_at = COALESCE($3, cleanup_at) WHERE number = $1")
+            sqlx::query(
+                "UPDATE archon_mcp_boots SET heartbeat_at = $2, cleanup_at = COALESCE($3, cleanup_at), \
+                 ended_at = CASE WHEN end_cause = 'crash' THEN NULL ELSE ended_at END, \
+                 end_cause = CASE WHEN end_cause = 'crash' THEN NULL ELSE end_cause END WHERE number = $1")
                 .bind(number).bind(now).bind(cleaned_up).execute(&mut *tx).await?;
-            sqlx::query("UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash' \
-                         WHERE ended_at IS NULL AND number <> $1 AND heartbeat_at < $2")
-                .bind(number).bind(now.minus(DEAD_AFTER)).execute(&mut *tx).await?;
+            sqlx::query(BURY).bind(now.minus(DEAD_AFTER)).bind(number).execute(&mut *tx).await?;
             Ok::<_, StoreError>(())
         }.await)
     }
@@ -126,7 +140,7 @@ impl Store {
     pub async fn end_boot(&self, number: i64, now: Timestamp, cause: &str) -> Result<(), StoreError> {
         transact!(self, tx => async {
             sqlx::query("UPDATE archon_mcp_boots SET ended_at = $2, heartbeat_at = $2, end_cause = $3 \
-                         WHERE number = $1 AND ended_at IS NULL")
+                         WHERE number = $1 AND (ended_at IS NULL OR end_cause = 'crash')")
                 .bind(number).bind(now).bind(cause).execute(&mut *tx).await?;
             Ok::<_, StoreError>(())
         }.await)
@@ -142,7 +156,7 @@ impl Store {
         let before = Clock::uncorrected();
         let theirs: Timestamp = patiently(sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(pool)).await?;
         let after = Clock::uncorrected();
-        let offset = theirs.millis() - (before.millis() + after.millis()) / 2;
+        let offset = theirs.millis() - i64::midpoint(before.millis(), after.millis());
         // Less than the way there and back may be nothing but the way.
         let noise = (after.millis() - before.millis()).max(5);
         Ok(Some(if offset.abs() <= noise { 0 } else { offset }))

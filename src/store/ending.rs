@@ -61,6 +61,27 @@ const END_ARCHON_IF_ALONE: &str = "UPDATE archon_mcp_sessions SET status = $1, d
      AND NOT EXISTS (SELECT 1 FROM archon_mcp_protocol_sessions o \
                      WHERE o.session_id = archon_mcp_sessions.session_id AND o.status = 'active')";
 
+/// Past its time, with no credit to come.
+const OVER: &str = "expires_at < $1 AND (boot IS NULL OR boot >= $3)";
+
+/// The end of one chunk of a table's rows that are over. They are picked first and once: in a plain subquery PostgreSQL
+/// may pick again for each row that it looks at, and the limit would be none.
+fn reap_sql(table: &str, id: &str, over: &str, lock: &str) -> String {
+    format!(
+        "WITH picked AS MATERIALIZED ( \
+             SELECT {id} FROM {table} WHERE status = 'active' AND {over} LIMIT $4 {lock}) \
+         UPDATE {table} SET status = 'expired', disconnected_at = $1, ended_by = 'server', \
+         disconnect_reason = CASE WHEN connected_at <= $2 THEN 'max_age' ELSE 'timeout' END \
+         WHERE status = 'active' AND {id} IN (SELECT {id} FROM picked) RETURNING {id}"
+    )
+}
+
+/// PostgreSQL only. Every transaction locks an Archon session before its protocol sessions, or two would wait for each
+/// other; and two protocol sessions that end at the same moment must see each other, or both leave it alive.
+const LOCK_ARCHON: &str = "SELECT s.session_id FROM archon_mcp_sessions s \
+     JOIN archon_mcp_protocol_sessions p ON p.session_id = s.session_id \
+     WHERE p.protocol_session_id = $1 FOR NO KEY UPDATE OF s";
+
 impl Store {
     /// Ends a protocol session, and its Archon session unless another live protocol session is bound to it.
     /// `false` when it was not active any more.
@@ -69,7 +90,11 @@ impl Store {
     /// [`StoreError`]; then nothing was changed.
     pub async fn end_protocol_session(&self, id: &str, ending: Ending<'_>) -> Result<bool, StoreError> {
         let (status, reason) = (ending.reason.status().as_str(), ending.reason.as_str());
+        let dialect = self.dialect();
         transact!(self, tx => async {
+            if dialect == Dialect::Postgres {
+                sqlx::query(LOCK_ARCHON).bind(id).execute(&mut *tx).await?;
+            }
             let ended = sqlx::query(END_PROTOCOL)
                 .bind(status).bind(ending.at).bind(reason).bind(ending.by).bind(id)
                 .execute(&mut *tx).await?.rows_affected() > 0;
@@ -101,30 +126,21 @@ impl Store {
     pub async fn reap(&self, rule: ReapRule) -> Result<Reaped, StoreError> {
         let lock = self.skip_locked();
         // A row without an end of its time (typed by hand) ends by its last activity.
-        let over = "status = 'active' AND (boot IS NULL OR boot >= $4) AND expires_at < $1";
-        let archon = format!(
-            "UPDATE archon_mcp_sessions SET status = 'expired', disconnected_at = $1, ended_by = 'server', \
-             disconnect_reason = CASE WHEN connected_at <= $2 THEN 'max_age' ELSE 'timeout' END \
-             WHERE status = 'active' AND session_id IN ( \
-                 SELECT session_id FROM archon_mcp_sessions \
-                 WHERE ({over}) OR (status = 'active' AND expires_at IS NULL AND last_activity < $3) LIMIT $5 {lock}) \
-             RETURNING session_id"
+        let archon = reap_sql(
+            "archon_mcp_sessions",
+            "session_id",
+            &format!("(({OVER}) OR (expires_at IS NULL AND last_activity < $5))"),
+            lock,
         );
-        let protocol = format!(
-            "UPDATE archon_mcp_protocol_sessions SET status = 'expired', disconnected_at = $1, ended_by = 'server', \
-             disconnect_reason = CASE WHEN connected_at <= $2 THEN 'max_age' ELSE 'timeout' END \
-             WHERE status = 'active' AND protocol_session_id IN ( \
-                 SELECT protocol_session_id FROM archon_mcp_protocol_sessions WHERE {over} LIMIT $3 {lock}) \
-             RETURNING protocol_session_id"
-        );
+        let protocol = reap_sql("archon_mcp_protocol_sessions", "protocol_session_id", OVER, lock);
         let too_old = rule.too_old.unwrap_or(Timestamp::from_millis(0));
         let silent_since = rule.now.minus(rule.timeout);
         transact!(self, tx => async {
-            let ids: Vec<DbUuid> = sqlx::query_scalar(sqlx::AssertSqlSafe(archon))
-                .bind(rule.now).bind(too_old).bind(silent_since).bind(rule.credited_from).bind(rule.limit)
+            let ids: Vec<DbUuid> = sqlx::query_scalar(sqlx::AssertSqlSafe(&*archon))
+                .bind(rule.now).bind(too_old).bind(rule.credited_from).bind(rule.limit).bind(silent_since)
                 .fetch_all(&mut *tx).await?;
-            let protocol: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(protocol))
-                .bind(rule.now).bind(too_old).bind(rule.limit).bind(rule.credited_from).fetch_all(&mut *tx).await?;
+            let protocol: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(&*protocol))
+                .bind(rule.now).bind(too_old).bind(rule.credited_from).bind(rule.limit).fetch_all(&mut *tx).await?;
             Ok::<_, StoreError>(Reaped { archon: ids.into_iter().map(|id| id.0).collect(), protocol })
         }.await)
     }
@@ -136,16 +152,24 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; then nothing was changed.
     pub async fn credit_outage(&self, credits: &Credits, boot: i64, limit: i64) -> Result<usize, StoreError> {
-        let dialect = self.dialect();
+        let (dialect, lock) = (self.dialect(), self.skip_locked());
+        // Rows that others lock are being touched, ended or credited: what is read here stays true until the commit.
+        let archon = format!(
+            "SELECT session_id, expires_at, boot, connected_at FROM archon_mcp_sessions \
+             WHERE status = 'active' AND boot < $1 AND expires_at IS NOT NULL LIMIT $2 {lock}"
+        );
+        let protocol = format!(
+            "SELECT protocol_session_id, expires_at, boot, connected_at FROM archon_mcp_protocol_sessions \
+             WHERE status = 'active' AND boot < $1 LIMIT $2 {lock}"
+        );
+        let latest = credits.latest();
+        // Marked at least as the last boot with an outage, or they would have it coming again.
+        let boot = boot.max(latest);
         transact!(self, tx => async {
-            let archon: Vec<(DbUuid, Timestamp, i64, Timestamp)> = sqlx::query_as(
-                "SELECT session_id, expires_at, boot, connected_at FROM archon_mcp_sessions \
-                 WHERE status = 'active' AND boot < $1 AND expires_at IS NOT NULL LIMIT $2",
-            ).bind(credits.latest()).bind(limit).fetch_all(&mut *tx).await?;
-            let protocol: Vec<(String, Timestamp, i64, Timestamp)> = sqlx::query_as(
-                "SELECT protocol_session_id, expires_at, boot, connected_at FROM archon_mcp_protocol_sessions \
-                 WHERE status = 'active' AND boot < $1 LIMIT $2",
-            ).bind(credits.latest()).bind(limit).fetch_all(&mut *tx).await?;
+            let archon: Vec<(DbUuid, Timestamp, i64, Timestamp)> =
+                sqlx::query_as(sqlx::AssertSqlSafe(&*archon)).bind(latest).bind(limit).fetch_all(&mut *tx).await?;
+            let protocol: Vec<(String, Timestamp, i64, Timestamp)> =
+                sqlx::query_as(sqlx::AssertSqlSafe(&*protocol)).bind(latest).bind(limit).fetch_all(&mut *tx).await?;
             let archon_rows: Vec<_> = archon.iter().map(|(id, expires, by, began)| serde_json::json!({
                 "session_id": id.0, "expires_at": credits.extend(*expires, Some(*by), *began).sql_text(), "boot": boot,
             })).collect();
@@ -163,10 +187,12 @@ impl Store {
         }.await)
     }
 
-    /// PostgreSQL's reapers share the work instead of waiting for each other; SQLite has one writer anyway.
+    /// PostgreSQL's servers share the work instead of waiting for each other, and a row that somebody writes just now is
+    /// in use; SQLite has one writer anyway.
     fn skip_locked(&self) -> &'static str {
         match self.dialect() {
-            Dialect::Postgres => "FOR UPDATE SKIP LOCKED",
+            // Not FOR UPDATE: the rows of requests refer to these rows, and would wait.
+            Dialect::Postgres => "FOR NO KEY UPDATE SKIP LOCKED",
             Dialect::Sqlite => "",
         }
     }

@@ -30,11 +30,11 @@ pub enum OpenError {
         /// What the system says.
         reason: String,
     },
-    /// There is no such file, and this command does not make one.
-    #[error("no database at {}", path.display())]
+    /// There is no such database, or nothing of ours in it, and this command does not make one.
+    #[error("no archonctl database at {database}")]
     Missing {
-        /// The database file.
-        path: PathBuf,
+        /// The file, or the URL without its password.
+        database: String,
     },
     /// Another `serve` has this SQLite file.
     #[error("another archonctl server (pid {pid}) uses {}, and a SQLite file is for one server", path.display())]
@@ -79,7 +79,7 @@ pub enum OpenError {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
-            sqlx::Error::Database(database) if !says_unavailable(database.code().as_deref()) => {
+            sqlx::Error::Database(database) if blames_the_data(database.code().as_deref()) => {
                 Self::Data(database.message().to_owned())
             }
             _ => Self::Unavailable(error.to_string()),
@@ -89,39 +89,43 @@ impl From<sqlx::Error> for StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode as Code;
-        match error.sqlite_error_code() {
-            Some(Code::ConstraintViolation | Code::TooBig | Code::TypeMismatch | Code::ParameterOutOfRange) => {
-                Self::Data(error.to_string())
-            }
-            _ => Self::Unavailable(error.to_string()),
+        let code = error.sqlite_error().map(|e| e.extended_code.to_string());
+        // SQLite has no code of its own for JSON that it cannot read (nested deeper than 1,000, say).
+        let bad_json = code.as_deref() == Some("1") && error.to_string().contains("JSON");
+        if bad_json || blames_the_data(code.as_deref()) {
+            Self::Data(error.to_string())
+        } else {
+            Self::Unavailable(error.to_string())
         }
     }
 }
 
-/// Error codes that say nothing about the data: SQLite's numbers (primary or extended) and PostgreSQL's classes
-/// 08 connection, 25006 read-only, 40 retry, 53 resources, 55 not now, 57 operator, 58 system.
-fn says_unavailable(code: Option<&str>) -> bool {
-    let Some(code) = code else { return true };
+/// Whether an error code is about the very data, so that no repetition helps. Everything else is kept and tried again: a
+/// table that somebody renamed or a right that is missing must not cost a row.
+///
+/// PostgreSQL's classes: 22 data exception, 23 constraint, 54 a limit exceeded (a key too long for its index). SQLite's
+/// numbers, primary or extended: TOOBIG, CONSTRAINT, MISMATCH, RANGE.
+fn blames_the_data(code: Option<&str>) -> bool {
+    let Some(code) = code else { return false };
     // PostgreSQL's codes have five characters, SQLite's (extended ones too) at most four digits.
     if code.len() == 5 {
-        return code == "25006" || ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class));
+        return ["22", "23", "54"].iter().any(|class| code.starts_with(class));
     }
-    // SQLite: BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
-    code.parse::<u32>().is_ok_and(|n| [5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26].contains(&(n & 0xff)))
+    code.parse::<u32>().is_ok_and(|n| [18, 19, 20, 25].contains(&(n & 0xff)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::says_unavailable;
+    use super::blames_the_data;
 
     #[test]
-    fn codes_that_say_nothing_about_the_data() {
-        for code in ["5", "517", "8", "13", "08006", "57P01", "40P01", "53100", "25006", "55P03"] {
-            assert!(says_unavailable(Some(code)), "{code}");
+    fn codes_that_are_about_the_data_and_codes_that_are_not() {
+        for code in ["19", "787", "1555", "1811", "20", "22021", "23503", "22P05", "54000", "54001"] {
+            assert!(blames_the_data(Some(code)), "{code}");
         }
-        for code in ["19", "1555", "20", "22021", "23503", "22P05", "42P01"] {
-            assert!(!says_unavailable(Some(code)), "{code}");
+        for code in ["1", "5", "517", "8", "13", "08006", "57P01", "40P01", "53100", "25006", "55P03", "42P01", "28P01"]
+        {
+            assert!(!blames_the_data(Some(code)), "{code}");
         }
     }
 }

@@ -13,17 +13,27 @@ use uuid::Uuid;
 
 use super::backend::{read, transact};
 use super::codec::DbUuid;
+use super::lookup::patiently;
 use super::rows::{NewRequest, sql};
 use super::statements::{self, RowStatement};
 use super::{Store, StoreError};
 use crate::model::latency;
 use crate::model::request::RequestStatus;
+use crate::model::text::clean;
 use crate::model::timestamp::Timestamp;
 
 /// Sums that wait to be written.
 #[derive(Debug, Default)]
 pub(super) struct Fold {
     sums: Mutex<Sums>,
+    /// Up to which row the sums in the database reach, as far as we know; held while more are written.
+    mark: tokio::sync::Mutex<i64>,
+}
+
+/// Sums on their way to the database. Unless they arrive there, they go back (also when whoever writes them is dropped).
+struct InHand<'a> {
+    fold: &'a Fold,
+    sums: Sums,
 }
 
 #[derive(Debug, Default)]
@@ -60,8 +70,8 @@ impl Fold {
         sums.add(request, seq);
     }
 
-    fn take(&self) -> Sums {
-        std::mem::take(&mut *self.lock())
+    fn take(&self) -> InHand<'_> {
+        InHand { fold: self, sums: std::mem::take(&mut *self.lock()) }
     }
 
     /// Puts back what could not be written.
@@ -81,6 +91,34 @@ impl Fold {
     }
 }
 
+impl InHand<'_> {
+    /// They are in the database.
+    fn arrived(mut self) {
+        self.sums = Sums::default();
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        if self.sums.seq > 0 {
+            self.fold.give_back(std::mem::take(&mut self.sums));
+        }
+    }
+}
+
+/// The longest text in a key of the sums: the database refuses keys beyond a size, and one refused key would stop them
+/// all.
+const KEY_TEXT_BYTES: usize = 200;
+
+/// A text that any database takes in a key.
+fn key_text(text: &Arc<str>) -> Arc<str> {
+    if text.len() <= KEY_TEXT_BYTES && !text.contains('\0') {
+        return text.clone();
+    }
+    let end = text.floor_char_boundary(KEY_TEXT_BYTES);
+    clean(&text[..end], KEY_TEXT_BYTES).into()
+}
+
 impl Sums {
     fn add(&mut self, request: &NewRequest, seq: i64) {
         let tokens = request.tokens.unwrap_or_default();
@@ -97,9 +135,9 @@ impl Sums {
         let duration = std::time::Duration::from_micros(request.duration_us.try_into().unwrap_or(0));
         let key = MinuteKey {
             minute: request.timestamp.minute(),
-            method: request.method.clone(),
-            tool_name: request.tool_name.clone().unwrap_or_default(),
-            client_type: request.client_type.clone(),
+            method: key_text(&request.method),
+            tool_name: request.tool_name.as_ref().map(key_text).unwrap_or_default(),
+            client_type: key_text(&request.client_type),
             status: request.status,
             bucket: latency::bucket(duration),
         };
@@ -181,10 +219,28 @@ struct MinuteRow {
     completion_tokens: i64,
 }
 
-/// The statements of one flush with their rows.
-type Batch = Vec<(RowStatement, String)>;
+const MOVE_MARK: &str = "UPDATE archon_mcp_boots SET folded_seq = $1 WHERE number = $2 AND folded_seq = $3";
 
-fn batch_of(sums: &Sums, touches: &mut Touches) -> Batch {
+const UNFOLDED: &str = "SELECT r.seq, b.folded_seq AS mark, r.session_id, \
+     COALESCE(s.client_type, p.client_type, 'Unknown') AS client_type, r.method, r.tool_name, r.timestamp, r.duration_us, \
+     r.status, CAST(r.prompt_tokens AS BIGINT) AS prompt_tokens, CAST(r.completion_tokens AS BIGINT) AS completion_tokens \
+     FROM archon_mcp_requests r JOIN archon_mcp_boots b ON b.number = r.boot AND r.seq > b.folded_seq \
+     LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id \
+     LEFT JOIN archon_mcp_protocol_sessions p ON p.protocol_session_id = r.protocol_session_id \
+     WHERE b.number = $1 AND (b.ended_at IS NOT NULL OR r.seq <= $2) ORDER BY r.seq LIMIT $3";
+
+/// So many rows are folded from the table at once.
+const FOLD_CHUNK: i64 = 1000;
+
+/// One statement of a flush, with its rows.
+struct Piece {
+    statement: RowStatement,
+    rows: String,
+    /// Whether it adds up rows, and so must go with the mark.
+    sums: bool,
+}
+
+fn pieces(sums: &Sums, touches: &mut Touches) -> Vec<Piece> {
     // Sorted, so that two servers lock rows in the same order and never wait for each other in a circle.
     touches.protocol.sort_unstable_by(|a, b| a.protocol_session_id.cmp(&b.protocol_session_id));
     touches.archon.sort_unstable_by_key(|t| t.session_id);
@@ -211,14 +267,15 @@ fn batch_of(sums: &Sums, touches: &mut Touches) -> Batch {
             b.bucket,
         ))
     });
+    // Archon sessions before protocol sessions, as in every transaction; the rows that all servers share come last.
     [
-        (statements::TOUCH_ARCHON, json(&touches.archon)),
-        (statements::COUNT, json(&counts)),
-        (statements::TOUCH_PROTOCOL, json(&touches.protocol)),
-        (statements::ROLL_UP, json(&minutes)),
+        (statements::TOUCH_ARCHON, json(&touches.archon), false),
+        (statements::COUNT, json(&counts), true),
+        (statements::TOUCH_PROTOCOL, json(&touches.protocol), false),
+        (statements::ROLL_UP, json(&minutes), true),
     ]
     .into_iter()
-    .filter_map(|(statement, rows)| rows.map(|rows| (statement, rows)))
+    .filter_map(|(statement, rows, sums)| rows.map(|rows| Piece { statement, rows, sums }))
     .collect()
 }
 
@@ -248,32 +305,61 @@ impl Store {
     /// Writes touches and the sums of committed rows, in one transaction with the mark up to which they reach.
     ///
     /// # Errors
-    /// On any error nothing is written; the sums are kept for the next flush, the touches come back to the caller.
+    /// On any error the sums are kept for the next flush, and touches that were not written come back to the caller.
     pub async fn flush(&self, boot: i64, mut touches: Touches) -> Result<(), (StoreError, Touches)> {
-        let sums = self.inner.fold.take();
-        let batch = batch_of(&sums, &mut touches);
-        if batch.is_empty() {
+        let fold = &self.inner.fold;
+        let mut mark = fold.mark.lock().await;
+        let in_hand = fold.take();
+        let pieces = pieces(&in_hand.sums, &mut touches);
+        if pieces.is_empty() {
             return Ok(());
         }
-        match self.write_batch(boot, sums.seq, &batch).await {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                self.inner.fold.give_back(sums);
-                Err((error, touches))
+        let upto = in_hand.sums.seq;
+        match self.write_sums(boot, (*mark, upto), &pieces).await {
+            Ok(true) => {
+                *mark = upto.max(*mark);
+                in_hand.arrived();
+                Ok(())
             }
+            // The mark is not where we left it: the answer to an earlier COMMIT was lost, or others took this boot for
+            // dead and folded its rows. The rows know.
+            Ok(false) => match self.fold_again(boot, upto).await {
+                Ok(reached) => {
+                    *mark = reached;
+                    in_hand.arrived();
+                    Ok(())
+                }
+                Err(error) => Err((error, Touches::default())),
+            },
+            Err(error) => Err((error, touches)),
         }
     }
 
-    async fn write_batch(&self, boot: i64, seq: i64, batch: &Batch) -> Result<(), StoreError> {
+    /// Writes the pieces, and moves the mark if it stands where expected; `false` when it does not: then the touches are
+    /// written, and the sums are not.
+    async fn write_sums(&self, boot: i64, (from, upto): (i64, i64), pieces: &[Piece]) -> Result<bool, StoreError> {
         let dialect = self.dialect();
         transact!(self, tx => async {
-            for (statement, rows) in batch {
-                sqlx::query(sqlx::AssertSqlSafe(statement.sql(dialect))).bind(rows).execute(&mut *tx).await?;
+            // Taking the boot's row first makes a second folder wait, and then find the mark moved.
+            let moved = upto == 0 || sqlx::query(MOVE_MARK)
+                .bind(upto).bind(boot).bind(from).execute(&mut *tx).await?.rows_affected() == 1;
+            for piece in pieces.iter().filter(|piece| moved || !piece.sums) {
+                let sql = sqlx::AssertSqlSafe(piece.statement.sql(dialect));
+                sqlx::query(sql).bind(&piece.rows).execute(&mut *tx).await?;
             }
-            sqlx::query("UPDATE archon_mcp_boots SET folded_seq = $1 WHERE number = $2 AND folded_seq < $1")
-                .bind(seq).bind(boot).execute(&mut *tx).await?;
-            Ok::<_, StoreError>(())
+            Ok::<_, StoreError>(moved)
         }.await)
+    }
+
+    /// Folds the rows of this boot up to that one from the table; returns the mark.
+    async fn fold_again(&self, boot: i64, upto: i64) -> Result<i64, StoreError> {
+        while self.fold_rows(boot, upto, FOLD_CHUNK).await? > 0 {}
+        let mark: Option<i64> = patiently(async {
+            read!(self, db => sqlx::query_scalar("SELECT folded_seq FROM archon_mcp_boots WHERE number = $1")
+                .bind(boot).fetch_optional(db).await)
+        })
+        .await?;
+        Ok(mark.unwrap_or(0))
     }
 
     /// Folds up to `limit` rows that an ended boot left unfolded. Returns how many; call again until it is zero.
@@ -281,40 +367,25 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; then nothing was written.
     pub async fn fold_leftovers(&self, boot: i64, limit: i64) -> Result<usize, StoreError> {
-        let rows: Vec<Leftover> = read!(self, db => sqlx::query_as(
-            "SELECT r.seq, b.folded_seq AS mark, r.session_id, COALESCE(s.client_type, p.client_type, 'Unknown') AS client_type, r.method, \
-                    r.tool_name, r.timestamp, r.duration_us, r.status, CAST(r.prompt_tokens AS BIGINT) AS prompt_tokens, \
-                    CAST(r.completion_tokens AS BIGINT) AS completion_tokens \
-             FROM archon_mcp_requests r JOIN archon_mcp_boots b ON b.number = r.boot AND r.seq > b.folded_seq \
-             LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id \
-             LEFT JOIN archon_mcp_protocol_sessions p ON p.protocol_session_id = r.protocol_session_id \
-             WHERE b.number = $1 AND b.ended_at IS NOT NULL ORDER BY r.seq LIMIT $2",
-        ).bind(boot).bind(limit).fetch_all(db).await)?;
+        self.fold_rows(boot, 0, limit).await
+    }
+
+    /// Folds unfolded rows from the table: all that an ended boot has, those up to `upto` of a living one.
+    async fn fold_rows(&self, boot: i64, upto: i64, limit: i64) -> Result<usize, StoreError> {
+        let rows: Vec<Leftover> = patiently(async {
+            read!(self, db => sqlx::query_as(UNFOLDED).bind(boot).bind(upto).bind(limit).fetch_all(db).await)
+        })
+        .await?;
         let mut sums = Sums::default();
         for row in &rows {
             let seq = row.seq;
             sums.add(&row.to_request(), seq);
         }
         if let Some(first) = rows.first() {
-            self.write_leftovers(boot, first.mark, &sums).await?;
+            // If somebody else has folded these rows meanwhile, the next look does not find them.
+            self.write_sums(boot, (first.mark, sums.seq), &pieces(&sums, &mut Touches::default())).await?;
         }
         Ok(rows.len())
-    }
-
-    /// As [`Self::write_batch`], but only if nobody else has folded these rows meanwhile.
-    async fn write_leftovers(&self, boot: i64, mark: i64, sums: &Sums) -> Result<(), StoreError> {
-        let (dialect, batch) = (self.dialect(), batch_of(sums, &mut Touches::default()));
-        transact!(self, tx => async {
-            // Taking the boot's row first makes a second folder wait, and then find the mark moved.
-            let moved = sqlx::query("UPDATE archon_mcp_boots SET folded_seq = $1 WHERE number = $2 AND folded_seq = $3")
-                .bind(sums.seq).bind(boot).bind(mark).execute(&mut *tx).await?.rows_affected();
-            if moved == 1 {
-                for (statement, rows) in &batch {
-                    sqlx::query(sqlx::AssertSqlSafe(statement.sql(dialect))).bind(rows).execute(&mut *tx).await?;
-                }
-            }
-            Ok::<_, StoreError>(())
-        }.await)
     }
 }
 

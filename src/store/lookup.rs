@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::backend::read;
+use super::backend::{in_time, read};
 use super::codec::DbUuid;
 use super::{Store, StoreError};
 use crate::model::timestamp::Timestamp;
@@ -96,6 +96,7 @@ struct ProtocolRow {
 
 /// The Archon session's columns in a left join: all NULL when there is none.
 #[derive(sqlx::FromRow)]
+#[expect(clippy::struct_field_names, reason = "the names of columns beside those of the other table")]
 struct ArchonColumns {
     s_session_id: Option<DbUuid>,
     s_principal: Option<String>,
@@ -214,12 +215,9 @@ impl Store {
     }
 }
 
-/// A database that hangs is a database that does not answer.
+/// A read with a time limit.
 pub(super) async fn patiently<T>(read: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
-    match tokio::time::timeout(PATIENCE, read).await {
-        Ok(outcome) => outcome.map_err(StoreError::from),
-        Err(_) => Err(StoreError::Unavailable(format!("no answer within {PATIENCE:?}"))),
-    }
+    in_time(PATIENCE, async { Ok(read.await?) }).await
 }
 
 /// The client type of a stored session, shared by all who have it.

@@ -17,6 +17,7 @@ mod open;
 mod postgres;
 pub mod projects;
 pub mod rows;
+mod schema;
 mod sqlite;
 mod statements;
 pub mod writer;

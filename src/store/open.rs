@@ -7,25 +7,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, PgPool, SqliteConnection};
-use tokio::sync::Mutex;
+use sqlx::{ConnectOptions, Connection, PgPool};
+use tokio::sync::{Mutex, mpsc};
 
 use super::backend::{Backend, SqliteBackend};
 use super::fold::Fold;
 use super::postgres::PgSink;
 use super::sqlite::{SqliteSink, SqliteTarget};
 use super::statements::Dialect;
-use super::writer::{self, Writer};
-use super::{Inner, Location, OpenError, Store, sqlite};
+use super::writer::{self, Queued, Shared, Writer};
+use super::{Inner, Location, OpenError, Store, schema, sqlite};
 
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
-static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/postgres");
-const MIGRATIONS_TABLE: &str = "archonctl_migrations";
 const READERS: u32 = 4;
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Why a database is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +50,7 @@ impl Store {
     pub async fn open(options: &OpenOptions) -> Result<Self, OpenError> {
         let fold = Arc::new(Fold::default());
         let (writer, queue, shared) = Writer::new(fold.clone());
+        let role = options.role;
         let backend = match &options.location {
             Location::Postgres(url) => {
                 let pg = pg_options(url)?;
@@ -63,14 +59,19 @@ impl Store {
                 Backend::Postgres(pool)
             }
             Location::SqliteFile(path) => {
-                let lock = prepare_file(path, options.role)?;
-                let target = SqliteTarget { path: path.clone(), vfs: None, sync_full: options.sync_full };
-                open_sqlite(&target, lock, queue, shared).await?
+                let lock = prepare_file(path, role)?;
+                let target = SqliteTarget {
+                    path: path.clone(),
+                    vfs: None,
+                    sync_full: options.sync_full,
+                    own_checkpoints: role == Role::Server,
+                };
+                open_sqlite(&target, role, lock, (queue, shared)).await?
             }
             Location::SqliteMemory => {
                 let path = PathBuf::from(format!("/archonctl-{}", uuid::Uuid::new_v4()));
-                let target = SqliteTarget { path, vfs: Some("memdb"), sync_full: false };
-                open_sqlite(&target, None, queue, shared).await?
+                let target = SqliteTarget { path, vfs: Some("memdb"), sync_full: false, own_checkpoints: false };
+                open_sqlite(&target, role, None, (queue, shared)).await?
             }
         };
         Ok(Self { inner: Arc::new(Inner { location: options.location.clone(), backend, writer, fold }) })
@@ -87,7 +88,11 @@ impl Store {
 /// Makes folder and file (0700, 0600) for a server, and takes the lock beside it.
 fn prepare_file(path: &Path, role: Role) -> Result<Option<File>, OpenError> {
     if role == Role::Operator {
-        return if path.is_file() { Ok(None) } else { Err(OpenError::Missing { path: path.to_owned() }) };
+        return if path.is_file() {
+            Ok(None)
+        } else {
+            Err(OpenError::Missing { database: path.display().to_string() })
+        };
     }
     let unwritable = |e: std::io::Error| OpenError::Unwritable { path: path.to_owned(), reason: reason(&e) };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -139,97 +144,47 @@ fn lock_beside(path: &Path) -> Result<File, OpenError> {
 
 async fn open_sqlite(
     target: &SqliteTarget,
+    role: Role,
     lock: Option<File>,
-    queue: tokio::sync::mpsc::Receiver<super::writer::Queued>,
-    shared: Arc<super::writer::Shared>,
+    (queue, shared): (mpsc::Receiver<Queued>, Arc<Shared>),
 ) -> Result<Backend, OpenError> {
-    let fails = |error: sqlx::Error| sqlite_open_error(&target.path, &error);
-    let mut options = SqliteConnectOptions::new()
+    let fails = |error: sqlx::Error| schema::sqlite_error(&target.path, &error);
+    let plain = SqliteConnectOptions::new()
         .filename(&target.path)
         .busy_timeout(Duration::from_secs(5))
-        .pragma("wal_autocheckpoint", "0")
         .synchronous(if target.sync_full { SqliteSynchronous::Full } else { SqliteSynchronous::Normal })
         .foreign_keys(true)
         .disable_statement_logging();
-    options = match target.vfs {
-        Some(vfs) => options.vfs(vfs).create_if_missing(true),
-        None => options.journal_mode(SqliteJournalMode::Wal),
+    let (mut options, needs_migration) = if let Some(vfs) = target.vfs {
+        (plain.vfs(vfs).create_if_missing(true), true)
+    } else {
+        let needs_migration = schema::look_into_sqlite(&target.path, role, &plain).await?;
+        (plain.journal_mode(SqliteJournalMode::Wal), needs_migration)
     };
-    let pool = SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(3)).idle_timeout(None).max_lifetime(None);
-    let writer =
-        pool.clone().max_connections(1).min_connections(1).connect_with(options.clone()).await.map_err(fails)?;
-    migrate_sqlite(&mut *writer.acquire().await.map_err(fails)?).await?;
+    if target.own_checkpoints {
+        options = options.pragma("wal_autocheckpoint", "0");
+    }
+    let pool = SqlitePoolOptions::new()
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(3))
+        .idle_timeout(None)
+        .max_lifetime(None)
+        // There is no network in between that could break.
+        .test_before_acquire(false);
+    let writer = pool.clone().max_connections(1).connect_with(options.clone()).await.map_err(fails)?;
+    if needs_migration {
+        schema::migrate_sqlite(&mut *writer.acquire().await.map_err(fails)?).await?;
+    }
     let reading = if target.vfs.is_none() { options.read_only(true) } else { options };
-    let readers = pool.max_connections(READERS).min_connections(1).connect_with(reading).await.map_err(fails)?;
+    let readers = pool.max_connections(READERS).connect_with(reading).await.map_err(fails)?;
     let gate = Arc::new(Mutex::new(()));
     let broken = |e: rusqlite::Error| OpenError::Unwritable { path: target.path.clone(), reason: e.to_string() };
-    if target.vfs.is_none() {
+    if target.own_checkpoints {
         sqlite::spawn_checkpoints(target, gate.clone(), Arc::downgrade(&shared)).map_err(broken)?;
     }
     let sink = SqliteSink::spawn(target, gate.clone()).map_err(broken)?;
     tokio::spawn(writer::run(queue, shared, sink));
     Ok(Backend::Sqlite(SqliteBackend { readers, writer, gate, _lock: lock }))
-}
-
-fn sqlite_open_error(path: &Path, error: &sqlx::Error) -> OpenError {
-    let code = error.as_database_error().and_then(|e| e.code()).and_then(|c| c.parse::<u32>().ok());
-    match code.map(|c| c & 0xff) {
-        Some(26) => OpenError::NotADatabase { path: path.to_owned() },
-        _ => OpenError::Unwritable { path: path.to_owned(), reason: error.to_string() },
-    }
-}
-
-/// sqlx takes no lock for SQLite's migrations: an exclusive transaction is one.
-async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<(), OpenError> {
-    use sqlx::Connection;
-    let failed = |e: sqlx::Error| OpenError::Migration(e.to_string());
-    let mut transaction = connection.begin_with("BEGIN EXCLUSIVE").await.map_err(failed)?;
-    let tables: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'")
-        .fetch_all(&mut *transaction)
-        .await
-        .map_err(failed)?;
-    if is_ours(&tables)? {
-        let needs: Option<String> = sqlx::query_scalar("SELECT value FROM archonctl_meta WHERE key = 'oldest_program'")
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        check_version(needs)?;
-    }
-    migrator(&SQLITE_MIGRATIONS)
-        .run_direct(None, &mut *transaction, false)
-        .await
-        .map_err(|e| OpenError::Migration(e.to_string()))?;
-    transaction.commit().await.map_err(failed)
-}
-
-/// Our migrations, in our table, next to those of a newer program that lets us in.
-fn migrator(embedded: &Migrator) -> Migrator {
-    Migrator {
-        migrations: embedded.migrations.clone(),
-        ignore_missing: true,
-        table_name: MIGRATIONS_TABLE.into(),
-        ..Migrator::DEFAULT
-    }
-}
-
-/// Whether the schema is there and ours. Tables of the sessions without our mark are an original Archon's.
-fn is_ours(tables: &[String]) -> Result<bool, OpenError> {
-    let has = |name: &str| tables.iter().any(|t| t == name);
-    if has(MIGRATIONS_TABLE) && has("archonctl_meta") {
-        return Ok(true);
-    }
-    if ["archon_mcp_sessions", "archon_mcp_requests", "archon_projects"].into_iter().any(has) {
-        return Err(OpenError::Foreign);
-    }
-    Ok(false)
-}
-
-fn check_version(needs: Option<String>) -> Result<(), OpenError> {
-    let parts = |v: &str| v.split('.').map(|p| p.parse::<u64>().unwrap_or(0)).collect::<Vec<_>>();
-    match needs {
-        Some(needs) if parts(&needs) > parts(VERSION) => Err(OpenError::TooNew { needs, ours: VERSION }),
-        _ => Ok(()),
-    }
 }
 
 fn pg_options(url: &str) -> Result<PgConnectOptions, OpenError> {
@@ -245,23 +200,9 @@ async fn open_postgres(pg: PgConnectOptions, options: &OpenOptions) -> Result<Pg
     // One plain connection first: its refusal is clear at once, where a pool would try until its time is over.
     let connecting = tokio::time::timeout(Duration::from_secs(10), pg.connect());
     let mut connection = connecting.await.map_err(|_| unreachable(sqlx::Error::PoolTimedOut))?.map_err(unreachable)?;
-    let tables: Vec<String> =
-        sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()")
-            .fetch_all(&mut connection)
-            .await
-            .map_err(unreachable)?;
-    if is_ours(&tables)? {
-        let needs: Option<String> = sqlx::query_scalar("SELECT value FROM archonctl_meta WHERE key = 'oldest_program'")
-            .fetch_optional(&mut connection)
-            .await
-            .map_err(unreachable)?;
-        check_version(needs)?;
-    }
-    // Under sqlx's advisory lock: servers that start together migrate one after the other.
-    migrator(&POSTGRES_MIGRATIONS)
-        .run_direct(None, &mut connection, false)
-        .await
-        .map_err(|e| OpenError::Migration(e.to_string()))?;
+    schema::prepare_postgres(&mut connection, options.role, &database).await?;
+    // All that we wanted of it is done: how it ends changes nothing.
+    _ = connection.close().await;
     PgPoolOptions::new()
         .max_connections(READERS + 2)
         .acquire_timeout(Duration::from_secs(3))

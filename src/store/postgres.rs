@@ -11,14 +11,17 @@ use sqlx::{AssertSqlSafe, Connection};
 use uuid::Uuid;
 
 use super::StoreError;
+use super::backend::in_time;
 use super::fold::json;
-use super::rows::{NewRequest, Write, sql};
+use super::rows::{NewRequest, Numbered, Write, sql};
 use super::statements::{self, Dialect, RowStatement};
 use super::writer::{Batch, Outcome, Queued, Sink};
 use crate::model::timestamp::Timestamp;
 
 /// A write that takes longer than this is tried again on a new connection.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same for a batch that is written part by part.
+const PATIENCE_WITH_POISON: Duration = Duration::from_mins(1);
 
 /// The one writing connection.
 #[derive(Debug)]
@@ -76,7 +79,7 @@ impl<'a> RequestRow<'a> {
 fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<(RowStatement, String)> {
     let (mut opens, mut creates, mut requests, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut bindings = Vec::new();
-    for queued in writes {
+    for (queued, seq) in writes.iter().zip(first_seq..) {
         match &queued.write {
             Write::Open(row) => opens.push(&**row),
             Write::Create(row) => {
@@ -84,11 +87,8 @@ fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<(RowState
                 bindings.push(row.binding());
             }
             Write::Bind(row) => bindings.push((**row).clone()),
-            Write::Request(request) => {
-                let seq = first_seq + i64::try_from(requests.len()).unwrap_or(0);
-                requests.push(RequestRow::new(request, boot, seq));
-            }
-            Write::Event(row) => events.push(&**row),
+            Write::Request(request) => requests.push(RequestRow::new(request, boot, seq)),
+            Write::Event(row) => events.push(Numbered { row: &**row, boot, seq }),
             Write::Barrier => {}
         }
     }
@@ -109,8 +109,11 @@ impl Sink for PgSink {
     const MAX_BATCH: usize = 1024;
 
     async fn write(&mut self, batch: Batch) -> (Batch, Result<Vec<Outcome>, StoreError>) {
-        let written = tokio::time::timeout(PATIENCE, self.write_whole_or_parts(&batch)).await;
-        let outcome = written.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer to a write".into())));
+        let outcome = match in_time(PATIENCE, self.write_whole(&batch)).await {
+            Ok(()) => Ok(batch.writes.iter().map(|_| Ok(())).collect()),
+            Err(StoreError::Data(_)) => in_time(PATIENCE_WITH_POISON, self.write_around_poison(&batch)).await,
+            Err(error) => Err(error),
+        };
         if outcome.is_err() {
             // A connection that failed once is not trusted again.
             self.connection = None;
@@ -124,49 +127,44 @@ impl PgSink {
         Self { options, connection: None }
     }
 
-    async fn write_whole_or_parts(&mut self, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
-        match self.write_whole(batch).await {
-            Ok(()) => Ok(batch.writes.iter().map(|_| Ok(())).collect()),
-            Err(StoreError::Data(_)) => self.write_one_by_one(batch).await,
-            Err(error) => Err(error),
-        }
-    }
-
     async fn write_whole(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let statements = statements_for(&batch.writes, batch.boot, batch.first_seq);
-        let connection = self.connected().await?;
-        if let [(statement, rows)] = statements.as_slice() {
+        match statements.as_slice() {
+            // Nothing but barriers.
+            [] => Ok(()),
             // One statement is its own transaction, and one round trip.
-            return execute(connection, statement, rows).await;
+            [(statement, rows)] => execute(self.connected().await?, statement, rows).await,
+            statements => {
+                let mut transaction = self.connected().await?.begin().await?;
+                execute_all(&mut transaction, statements).await?;
+                Ok(transaction.commit().await?)
+            }
         }
-        let mut transaction = connection.begin().await?;
-        for (statement, rows) in &statements {
-            execute(&mut transaction, statement, rows).await?;
-        }
-        Ok(transaction.commit().await?)
     }
 
-    /// The database refuses something in the batch: each row gets a savepoint, and only the bad one is dropped.
-    async fn write_one_by_one(&mut self, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
+    /// The database refuses something in the batch: halves of it get a savepoint each, and halves of the bad half, until
+    /// only the bad rows are left out.
+    async fn write_around_poison(&mut self, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
         let mut transaction = self.connected().await?.begin().await?;
-        let (mut outcomes, mut seq) = (Vec::with_capacity(batch.writes.len()), batch.first_seq);
-        for queued in &batch.writes {
-            let statements = statements_for(std::slice::from_ref(queued), batch.boot, seq);
-            seq += i64::from(matches!(queued.write, Write::Request(_)));
+        let mut outcomes: Vec<Outcome> = batch.writes.iter().map(|_| Ok(())).collect();
+        // The part on top comes first in the batch: rows lean on earlier ones.
+        let mut parts = vec![(batch.writes.as_slice(), 0)];
+        while let Some((part, start)) = parts.pop() {
+            let first_seq = batch.first_seq + i64::try_from(start).unwrap_or(i64::MAX);
             let mut savepoint = transaction.begin().await?;
-            let mut outcome = Ok(());
-            for (statement, rows) in &statements {
-                outcome = execute(&mut savepoint, statement, rows).await;
-                if outcome.is_err() {
-                    break;
-                }
-            }
-            match outcome {
+            match execute_all(&mut savepoint, &statements_for(part, batch.boot, first_seq)).await {
                 Ok(()) => savepoint.commit().await?,
-                Err(StoreError::Data(_)) => savepoint.rollback().await?,
+                Err(StoreError::Data(reason)) => {
+                    savepoint.rollback().await?;
+                    if part.len() == 1 {
+                        outcomes[start] = Err(StoreError::Data(reason));
+                    } else {
+                        let (first, second) = part.split_at(part.len() / 2);
+                        parts.extend([(second, start + first.len()), (first, start)]);
+                    }
+                }
                 Err(unavailable) => return Err(unavailable),
             }
-            outcomes.push(outcome);
         }
         transaction.commit().await?;
         Ok(outcomes)
@@ -179,6 +177,13 @@ impl PgSink {
         };
         Ok(self.connection.insert(connection))
     }
+}
+
+async fn execute_all(connection: &mut PgConnection, statements: &[(RowStatement, String)]) -> Result<(), StoreError> {
+    for (statement, rows) in statements {
+        execute(connection, statement, rows).await?;
+    }
+    Ok(())
 }
 
 async fn execute(connection: &mut PgConnection, statement: &RowStatement, rows: &str) -> Result<(), StoreError> {

@@ -169,7 +169,17 @@ pub enum Write {
     Barrier,
 }
 
+/// A row under the number that its boot gave it: sent twice, it is stored once.
+#[derive(Debug, Serialize)]
+pub(super) struct Numbered<'a, T> {
+    #[serde(flatten)]
+    pub(super) row: &'a T,
+    pub(super) boot: i64,
+    pub(super) seq: i64,
+}
+
 /// Times travel in JSON as SQL texts: SQLite stores them as they are, PostgreSQL reads them in its session's UTC.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
 pub(super) fn sql<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&moment.sql_text())
 }

@@ -3,7 +3,7 @@
 //! This thread uses `rusqlite` (over the same bundled library as sqlx): a commit of sqlx's costs two hops to its worker
 //! thread and a statement over JSON, which together halve the rate (`scripts/bench.sh`).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
@@ -12,14 +12,19 @@ use tokio::sync::oneshot;
 use super::StoreError;
 use super::backend::Gate;
 use super::fold::json;
-use super::rows::{NewRequest, Write};
+use super::rows::{NewRequest, Numbered, Write};
 use super::statements::{self, Dialect, RowStatement};
 use super::writer::{Batch, Outcome, Shared, Sink};
 
-/// Past this size the write-ahead log is rewound, for which writers wait a moment.
-const WAL_REWIND_BYTES: u64 = 64 << 20;
-/// Below this size a checkpoint is not worth its fsync.
+/// Below this size a checkpoint of the write-ahead log is not worth its fsync.
 const WAL_SMALL_BYTES: u64 = 4 << 20;
+/// Past this size the log is emptied even if writers have to wait a moment for it.
+const WAL_LARGE_BYTES: u64 = 64 << 20;
+/// How often the size is looked at, and how long a checkpoint may keep writers waiting for a reader to finish.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(100);
+const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(20);
+/// When readers were in the way, they are left alone for so long.
+const CHECKPOINT_PAUSE: Duration = Duration::from_secs(1);
 
 const INSERT_REQUEST: &str = "INSERT INTO archon_mcp_requests (session_id, method, tool_name, prompt_tokens, \
      completion_tokens, estimated_cost, timestamp, duration_ms, status, error_message, protocol_session_id, duration_us, \
@@ -34,6 +39,8 @@ pub(super) struct SqliteTarget {
     pub(super) vfs: Option<&'static str>,
     /// Survive power loss, not just the end of the process.
     pub(super) sync_full: bool,
+    /// A server moves the log into the file on a thread of its own; others leave that to SQLite's commits.
+    pub(super) own_checkpoints: bool,
 }
 
 impl SqliteTarget {
@@ -46,7 +53,9 @@ impl SqliteTarget {
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "synchronous", if self.sync_full { "FULL" } else { "NORMAL" })?;
-        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        if self.own_checkpoints {
+            connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        }
         connection.set_prepared_statement_cache_capacity(32);
         Ok(connection)
     }
@@ -97,14 +106,10 @@ impl Sink for SqliteSink {
 /// One transaction. A row that the database refuses fails alone: SQLite undoes just its statement.
 fn write(connection: &mut Connection, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut outcomes = Vec::with_capacity(batch.writes.len());
-    let mut seq = batch.first_seq;
-    for queued in &batch.writes {
+    let (boot, mut outcomes) = (batch.boot, Vec::with_capacity(batch.writes.len()));
+    for (queued, seq) in batch.writes.iter().zip(batch.first_seq..) {
         let outcome = match &queued.write {
-            Write::Request(request) => {
-                seq += 1;
-                insert_request(&transaction, request, batch.boot, seq - 1)
-            }
+            Write::Request(request) => insert_request(&transaction, request, boot, seq),
             Write::Open(row) => run(&transaction, &statements::OPEN, row),
             Write::Create(row) => run(&transaction, &statements::CREATE, row)
                 .and_then(|()| run(&transaction, &statements::BIND, row))
@@ -112,7 +117,7 @@ fn write(connection: &mut Connection, batch: &Batch) -> Result<Vec<Outcome>, Sto
             Write::Bind(row) => {
                 run(&transaction, &statements::BIND, row).and_then(|()| run(&transaction, &statements::ADOPT, row))
             }
-            Write::Event(row) => run(&transaction, &statements::EVENT, row),
+            Write::Event(row) => run(&transaction, &statements::EVENT, &Numbered { row: &**row, boot, seq }),
             Write::Barrier => Ok(()),
         };
         match outcome {
@@ -161,33 +166,55 @@ pub(super) fn spawn_checkpoints(
     alive: std::sync::Weak<Shared>,
 ) -> rusqlite::Result<()> {
     let connection = target.connect()?;
-    connection.pragma_update(None, "journal_size_limit", i64::try_from(WAL_REWIND_BYTES).unwrap_or(i64::MAX))?;
-    let mut wal = target.path.clone().into_os_string();
-    wal.push("-wal");
+    connection.busy_timeout(CHECKPOINT_PATIENCE)?;
+    let mut log = target.path.clone().into_os_string();
+    log.push("-wal");
+    let checkpoints = Checkpoints { connection, log: log.into(), gate };
     std::thread::Builder::new()
         .name("archonctl-checkpoint".into())
         .spawn(move || {
             while alive.strong_count() > 0 {
-                std::thread::sleep(Duration::from_millis(100));
-                checkpoint(&connection, Path::new(&wal), &gate);
+                std::thread::sleep(checkpoints.run());
             }
         })
         .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
     Ok(())
 }
 
-fn checkpoint(connection: &Connection, wal: &Path, gate: &Gate) {
-    let size = std::fs::metadata(wal).map_or(0, |m| m.len());
-    if size < WAL_SMALL_BYTES {
-        return;
-    }
-    // Most of the work is done while writers go on …
-    let passive = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-    if size > WAL_REWIND_BYTES && passive.is_ok() {
-        // … and the rest, for which they wait, is short.
-        let _turn = gate.blocking_lock();
-        if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())) {
-            tracing::debug!(%error, "the write-ahead log could not be rewound now");
+struct Checkpoints {
+    connection: Connection,
+    log: PathBuf,
+    gate: Gate,
+}
+
+impl Checkpoints {
+    /// One look at the log; returns how long to wait until the next.
+    fn run(&self) -> Duration {
+        let size = std::fs::metadata(&self.log).map_or(0, |m| m.len());
+        if size < WAL_SMALL_BYTES {
+            return CHECKPOINT_EVERY;
         }
+        let done = self.move_and_empty(size > WAL_LARGE_BYTES);
+        if let Err(error) = &done {
+            tracing::debug!(%error, "the write-ahead log could not be moved now");
+        }
+        if done.is_ok_and(|in_the_way| !in_the_way) { CHECKPOINT_EVERY } else { CHECKPOINT_PAUSE }
+    }
+
+    /// Moves the log into the file while writers go on. If they have not added to it meanwhile, or if it `must` be, it is
+    /// emptied too, for which they wait. Tells whether readers were in the way of that.
+    fn move_and_empty(&self, must: bool) -> rusqlite::Result<bool> {
+        let (_, pages, moved) = self.checkpoint("PASSIVE")?;
+        if !must && moved < pages {
+            return Ok(false);
+        }
+        let _turn = self.gate.blocking_lock();
+        Ok(self.checkpoint("TRUNCATE")?.0)
+    }
+
+    /// Whether somebody was in the way, how many pages the log has, and how many of them are in the file now.
+    fn checkpoint(&self, mode: &str) -> rusqlite::Result<(bool, i64, i64)> {
+        let pragma = format!("PRAGMA wal_checkpoint({mode})");
+        self.connection.query_row(&pragma, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
     }
 }

@@ -123,8 +123,8 @@ pub(super) const REQUEST: RowStatement = RowStatement {
 /// Events that no trigger writes.
 pub(super) const EVENT: RowStatement = RowStatement {
     table: "archon_mcp_session_events",
-    columns: &["at", "kind", "session_id", "protocol_session_id", "reason", "actor"],
-    text: "INSERT INTO {table} ({columns}) SELECT {columns} FROM {rows}",
+    columns: &["at", "kind", "session_id", "protocol_session_id", "reason", "actor", "boot", "seq"],
+    text: INSERT_ONCE,
 };
 
 /// Touches move forward only, and only what is active.

@@ -48,7 +48,7 @@ pub(super) struct Batch {
     pub(super) writes: Vec<Queued>,
     /// The boot whose rows these are.
     pub(super) boot: i64,
-    /// The number of the first request row; the next have the next.
+    /// The number of the first write; the next have the next.
     pub(super) first_seq: i64,
 }
 
@@ -107,7 +107,7 @@ pub enum Commit {
     Done,
     /// It is still queued, and counted.
     Deferred,
-    /// The database refused it; it is counted as dropped.
+    /// It is given up and counted as dropped: the database refuses it, or the queue was full.
     Refused(String),
 }
 
@@ -179,9 +179,9 @@ impl Ticket {
     pub async fn within(self, deadline: Duration) -> Commit {
         match tokio::time::timeout(deadline, self.done).await {
             Ok(Ok(Ok(()))) => Commit::Done,
-            Ok(Ok(Err(StoreError::Data(reason)))) => Commit::Refused(reason),
-            // Unavailable, or the writer is gone: the row may or may not be stored.
-            Ok(_) | Err(_) => {
+            Ok(Ok(Err(StoreError::Data(reason) | StoreError::Unavailable(reason)))) => Commit::Refused(reason),
+            // Not yet, or the writer is gone: the row may or may not be stored.
+            Ok(Err(_)) | Err(_) => {
                 self.shared.deferred.fetch_add(1, Relaxed);
                 Commit::Deferred
             }
@@ -219,11 +219,11 @@ impl Shared {
         }
     }
 
-    /// Numbers for the request rows of a batch; taken in order, so the fold's mark has no holes below it.
+    /// Numbers the writes of a batch. They are committed in this order too, so no row comes in below the fold's mark.
     fn number(&self, batch: &mut Batch) {
-        let requests = batch.writes.iter().filter(|q| matches!(q.write, Write::Request(_))).count();
+        let count = i64::try_from(batch.writes.len()).unwrap_or(i64::MAX);
         batch.boot = self.boot.load(Relaxed);
-        batch.first_seq = self.next_seq.fetch_add(i64::try_from(requests).unwrap_or(i64::MAX), Relaxed);
+        batch.first_seq = self.next_seq.fetch_add(count, Relaxed);
     }
 
     /// A batch is in hand.
@@ -235,17 +235,12 @@ impl Shared {
 
     /// The batch is committed, except for what the database refused: rows go into the sums, waiters get their answer.
     fn finish(&self, batch: &mut Batch, outcomes: Vec<Outcome>, began: Instant) {
-        self.count_batch(batch.writes.len(), began);
-        let mut seq = batch.first_seq;
-        for (queued, outcome) in batch.writes.drain(..).zip(outcomes) {
-            if let Write::Request(request) = &queued.write {
-                seq += 1;
-                if outcome.is_ok() {
-                    self.fold.add(request, seq - 1);
-                }
-            }
-            if let Err(error) = &outcome {
-                self.drop_one(&error.to_string());
+        self.count_batch(batch.writes.len(), outcomes.iter().filter(|o| o.is_ok()).count(), began);
+        for ((queued, outcome), seq) in batch.writes.drain(..).zip(outcomes).zip(batch.first_seq..) {
+            match (&queued.write, &outcome) {
+                (Write::Request(request), Ok(())) => self.fold.add(request, seq),
+                (_, Ok(())) => {}
+                (_, Err(error)) => self.drop_one(&error.to_string()),
             }
             if let Some(done) = queued.done {
                 // The waiter may have given up by its deadline.
@@ -254,10 +249,10 @@ impl Shared {
         }
     }
 
-    fn count_batch(&self, size: usize, began: Instant) {
+    fn count_batch(&self, size: usize, stored: usize, began: Instant) {
         self.busy_since.store(0, Relaxed);
         self.waiting.fetch_sub(size, Relaxed);
-        self.committed.fetch_add(size as u64, Relaxed);
+        self.committed.fetch_add(stored as u64, Relaxed);
         self.batches.fetch_add(1, Relaxed);
         self.commit_micros.fetch_add(u64::try_from(began.elapsed().as_micros()).unwrap_or(0), Relaxed);
         if self.failing.swap(false, Relaxed) {

@@ -13,3 +13,4 @@ mod http;
 mod process;
 mod readme;
 mod second_opinion;
+mod store;

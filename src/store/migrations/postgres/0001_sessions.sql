@@ -53,7 +53,7 @@ CREATE TABLE archon_mcp_sessions (
     completion_tokens BIGINT NOT NULL DEFAULT 0,
     CHECK ((status = 'active') = (disconnected_at IS NULL))
 );
-CREATE INDEX archon_mcp_sessions_expiry ON archon_mcp_sessions (expires_at) WHERE status = 'active';
+CREATE INDEX archon_mcp_sessions_expiry ON archon_mcp_sessions (expires_at, boot) WHERE status = 'active';
 CREATE INDEX archon_mcp_sessions_recent ON archon_mcp_sessions (last_activity);
 
 -- What `initialize` creates: the session behind Mcp-Session-Id. Its id compares byte for byte.
@@ -80,7 +80,7 @@ CREATE TABLE archon_mcp_protocol_sessions (
     CHECK ((status = 'active') = (disconnected_at IS NULL))
 );
 CREATE INDEX archon_mcp_protocol_sessions_bound ON archon_mcp_protocol_sessions (session_id);
-CREATE INDEX archon_mcp_protocol_sessions_expiry ON archon_mcp_protocol_sessions (expires_at) WHERE status = 'active';
+CREATE INDEX archon_mcp_protocol_sessions_expiry ON archon_mcp_protocol_sessions (expires_at, boot) WHERE status = 'active';
 
 -- One handled request: the guide's columns, then ours.
 CREATE TABLE archon_mcp_requests (
@@ -116,8 +116,12 @@ CREATE TABLE archon_mcp_session_events (
     session_id UUID,
     protocol_session_id TEXT COLLATE "C",
     reason TEXT,
-    actor TEXT
+    actor TEXT,
+    -- As in archon_mcp_requests; an event that a trigger writes has none, because its row comes just once.
+    boot BIGINT,
+    seq BIGINT
 );
+CREATE UNIQUE INDEX archon_mcp_session_events_once ON archon_mcp_session_events (boot, seq) WHERE seq IS NOT NULL;
 CREATE INDEX archon_mcp_session_events_session ON archon_mcp_session_events (session_id);
 CREATE INDEX archon_mcp_session_events_protocol ON archon_mcp_session_events (protocol_session_id);
 
@@ -177,7 +181,7 @@ BEGIN
     IF OLD.status <> 'active' THEN
         RAISE EXCEPTION 'an ended session stays ended' USING ERRCODE = 'check_violation';
     END IF;
-    NEW.disconnected_at := COALESCE(NEW.disconnected_at, date_trunc('milliseconds', clock_timestamp()));
+    NEW.disconnected_at := date_trunc('milliseconds', COALESCE(NEW.disconnected_at, clock_timestamp()));
     NEW.total_duration := COALESCE(NEW.total_duration,
         GREATEST(0, FLOOR(EXTRACT(EPOCH FROM NEW.disconnected_at - NEW.connected_at)))::INTEGER);
     NEW.disconnect_reason := COALESCE(NEW.disconnect_reason, 'operator');

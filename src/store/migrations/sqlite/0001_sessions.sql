@@ -52,10 +52,11 @@ CREATE TABLE archon_mcp_sessions (
     errors INTEGER NOT NULL DEFAULT 0,
     prompt_tokens INTEGER NOT NULL DEFAULT 0,
     completion_tokens INTEGER NOT NULL DEFAULT 0,
-    -- The other half of "active if and only if no end time" is the trigger below, which runs after this check.
+    -- The other half of "active if and only if no end time" are the triggers below: the one that fills it in runs after
+    -- this check.
     CHECK (status <> 'active' OR disconnected_at IS NULL)
 ) WITHOUT ROWID;
-CREATE INDEX archon_mcp_sessions_expiry ON archon_mcp_sessions (expires_at) WHERE status = 'active';
+CREATE INDEX archon_mcp_sessions_expiry ON archon_mcp_sessions (expires_at, boot) WHERE status = 'active';
 CREATE INDEX archon_mcp_sessions_recent ON archon_mcp_sessions (last_activity);
 
 -- What `initialize` creates: the session behind Mcp-Session-Id.
@@ -82,7 +83,7 @@ CREATE TABLE archon_mcp_protocol_sessions (
     CHECK (status <> 'active' OR disconnected_at IS NULL)
 ) WITHOUT ROWID;
 CREATE INDEX archon_mcp_protocol_sessions_bound ON archon_mcp_protocol_sessions (session_id);
-CREATE INDEX archon_mcp_protocol_sessions_expiry ON archon_mcp_protocol_sessions (expires_at) WHERE status = 'active';
+CREATE INDEX archon_mcp_protocol_sessions_expiry ON archon_mcp_protocol_sessions (expires_at, boot) WHERE status = 'active';
 
 -- One handled request: the guide's columns, then ours.
 CREATE TABLE archon_mcp_requests (
@@ -118,8 +119,12 @@ CREATE TABLE archon_mcp_session_events (
     session_id TEXT,
     protocol_session_id TEXT,
     reason TEXT,
-    actor TEXT
+    actor TEXT,
+    -- As in archon_mcp_requests; an event that a trigger writes has none, because its row comes just once.
+    boot INTEGER,
+    seq INTEGER
 );
+CREATE UNIQUE INDEX archon_mcp_session_events_once ON archon_mcp_session_events (boot, seq) WHERE seq IS NOT NULL;
 CREATE INDEX archon_mcp_session_events_session ON archon_mcp_session_events (session_id);
 CREATE INDEX archon_mcp_session_events_protocol ON archon_mcp_session_events (protocol_session_id);
 
@@ -161,10 +166,16 @@ BEGIN
     VALUES (NEW.connected_at, 'created', NEW.session_id);
 END;
 
-CREATE TRIGGER archon_mcp_sessions_one_way BEFORE UPDATE OF status ON archon_mcp_sessions
-WHEN OLD.status <> 'active' AND NEW.status <> OLD.status
+CREATE TRIGGER archon_mcp_sessions_one_way BEFORE UPDATE OF status, disconnected_at ON archon_mcp_sessions
+WHEN OLD.status <> 'active' AND (NEW.status <> OLD.status OR NEW.disconnected_at IS NULL)
 BEGIN
     SELECT RAISE(ABORT, 'an ended session stays ended');
+END;
+
+CREATE TRIGGER archon_mcp_sessions_ended_at BEFORE INSERT ON archon_mcp_sessions
+WHEN NEW.status <> 'active' AND NEW.disconnected_at IS NULL
+BEGIN
+    SELECT RAISE(ABORT, 'an ended session has an end time');
 END;
 
 -- Whoever ends a session, by whatever statement: time, duration, reason and event are there, and the protocol
@@ -197,10 +208,16 @@ BEGIN
     VALUES (NEW.connected_at, 'initialised', NEW.session_id, NEW.protocol_session_id);
 END;
 
-CREATE TRIGGER archon_mcp_protocol_sessions_one_way BEFORE UPDATE OF status ON archon_mcp_protocol_sessions
-WHEN OLD.status <> 'active' AND NEW.status <> OLD.status
+CREATE TRIGGER archon_mcp_protocol_sessions_one_way BEFORE UPDATE OF status, disconnected_at ON archon_mcp_protocol_sessions
+WHEN OLD.status <> 'active' AND (NEW.status <> OLD.status OR NEW.disconnected_at IS NULL)
 BEGIN
     SELECT RAISE(ABORT, 'an ended session stays ended');
+END;
+
+CREATE TRIGGER archon_mcp_protocol_sessions_ended_at BEFORE INSERT ON archon_mcp_protocol_sessions
+WHEN NEW.status <> 'active' AND NEW.disconnected_at IS NULL
+BEGIN
+    SELECT RAISE(ABORT, 'an ended session has an end time');
 END;
 
 CREATE TRIGGER archon_mcp_protocol_sessions_ended AFTER UPDATE OF status ON archon_mcp_protocol_sessions

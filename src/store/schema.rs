@@ -1,0 +1,140 @@
+//! What a database holds before we use it, and what our migrations make of it.
+
+use std::path::Path;
+
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection, SqliteConnection};
+
+use super::{OpenError, Role};
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+const MIGRATIONS_TABLE: &str = "archonctl_migrations";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+const OLDEST_PROGRAM: &str = "SELECT value FROM archonctl_meta WHERE key = 'oldest_program'";
+const NEWEST_MIGRATION: &str = "SELECT MAX(version) FROM archonctl_migrations";
+
+/// What was found in a database.
+#[derive(Debug, Default)]
+struct Found {
+    tables: Vec<String>,
+    oldest_program: Option<String>,
+    newest_migration: Option<i64>,
+}
+
+impl Found {
+    /// Whether our schema is there. Tables of the sessions without our mark are an original Archon's.
+    fn is_ours(&self) -> Result<bool, OpenError> {
+        let has = |name: &str| self.tables.iter().any(|t| t == name);
+        if has(MIGRATIONS_TABLE) && has("archonctl_meta") {
+            return Ok(true);
+        }
+        if ["archon_mcp_sessions", "archon_mcp_requests", "archon_projects"].into_iter().any(has) {
+            return Err(OpenError::Foreign);
+        }
+        Ok(false)
+    }
+
+    /// Whether migrations are missing, where a database in that state may be used at all. What is up to date is opened
+    /// without a write: a busy database keeps nobody from looking, and a role that may only read can look too.
+    fn needs_migration(
+        &self,
+        role: Role,
+        migrations: &Migrator,
+        shown: impl Fn() -> String,
+    ) -> Result<bool, OpenError> {
+        if !self.is_ours()? {
+            return if role == Role::Server { Ok(true) } else { Err(OpenError::Missing { database: shown() }) };
+        }
+        check_version(self.oldest_program.as_deref())?;
+        Ok(self.newest_migration < migrations.iter().map(|m| m.version).max())
+    }
+}
+
+fn check_version(needs: Option<&str>) -> Result<(), OpenError> {
+    let parts = |v: &str| v.split('.').map(|p| p.parse::<u64>().unwrap_or(0)).collect::<Vec<_>>();
+    match needs {
+        Some(needs) if parts(needs) > parts(VERSION) => {
+            Err(OpenError::TooNew { needs: needs.to_owned(), ours: VERSION })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Looks into a SQLite file, for which nothing in it is changed. Tells whether migrations are missing.
+pub(super) async fn look_into_sqlite(
+    path: &Path,
+    role: Role,
+    options: &SqliteConnectOptions,
+) -> Result<bool, OpenError> {
+    let fails = |error: sqlx::Error| sqlite_error(path, &error);
+    let mut connection = options.clone().read_only(true).connect().await.map_err(fails)?;
+    let found = found_in_sqlite(&mut connection).await.map_err(fails)?;
+    connection.close().await.map_err(fails)?;
+    found.needs_migration(role, &SQLITE_MIGRATIONS, || path.display().to_string())
+}
+
+async fn found_in_sqlite(connection: &mut SqliteConnection) -> sqlx::Result<Found> {
+    let tables = sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'");
+    let mut found = Found { tables: tables.fetch_all(&mut *connection).await?, ..Found::default() };
+    if matches!(found.is_ours(), Ok(true)) {
+        found.oldest_program = sqlx::query_scalar(OLDEST_PROGRAM).fetch_optional(&mut *connection).await?;
+        found.newest_migration = sqlx::query_scalar(NEWEST_MIGRATION).fetch_one(&mut *connection).await?;
+    }
+    Ok(found)
+}
+
+pub(super) fn sqlite_error(path: &Path, error: &sqlx::Error) -> OpenError {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).and_then(|c| c.parse::<u32>().ok());
+    match code.map(|c| c & 0xff) {
+        Some(26) => OpenError::NotADatabase { path: path.to_owned() },
+        _ => OpenError::Unwritable { path: path.to_owned(), reason: error.to_string() },
+    }
+}
+
+/// sqlx takes no lock for SQLite's migrations: an exclusive transaction is one.
+pub(super) async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    let failed = |e: sqlx::Error| OpenError::Migration(e.to_string());
+    let mut transaction = connection.begin_with("BEGIN EXCLUSIVE").await.map_err(failed)?;
+    migrator(&SQLITE_MIGRATIONS)
+        .run_direct(None, &mut *transaction, false)
+        .await
+        .map_err(|e| OpenError::Migration(e.to_string()))?;
+    transaction.commit().await.map_err(failed)
+}
+
+/// Looks into a PostgreSQL database, and brings its schema up to date where that is missing.
+pub(super) async fn prepare_postgres(connection: &mut PgConnection, role: Role, shown: &str) -> Result<(), OpenError> {
+    let found = found_in_postgres(connection).await;
+    let found = found.map_err(|e| OpenError::Unreachable { database: shown.to_owned(), reason: e.to_string() })?;
+    if !found.needs_migration(role, &POSTGRES_MIGRATIONS, || shown.to_owned())? {
+        return Ok(());
+    }
+    // Under sqlx's advisory lock: servers that start together migrate one after the other.
+    migrator(&POSTGRES_MIGRATIONS)
+        .run_direct(None, connection, false)
+        .await
+        .map_err(|e| OpenError::Migration(e.to_string()))
+}
+
+async fn found_in_postgres(connection: &mut PgConnection) -> sqlx::Result<Found> {
+    let tables = sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()");
+    let mut found = Found { tables: tables.fetch_all(&mut *connection).await?, ..Found::default() };
+    if matches!(found.is_ours(), Ok(true)) {
+        found.oldest_program = sqlx::query_scalar(OLDEST_PROGRAM).fetch_optional(&mut *connection).await?;
+        found.newest_migration = sqlx::query_scalar(NEWEST_MIGRATION).fetch_one(&mut *connection).await?;
+    }
+    Ok(found)
+}
+
+/// Our migrations, in our table, next to those of a newer program that lets us in.
+fn migrator(embedded: &Migrator) -> Migrator {
+    Migrator {
+        migrations: embedded.migrations.clone(),
+        ignore_missing: true,
+        table_name: MIGRATIONS_TABLE.into(),
+        ..Migrator::DEFAULT
+    }
+}

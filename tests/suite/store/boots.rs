@@ -1,0 +1,202 @@
+//! Boots: their numbers, the outages before them, and what those give back to sessions.
+
+use archonctl::store::boots::DEAD_AFTER;
+use archonctl::store::ending::Credits;
+
+use super::*;
+use crate::databases::on_every_database;
+
+async fn credit_all(store: &Store, credits: &Credits, boot: i64, limit: i64) -> usize {
+    let mut all = 0;
+    loop {
+        match store.credit_outage(credits, boot, limit).await.expect("a chunk") {
+            0 => return all,
+            some => all += some,
+        }
+    }
+}
+
+async fn expiry(store: &Store, n: u32) -> (Option<Timestamp>, Option<i64>, Option<Timestamp>, Option<i64>) {
+    let stored = store.protocol_session(&ids(n).0).await.expect("an answer").expect("a session");
+    let archon = stored.archon.expect("bound").life;
+    (stored.life.expires_at, stored.life.boot, archon.expires_at, archon.boot)
+}
+
+on_every_database!(boots_are_numbered_and_remember_how_the_last_one_ended, |db| async {
+    let store = open(&db, Role::Server).await.expect("open");
+    let first = begin_boot(&store, NOON).await;
+    assert_eq!((first.number, first.outage, first.previous_end), (1, Duration::ZERO, None));
+    store.heartbeat(1, NOON.plus(minutes(5)), Some(NOON.plus(minutes(4)))).await.expect("a heartbeat");
+    store.heartbeat(1, NOON.plus(minutes(6)), None).await.expect("a heartbeat");
+    assert_eq!(
+        row(
+            &db,
+            &format!(
+                "SELECT {}, {}, end_cause, pid, version, token_method FROM archon_mcp_boots",
+                time(&db, "heartbeat_at"),
+                time(&db, "cleanup_at")
+            )
+        ),
+        [
+            "2026-01-10 12:06:00.000",
+            "2026-01-10 12:04:00.000",
+            "NULL",
+            &*std::process::id().to_string(),
+            VERSION,
+            "approx"
+        ]
+    );
+    store.end_boot(1, NOON.plus(minutes(7)), "clean").await.expect("an end");
+    // The first end counts.
+    store.end_boot(1, NOON.plus(minutes(8)), "late").await.expect("an end");
+    let second = begin_boot(&store, NOON.plus(minutes(10))).await;
+    assert_eq!((second.number, second.outage, second.previous_end.as_deref()), (2, minutes(3), Some("clean")));
+    store.heartbeat(2, NOON.plus(minutes(11)), None).await.expect("a heartbeat");
+    // It is killed.
+    let third = begin_boot(&store, NOON.plus(minutes(30))).await;
+    assert_eq!((third.number, third.outage, third.previous_end.as_deref()), (3, minutes(19), Some("crash")));
+    assert_eq!(
+        rows(
+            &db,
+            &format!(
+                "SELECT number, end_cause, {}, outage_ms FROM archon_mcp_boots ORDER BY number",
+                time(&db, "ended_at")
+            )
+        ),
+        [
+            ["1", "clean", "2026-01-10 12:07:00.000", "0"],
+            ["2", "crash", "2026-01-10 12:11:00.000", "180000"],
+            ["3", "NULL", "NULL", "1140000"],
+        ]
+    );
+});
+
+on_every_database!(no_outage_is_longer_than_the_window, |db| async {
+    let store = serving(&db).await;
+    let boot = NewBoot { recover_window: minutes(30), ..boot_at(NOON.plus(minutes(90))) };
+    assert_eq!(store.begin_boot(&boot).await.expect("a boot").outage, minutes(30));
+    assert_eq!(store.credits(None).await.expect("credits").outages, [(2, minutes(30))]);
+    // A clock that was set back is no outage.
+    assert_eq!(begin_boot(&store, NOON.minus(minutes(90))).await.outage, Duration::ZERO);
+});
+
+/// Several servers on one PostgreSQL database.
+#[tokio::test]
+async fn while_one_server_lives_there_is_no_outage() {
+    let Some(db) = Database::postgres() else { return };
+    let first = serving(&db).await;
+    let second = open(&db, Role::Server).await.expect("open");
+    let begun = begin_boot(&second, NOON.plus(Duration::from_secs(14))).await;
+    assert_eq!((begun.number, begun.outage), (2, Duration::ZERO));
+    first.heartbeat(1, NOON.plus(minutes(1)), None).await.expect("a heartbeat");
+    // The second falls silent and is buried; the first is alive.
+    first.heartbeat(1, NOON.plus(minutes(2)), None).await.expect("a heartbeat");
+    assert_eq!(
+        rows(
+            &db,
+            &format!("SELECT number, end_cause, {} FROM archon_mcp_boots ORDER BY number", time(&db, "ended_at"))
+        ),
+        [["1", "NULL", "NULL"], ["2", "crash", "2026-01-10 12:00:14.000"]]
+    );
+    // It was only slow.
+    second.heartbeat(2, NOON.plus(Duration::from_secs(160)), None).await.expect("a heartbeat");
+    assert_eq!(count(&db, "archon_mcp_boots WHERE ended_at IS NULL AND end_cause IS NULL"), 2);
+    let third = begin_boot(&open(&db, Role::Server).await.expect("open"), NOON.plus(minutes(3))).await;
+    assert_eq!((third.number, third.outage), (3, Duration::ZERO));
+    // All of them die.
+    let late = NOON.plus(minutes(60));
+    let fourth = begin_boot(&first, late).await;
+    assert_eq!((fourth.number, fourth.outage), (4, minutes(57)), "since the third began");
+    assert_eq!(count(&db, "archon_mcp_boots WHERE end_cause = 'crash'"), 3);
+    assert!(DEAD_AFTER < minutes(1));
+}
+
+#[tokio::test]
+async fn servers_that_start_together_share_one_outage() {
+    let Some(db) = Database::postgres() else { return };
+    let store = serving(&db).await;
+    let others = futures_util::future::join_all((0..6).map(|_| open(&db, Role::Server))).await;
+    let others: Vec<_> = others.into_iter().map(|s| s.expect("open")).collect();
+    let late = NOON.plus(minutes(480));
+    let begun = futures_util::future::join_all(others.iter().map(|s| begin_boot(s, late))).await;
+    let mut outages: Vec<_> = begun.iter().map(|b| b.outage).collect();
+    outages.sort();
+    assert_eq!(outages, [&[Duration::ZERO; 5][..], &[minutes(480)]].concat());
+    assert_eq!(store.credits(None).await.expect("credits").outages.len(), 1);
+}
+
+on_every_database!(an_outage_is_given_back_in_chunks_and_once, |db| async {
+    let store = serving(&db).await;
+    store_all(&store, (1..=25).flat_map(pair)).await;
+    store.end_archon_session(ids(25).1, by(EndReason::Operator, "bob", NOON)).await.expect("an end");
+    let restarted = NOON.plus(minutes(480));
+    let begun = begin_boot(&store, restarted).await;
+    assert_eq!(begun.outage, minutes(480));
+    let credits = store.credits(None).await.expect("credits");
+    assert_eq!((credits.latest(), &*credits.outages), (2, &[(2, minutes(480))][..]));
+    let rule = ReapRule { credited_from: credits.latest(), ..reap_at(restarted) };
+    assert!(store.reap(rule).await.expect("a chunk").archon.is_empty(), "a night's outage loses nobody");
+
+    let first = store.credit_outage(&credits, begun.number, 7).await.expect("a chunk");
+    assert_eq!(first, 14, "seven of each kind");
+    assert_eq!(first + credit_all(&store, &credits, begun.number, 7).await, 48);
+    assert_eq!(credit_all(&store, &credits, begun.number, 7).await, 0, "twice is once");
+    let extended = Some(NOON.plus(TIMEOUT).plus(minutes(480)));
+    for n in 1..=24 {
+        assert_eq!(expiry(&store, n).await, (extended, Some(2), extended, Some(2)));
+    }
+    // What has ended has nothing coming.
+    let unchanged = Some(NOON.plus(TIMEOUT));
+    assert_eq!(expiry(&store, 25).await, (unchanged, Some(1), unchanged, Some(1)));
+    let rule = ReapRule { credited_from: credits.latest(), ..reap_at(restarted.plus(TIMEOUT)) };
+    assert!(store.reap(rule).await.expect("a chunk").archon.is_empty());
+    let rule = ReapRule { now: restarted.plus(TIMEOUT).plus(Duration::from_millis(1)), ..rule };
+    assert_eq!(store.reap(rule).await.expect("a chunk").archon.len(), 24);
+});
+
+on_every_database!(credit_stops_at_the_greatest_age_and_sums_over_outages, |db| async {
+    let store = serving(&db).await;
+    store_all(&store, pair(1)).await;
+    begin_boot(&store, NOON.plus(minutes(30))).await;
+    begin_boot(&store, NOON.plus(minutes(50))).await;
+    let credits = store.credits(Some(minutes(100))).await.expect("credits");
+    assert_eq!(credits.outages, [(2, minutes(30)), (3, minutes(20))]);
+    assert_eq!(credit_all(&store, &credits, 3, 500).await, 2);
+    let end = Some(NOON.plus(minutes(100)));
+    assert_eq!(expiry(&store, 1).await, (end, Some(3), end, Some(3)));
+});
+
+on_every_database!(a_session_without_boot_or_end_of_time_has_no_credit, |db| async {
+    let store = serving(&db).await;
+    let id = ids(1).1;
+    db.rows(&format!("INSERT INTO archon_mcp_sessions (session_id, connected_at, last_activity) VALUES ('{id}', '2026-01-10 12:00:00', '2026-01-10 12:00:00')"));
+    db.rows(&format!("INSERT INTO archon_mcp_sessions (session_id, connected_at, last_activity, boot) VALUES ('{}', '2026-01-10 12:00:00', '2026-01-10 12:00:00', 1)", ids(2).1));
+    begin_boot(&store, NOON.plus(minutes(30))).await;
+    let credits = store.credits(None).await.expect("credits");
+    credit_all(&store, &credits, 2, 500).await;
+    assert_eq!(count(&db, "archon_mcp_sessions WHERE expires_at IS NULL"), 2);
+});
+
+// Two servers start after an outage; one has already been used when the other gives credit.
+on_every_database!(credit_never_takes_back_a_touch, |db| async {
+    let store = serving(&db).await;
+    store_all(&store, (1..=100).flat_map(pair)).await;
+    let restarted = NOON.plus(minutes(30));
+    begin_boot(&store, restarted).await;
+    let credits = store.credits(None).await.expect("credits");
+    let other = beside(&db).await;
+    let later = restarted.plus(minutes(10));
+    let touches = async {
+        for n in 1..=100 {
+            let archon = vec![ArchonTouch { boot: 2, ..touch_archon(n, later) }];
+            let protocol = vec![ProtocolTouch { boot: 2, ..touch_protocol(n, later) }];
+            store.flush(2, Touches { protocol, archon }).await.map_err(|(e, _)| e).expect("a flush");
+        }
+    };
+    tokio::join!(touches, credit_all(&other, &credits, 3, 10));
+    let end = Some(later.plus(TIMEOUT));
+    for n in 1..=100 {
+        let (protocol, _, archon, _) = expiry(&store, n).await;
+        assert_eq!((protocol, archon), (end, end), "{n}");
+    }
+});
