@@ -179,12 +179,8 @@ fn of_database(error: &OpenError) -> &'static str {
         }
         OpenError::Unwritable { .. } => "make its folder writable for this user, or name another with --database-url",
         OpenError::Missing { .. } => "archonctl serve makes it, or name another with --database-url",
-        OpenError::InUse { .. } => {
-            "stop the other server, or give both a PostgreSQL: --database-url postgres://USER@HOST/DATABASE"
-        }
-        OpenError::Foreign => {
-            "take its rows over with archonctl db import, or name another database with --database-url"
-        }
+        OpenError::InUse { .. } => "stop the other server, or give both --database-url postgres://USER@HOST/DATABASE",
+        OpenError::Foreign => "until then, name another database with --database-url",
         OpenError::TooNew { .. } => "install that version, or name another database with --database-url",
         OpenError::Migration(_) => "nothing was changed; the database's log may say more",
         OpenError::Unreachable { .. } => "check that PostgreSQL runs, and its address, user and password",

@@ -37,7 +37,7 @@ pub enum OpenError {
         database: String,
     },
     /// Another `serve` has this SQLite file.
-    #[error("another archonctl server (pid {pid}) uses {}, and a SQLite file is for one server", path.display())]
+    #[error("another archonctl server (pid {pid}) uses {}; one SQLite file serves one server, PostgreSQL serves many", path.display())]
     InUse {
         /// The database file.
         path: PathBuf,
@@ -45,7 +45,9 @@ pub enum OpenError {
         pid: String,
     },
     /// The sessions tables are somebody else's: an original Archon.
-    #[error("this database holds the tables of an original Archon; nothing was changed")]
+    #[error(
+        "this database holds the tables of an original Archon; nothing was changed; archonctl db import takes its rows over"
+    )]
     Foreign,
     /// A newer archonctl made the schema and rules this one out.
     #[error(

@@ -130,21 +130,17 @@ impl Block {
 
 /// Whether a shell would ask for another line: after a backslash, or within quotes.
 fn is_open(command: &str) -> bool {
-    let mut quote = None;
-    let mut characters = command.chars();
-    while let Some(c) = characters.next() {
+    let (mut quote, mut escaped) = (None, false);
+    for c in command.chars() {
         match (c, quote) {
-            ('\\', None | Some('"')) => {
-                if characters.next().is_none() {
-                    return true;
-                }
-            }
+            _ if escaped => escaped = false,
+            ('\\', None | Some('"')) => escaped = true,
             ('\'' | '"', None) => quote = Some(c),
             (c, Some(open)) if c == open => quote = None,
             _ => {}
         }
     }
-    quote.is_some()
+    escaped || quote.is_some()
 }
 
 fn lines_match(shown: &[&str], printed: &[&str]) -> bool {
