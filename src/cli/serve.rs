@@ -10,11 +10,10 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use humantime::parse_duration as duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::{DONE, Usage};
+use super::signal::stop_signal;
 use super::{logging, paths};
 use crate::mcp::{Engine, Patience, Tracking};
 use crate::model::clock::Clock;
@@ -283,54 +282,4 @@ fn price_table(file: &Path) -> Result<PriceTable, Usage> {
     let text = std::fs::read_to_string(file)
         .map_err(|e| Usage::new(format!("cannot read the price table {}: {e}", file.display()), hint))?;
     PriceTable::parse(&text).map_err(|e| Usage::new(format!("{}: {e}", file.display()), hint))
-}
-
-/// Done on SIGTERM, SIGINT, or the end of standard input where that is the clock.
-fn stop_signal(
-    cause: Arc<std::sync::OnceLock<&'static str>>,
-    test_clock: Option<Clock>,
-) -> impl Future<Output = ()> + Send + 'static {
-    // Caught from now on, not from the first poll on: a signal in between would end us as a crash does.
-    let of = |kind, word: &'static str| {
-        let caught = signal(kind);
-        async move {
-            match caught {
-                Ok(mut signal) => _ = signal.recv().await,
-                // Without a handler the signal ends the process by itself.
-                Err(_) => std::future::pending().await,
-            }
-            word
-        }
-    };
-    let (terminated, interrupted) = (of(SignalKind::terminate(), "clean"), of(SignalKind::interrupt(), "interrupt"));
-    let clock = async {
-        match test_clock {
-            Some(clock) => follow_standard_input(&clock).await,
-            None => std::future::pending().await,
-        }
-        "clean"
-    };
-    async move {
-        let word = tokio::select! {
-            word = terminated => word,
-            word = interrupted => word,
-            word = clock => word,
-        };
-        // Set once, here.
-        _ = cause.set(word);
-        tracing::info!(cause = word, "stopping");
-    }
-}
-
-/// `advance 65m` moves the clock; anything else is said to be nothing that is known.
-async fn follow_standard_input(clock: &Clock) {
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        if let Some(Ok(by)) = line.trim().strip_prefix("advance ").map(duration) {
-            clock.advance(by);
-            tracing::info!("clock advanced by {by:?}");
-        } else {
-            tracing::warn!("not a clock command: {line:?}; there is: advance 65m");
-        }
-    }
 }
