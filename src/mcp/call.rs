@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::record::Handled;
@@ -80,11 +80,7 @@ impl Engine {
 
     /// The tool that is asked for, or why there is none; with the name under which that is recorded.
     fn target<'a>(&'a self, request: &Request<'a>) -> Result<Target<'a>, (Option<String>, ErrorBody)> {
-        let params = match request.params.map(CallToolParams::deserialize) {
-            Some(Ok(params)) => params,
-            Some(Err(error)) => return Err((None, bad_params(format!("tools/call: {error}")))),
-            None => return Err((None, bad_params("tools/call needs params".to_owned()))),
-        };
+        let params: CallToolParams<'a> = request.read_params().map_err(|error| (None, bad_params(error)))?;
         if let Some((name, tool)) = self.tools.named(&params.name) {
             return Ok(Target { name: name.clone(), tool, arguments: params.arguments });
         }
@@ -106,7 +102,8 @@ impl Engine {
         archon: &Arc<Archon>,
         received: Timestamp,
     ) -> Outcome {
-        let running = caller.live.begin(id);
+        let running = caller.live.begin(id, archon);
+        self.sessions.touch(&caller.live, Some(archon));
         let call = ToolCall {
             arguments: target.arguments,
             sessions: &self.sessions,

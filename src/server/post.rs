@@ -31,16 +31,22 @@ struct Head {
 
 /// Handles a POST.
 pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
     let read = async {
         app.hosts.check(&parts.headers, &parts.uri)?;
         let head = Head::read(&parts.headers, app.principal(&parts.headers)?)?;
         require_json(&parts.headers)?;
-        Ok::<_, Refusal>((head, body::read(&parts.headers, body, &app.limits).await?))
+        Ok::<_, Refusal>((head, body::read(&parts.headers, &mut body, &app.limits).await?))
     };
     let (head, body) = match read.await {
         Ok(read) => read,
-        Err(refusal) => return Reply::from(refusal).into_response(),
+        Err(refusal) => {
+            // What did not come in time is not waited for again.
+            if refusal.status != StatusCode::REQUEST_TIMEOUT {
+                body::discard(&parts.headers, body, &app.limits).await;
+            }
+            return Reply::from(refusal).into_response();
+        }
     };
     let session = head.session.clone();
     let accepts = Accepts::read(&parts.headers);
@@ -161,7 +167,7 @@ async fn one(app: &App, head: &Head, request: &frame::Request<'_>) -> Result<Rep
     let caller = caller(app, head).await?;
     match app.engine.answer(&caller, request).await {
         Ok(answer) => Ok(reply_of(answer)),
-        Err(busy) => Err(refusal_of(busy)),
+        Err(busy) => Err(refusal_of(busy).in_session(&caller)),
     }
 }
 
@@ -184,7 +190,7 @@ fn refusal_of(_: Busy) -> Refusal {
 /// 2025-03-26 alone: requests are answered side by side, in the order in which they came.
 async fn batch(app: &App, caller: &Caller, members: Vec<Result<Message<'_>, FrameError>>) -> Result<Reply, Refusal> {
     if !caller.live.revision.has_batches() {
-        return Err(Refusal::batch());
+        return Err(Refusal::batch().in_session(caller));
     }
     let answers = join_all(members.into_iter().map(|member| member_of_batch(app, caller, member))).await;
     let mut reply = Reply { status: StatusCode::OK, archon: Some(caller.live.archon_id()), ..Reply::default() };
