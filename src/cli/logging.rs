@@ -8,9 +8,8 @@ use tracing_subscriber::EnvFilter;
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// For people.
+    // No doc comments: one would turn the whole --help into its long form.
     Text,
-    /// For machines: one object a line.
     Json,
 }
 

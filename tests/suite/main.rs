@@ -5,12 +5,14 @@
 
 mod architecture;
 mod call;
+mod cli;
 mod client;
 mod databases;
 mod faulty;
 mod http;
 mod process;
 mod protocol;
+mod readme;
 mod second_opinion;
 mod server;
 mod session;
