@@ -10,15 +10,7 @@ cache=${CONFORMANCE_CACHE:-target/conformance}
 scenarios=(server-initialize ping tools-list dns-rebinding-protection server-session-lifecycle)
 revisions=(2025-03-26 2025-06-18 2025-11-25)
 
-# The harness needs Node 22, newer than Debian's: npm has that too.
-wanted=(node@22 "$suite@0.2.0-alpha.12")
-if [[ $(cat "$cache/installed" 2>/dev/null) != "${wanted[*]}" ]]; then
-  scripts/install.sh node
-  mkdir -p "$cache"
-  npm install --prefix "$cache" --no-audit --no-fund --loglevel=error "${wanted[@]}"
-  "$cache/node_modules/.bin/node" --version
-  echo "${wanted[*]}" >"$cache/installed"
-fi
+scripts/npm.sh "$cache" "$suite@0.2.0-alpha.12"
 
 folder=$(mktemp -d)
 server=
@@ -31,7 +23,8 @@ trap finish EXIT
 
 url=${1:-}
 if [[ -z $url ]]; then
-  cargo build --locked
+  # As the tests build it: `cargo build` would choose other features and compile every dependency once more.
+  cargo test --locked --no-run --test suite
   "${CARGO_TARGET_DIR:-target}/debug/archonctl" serve --bind 127.0.0.1:0 \
     --database-url "sqlite://$folder/archon.db" >"$folder/log" 2>&1 &
   server=$!

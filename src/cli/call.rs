@@ -19,12 +19,12 @@ use super::target::Target;
 const EXAMPLES: &str = r#"Examples:
   archonctl call health_check
   archonctl call find_projects query=auth page=2
-  archonctl call find_projects --args '{"query": "auth"}' --json"#;
+  archonctl call find_projects --args '{"query": "auth"}' --json
+
+It opens a session, calls, closes it, and prints the text of the answer, indented if it is JSON. An answer that the tool
+marks as an error goes to standard error, and the exit code is 5: archonctl --help lists them all."#;
 
 /// Call a tool and print its answer
-///
-/// Prints the text of the answer, indented if it is JSON. An answer that the tool marks as an error goes to standard
-/// error, and the exit code is 5.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {

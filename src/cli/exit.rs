@@ -9,6 +9,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use crate::client::{ClientError, OptionsError};
+use crate::server::TokenFileError;
 use crate::store::{OpenError, StoreError};
 
 use super::output::printable;
@@ -120,8 +121,10 @@ fn told(error: &Error, verdict: &Verdict, style: Style) -> String {
             format!("{}\n", json!({ "error": error }))
         }
         Style::Text => {
-            let hint = verdict.hint.as_ref().map(|h| format!("hint: {h}\n")).unwrap_or_default();
-            printable(&format!("error: {message}\n{hint}"))
+            let Some(hint) = &verdict.hint else { return printable(&format!("error: {message}\n")) };
+            // A server may say it in its message as well, for clients that show nothing else.
+            let message = message.replace(&format!("; {hint}"), "");
+            printable(&format!("error: {message}\nhint: {hint}\n"))
         }
     }
 }
@@ -148,6 +151,10 @@ fn judge(error: &Error) -> Verdict {
         if cause.is::<StoreError>() {
             return verdict(UNREACHABLE, "database", Some("look at the database, then try again".to_owned()));
         }
+        if cause.is::<TokenFileError>() {
+            let hint = "a line is: sha256-of-token name [email] [uuid]; printf %s TOKEN | sha256sum makes the first";
+            return verdict(USAGE, "token_file", Some(hint.to_owned()));
+        }
         if let Some(e) = cause.downcast_ref::<Usage>() {
             return verdict(USAGE, "usage", e.hint.clone());
         }
@@ -167,12 +174,14 @@ fn judge(error: &Error) -> Verdict {
 /// The way out of a database that cannot be opened.
 fn of_database(error: &OpenError) -> &'static str {
     match error {
-        OpenError::UnknownUrl { .. } => "give --database-url, or leave it out for a SQLite file of our own",
+        OpenError::UnknownUrl { .. } => {
+            "--database-url or DATABASE_URL takes sqlite://PATH, sqlite::memory: or postgres://USER@HOST/DATABASE"
+        }
         OpenError::Unwritable { .. } => "make its folder writable for this user, or name another with --database-url",
         OpenError::Missing { .. } => "archonctl serve makes it, or name another with --database-url",
-        OpenError::InUse { .. } => "stop the other server, or give this one --database-url postgres://…",
-        OpenError::Foreign => "archonctl db import, or --database-url with another database",
-        OpenError::TooNew { .. } => "install that version",
+        OpenError::InUse { .. } => "stop the other server, or give both --database-url postgres://USER@HOST/DATABASE",
+        OpenError::Foreign => "until then, name another database with --database-url",
+        OpenError::TooNew { .. } => "install that version, or name another database with --database-url",
         OpenError::Migration(_) => "nothing was changed; the database's log may say more",
         OpenError::Unreachable { .. } => "check that PostgreSQL runs, and its address, user and password",
         OpenError::NotADatabase { .. } => "name another file with --database-url",

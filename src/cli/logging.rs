@@ -7,15 +7,14 @@ use tracing_subscriber::EnvFilter;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
+pub(super) enum Format {
+    // No doc comments: one would turn the whole --help into its long form.
     Text,
-    /// For machines: one object a line.
     Json,
 }
 
 /// Starts logging; `RUST_LOG` chooses what (default: our lines from info up).
-pub fn start(format: Option<Format>) {
+pub(super) fn start(format: Option<Format>) {
     let terminal = std::io::stderr().is_terminal();
     let format = format.unwrap_or(if terminal { Format::Text } else { Format::Json });
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("archonctl=info,warn"));

@@ -8,7 +8,7 @@ use super::exit::Usage;
 ///
 /// # Errors
 /// [`Usage`] when neither `XDG_STATE_HOME` nor `HOME` is set.
-pub fn default_database() -> Result<PathBuf, Usage> {
+pub(super) fn default_database() -> Result<PathBuf, Usage> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
     let state = state.ok_or_else(|| {

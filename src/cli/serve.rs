@@ -10,11 +10,10 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use humantime::parse_duration as duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::{DONE, Usage};
+use super::signal::stop_signal;
 use super::{logging, paths};
 use crate::mcp::{Engine, Patience, Tracking};
 use crate::model::clock::Clock;
@@ -25,14 +24,24 @@ use crate::tools::prices::PriceTable;
 use crate::tools::tokens::{TokenCounter, TokenMethod};
 use crate::tools::{ToolSet, testing};
 
-/// Serve MCP at http://127.0.0.1:8051/mcp, with sessions that survive a restart
+const EXAMPLES: &str = "\
+Examples:
+  archonctl serve
+  archonctl serve --bind 127.0.0.1:9000 --database-url sqlite://archon.db --session-timeout 8h
+  archonctl serve --bind 0.0.0.0:8051 --token-file tokens --allow-host archon.example.org \\
+      --database-url postgres://archon@db.example.org/archon
+
+TIME is a number and a unit, such as 250ms, 90s, 5m, 1h30m or 2d.";
+
+/// Serve MCP over HTTP, with sessions that survive a restart
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Options {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8051", env = "ARCHONCTL_BIND", value_name = "ADDR:PORT")]
     bind: SocketAddr,
-    /// sqlite://PATH, sqlite::memory: or postgres://USER@HOST/DATABASE [default: the file archonctl/archon.db under
-    /// $XDG_STATE_HOME]
+    /// <sqlite://PATH>, `sqlite::memory`: or <postgres://USER@HOST/DATABASE> [default: the file archonctl/archon.db under
+    /// $`XDG_STATE_HOME`]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
     #[command(flatten)]
@@ -64,7 +73,7 @@ struct SessionOptions {
     #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_STORE_GRACE")]
     store_grace: Duration,
     /// SQLite: `full` survives power loss too, `normal` the end of the process
-    #[arg(long, default_value = "normal", env = "ARCHONCTL_SYNC")]
+    #[arg(long, value_name = "LEVEL", default_value = "normal", env = "ARCHONCTL_SYNC")]
     sync: Sync,
 }
 
@@ -72,10 +81,10 @@ struct SessionOptions {
 #[command(next_help_heading = "Calls")]
 struct CallOptions {
     /// Whether each handled request leaves a row
-    #[arg(long, default_value = "on", env = "ARCHONCTL_TRACKING")]
+    #[arg(long, value_name = "ON|OFF", hide_possible_values = true, default_value = "on", env = "ARCHONCTL_TRACKING")]
     tracking: OnOff,
     /// How tokens are counted: `approx` is bytes / 4
-    #[arg(long, default_value = "approx", env = "ARCHONCTL_TOKENS")]
+    #[arg(long, value_name = "METHOD", default_value = "approx", env = "ARCHONCTL_TOKENS")]
     tokens: Tokens,
     /// TOML file with prices in USD per 1,000 tokens, for `estimated_cost`
     #[arg(long, value_name = "FILE", env = "ARCHONCTL_PRICES")]
@@ -121,8 +130,8 @@ struct RunOptions {
     /// Then let running calls finish for so long
     #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_GRACE")]
     grace: Duration,
-    /// Log as text or as JSON lines [default: text on a terminal, else json]
-    #[arg(long, env = "ARCHONCTL_LOG_FORMAT")]
+    /// How log lines look, on standard error [default: text on a terminal, else json]
+    #[arg(long, value_name = "FORMAT", env = "ARCHONCTL_LOG_FORMAT")]
     log_format: Option<logging::Format>,
     /// How long a request's head may be on its way, and an idle connection is kept
     #[arg(long, hide = true, default_value = "75s", value_parser = duration)]
@@ -196,11 +205,11 @@ impl Options {
         let engine = Engine::new(sessions.clone(), tools, tracking, patience);
         let app = App::new(engine, self.host_rules(), principals, self.limits());
         let address = listener.local_addr().context("the port that was taken has no address")?;
+        let cause = Arc::new(std::sync::OnceLock::new());
+        let stop = stop_signal(cause.clone(), self.running.test_clock.then_some(clock));
         // The address that was asked for may have had port 0: tests and scripts wait for this line.
         tracing::info!(database = %sessions.store().location().shown(), "listening on http://{address}/mcp");
         let shutdown = Shutdown { drain_delay: self.running.drain_delay, grace: self.running.grace };
-        let cause = Arc::new(std::sync::OnceLock::new());
-        let stop = stop_signal(cause.clone(), self.running.test_clock.then_some(clock));
         crate::server::run(app, listener, stop, shutdown).await;
         sessions.stop(self.running.grace, cause.get().copied().unwrap_or("clean")).await;
         tracing::info!("stopped; every session is kept");
@@ -273,45 +282,4 @@ fn price_table(file: &Path) -> Result<PriceTable, Usage> {
     let text = std::fs::read_to_string(file)
         .map_err(|e| Usage::new(format!("cannot read the price table {}: {e}", file.display()), hint))?;
     PriceTable::parse(&text).map_err(|e| Usage::new(format!("{}: {e}", file.display()), hint))
-}
-
-/// Done on SIGTERM, SIGINT, or the end of standard input where that is the clock.
-async fn stop_signal(cause: Arc<std::sync::OnceLock<&'static str>>, test_clock: Option<Clock>) {
-    let of = |kind, word: &'static str| async move {
-        match signal(kind) {
-            Ok(mut signal) => _ = signal.recv().await,
-            // Without a handler the signal ends the process by itself.
-            Err(_) => std::future::pending().await,
-        }
-        word
-    };
-    let clock = async {
-        match test_clock {
-            Some(clock) => follow_standard_input(&clock).await,
-            None => std::future::pending().await,
-        }
-        "clean"
-    };
-    let word = tokio::select! {
-        word = of(SignalKind::terminate(), "clean") => word,
-        word = of(SignalKind::interrupt(), "interrupt") => word,
-        word = clock => word,
-    };
-    // Set once, here.
-    _ = cause.set(word);
-    tracing::info!(cause = word, "stopping");
-}
-
-/// `advance 65m` moves the clock; anything else is said to be nothing that is known.
-async fn follow_standard_input(clock: &Clock) {
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        match line.trim().strip_prefix("advance ").map(duration) {
-            Some(Ok(by)) => {
-                clock.advance(by);
-                tracing::info!("clock advanced by {by:?}");
-            }
-            _ => tracing::warn!("not a clock command: {line:?}; there is: advance 65m"),
-        }
-    }
 }

@@ -1,7 +1,13 @@
-//! Being told to stop while a command waits.
+//! Being told to stop: a command that waits, and the server.
 
+use std::sync::{Arc, OnceLock};
+
+use humantime::parse_duration;
 use thiserror::Error;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::unix::{SignalKind, signal};
+
+use crate::model::clock::Clock;
 
 /// The signal that ended a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -28,4 +34,54 @@ async fn received(kind: SignalKind) {
         Ok(mut stream) => stream.recv().await,
         Err(_) => std::future::pending().await,
     };
+}
+
+/// Done on SIGTERM, SIGINT, or the end of standard input where that is the clock.
+pub(super) fn stop_signal(
+    cause: Arc<OnceLock<&'static str>>,
+    test_clock: Option<Clock>,
+) -> impl Future<Output = ()> + Send + 'static {
+    // Caught from now on, not from the first poll on: a signal in between would end us as a crash does.
+    let of = |kind, word: &'static str| {
+        let caught = signal(kind);
+        async move {
+            match caught {
+                Ok(mut signal) => _ = signal.recv().await,
+                // Without a handler the signal ends the process by itself.
+                Err(_) => std::future::pending().await,
+            }
+            word
+        }
+    };
+    let (terminated, interrupted) = (of(SignalKind::terminate(), "clean"), of(SignalKind::interrupt(), "interrupt"));
+    let clock = async {
+        match test_clock {
+            Some(clock) => follow_standard_input(&clock).await,
+            None => std::future::pending().await,
+        }
+        "clean"
+    };
+    async move {
+        let word = tokio::select! {
+            word = terminated => word,
+            word = interrupted => word,
+            word = clock => word,
+        };
+        // Set once, here.
+        _ = cause.set(word);
+        tracing::info!(cause = word, "stopping");
+    }
+}
+
+/// `advance 65m` moves the clock; anything else is said to be nothing that is known.
+async fn follow_standard_input(clock: &Clock) {
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Some(Ok(by)) = line.trim().strip_prefix("advance ").map(parse_duration) {
+            clock.advance(by);
+            tracing::info!("clock advanced by {by:?}");
+        } else {
+            tracing::warn!("not a clock command: {line:?}; there is: advance 65m");
+        }
+    }
 }

@@ -24,7 +24,7 @@ pub(super) struct Target {
         default_value = "http://127.0.0.1:8051/mcp"
     )]
     url: String,
-    /// The file with the server's bearer token [env: `ARCHONCTL_TOKEN`, the token itself]
+    /// File with the server's bearer token; without it `ARCHONCTL_TOKEN` is the token, if set
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The longest that one request may take, repeats included

@@ -147,7 +147,7 @@ impl ClientError {
             Self::Timeout { .. } => {
                 Some(Cow::Borrowed("the request may still be running; a longer --timeout waits for it"))
             }
-            Self::Tool(_) => None,
+            Self::Tool(answer) => answer.suggestion().map(Cow::Owned),
             Self::Protocol(error) => error.hint(),
             Self::Auth { .. } => {
                 Some(Cow::Borrowed("give the server's token with --token-file FILE or in ARCHONCTL_TOKEN"))

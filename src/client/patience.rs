@@ -71,7 +71,7 @@ impl Patience {
 fn is_passing(error: &ClientError, repeat: Repeat) -> bool {
     match error {
         ClientError::Connection { stage: Stage::BeforeSending, .. } => true,
-        ClientError::Connection { stage: Stage::Midway, .. } => true,
+        ClientError::Connection { stage: Stage::Midway, .. } => repeat == Repeat::Allowed,
         ClientError::Http { status, .. } => matches!(status, 429 | 503),
         _ => false,
     }

@@ -62,10 +62,24 @@ impl ToolAnswer {
         self.result.content.iter().filter_map(Content::as_text).collect::<Vec<_>>().join("\n")
     }
 
-    /// The text of a failure; never empty.
+    /// Why the tool failed, in its own words; never empty.
     pub(super) fn failure(&self) -> String {
+        if let Some(message) = self.error_member("message") {
+            return message;
+        }
         let text = self.text();
         if text.trim().is_empty() { "the tool failed and does not say why".to_owned() } else { text }
+    }
+
+    /// What the tool suggests to do about its failure.
+    pub(super) fn suggestion(&self) -> Option<String> {
+        self.error_member("suggestion")
+    }
+
+    /// A failure may be JSON, as those of our own tools are: `{"error": {"message", "suggestion"}}`.
+    fn error_member(&self, name: &str) -> Option<String> {
+        let failure: Value = serde_json::from_str(&self.text()).ok()?;
+        failure["error"][name].as_str().map(str::to_owned)
     }
 }
 

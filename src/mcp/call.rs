@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::record::Handled;
@@ -16,11 +16,11 @@ use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, INVALID_PARAMS, REFUSED}
 use crate::protocol::frame::Request;
 use crate::protocol::reply;
 use crate::protocol::tools::CallToolParams;
-use crate::session::{Archon, LEASE};
+use crate::session::Archon;
 use crate::tools::{Tool, ToolCall, ToolResult};
 
 /// The tool that a request asks for.
-struct Called<'a> {
+struct Target<'a> {
     name: Arc<str>,
     tool: &'a dyn Tool,
     arguments: Option<&'a RawValue>,
@@ -47,9 +47,9 @@ struct Told {
 impl Engine {
     pub(super) async fn call(&self, caller: &Caller, request: &Request<'_>) -> Result<Answer, Busy> {
         let received = self.sessions.clock().now();
-        let called = match self.called(request) {
-            Ok(called) => called,
-            Err((name, error)) => return Ok(self.refuse(caller, request, received, name, &error).await),
+        let target = match self.target(request) {
+            Ok(target) => target,
+            Err((name, error)) => return Ok(Box::pin(self.refuse(caller, request, received, name, &error)).await),
         };
         if self.tracking.on && !self.sessions.store().writer().admits(self.sessions.policy().store_grace) {
             return Err(Busy);
@@ -57,46 +57,40 @@ impl Engine {
         let (archon, rule) =
             self.sessions.bind(&caller.live, caller.archon.as_deref(), &caller.principal, self.patience.commit).await;
         let began = Instant::now();
-        let outcome = self.run(caller, request.id.get(), &called, &archon, received).await;
+        let outcome = self.run(caller, request.id.get(), &target, &archon, received).await;
         let took = began.elapsed();
+        let broke = matches!(outcome, Outcome::Panicked);
         let told = Told::new(request.id, outcome, caller.live.revision.has_structured_output());
-        self.meter.count("tools/call", Some(&called.name), told.status, took);
+        self.meter.count("tools/call", Some(&target.name), told.status, took);
         let output = told.output.as_deref().map_or("", RawValue::get);
         let handled = Handled {
             session_id: Some(archon.id),
             method: "tools/call",
-            tool: Some(called.name),
+            tool: Some(target.name),
             duration_us: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
             error: told.error,
-            tokens: self.tracking.tokens.of_call(called.arguments.map(RawValue::get), output),
+            tokens: self.tracking.tokens.of_call(target.arguments.map(RawValue::get), output),
             rule: Some(rule),
-            late: self.is_late(caller, &archon, took).await,
+            late: self.sessions.has_ended(&caller.live, &archon, took).await,
             ..Handled::of(&caller.live, received, told.status)
         };
         let deferred = self.record(handled).await;
-        Ok(Answer { body: told.body, session: None, archon: Some(archon.id), deferred })
+        Ok(Answer { body: told.body, archon: Some(archon.id), deferred, broke, session: None })
     }
 
     /// The tool that is asked for, or why there is none; with the name under which that is recorded.
-    fn called<'a>(&'a self, request: &Request<'a>) -> Result<Called<'a>, (Option<String>, ErrorBody)> {
-        let params = match request.params.map(CallToolParams::deserialize) {
-            Some(Ok(params)) => params,
-            Some(Err(error)) => return Err((None, bad_params(format!("tools/call: {error}")))),
-            None => return Err((None, bad_params("tools/call needs params".to_owned()))),
-        };
-        match self.tools.named(&params.name) {
-            Some((name, tool)) => Ok(Called { name: name.clone(), tool, arguments: params.arguments }),
-            None => {
-                let name = shortened(&params.name);
-                let near = self.tools.nearest(&params.name);
-                let hint = match near.as_slice() {
-                    [] => "tools/list tells which there are".to_owned(),
-                    names => format!("did you mean {}?", names.join(" or ")),
-                };
-                let error = ErrorBody::new(INVALID_PARAMS, format!("Unknown tool: {name}; {hint}"));
-                Err((Some(name), error.because("unknown_tool", hint)))
-            }
+    fn target<'a>(&'a self, request: &Request<'a>) -> Result<Target<'a>, (Option<String>, ErrorBody)> {
+        let params: CallToolParams<'a> = request.read_params().map_err(|error| (None, bad_params(error)))?;
+        if let Some((name, tool)) = self.tools.named(&params.name) {
+            return Ok(Target { name: name.clone(), tool, arguments: params.arguments });
         }
+        let name = shortened(&params.name);
+        let hint = match self.tools.nearest(&params.name).as_slice() {
+            [] => "tools/list tells which there are".to_owned(),
+            names => format!("did you mean {}?", names.join(" or ")),
+        };
+        let error = ErrorBody::new(INVALID_PARAMS, format!("Unknown tool: {name}; {hint}"));
+        Err((Some(name), error.because("unknown_tool", hint)))
     }
 
     /// Runs the tool until it is done, out of time, cancelled or cut. A panic ends the call, not the server.
@@ -104,20 +98,21 @@ impl Engine {
         &self,
         caller: &Caller,
         id: &str,
-        called: &Called<'_>,
+        target: &Target<'_>,
         archon: &Arc<Archon>,
         received: Timestamp,
     ) -> Outcome {
-        let running = caller.live.begin(id);
+        let running = caller.live.begin(id, archon);
+        self.sessions.touch(&caller.live, Some(archon));
         let call = ToolCall {
-            arguments: called.arguments,
+            arguments: target.arguments,
             sessions: &self.sessions,
             protocol_session: &caller.live.id,
             archon_session: Some(archon.id),
             received_at: received,
-            cancelled: running.token().clone(),
+            cancelled: running.token(),
         };
-        let tool = AssertUnwindSafe(called.tool.call(call)).catch_unwind();
+        let tool = AssertUnwindSafe(target.tool.call(call)).catch_unwind();
         let outcome = tokio::select! {
             // In this order: a tool that is done at once, as most are, asks for no timer and registers with no token.
             biased;
@@ -126,16 +121,13 @@ impl Engine {
             () = self.cut.cancelled() => Outcome::CutShort,
             () = tokio::time::sleep(self.patience.tool) => Outcome::TimedOut(self.patience.tool),
         };
-        // A tool that has handed work to a task of its own learns that nobody waits any more.
-        running.token().cancel();
+        if !matches!(outcome, Outcome::Finished(_)) {
+            // A tool that has handed work to a task of its own learns that nobody waits any more.
+            running.token().cancel();
+        }
         drop(running);
         self.sessions.touch(&caller.live, Some(archon));
         outcome
-    }
-
-    /// A call that ran for longer than the lease may have outlived its session.
-    async fn is_late(&self, caller: &Caller, archon: &Archon, took: Duration) -> bool {
-        took >= LEASE && self.sessions.has_ended(&caller.live, archon).await
     }
 
     /// No tool was run; the request is recorded all the same.
@@ -160,7 +152,7 @@ impl Engine {
         };
         let deferred = self.record(handled).await;
         let body = reply::error(Some(request.id.get()), error);
-        Answer { body, session: None, archon: Some(caller.live.archon_id()), deferred }
+        Answer { body, archon: Some(caller.live.archon_id()), deferred, ..Answer::default() }
     }
 }
 

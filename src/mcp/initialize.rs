@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use serde::Deserialize;
-
 use super::record::Handled;
 use super::{Answer, Engine};
 use crate::model::principal::Principal;
@@ -30,10 +28,9 @@ impl Engine {
         previous: Option<&str>,
     ) -> Result<Answer, SessionError> {
         let (received, began) = (self.sessions.clock().now(), Instant::now());
-        let params = match request.params.map(InitializeParams::deserialize) {
-            Some(Ok(params)) => params,
-            Some(Err(error)) => return Ok(refused(request, format!("initialize: {error}"))),
-            None => return Ok(refused(request, "initialize needs params".to_owned())),
+        let params: InitializeParams = match request.read_params() {
+            Ok(params) => params,
+            Err(error) => return Ok(refused(request, error)),
         };
         let live = self.sessions.open(&Opening { principal, params: &params, archon, previous }).await?;
         let result = InitializeResult {
@@ -53,7 +50,13 @@ impl Engine {
             })
             .await;
         let archon = Some(live.archon_id());
-        Ok(Answer { body: reply::result(request.id, &result), session: Some(live.id.clone()), archon, deferred })
+        Ok(Answer {
+            body: reply::result(request.id, &result),
+            session: Some(live.id.clone()),
+            archon,
+            deferred,
+            broke: false,
+        })
     }
 }
 

@@ -68,6 +68,8 @@ pub struct Answer {
     pub archon: Option<Uuid>,
     /// The request's row was not yet on disk when the answer left.
     pub deferred: bool,
+    /// The tool panicked: over HTTP that is a 500, with this body.
+    pub broke: bool,
 }
 
 /// The database does not keep up with its rows: nothing was run.
@@ -147,7 +149,7 @@ impl Engine {
                 ..Handled::of(&caller.live, received, status)
             })
             .await;
-        Answer { body, archon: Some(caller.live.archon_id()), deferred, session: None }
+        Answer { body, archon: Some(caller.live.archon_id()), deferred, ..Answer::default() }
     }
 }
 

@@ -89,7 +89,7 @@ mod tests {
         let clock = Clock::default();
         let sleeper = tokio::spawn({
             let clock = clock.clone();
-            async move { clock.sleep(Duration::from_secs(3600)).await }
+            async move { clock.sleep(Duration::from_hours(1)).await }
         });
         tokio::task::yield_now().await;
         clock.advance(Duration::from_secs(3601));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat};
+use chrono::{DateTime, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970-01-01 00:00 UTC. Shown as RFC 3339; stored as `TIMESTAMPTZ` on PostgreSQL and as
@@ -108,7 +108,9 @@ fn digits(out: &mut [u8], mut value: i64) {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_chrono().to_rfc3339_opts(SecondsFormat::Millis, true))
+        let text = self.sql_text();
+        let (date, time) = text.split_once(' ').unwrap_or_default();
+        write!(f, "{date}T{time}Z")
     }
 }
 
@@ -137,6 +139,7 @@ mod tests {
             let moment = Timestamp::from_millis(millis);
             assert_eq!(moment.sql_text(), moment.to_chrono().format("%Y-%m-%d %H:%M:%S%.3f").to_string());
             assert_eq!(Timestamp::parse_sql(&moment.sql_text()), Some(moment));
+            assert_eq!(moment.to_string(), moment.to_chrono().to_rfc3339_opts(chrono::SecondsFormat::Millis, true));
         }
     }
 

@@ -28,7 +28,7 @@ pub struct ErrorBody {
     pub message: Cow<'static, str>,
     /// What a program can act on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<ErrorData>,
+    pub data: Option<Box<ErrorData>>,
 }
 
 /// The `data` of our errors: a stable word, and the way out.

@@ -36,6 +36,22 @@ pub struct Request<'a> {
     pub params: Option<&'a RawValue>,
 }
 
+impl<'a> Request<'a> {
+    /// The parameters as a `T`. They come by name: serde alone would take a list for the members in their order.
+    ///
+    /// # Errors
+    /// One sentence, when there are none or they do not fit.
+    pub fn read_params<T: Deserialize<'a>>(&self) -> Result<T, String> {
+        match self.params {
+            Some(params) if is_object(params.get().as_bytes()) => {
+                T::deserialize(params).map_err(|error| format!("{}: {error}", self.method))
+            }
+            Some(_) => Err(format!("{}: params must be an object", self.method)),
+            None => Err(format!("{} needs params", self.method)),
+        }
+    }
+}
+
 /// A JSON-RPC notification.
 #[derive(Debug, Clone)]
 pub struct Notification<'a> {
@@ -105,9 +121,17 @@ pub fn parse(body: &[u8]) -> Result<Body<'_>, FrameError> {
     Ok(Body::Batch(members.into_iter().map(|raw| parse_message(raw.get().as_bytes())).collect()))
 }
 
+fn is_object(json: &[u8]) -> bool {
+    json.trim_ascii_start().first() == Some(&b'{')
+}
+
 fn parse_message(bytes: &[u8]) -> Result<Message<'_>, FrameError> {
     let raw: RawFrame<'_> = serde_json::from_slice(bytes)
         .map_err(|e| if e.is_data() { invalid(None, format!("not a JSON-RPC message: {e}")) } else { not_json(&e) })?;
+    // Checked after the syntax. Serde takes a list for the members in their order, and JSON-RPC does not.
+    if !is_object(bytes) {
+        return Err(invalid(None, "a message is an object"));
+    }
     let id = raw.id.map(checked_id).transpose()?;
     if raw.jsonrpc.as_ref().is_none_or(|v| v.0 != "2.0") {
         return Err(invalid(id, "the member \"jsonrpc\" must be \"2.0\""));
@@ -129,6 +153,10 @@ fn checked_id(raw: &RawValue) -> Result<&RawValue, FrameError> {
         return Err(invalid(None, format!("the id is longer than {MAX_ID_BYTES} bytes")));
     }
     match text.as_bytes().first() {
+        // Half a surrogate pair is JSON by its grammar and a text nowhere: our answer would be as unreadable.
+        Some(b'"') if text.contains("\\u") && serde_json::from_str::<Cow<'_, str>>(text).is_err() => {
+            Err(invalid(None, "the id is not Unicode"))
+        }
         Some(b'"' | b'-' | b'0'..=b'9') => Ok(raw),
         _ => Err(invalid(None, "the id must be a string or a number")),
     }

@@ -1,29 +1,59 @@
 //! A body, whole or not at all: bounded in bytes and in time.
 
 use std::error::Error;
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::HeaderMap;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, EXPECT};
+use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::time::timeout;
 
 use super::Limits;
 use super::refusal::Refusal;
 
-/// Reads a body within the limits.
-pub(super) async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, Refusal> {
-    let said = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
-    if said.is_some_and(|length| length > limits.body_bytes) {
+/// So many times the largest body is read of one that is refused, only to be thrown away.
+const DISCARDED: usize = 4;
+/// A refused body that pauses for longer is not waited for: its client has stopped sending, and listens.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Reads a body within the limits. One that is too large is left in `body`, to be discarded.
+pub(super) async fn read(headers: &HeaderMap, body: &mut Body, limits: &Limits) -> Result<Bytes, Refusal> {
+    if declared(headers).is_some_and(|length| length > limits.body_bytes) {
         return Err(Refusal::too_large(limits.body_bytes));
     }
     let whole = Limited::new(body, limits.body_bytes).collect();
-    match tokio::time::timeout(limits.body_time, whole).await {
+    match timeout(limits.body_time, whole).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if is_too_long(&*error) => Err(Refusal::too_large(limits.body_bytes)),
         Ok(Err(_)) => Err(Refusal::broken_body()),
         Err(_) => Err(Refusal::slow_body()),
     }
+}
+
+/// Takes in what is left of a refused body. A client still sending when its connection closes sees a broken pipe
+/// instead of the refusal, so an honest mistake is read to its end; one that asks first (`Expect`) has not begun.
+pub(super) async fn discard(refusal: &Refusal, headers: &HeaderMap, mut body: Body, limits: &Limits) {
+    let most = limits.body_bytes.saturating_mul(DISCARDED);
+    let is_late = refusal.status == StatusCode::REQUEST_TIMEOUT;
+    if is_late || headers.contains_key(EXPECT) || declared(headers).is_some_and(|length| length > most) {
+        return;
+    }
+    let rest = async {
+        let mut read = 0;
+        while read < most
+            && let Ok(Some(Ok(frame))) = timeout(PAUSE, body.frame()).await
+        {
+            read += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    // Out of time or not: the refusal is what comes next.
+    _ = timeout(limits.body_time, rest).await;
+}
+
+fn declared(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn is_too_long(error: &(dyn Error + 'static)) -> bool {

@@ -18,23 +18,27 @@ pub struct HostRules {
     pub trust_proxy: bool,
 }
 
+const FORWARDED_HOST: &str = "x-forwarded-host";
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 impl HostRules {
     /// Checks `Host` and `Origin`.
     pub(super) fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
-        let forwarded = if self.trust_proxy { headers.get("x-forwarded-host") } else { None };
-        let host = match forwarded.or_else(|| headers.get(HOST)) {
-            Some(value) => value.to_str().ok(),
-            None => uri.host(),
+        let forwarded = self.trust_proxy && headers.contains_key(FORWARDED_HOST);
+        let name = if forwarded { FORWARDED_HOST } else { HOST.as_str() };
+        let is_allowed = if headers.contains_key(name) {
+            // Each of them: whoever sends two has one for us and one for somebody in between.
+            all_texts(headers, name, |host| self.allows_host(host))
+        } else {
+            uri.host().is_some_and(|host| self.allows_host(host))
         };
-        if !host.is_some_and(|host| self.allows_host(host)) {
+        if !is_allowed {
             return Err(Refusal::foreign("Host", "--allow-host"));
         }
-        match headers.get(ORIGIN).map(|origin| origin.to_str()) {
-            None => Ok(()),
-            Some(Ok(origin)) if self.allows_origin(origin) => Ok(()),
-            Some(_) => Err(Refusal::foreign("Origin", "--allow-origin")),
+        if all_texts(headers, ORIGIN.as_str(), |origin| self.allows_origin(origin)) {
+            Ok(())
+        } else {
+            Err(Refusal::foreign("Origin", "--allow-origin"))
         }
     }
 
@@ -49,6 +53,11 @@ impl HostRules {
         own.is_some_and(|host| LOOPBACK.iter().any(|l| l.eq_ignore_ascii_case(without_port(host))))
             || self.origins.iter().any(|allowed| allowed.trim_end_matches('/').eq_ignore_ascii_case(origin))
     }
+}
+
+/// Whether every header of that name is a text that fulfils the rule; none at all does.
+fn all_texts(headers: &HeaderMap, name: &str, rule: impl Fn(&str) -> bool) -> bool {
+    headers.get_all(name).iter().all(|value| value.to_str().is_ok_and(&rule))
 }
 
 /// The host of `host:port`, `[v6]:port` or a bare name or address.

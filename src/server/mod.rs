@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 pub use guard::HostRules;
 pub use listen::{Shutdown, run};
-pub use principals::Principals;
+pub use principals::{Principals, TokenFileError};
 
 use crate::mcp::Engine;
 

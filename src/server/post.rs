@@ -31,16 +31,19 @@ struct Head {
 
 /// Handles a POST.
 pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
     let read = async {
         app.hosts.check(&parts.headers, &parts.uri)?;
         let head = Head::read(&parts.headers, app.principal(&parts.headers)?)?;
         require_json(&parts.headers)?;
-        Ok::<_, Refusal>((head, body::read(&parts.headers, body, &app.limits).await?))
+        Ok::<_, Refusal>((head, body::read(&parts.headers, &mut body, &app.limits).await?))
     };
     let (head, body) = match read.await {
         Ok(read) => read,
-        Err(refusal) => return Reply::from(refusal).into_response(),
+        Err(refusal) => {
+            body::discard(&refusal, &parts.headers, body, &app.limits).await;
+            return Reply::from(refusal).into_response();
+        }
     };
     let session = head.session.clone();
     let accepts = Accepts::read(&parts.headers);
@@ -50,13 +53,14 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Respo
     match accepts {
         Accepts::JsonAlone => call.await.unwrap_or_else(panicked).into_response(),
         Accepts::StreamAlone => reply::one_event(call.await.unwrap_or_else(panicked)),
-        Accepts::Both => match tokio::time::timeout(app.limits.silence, &mut call).await {
-            Ok(reply) => reply.unwrap_or_else(panicked).into_response(),
-            Err(_) => {
+        Accepts::Both => {
+            if let Ok(reply) = tokio::time::timeout(app.limits.silence, &mut call).await {
+                reply.unwrap_or_else(panicked).into_response()
+            } else {
                 let archon = session.and_then(|id| app.engine.sessions().archon_id_of(&id));
                 reply::waiting_stream(call, archon)
             }
-        },
+        }
     }
 }
 
@@ -123,7 +127,7 @@ async fn dispatch(app: &App, head: &Head, body: &[u8]) -> Result<Reply, Refusal>
             check_era(head, request.params.map(serde_json::value::RawValue::get))
                 .map_err(|r| r.for_request(Some(&id)))?;
             let answered = if request.method == "initialize" {
-                initialize(app, head, &request).await
+                Box::pin(initialize(app, head, &request)).await
             } else {
                 one(app, head, &request).await
             };
@@ -142,7 +146,7 @@ async fn dispatch(app: &App, head: &Head, body: &[u8]) -> Result<Reply, Refusal>
         }
         Body::Batch(members) => {
             check_era(head, None)?;
-            batch(app, &caller(app, head).await?, members).await
+            Box::pin(batch(app, &caller(app, head).await?, members)).await
         }
     }
 }
@@ -158,15 +162,14 @@ async fn initialize(app: &App, head: &Head, request: &frame::Request<'_>) -> Res
 
 async fn one(app: &App, head: &Head, request: &frame::Request<'_>) -> Result<Reply, Refusal> {
     let caller = caller(app, head).await?;
-    match app.engine.answer(&caller, request).await {
-        Ok(answer) => Ok(reply_of(answer)),
-        Err(busy) => Err(refusal_of(busy)),
-    }
+    let answered = app.engine.answer(&caller, request).await;
+    answered.map(reply_of).map_err(|busy| refusal_of(busy).in_session(&caller))
 }
 
 fn reply_of(answer: Answer) -> Reply {
+    let status = if answer.broke { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
     Reply {
-        status: StatusCode::OK,
+        status,
         body: answer.body,
         session: answer.session,
         archon: answer.archon,
@@ -182,7 +185,7 @@ fn refusal_of(_: Busy) -> Refusal {
 /// 2025-03-26 alone: requests are answered side by side, in the order in which they came.
 async fn batch(app: &App, caller: &Caller, members: Vec<Result<Message<'_>, FrameError>>) -> Result<Reply, Refusal> {
     if !caller.live.revision.has_batches() {
-        return Err(Refusal::batch());
+        return Err(Refusal::batch().in_session(caller));
     }
     let answers = join_all(members.into_iter().map(|member| member_of_batch(app, caller, member))).await;
     let mut reply = Reply { status: StatusCode::OK, archon: Some(caller.live.archon_id()), ..Reply::default() };

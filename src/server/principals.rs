@@ -27,7 +27,7 @@ pub enum TokenFileError {
         reason: String,
     },
     /// A line is wrong. The line is not shown: it may hold a token.
-    #[error("{path}, line {line}: {reason}; a line is: sha256-of-token name [email] [uuid]")]
+    #[error("{path}, line {line}: {reason}")]
     Line {
         /// The file.
         path: String,
@@ -37,7 +37,7 @@ pub enum TokenFileError {
         reason: &'static str,
     },
     /// There is nothing in it, so nobody could come in.
-    #[error("the token file {0} names nobody; a line is: sha256-of-token name [email] [uuid]")]
+    #[error("the token file {0} names nobody")]
     Empty(String),
 }
 

@@ -1,7 +1,9 @@
 //! Every refusal: its status, and a JSON-RPC body that says what happened and what to do next.
 
 use http::StatusCode;
+use uuid::Uuid;
 
+use crate::mcp::Caller;
 use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, INVALID_REQUEST, REFUSED, SESSION_NOT_FOUND};
 use crate::protocol::frame::FrameError;
 use crate::protocol::header;
@@ -14,6 +16,8 @@ pub(super) struct Refusal {
     /// The request's id as raw JSON, where it could be read.
     pub(super) id: Option<String>,
     pub(super) body: ErrorBody,
+    /// The Archon session, where the request came in one.
+    pub(super) archon: Option<Uuid>,
     /// Seconds after which to come back.
     pub(super) retry_after: Option<u32>,
 }
@@ -22,12 +26,16 @@ const INITIALIZE: &str = "call initialize without a session id, and use the Mcp-
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, body: ErrorBody) -> Self {
-        Self { status, id: None, body, retry_after: None }
+        Self { status, id: None, body, archon: None, retry_after: None }
     }
 
     pub(super) fn for_request(mut self, id: Option<&str>) -> Self {
         self.id = self.id.or_else(|| id.map(ToOwned::to_owned));
         self
+    }
+
+    pub(super) fn in_session(self, caller: &Caller) -> Self {
+        Self { archon: Some(caller.live.archon_id()), ..self }
     }
 
     pub(super) fn foreign(header: &str, flag: &str) -> Self {

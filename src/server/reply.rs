@@ -76,6 +76,7 @@ impl From<Refusal> for Reply {
         Self {
             status: refusal.status,
             body: reply::error(refusal.id.as_deref(), &refusal.body),
+            archon: refusal.archon,
             retry_after: refusal.retry_after,
             ..Self::default()
         }

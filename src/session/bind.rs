@@ -39,7 +39,8 @@ impl Sessions {
                 Bound::Exists(archon) if own == Some(archon.id) => return (archon.clone(), SessionRule::Client),
                 Bound::Reserved(reserved, _) if own == Some(*reserved) => {}
                 _ => {
-                    if let Some(found) = self.client_archon(live, text, own, principal, patience).await {
+                    // Boxed, as below: these are rare, and every call's future would carry their size along.
+                    if let Some(found) = Box::pin(self.client_archon(live, text, own, principal, patience)).await {
                         return found;
                     }
                 }
@@ -47,7 +48,7 @@ impl Sessions {
         }
         match bound {
             Bound::Exists(archon) => (archon, SessionRule::Bound),
-            Bound::Reserved(id, _) => self.create(live, id, principal, patience).await,
+            Bound::Reserved(id, _) => Box::pin(self.create(live, id, principal, patience)).await,
         }
     }
 
@@ -65,19 +66,19 @@ impl Sessions {
                 let unbound = matches!(&*live.bound(), Bound::Reserved(..));
                 if unbound {
                     let binding = Binding { protocol_session_id: live.id.clone(), session_id: archon.id };
-                    self.store.writer().submit_unwatched(Write::Bind(Box::new(binding)));
                     *live.bound() = Bound::Exists(archon.clone());
+                    // Late is counted, and refused is logged, by the writer; the binding in memory holds either way.
+                    _ = self.store.writer().submit(Write::Bind(Box::new(binding))).within(patience).await;
                 }
                 Some((archon, SessionRule::Client))
             }
-            Ok(None) => None,
             // Reserved by another protocol session of the same principal: it is made now.
             Err(SessionError::Unknown) => match id {
                 Some(id) => Some(self.create(live, id, principal, patience).await),
                 None => None,
             },
-            // An analytics id never makes a call fail.
-            Err(_) => None,
+            // Not to be used, or the store cannot tell: an analytics id never makes a call fail.
+            Ok(None) | Err(_) => None,
         }
     }
 
@@ -98,9 +99,10 @@ impl Sessions {
                 self.archons.remove(&id);
                 Ok(self.invalid(text, protocol_id))
             }
-            Some(stored) => Ok(match self.unless_over(&stored).await? {
-                true => Some(self.archon_from(&stored, self.uptime_ms())),
-                false => self.invalid(text, protocol_id),
+            Some(stored) => Ok(if self.unless_over(&stored).await? {
+                Some(self.archon_from(&stored, self.uptime_ms()))
+            } else {
+                self.invalid(text, protocol_id)
             }),
             None => match self.store.reserved_by(id).await? {
                 Some(owner) if *owner == *principal.name => Err(SessionError::Unknown),
@@ -170,14 +172,19 @@ impl Sessions {
         patience: Duration,
     ) -> (Arc<Archon>, SessionRule) {
         let now = self.clock.now();
+        // Another protocol session with the same reserved id may have made it already.
+        let mut rule = SessionRule::Bound;
         let (archon, client, ticket) = {
             let mut bound = live.bound();
             let client = match &*bound {
                 Bound::Exists(archon) => return (archon.clone(), SessionRule::Bound),
                 Bound::Reserved(_, client) => client.clone(),
             };
-            let archon =
-                self.archons.entry(id).or_insert_with(|| Arc::new(self.new_archon(id, principal))).value().clone();
+            let make = || {
+                rule = SessionRule::New;
+                Arc::new(self.new_archon(id, principal))
+            };
+            let archon = self.archons.entry(id).or_insert_with(make).value().clone();
             let row = self.session_row(live, &archon, &client, principal);
             let ticket = self.store.writer().submit(Write::Create(Box::new(row)));
             *bound = Bound::Exists(archon.clone());
@@ -199,7 +206,7 @@ impl Sessions {
                 *live.bound() = Bound::Reserved(Uuid::new_v4(), client);
             }
         }
-        (archon, SessionRule::New)
+        (archon, rule)
     }
 
     fn new_archon(&self, id: Uuid, principal: &Principal) -> Archon {

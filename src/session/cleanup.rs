@@ -13,7 +13,7 @@ const CHUNK: i64 = 500;
 /// Rows of a dead boot that are folded in one transaction.
 const FOLD_CHUNK: i64 = 5000;
 /// A session that was not used for so long leaves memory; its row stays.
-const KEPT_IDLE: Duration = Duration::from_secs(300);
+const KEPT_IDLE: Duration = Duration::from_mins(5);
 
 impl Sessions {
     /// Ends what is past its time: in chunks, each atomic. Returns how many sessions it ended.
@@ -21,13 +21,14 @@ impl Sessions {
     /// # Errors
     /// [`StoreError`]; chunks before it are done.
     pub async fn clean_up(&self) -> Result<u64, StoreError> {
+        // Before the flush: a session that is used after it was not over yet at this moment.
+        let now = self.clock.now();
         // Nobody who is busy, or was used since the last flush, may look idle.
         self.touch_busy();
         self.flush().await?;
         self.recover_credit().await?;
         let mut ended = 0;
         loop {
-            let now = self.clock.now();
             let reaped = self
                 .store
                 .reap(ReapRule {
@@ -43,7 +44,9 @@ impl Sessions {
                 tracing::debug!("Session {id} marked as expired in database");
             }
             for id in &reaped.protocol {
-                self.live.remove(id.as_str());
+                if let Some((_, live)) = self.live.remove(id.as_str()) {
+                    live.mark_ended();
+                }
             }
             let count = (reaped.archon.len() + reaped.protocol.len()) as u64;
             ended += count;
@@ -65,6 +68,9 @@ impl Sessions {
         let busy: Vec<_> = self.live.iter().filter(|e| e.value().is_busy()).map(|e| e.value().clone()).collect();
         for live in busy {
             self.touch(&live, live.archon().as_ref());
+            for archon in live.used_archons() {
+                self.touch(&live, Some(&archon));
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use super::live::{Bound, Live, Times};
 use super::{SessionError, Sessions};
@@ -13,7 +14,10 @@ use crate::protocol::revision::Revision;
 use crate::store::StoreError;
 use crate::store::ending::Ending;
 use crate::store::lookup::{Ended, Life, StoredProtocolSession, shared};
-use crate::store::rows::ClientFacts;
+use crate::store::rows::{Binding, ClientFacts, Write};
+
+/// A request that took longer than this is checked for having outlived its session.
+const LATE_ENOUGH_TO_ASK: Duration = Duration::from_millis(100);
 
 impl Sessions {
     /// The live session of that id.
@@ -34,12 +38,17 @@ impl Sessions {
             return Err(SessionError::Malformed);
         }
         let cached = self.live.get(id).map(|entry| entry.value().clone());
-        let Some(live) = cached else { return self.load(id, principal).await };
+        // The rare ways are boxed: every request's future would carry their size along.
+        let Some(live) = cached else { return Box::pin(self.load(id, principal)).await };
         self.check_owner(id, &live.principal, principal)?;
+        // What runs in it keeps it, even if the clock has jumped since the last pulse (a machine that slept).
+        if live.is_busy() && live.times.is_over(self.clock.now()) {
+            self.touch(&live, live.archon().as_ref());
+        }
         if live.times.is_leased(self.uptime_ms()) && !live.times.is_over(self.clock.now()) {
             return Ok(live);
         }
-        self.renew(live).await
+        Box::pin(self.renew(live)).await
     }
 
     /// The lease is over: the store is asked whether the session still lives.
@@ -67,7 +76,14 @@ impl Sessions {
         let stored = row.archon.as_ref().filter(|archon| archon.life.ended.is_none());
         let mut bound = live.bound();
         match (&*bound, stored) {
-            (_, Some(stored)) => *bound = Bound::Exists(self.archon_from(stored, uptime)),
+            (before, Some(stored)) => {
+                // Another protocol session has made it: the requests of this one from before belong to it, too.
+                if matches!(before, Bound::Reserved(..)) {
+                    let binding = Binding { protocol_session_id: live.id.clone(), session_id: stored.session_id };
+                    self.store.writer().submit_unwatched(Write::Bind(Box::new(binding)));
+                }
+                *bound = Bound::Exists(self.archon_from(stored, uptime));
+            }
             // Made here a moment ago and still in the queue: the row will come.
             (Bound::Exists(archon), None) if row.archon.is_none() && archon.pending.load(Relaxed) => {}
             (Bound::Exists(_), None) => {
@@ -160,8 +176,15 @@ impl Sessions {
         self.credits.extend(stored, life.boot, life.started)
     }
 
-    /// Whether a session has ended since it was validated. When the store cannot tell: no.
-    pub async fn has_ended(&self, live: &Live, archon: &super::Archon) -> bool {
+    /// Whether a session has ended since a request that took so long began in it. An end made here is known at once; the
+    /// store is asked only where the request was long enough for that not to matter. When it cannot tell: no.
+    pub async fn has_ended(&self, live: &Live, archon: &super::Archon, took: Duration) -> bool {
+        if live.is_marked_ended() {
+            return true;
+        }
+        if took < LATE_ENOUGH_TO_ASK {
+            return false;
+        }
         let protocol = self.store.protocol_session(&live.id).await;
         let ended = matches!(protocol, Ok(Some(row)) if row.life.ended.is_some());
         ended || matches!(self.store.archon_session(archon.id).await, Ok(Some(row)) if row.life.ended.is_some())
@@ -172,8 +195,9 @@ impl Sessions {
         self.live.get(id).map(|entry| entry.value().archon_id())
     }
 
-    /// Takes a session out of memory.
+    /// Takes a session that has ended out of memory.
     pub(super) fn forget(&self, live: &Live) {
+        live.mark_ended();
         self.live.remove(&live.id);
         if let Some(archon) = live.archon() {
             self.archons.remove(&archon.id);

@@ -156,7 +156,7 @@ impl Store {
         let before = Clock::uncorrected();
         let theirs: Timestamp = patiently(sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(pool)).await?;
         let after = Clock::uncorrected();
-        let offset = theirs.millis() - (before.millis() + after.millis()) / 2;
+        let offset = theirs.millis() - i64::midpoint(before.millis(), after.millis());
         // Less than the way there and back may be nothing but the way.
         let noise = (after.millis() - before.millis()).max(5);
         Ok(Some(if offset.abs() <= noise { 0 } else { offset }))

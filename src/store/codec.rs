@@ -22,7 +22,7 @@ impl Type<Postgres> for DbUuid {
     }
 }
 
-impl<'q> Encode<'q, Postgres> for DbUuid {
+impl Encode<'_, Postgres> for DbUuid {
     fn encode_by_ref(&self, buf: &mut PgArgumentBuffer) -> Result<IsNull, BoxError> {
         <Uuid as Encode<Postgres>>::encode_by_ref(&self.0, buf)
     }
@@ -44,7 +44,7 @@ impl Type<Sqlite> for DbUuid {
     }
 }
 
-impl<'q> Encode<'q, Sqlite> for DbUuid {
+impl Encode<'_, Sqlite> for DbUuid {
     fn encode_by_ref(&self, buf: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxError> {
         <String as Encode<Sqlite>>::encode(self.0.to_string(), buf)
     }
@@ -62,7 +62,7 @@ impl Type<Postgres> for Timestamp {
     }
 }
 
-impl<'q> Encode<'q, Postgres> for Timestamp {
+impl Encode<'_, Postgres> for Timestamp {
     fn encode_by_ref(&self, buf: &mut PgArgumentBuffer) -> Result<IsNull, BoxError> {
         <chrono::DateTime<chrono::Utc> as Encode<Postgres>>::encode_by_ref(&self.to_chrono(), buf)
     }
@@ -84,7 +84,7 @@ impl Type<Sqlite> for Timestamp {
     }
 }
 
-impl<'q> Encode<'q, Sqlite> for Timestamp {
+impl Encode<'_, Sqlite> for Timestamp {
     fn encode_by_ref(&self, buf: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxError> {
         <String as Encode<Sqlite>>::encode(self.sql_text(), buf)
     }

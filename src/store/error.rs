@@ -17,7 +17,7 @@ pub enum StoreError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The URL names no database that we know.
-    #[error("{url:?} is not a database URL: use sqlite://PATH, sqlite::memory: or postgres://USER@HOST/DATABASE")]
+    #[error("{url:?} is not the URL of a database")]
     UnknownUrl {
         /// What was given, without its password.
         url: String,
@@ -46,7 +46,7 @@ pub enum OpenError {
     },
     /// The sessions tables are somebody else's: an original Archon.
     #[error(
-        "this database holds the tables of another Archon; nothing was changed: import them with `archonctl db import`, or name another database"
+        "this database holds the tables of an original Archon; nothing was changed; archonctl db import takes its rows over"
     )]
     Foreign,
     /// A newer archonctl made the schema and rules this one out.

@@ -96,6 +96,7 @@ struct ProtocolRow {
 
 /// The Archon session's columns in a left join: all NULL when there is none.
 #[derive(sqlx::FromRow)]
+#[expect(clippy::struct_field_names, reason = "the names of columns beside those of the other table")]
 struct ArchonColumns {
     s_session_id: Option<DbUuid>,
     s_principal: Option<String>,

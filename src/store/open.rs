@@ -1,7 +1,7 @@
 //! Opening a database: found, checked to be ours, brought up to date, or refused in one sentence with nothing changed.
 
 use std::fs::{File, OpenOptions as FileOptions};
-use std::io::{Read, Seek, Write as _};
+use std::io::{ErrorKind, Read, Seek, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -94,13 +94,21 @@ fn prepare_file(path: &Path, role: Role) -> Result<Option<File>, OpenError> {
             Err(OpenError::Missing { database: path.display().to_string() })
         };
     }
-    let unwritable = |e: std::io::Error| OpenError::Unwritable { path: path.to_owned(), reason: e.to_string() };
+    let unwritable = |e: std::io::Error| OpenError::Unwritable { path: path.to_owned(), reason: reason(&e) };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable)?;
     }
     let lock = lock_beside(path)?;
     FileOptions::new().create(true).append(true).mode(0o600).open(path).map_err(unwritable)?;
     Ok(Some(lock))
+}
+
+/// The system's own words, but for the one case in which they mislead: "File exists".
+fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "what should be its folder is a file".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// A lock that ends with its holder, however that ends.
@@ -147,12 +155,11 @@ async fn open_sqlite(
         .synchronous(if target.sync_full { SqliteSynchronous::Full } else { SqliteSynchronous::Normal })
         .foreign_keys(true)
         .disable_statement_logging();
-    let (mut options, needs_migration) = match target.vfs {
-        Some(vfs) => (plain.vfs(vfs).create_if_missing(true), true),
-        None => {
-            let needs_migration = schema::look_into_sqlite(&target.path, role, &plain).await?;
-            (plain.journal_mode(SqliteJournalMode::Wal), needs_migration)
-        }
+    let (mut options, needs_migration) = if let Some(vfs) = target.vfs {
+        (plain.vfs(vfs).create_if_missing(true), true)
+    } else {
+        let needs_migration = schema::look_into_sqlite(&target.path, role, &plain).await?;
+        (plain.journal_mode(SqliteJournalMode::Wal), needs_migration)
     };
     if target.own_checkpoints {
         options = options.pragma("wal_autocheckpoint", "0");

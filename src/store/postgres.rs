@@ -21,7 +21,7 @@ use crate::model::timestamp::Timestamp;
 /// A write that takes longer than this is tried again on a new connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The same for a batch that is written part by part.
-const PATIENCE_WITH_POISON: Duration = Duration::from_secs(60);
+const PATIENCE_WITH_POISON: Duration = Duration::from_mins(1);
 
 /// The one writing connection.
 #[derive(Debug)]

@@ -179,6 +179,7 @@ pub(super) struct Numbered<'a, T> {
 }
 
 /// Times travel in JSON as SQL texts: SQLite stores them as they are, PostgreSQL reads them in its session's UTC.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
 pub(super) fn sql<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&moment.sql_text())
 }

@@ -87,7 +87,7 @@ async fn found_in_sqlite(connection: &mut SqliteConnection) -> sqlx::Result<Foun
 }
 
 pub(super) fn sqlite_error(path: &Path, error: &sqlx::Error) -> OpenError {
-    let code = error.as_database_error().and_then(|e| e.code()).and_then(|c| c.parse::<u32>().ok());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).and_then(|c| c.parse::<u32>().ok());
     match code.map(|c| c & 0xff) {
         Some(26) => OpenError::NotADatabase { path: path.to_owned() },
         _ => OpenError::Unwritable { path: path.to_owned(), reason: error.to_string() },

@@ -29,11 +29,11 @@ impl Fixture {
         let options = OpenOptions { location: Location::SqliteMemory, role: Role::Server, sync_full: false };
         let store = Store::open(&options).await.expect("a database in memory");
         let policy = Policy {
-            timeout: Duration::from_secs(3600),
+            timeout: Duration::from_hours(1),
             max_age: None,
             recover_window: Duration::ZERO,
-            cleanup_interval: Duration::from_secs(300),
-            store_grace: Duration::from_secs(60),
+            cleanup_interval: Duration::from_mins(5),
+            store_grace: Duration::from_mins(1),
             token_method: "off",
         };
         Self {
@@ -52,7 +52,7 @@ impl Fixture {
             protocol_session: "00000000-protocol",
             archon_session: Some(Uuid::nil()),
             received_at: NOON,
-            cancelled: self.cancelled.clone(),
+            cancelled: &self.cancelled,
         };
         let json = |text: &str| serde_json::from_str::<Value>(text).expect("json");
         match self.tools.get(name).expect("a tool").call(call).await {

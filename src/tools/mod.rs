@@ -113,5 +113,5 @@ pub struct ToolCall<'a> {
     /// When the request arrived: the tool's one `now`.
     pub received_at: Timestamp,
     /// Fires when nobody wants the answer any more.
-    pub cancelled: CancellationToken,
+    pub cancelled: &'a CancellationToken,
 }

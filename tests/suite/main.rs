@@ -5,10 +5,15 @@
 
 mod architecture;
 mod call;
+mod cli;
 mod client;
 mod databases;
 mod faulty;
 mod http;
 mod process;
+mod protocol;
+mod readme;
 mod second_opinion;
+mod server;
+mod session;
 mod store;

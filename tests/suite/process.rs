@@ -91,6 +91,11 @@ impl ServeProcess {
         self.url.trim_start_matches("http://").split('/').next().unwrap_or_default()
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// All that it has printed so far, line by line, in no fixed order between its two outputs.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.log.borrow().clone()

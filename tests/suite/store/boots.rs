@@ -185,16 +185,16 @@ on_every_database!(credit_never_takes_back_a_touch, |db| async {
     begin_boot(&store, restarted).await;
     let credits = store.credits(None).await.expect("credits");
     let other = beside(&db).await;
-    let touched = restarted.plus(minutes(10));
+    let later = restarted.plus(minutes(10));
     let touches = async {
         for n in 1..=100 {
-            let archon = vec![ArchonTouch { boot: 2, ..touch_archon(n, touched) }];
-            let protocol = vec![ProtocolTouch { boot: 2, ..touch_protocol(n, touched) }];
+            let archon = vec![ArchonTouch { boot: 2, ..touch_archon(n, later) }];
+            let protocol = vec![ProtocolTouch { boot: 2, ..touch_protocol(n, later) }];
             store.flush(2, Touches { protocol, archon }).await.map_err(|(e, _)| e).expect("a flush");
         }
     };
     tokio::join!(touches, credit_all(&other, &credits, 3, 10));
-    let end = Some(touched.plus(TIMEOUT));
+    let end = Some(later.plus(TIMEOUT));
     for n in 1..=100 {
         let (protocol, _, archon, _) = expiry(&store, n).await;
         assert_eq!((protocol, archon), (end, end), "{n}");

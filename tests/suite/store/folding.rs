@@ -252,11 +252,11 @@ on_every_database!(many_touches_in_one_flush, |db| async {
     };
     store.flush(1, touches).await.map_err(|(e, _)| e).expect("a flush");
     for table in ["archon_mcp_sessions", "archon_mcp_protocol_sessions"] {
-        let touched = format!(
+        let moved = format!(
             "{table} WHERE {} = '2026-01-10 12:01:00.000' AND {} = '2026-01-10 13:01:00.000'",
             time(&db, "last_activity"),
             time(&db, "expires_at")
         );
-        assert_eq!(count(&db, &touched), 300);
+        assert_eq!(count(&db, &moved), 300);
     }
 });

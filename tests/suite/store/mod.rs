@@ -34,7 +34,7 @@ const NOON: Timestamp = Timestamp::from_millis(1_768_046_400_000);
 /// How long a commit may take: generous, since a passing test never waits for it.
 const SOON: Duration = Duration::from_secs(30);
 /// The session timeout of these tests.
-const TIMEOUT: Duration = Duration::from_secs(3600);
+const TIMEOUT: Duration = Duration::from_hours(1);
 /// The version in boot rows.
 const VERSION: &str = "0.1.0";
 
@@ -65,7 +65,7 @@ async fn begin_boot(store: &Store, now: Timestamp) -> Begun {
 }
 
 fn boot_at(now: Timestamp) -> NewBoot {
-    let recover_window = Duration::from_secs(86_400);
+    let recover_window = Duration::from_hours(24);
     NewBoot { id: Uuid::new_v4(), version: VERSION, started_at: now, token_method: "approx", recover_window }
 }
 

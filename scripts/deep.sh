@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# What takes too long for every change: the whole suite several times over, ten rounds of kills on both databases, the
+# benchmark. Run it before a release and read what it prints.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/install.sh cc curl sqlite3 postgres
+postgres=$(scripts/postgres.sh start)
+trap 'scripts/postgres.sh stop "$postgres"' EXIT
+ARCHONCTL_TEST_POSTGRES=$(<"$postgres/url")
+export ARCHONCTL_TEST_POSTGRES
+
+# Different numbers of threads put the tests into different orders beside each other.
+for threads in 1 2 8; do
+  echo "== the suite, $threads at a time"
+  cargo test -- --test-threads "$threads"
+done
+for round in {1..10}; do
+  echo "== kills, round $round of 10"
+  cargo test --test suite session::survival
+done
+scripts/bench.sh
