@@ -11,6 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, PgPool};
 use tokio::sync::{Mutex, mpsc};
+use tokio::time::timeout;
 
 use super::backend::{Backend, SqliteBackend};
 use super::fold::Fold;
@@ -21,6 +22,9 @@ use super::writer::{self, Queued, Shared, Writer};
 use super::{Inner, Location, OpenError, Store, schema, sqlite};
 
 const READERS: u32 = 4;
+/// How long PostgreSQL may take to let us in, and to be made ready: others may be migrating it just now.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+const PREPARE_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Why a database is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,9 +202,10 @@ async fn open_postgres(pg: PgConnectOptions, options: &OpenOptions) -> Result<Pg
     let unreachable =
         |error: sqlx::Error| OpenError::Unreachable { database: database.clone(), reason: error.to_string() };
     // One plain connection first: its refusal is clear at once, where a pool would try until its time is over.
-    let connecting = tokio::time::timeout(Duration::from_secs(10), pg.connect());
-    let mut connection = connecting.await.map_err(|_| unreachable(sqlx::Error::PoolTimedOut))?.map_err(unreachable)?;
-    schema::prepare_postgres(&mut connection, options.role, &database).await?;
+    let silent = |_| OpenError::Unreachable { database: database.clone(), reason: "it does not answer".to_owned() };
+    let mut connection = timeout(CONNECT_PATIENCE, pg.connect()).await.map_err(silent)?.map_err(unreachable)?;
+    let prepared = schema::prepare_postgres(&mut connection, options.role, &database);
+    timeout(PREPARE_PATIENCE, prepared).await.map_err(silent)??;
     // All that we wanted of it is done: how it ends changes nothing.
     _ = connection.close().await;
     PgPoolOptions::new()

@@ -150,8 +150,15 @@ impl Writer {
 
     /// Waits until all that is queued now is committed, at most for `patience`.
     pub async fn drain(&self, patience: Duration) -> bool {
-        let ticket = self.submit(Write::Barrier);
-        matches!(tokio::time::timeout(patience, ticket.done).await, Ok(Ok(Ok(()))))
+        let drained = async {
+            // A full queue is waited for too.
+            let place = self.queue.reserve().await.ok()?;
+            let (sender, done) = oneshot::channel();
+            self.shared.waiting.fetch_add(1, Relaxed);
+            place.send(Queued { write: Write::Barrier, done: Some(sender) });
+            done.await.ok()?.ok()
+        };
+        matches!(tokio::time::timeout(patience, drained).await, Ok(Some(())))
     }
 
     /// From now on rows belong to this boot.

@@ -93,6 +93,30 @@ async fn the_sqlite3_program_ends_a_session() {
     }
 }
 
+/// SQLite takes any text for a time; what cannot be read later would be worse than the moment of the statement.
+#[tokio::test]
+async fn a_time_is_kept_in_one_form() {
+    let db = Database::sqlite();
+    let store = serving(&db).await;
+    for (n, (typed, kept)) in (1..).zip([
+        ("2026-01-10 13:00:00", "2026-01-10 13:00:00.000"),
+        ("2026-01-10T13:00:00Z", "2026-01-10 13:00:00.000"),
+        ("2026-01-10 13:00", "2026-01-10 13:00:00.000"),
+        ("2026-01-10 13:00:00.1234", "2026-01-10 13:00:00.123"),
+        ("yesterday", ""),
+        ("", ""),
+    ]) {
+        store_all(&store, pair(n)).await;
+        db.rows(&ended(n).replace("'expired'", &format!("'expired', disconnected_at = '{typed}'")));
+        let stored = store.protocol_session(&ids(n).0).await.expect("an answer").expect("a session");
+        let end = stored.life.ended.expect("an end");
+        assert_eq!(stored.archon.expect("bound").life.ended.as_ref(), Some(&end));
+        let at = end.at.expect("a time");
+        assert!(at.sql_text() == kept || (kept.is_empty() && at > NOON), "{typed}: {at}");
+        assert_eq!(count(&db, "archon_mcp_sessions WHERE status = 'expired' AND total_duration IS NULL"), 0);
+    }
+}
+
 on_every_database!(many_at_once_each_end_once, |db| async {
     let store = serving(&db).await;
     store_all(&store, (1..=50).flat_map(pair)).await;

@@ -90,8 +90,10 @@ on_every_database!(a_queue_that_stands_still_admits_nobody, |db| async {
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     assert_eq!(store.writer().stats().dropped, 3);
 
+    assert!(!store.writer().drain(Duration::from_millis(20)).await, "there is not even room to wait");
+    assert_eq!(store.writer().stats().dropped, 3);
     blockade.release().await;
-    while !store.writer().drain(SOON).await {}
+    assert!(store.writer().drain(SOON).await);
     assert!(store.writer().admits(Duration::from_secs(1)));
     // All but the dropped one, and the barriers, which have no rows.
     let barriers = 1;
@@ -209,6 +211,32 @@ async fn a_database_that_refuses_connections_is_waited_for() {
     let stored = store.archon_session(ids(1).1).await.expect("an answer").expect("a session");
     assert_eq!(stored.life.last_activity, NOON.plus(minutes(1)));
     assert_eq!(count(&db, "archon_mcp_requests"), 2);
+}
+
+/// A lock, a stopped process, a network that swallows packets: to us they are the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_hangs_is_not_waited_for_forever() {
+    let Some(db) = Database::postgres() else { return };
+    let store = serving(&db).await;
+    store_all(&store, pair(1)).await;
+    let mut admin = PgConnection::connect(db.url()).await.expect("connect");
+    admin.execute("BEGIN; LOCK TABLE archon_mcp_protocol_sessions IN ACCESS EXCLUSIVE MODE").await.expect("lock");
+    // More of them than there are connections.
+    let id = ids(1).0;
+    for answer in join_all((0..20).map(|_| store.protocol_session(&id))).await {
+        assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+    }
+    let ending = by(EndReason::Operator, "bob", NOON);
+    let ended = store.end_protocol_session(&id, ending).await;
+    assert!(matches!(ended, Err(StoreError::Unavailable(_))), "{ended:?}");
+    // The writer has a connection of its own.
+    store_all(&store, [requests(call(1))]).await;
+
+    admin.execute("COMMIT").await.expect("unlock");
+    for answer in join_all((0..20).map(|_| store.protocol_session(&id))).await {
+        assert!(answer.expect("an answer").is_some());
+    }
+    assert!(store.end_protocol_session(&id, ending).await.expect("an end"));
 }
 
 /// A schema that is broken, or not ours to write, is no reason to throw rows away.

@@ -179,13 +179,13 @@ BEGIN
     SELECT RAISE(ABORT, 'an ended session has an end time');
 END;
 
--- Whoever ends a session, by whatever statement: time, duration, reason and event are there, and the protocol
--- sessions bound to it end with it.
+-- Whoever ends a session, by whatever statement: time (in our form), duration, reason and event are there, and the
+-- protocol sessions bound to it end with it.
 CREATE TRIGGER archon_mcp_sessions_ended AFTER UPDATE OF status ON archon_mcp_sessions
 WHEN OLD.status = 'active' AND NEW.status <> 'active'
 BEGIN
     UPDATE archon_mcp_sessions
-    SET disconnected_at = COALESCE(disconnected_at, strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    SET disconnected_at = COALESCE(strftime('%Y-%m-%d %H:%M:%f', disconnected_at), strftime('%Y-%m-%d %H:%M:%f', 'now')),
         disconnect_reason = COALESCE(disconnect_reason, 'operator'),
         ended_by = COALESCE(ended_by, 'sql')
     WHERE session_id = NEW.session_id;
@@ -225,7 +225,7 @@ CREATE TRIGGER archon_mcp_protocol_sessions_ended AFTER UPDATE OF status ON arch
 WHEN OLD.status = 'active' AND NEW.status <> 'active'
 BEGIN
     UPDATE archon_mcp_protocol_sessions
-    SET disconnected_at = COALESCE(disconnected_at, strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    SET disconnected_at = COALESCE(strftime('%Y-%m-%d %H:%M:%f', disconnected_at), strftime('%Y-%m-%d %H:%M:%f', 'now')),
         disconnect_reason = COALESCE(disconnect_reason, 'operator'),
         ended_by = COALESCE(ended_by, 'sql')
     WHERE protocol_session_id = NEW.protocol_session_id;
