@@ -1,7 +1,8 @@
 //! Statements over many rows at once, one text for both databases: the rows come as one JSON array in `$1`.
 //!
-//! `{rows}` becomes a table `j` with the listed columns in the types of the target table. On PostgreSQL that is
-//! `jsonb_populate_recordset` over the table's own row type; on SQLite, `json_each` with one extraction a column.
+//! `{rows}` (or `{joined rows}`, where they meet a table) becomes a table `j` with the listed columns in the types of the
+//! target table. On PostgreSQL that is `jsonb_populate_recordset` over the table's own row type; on SQLite, `json_each`
+//! with one extraction a column.
 
 /// Which SQL the text is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,20 +18,31 @@ pub(super) struct RowStatement {
     pub(super) table: &'static str,
     /// The columns that are read from the objects.
     pub(super) columns: &'static [&'static str],
-    /// The statement, with `{rows}` and `{columns}`.
+    /// The statement, with `{rows}` or `{joined rows}`, `{columns}` and `{table}`.
     pub(super) text: &'static str,
 }
 
 impl RowStatement {
     pub(super) fn sql(&self, dialect: Dialect) -> String {
-        let rows = match dialect {
-            Dialect::Postgres => format!("jsonb_populate_recordset(NULL::{}, $1::jsonb) AS j", self.table),
+        let (rows, joined) = match dialect {
+            Dialect::Postgres => {
+                let rows = format!("jsonb_populate_recordset(NULL::{}, $1::jsonb)", self.table);
+                // PostgreSQL takes any such function for a hundred rows, and would read a whole table to join them; the
+                // limit tells it how many there are.
+                let joined = format!("(SELECT * FROM {rows} LIMIT jsonb_array_length($1::jsonb)) AS j");
+                (format!("{rows} AS j"), joined)
+            }
             Dialect::Sqlite => {
                 let columns: Vec<_> = self.columns.iter().map(|c| format!("value->>'{c}' AS {c}")).collect();
-                format!("(SELECT {} FROM json_each($1)) AS j", columns.join(", "))
+                let rows = format!("(SELECT {} FROM json_each($1)) AS j", columns.join(", "));
+                (rows.clone(), rows)
             }
         };
-        self.text.replace("{rows}", &rows).replace("{columns}", &self.columns.join(", ")).replace("{table}", self.table)
+        self.text
+            .replace("{rows}", &rows)
+            .replace("{joined rows}", &joined)
+            .replace("{columns}", &self.columns.join(", "))
+            .replace("{table}", self.table)
     }
 }
 
@@ -84,7 +96,7 @@ pub(super) const CREATE: RowStatement = RowStatement {
 pub(super) const BIND: RowStatement = RowStatement {
     table: "archon_mcp_protocol_sessions",
     columns: &["protocol_session_id", "session_id"],
-    text: "UPDATE archon_mcp_protocol_sessions AS p SET session_id = j.session_id FROM {rows} \
+    text: "UPDATE archon_mcp_protocol_sessions AS p SET session_id = j.session_id FROM {joined rows} \
            WHERE p.protocol_session_id = j.protocol_session_id AND p.session_id <> j.session_id",
 };
 
@@ -93,7 +105,7 @@ pub(super) const ADOPT: RowStatement = RowStatement {
     table: "archon_mcp_requests",
     columns: &["protocol_session_id", "session_id"],
     text: "UPDATE archon_mcp_requests AS r SET session_id = p.session_id \
-           FROM {rows} JOIN archon_mcp_protocol_sessions p ON p.session_id = j.session_id \
+           FROM {joined rows} JOIN archon_mcp_protocol_sessions p ON p.session_id = j.session_id \
            WHERE r.protocol_session_id = p.protocol_session_id AND r.session_id IS NULL",
 };
 
@@ -133,7 +145,7 @@ pub(super) const TOUCH_PROTOCOL: RowStatement = RowStatement {
     table: "archon_mcp_protocol_sessions",
     columns: &["protocol_session_id", "last_activity", "expires_at", "boot"],
     text: "UPDATE archon_mcp_protocol_sessions AS t \
-           SET last_activity = j.last_activity, expires_at = j.expires_at, boot = j.boot FROM {rows} \
+           SET last_activity = j.last_activity, expires_at = j.expires_at, boot = j.boot FROM {joined rows} \
            WHERE t.protocol_session_id = j.protocol_session_id AND t.status = 'active' AND t.last_activity < j.last_activity",
 };
 
@@ -142,7 +154,7 @@ pub(super) const TOUCH_ARCHON: RowStatement = RowStatement {
     table: "archon_mcp_sessions",
     columns: &["session_id", "last_activity", "expires_at", "boot"],
     text: "UPDATE archon_mcp_sessions AS t \
-           SET last_activity = j.last_activity, expires_at = j.expires_at, boot = j.boot FROM {rows} \
+           SET last_activity = j.last_activity, expires_at = j.expires_at, boot = j.boot FROM {joined rows} \
            WHERE t.session_id = j.session_id AND t.status = 'active' AND t.last_activity < j.last_activity",
 };
 
@@ -150,7 +162,7 @@ pub(super) const TOUCH_ARCHON: RowStatement = RowStatement {
 pub(super) const CREDIT_PROTOCOL: RowStatement = RowStatement {
     table: "archon_mcp_protocol_sessions",
     columns: &["protocol_session_id", "expires_at", "boot"],
-    text: "UPDATE archon_mcp_protocol_sessions AS t SET expires_at = j.expires_at, boot = j.boot FROM {rows} \
+    text: "UPDATE archon_mcp_protocol_sessions AS t SET expires_at = j.expires_at, boot = j.boot FROM {joined rows} \
            WHERE t.protocol_session_id = j.protocol_session_id AND t.status = 'active' AND t.boot < j.boot",
 };
 
@@ -158,7 +170,7 @@ pub(super) const CREDIT_PROTOCOL: RowStatement = RowStatement {
 pub(super) const CREDIT_ARCHON: RowStatement = RowStatement {
     table: "archon_mcp_sessions",
     columns: &["session_id", "expires_at", "boot"],
-    text: "UPDATE archon_mcp_sessions AS t SET expires_at = j.expires_at, boot = j.boot FROM {rows} \
+    text: "UPDATE archon_mcp_sessions AS t SET expires_at = j.expires_at, boot = j.boot FROM {joined rows} \
            WHERE t.session_id = j.session_id AND t.status = 'active' AND t.boot < j.boot",
 };
 
@@ -168,7 +180,7 @@ pub(super) const COUNT: RowStatement = RowStatement {
     columns: &["session_id", "calls", "errors", "prompt_tokens", "completion_tokens"],
     text: "UPDATE archon_mcp_sessions AS t SET calls = t.calls + j.calls, errors = t.errors + j.errors, \
            prompt_tokens = t.prompt_tokens + j.prompt_tokens, \
-           completion_tokens = t.completion_tokens + j.completion_tokens FROM {rows} WHERE t.session_id = j.session_id",
+           completion_tokens = t.completion_tokens + j.completion_tokens FROM {joined rows} WHERE t.session_id = j.session_id",
 };
 
 /// Sums by minute.

@@ -7,6 +7,7 @@ mod folding;
 mod lookup;
 mod opening;
 mod outages;
+mod plans;
 mod poison;
 mod reaping;
 mod schema;
