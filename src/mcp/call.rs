@@ -102,7 +102,8 @@ impl Engine {
         archon: &Arc<Archon>,
         received: Timestamp,
     ) -> Outcome {
-        let running = caller.live.begin(id);
+        let running = caller.live.begin(id, archon);
+        self.sessions.touch(&caller.live, Some(archon));
         let call = ToolCall {
             arguments: target.arguments,
             sessions: &self.sessions,

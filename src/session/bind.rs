@@ -172,14 +172,19 @@ impl Sessions {
         patience: Duration,
     ) -> (Arc<Archon>, SessionRule) {
         let now = self.clock.now();
+        // Another protocol session with the same reserved id may have made it already.
+        let mut rule = SessionRule::Bound;
         let (archon, client, ticket) = {
             let mut bound = live.bound();
             let client = match &*bound {
                 Bound::Exists(archon) => return (archon.clone(), SessionRule::Bound),
                 Bound::Reserved(_, client) => client.clone(),
             };
-            let archon =
-                self.archons.entry(id).or_insert_with(|| Arc::new(self.new_archon(id, principal))).value().clone();
+            let make = || {
+                rule = SessionRule::New;
+                Arc::new(self.new_archon(id, principal))
+            };
+            let archon = self.archons.entry(id).or_insert_with(make).value().clone();
             let row = self.session_row(live, &archon, &client, principal);
             let ticket = self.store.writer().submit(Write::Create(Box::new(row)));
             *bound = Bound::Exists(archon.clone());
@@ -201,7 +206,7 @@ impl Sessions {
                 *live.bound() = Bound::Reserved(Uuid::new_v4(), client);
             }
         }
-        (archon, SessionRule::New)
+        (archon, rule)
     }
 
     fn new_archon(&self, id: Uuid, principal: &Principal) -> Archon {

@@ -21,13 +21,14 @@ impl Sessions {
     /// # Errors
     /// [`StoreError`]; chunks before it are done.
     pub async fn clean_up(&self) -> Result<u64, StoreError> {
+        // Before the flush: a session that is used after it was not over yet at this moment.
+        let now = self.clock.now();
         // Nobody who is busy, or was used since the last flush, may look idle.
         self.touch_busy();
         self.flush().await?;
         self.recover_credit().await?;
         let mut ended = 0;
         loop {
-            let now = self.clock.now();
             let reaped = self
                 .store
                 .reap(ReapRule {
@@ -67,6 +68,9 @@ impl Sessions {
         let busy: Vec<_> = self.live.iter().filter(|e| e.value().is_busy()).map(|e| e.value().clone()).collect();
         for live in busy {
             self.touch(&live, live.archon().as_ref());
+            for archon in live.used_archons() {
+                self.touch(&live, Some(&archon));
+            }
         }
     }
 

@@ -91,8 +91,11 @@ impl Sessions {
     }
 
     async fn clean_up_regularly(self: Arc<Self>) {
+        let mut due = self.clock.now().plus(self.policy.cleanup_interval);
         loop {
-            self.clock.sleep(self.policy.cleanup_interval).await;
+            self.clock.sleep_until(due).await;
+            // Counted from its beginning: what a cleanup takes, and what the clock does meanwhile, puts off none.
+            due = self.clock.now().plus(self.policy.cleanup_interval);
             report("the session cleanup", self.clean_up().await.map(|_| ()));
             report("finishing the sums of dead boots", self.fold_dead_boots().await);
         }

@@ -25,7 +25,16 @@ pub struct Live {
     pub(super) times: Times,
     bound: Mutex<Bound>,
     ended: AtomicBool,
-    running: Mutex<Vec<(Arc<str>, CancellationToken)>>,
+    running: Mutex<Vec<Run>>,
+}
+
+/// What is known of a request that runs.
+#[derive(Debug)]
+struct Run {
+    id: Arc<str>,
+    token: CancellationToken,
+    /// The Archon session that it runs in: the client may have named another than the bound one.
+    archon: Arc<Archon>,
 }
 
 /// An Archon session in memory.
@@ -175,17 +184,17 @@ impl Live {
     }
 
     /// A request begins. `id` is its JSON-RPC id, by which `notifications/cancelled` names it.
-    pub fn begin(self: &Arc<Self>, id: &str) -> Running {
+    pub fn begin(self: &Arc<Self>, id: &str, archon: &Arc<Archon>) -> Running {
         let (token, id) = (CancellationToken::new(), Arc::from(id));
-        self.running().push((Arc::clone(&id), token.clone()));
+        self.running().push(Run { id: Arc::clone(&id), token: token.clone(), archon: archon.clone() });
         Running { live: self.clone(), token, id }
     }
 
     /// Cancels every running request of that id: clients do use one id twice, and then both are meant. How many.
     pub fn cancel(&self, id: &str) -> usize {
         let running = self.running();
-        let meant = running.iter().filter(|(running, _)| &**running == id);
-        meant.map(|(_, token)| token.cancel()).count()
+        let meant = running.iter().filter(|run| &*run.id == id);
+        meant.map(|run| run.token.cancel()).count()
     }
 
     /// Its end has been seen here: what still runs in it is late.
@@ -202,7 +211,12 @@ impl Live {
         !self.running().is_empty()
     }
 
-    fn running(&self) -> MutexGuard<'_, Vec<(Arc<str>, CancellationToken)>> {
+    /// The Archon sessions that its running requests use.
+    pub(super) fn used_archons(&self) -> Vec<Arc<Archon>> {
+        self.running().iter().map(|run| run.archon.clone()).collect()
+    }
+
+    fn running(&self) -> MutexGuard<'_, Vec<Run>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -218,7 +232,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         let mut running = self.live.running();
         // By the address of the id, not by its text: a second request of the same id stays.
-        if let Some(place) = running.iter().position(|(id, _)| Arc::ptr_eq(id, &self.id)) {
+        if let Some(place) = running.iter().position(|run| Arc::ptr_eq(&run.id, &self.id)) {
             running.swap_remove(place);
         }
     }
@@ -274,7 +288,13 @@ mod tests {
             Times::new(start, start, start, 0),
             Bound::Reserved(Uuid::nil(), Arc::default()),
         ));
-        let (a, b) = (live.begin("1"), live.begin("1"));
+        let archon = Arc::new(Archon {
+            id: Uuid::nil(),
+            principal: "".into(),
+            times: Times::new(start, start, start, 0),
+            pending: AtomicBool::new(false),
+        });
+        let (a, b) = (live.begin("1", &archon), live.begin("1", &archon));
         drop(a);
         assert_eq!(live.cancel("1"), 1);
         assert!(b.token().is_cancelled());

@@ -14,7 +14,7 @@ use crate::protocol::revision::Revision;
 use crate::store::StoreError;
 use crate::store::ending::Ending;
 use crate::store::lookup::{Ended, Life, StoredProtocolSession, shared};
-use crate::store::rows::ClientFacts;
+use crate::store::rows::{Binding, ClientFacts, Write};
 
 /// A request that took longer than this is checked for having outlived its session.
 const LATE_ENOUGH_TO_ASK: Duration = Duration::from_millis(100);
@@ -41,6 +41,10 @@ impl Sessions {
         // The rare ways are boxed: every request's future would carry their size along.
         let Some(live) = cached else { return Box::pin(self.load(id, principal)).await };
         self.check_owner(id, &live.principal, principal)?;
+        // What runs in it keeps it, even if the clock has jumped since the last pulse (a machine that slept).
+        if live.is_busy() && live.times.is_over(self.clock.now()) {
+            self.touch(&live, live.archon().as_ref());
+        }
         if live.times.is_leased(self.uptime_ms()) && !live.times.is_over(self.clock.now()) {
             return Ok(live);
         }
@@ -72,7 +76,14 @@ impl Sessions {
         let stored = row.archon.as_ref().filter(|archon| archon.life.ended.is_none());
         let mut bound = live.bound();
         match (&*bound, stored) {
-            (_, Some(stored)) => *bound = Bound::Exists(self.archon_from(stored, uptime)),
+            (before, Some(stored)) => {
+                // Another protocol session has made it: the requests of this one from before belong to it, too.
+                if matches!(before, Bound::Reserved(..)) {
+                    let binding = Binding { protocol_session_id: live.id.clone(), session_id: stored.session_id };
+                    self.store.writer().submit_unwatched(Write::Bind(Box::new(binding)));
+                }
+                *bound = Bound::Exists(self.archon_from(stored, uptime));
+            }
             // Made here a moment ago and still in the queue: the row will come.
             (Bound::Exists(archon), None) if row.archon.is_none() && archon.pending.load(Relaxed) => {}
             (Bound::Exists(_), None) => {

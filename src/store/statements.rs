@@ -92,8 +92,9 @@ pub(super) const BIND: RowStatement = RowStatement {
 pub(super) const ADOPT: RowStatement = RowStatement {
     table: "archon_mcp_requests",
     columns: &["protocol_session_id", "session_id"],
-    text: "UPDATE archon_mcp_requests AS r SET session_id = j.session_id FROM {rows} \
-           WHERE r.protocol_session_id = j.protocol_session_id AND r.session_id IS NULL",
+    text: "UPDATE archon_mcp_requests AS r SET session_id = p.session_id \
+           FROM {rows} JOIN archon_mcp_protocol_sessions p ON p.session_id = j.session_id \
+           WHERE r.protocol_session_id = p.protocol_session_id AND r.session_id IS NULL",
 };
 
 /// Handled requests.

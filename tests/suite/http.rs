@@ -194,10 +194,15 @@ impl Mcp {
 
     /// The same under another client name.
     pub(crate) async fn initialize_as(&self, client: &str, revision: &str) -> Session {
+        self.initialize_with(&[], client, revision).await
+    }
+
+    /// The same with more headers.
+    pub(crate) async fn initialize_with(&self, headers: &[(&str, &str)], client: &str, revision: &str) -> Session {
         let info = json!({"name": client, "version": "1"});
         let params = json!({"protocolVersion": revision, "capabilities": {}, "clientInfo": info});
         let body = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
-        let answer = self.post(&[], body.to_string()).await.expect("an answer to initialize");
+        let answer = self.post(headers, body.to_string()).await.expect("an answer to initialize");
         assert_eq!(answer.status, 200, "initialize: {}", answer.text());
         assert_eq!(answer.json()["result"]["protocolVersion"], revision, "initialize: {}", answer.text());
         let header = |name| answer.header(name).map(str::to_owned);

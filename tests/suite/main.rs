@@ -13,4 +13,5 @@ mod process;
 mod protocol;
 mod second_opinion;
 mod server;
+mod session;
 mod store;

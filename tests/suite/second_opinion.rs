@@ -1,13 +1,18 @@
-//! Our client against a server that is not ours: the official SDK's, with sessions and event streams.
+//! The official SDK on the other side: our client against its server, with sessions and event streams, and its client
+//! against ours, through a crash.
 
 use archonctl::client::{Client, ClientError, ClientOptions};
 use archonctl::protocol::revision::Revision;
 use rmcp::handler::server::wrapper::Parameters;
-use rmcp::model::{ServerCapabilities, ServerConfig};
+use rmcp::model::{CallToolRequestParams, ServerCapabilities, ServerConfig};
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
-use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
-use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
+use rmcp::transport::{StreamableHttpClientTransport, StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::{ServerHandler, ServiceExt, schemars, tool, tool_handler, tool_router};
 use serde_json::json;
+
+use crate::databases::on_every_database;
+use crate::process::ServeProcess;
 
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 struct Sum {
@@ -63,3 +68,25 @@ async fn speaks_with_the_official_sdk() {
     client.close().await.expect("closed");
     assert!(sessions.sessions.read().await.is_empty());
 }
+
+on_every_database!(the_official_client_notices_no_crash, |db| async {
+    let mut server = ServeProcess::start(&db, &[]).await;
+    // It could heal itself by a new handshake; here it may not.
+    let config = StreamableHttpClientTransportConfig::with_uri(server.url()).reinit_on_expired_session(false);
+    let client = ().serve(StreamableHttpClientTransport::from_config(config)).await.expect("connected");
+    let tools = client.list_all_tools().await.expect("tools");
+    assert!(tools.iter().any(|tool| tool.name == "find_projects"), "{tools:?}");
+    for crash in [false, true, true] {
+        if crash {
+            server.sigkill();
+            server = ServeProcess::start_at(server.address(), &db, &[]).await;
+        }
+        let answer = client.call_tool(CallToolRequestParams::new("find_projects")).await.expect("an answer");
+        assert_eq!(answer.is_error, Some(false), "{answer:?}");
+        assert!(answer.structured_content.is_some_and(|found| found.is_object()));
+    }
+    assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_protocol_sessions"), "1");
+    assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_requests WHERE tool_name = 'find_projects'"), "3");
+    client.cancel().await.expect("closed");
+    assert_eq!(db.value("SELECT disconnect_reason FROM archon_mcp_protocol_sessions"), "client_disconnect");
+});
