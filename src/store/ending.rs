@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::backend::transact;
+use super::backend::{read, transact};
 use super::codec::DbUuid;
 use super::fold::json;
+use super::lookup::patiently;
 use super::statements::{self, Dialect};
 use super::{Store, StoreError};
 use crate::model::session::EndReason;
@@ -61,8 +62,15 @@ const END_ARCHON_IF_ALONE: &str = "UPDATE archon_mcp_sessions SET status = $1, d
      AND NOT EXISTS (SELECT 1 FROM archon_mcp_protocol_sessions o \
                      WHERE o.session_id = archon_mcp_sessions.session_id AND o.status = 'active')";
 
-/// Past its time, with no credit to come.
-const OVER: &str = "expires_at < $1 AND (boot IS NULL OR boot >= $3)";
+const CREDIT_DUE: &str = "SELECT EXISTS (SELECT 1 FROM archon_mcp_sessions \
+         WHERE status = 'active' AND boot < $1 AND expires_at IS NOT NULL) \
+     OR EXISTS (SELECT 1 FROM archon_mcp_protocol_sessions WHERE status = 'active' AND boot < $1)";
+
+/// Past its time, with no credit to come; the oldest first, because that is the index.
+const OVER: &str = "expires_at < $1 AND (boot IS NULL OR boot >= $3) ORDER BY expires_at";
+
+/// Typed by hand without an end of its time: it goes by its last activity.
+const SILENT: &str = "expires_at IS NULL AND last_activity < $3";
 
 /// The end of one chunk of a table's rows that are over. They are picked first and once: in a plain subquery PostgreSQL
 /// may pick again for each row that it looks at, and the limit would be none.
@@ -125,23 +133,20 @@ impl Store {
     /// [`StoreError`]; then nothing was changed.
     pub async fn reap(&self, rule: ReapRule) -> Result<Reaped, StoreError> {
         let lock = self.skip_locked();
-        // A row without an end of its time (typed by hand) ends by its last activity.
-        let archon = reap_sql(
-            "archon_mcp_sessions",
-            "session_id",
-            &format!("(({OVER}) OR (expires_at IS NULL AND last_activity < $5))"),
-            lock,
-        );
+        let archon = reap_sql("archon_mcp_sessions", "session_id", OVER, lock);
+        let typed = reap_sql("archon_mcp_sessions", "session_id", SILENT, lock);
         let protocol = reap_sql("archon_mcp_protocol_sessions", "protocol_session_id", OVER, lock);
         let too_old = rule.too_old.unwrap_or(Timestamp::from_millis(0));
         let silent_since = rule.now.minus(rule.timeout);
         transact!(self, tx => async {
-            let ids: Vec<DbUuid> = sqlx::query_scalar(sqlx::AssertSqlSafe(&*archon))
-                .bind(rule.now).bind(too_old).bind(rule.credited_from).bind(rule.limit).bind(silent_since)
-                .fetch_all(&mut *tx).await?;
+            let mut archon: Vec<DbUuid> = sqlx::query_scalar(sqlx::AssertSqlSafe(&*archon))
+                .bind(rule.now).bind(too_old).bind(rule.credited_from).bind(rule.limit).fetch_all(&mut *tx).await?;
+            let left = rule.limit - i64::try_from(archon.len()).unwrap_or(rule.limit);
+            archon.extend::<Vec<DbUuid>>(sqlx::query_scalar(sqlx::AssertSqlSafe(&*typed))
+                .bind(rule.now).bind(too_old).bind(silent_since).bind(left).fetch_all(&mut *tx).await?);
             let protocol: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(&*protocol))
                 .bind(rule.now).bind(too_old).bind(rule.credited_from).bind(rule.limit).fetch_all(&mut *tx).await?;
-            Ok::<_, StoreError>(Reaped { archon: ids.into_iter().map(|id| id.0).collect(), protocol })
+            Ok::<_, StoreError>(Reaped { archon: archon.into_iter().map(|id| id.0).collect(), protocol })
         }.await)
     }
 
@@ -152,6 +157,14 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; then nothing was changed.
     pub async fn credit_outage(&self, credits: &Credits, boot: i64, limit: i64) -> Result<usize, StoreError> {
+        let latest = credits.latest();
+        // Mostly there is nothing to do, and finding that out keeps no writer waiting.
+        let due: bool =
+            patiently(async { read!(self, db => sqlx::query_scalar(CREDIT_DUE).bind(latest).fetch_one(db).await) })
+                .await?;
+        if !due {
+            return Ok(0);
+        }
         let (dialect, lock) = (self.dialect(), self.skip_locked());
         // Rows that others lock are being touched, ended or credited: what is read here stays true until the commit.
         let archon = format!(
@@ -162,7 +175,6 @@ impl Store {
             "SELECT protocol_session_id, expires_at, boot, connected_at FROM archon_mcp_protocol_sessions \
              WHERE status = 'active' AND boot < $1 LIMIT $2 {lock}"
         );
-        let latest = credits.latest();
         // Marked at least as the last boot with an outage, or they would have it coming again.
         let boot = boot.max(latest);
         transact!(self, tx => async {

@@ -221,13 +221,12 @@ struct MinuteRow {
 
 const MOVE_MARK: &str = "UPDATE archon_mcp_boots SET folded_seq = $1 WHERE number = $2 AND folded_seq = $3";
 
-const UNFOLDED: &str = "SELECT r.seq, b.folded_seq AS mark, r.session_id, \
-     COALESCE(s.client_type, p.client_type, 'Unknown') AS client_type, r.method, r.tool_name, r.timestamp, r.duration_us, \
-     r.status, CAST(r.prompt_tokens AS BIGINT) AS prompt_tokens, CAST(r.completion_tokens AS BIGINT) AS completion_tokens \
-     FROM archon_mcp_requests r JOIN archon_mcp_boots b ON b.number = r.boot AND r.seq > b.folded_seq \
+const UNFOLDED: &str = "SELECT r.seq, r.session_id, COALESCE(s.client_type, p.client_type, 'Unknown') AS client_type, \
+     r.method, r.tool_name, r.timestamp, r.duration_us, r.status, CAST(r.prompt_tokens AS BIGINT) AS prompt_tokens, \
+     CAST(r.completion_tokens AS BIGINT) AS completion_tokens FROM archon_mcp_requests r \
      LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id \
      LEFT JOIN archon_mcp_protocol_sessions p ON p.protocol_session_id = r.protocol_session_id \
-     WHERE b.number = $1 AND (b.ended_at IS NOT NULL OR r.seq <= $2) ORDER BY r.seq LIMIT $3";
+     WHERE r.boot = $1 AND r.seq > $2 AND r.seq <= $3 ORDER BY r.seq LIMIT $4";
 
 /// So many rows are folded from the table at once.
 const FOLD_CHUNK: i64 = 1000;
@@ -353,13 +352,12 @@ impl Store {
 
     /// Folds the rows of this boot up to that one from the table; returns the mark.
     async fn fold_again(&self, boot: i64, upto: i64) -> Result<i64, StoreError> {
-        while self.fold_rows(boot, upto, FOLD_CHUNK).await? > 0 {}
-        let mark: Option<i64> = patiently(async {
-            read!(self, db => sqlx::query_scalar("SELECT folded_seq FROM archon_mcp_boots WHERE number = $1")
-                .bind(boot).fetch_optional(db).await)
-        })
-        .await?;
-        Ok(mark.unwrap_or(0))
+        loop {
+            let mark = self.mark_of(boot).await?.map_or(0, |(mark, _)| mark);
+            if self.fold_rows(boot, (mark, upto), FOLD_CHUNK).await? == 0 {
+                return Ok(mark);
+            }
+        }
     }
 
     /// Folds up to `limit` rows that an ended boot left unfolded. Returns how many; call again until it is zero.
@@ -367,23 +365,35 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; then nothing was written.
     pub async fn fold_leftovers(&self, boot: i64, limit: i64) -> Result<usize, StoreError> {
-        self.fold_rows(boot, 0, limit).await
+        match self.mark_of(boot).await? {
+            Some((mark, true)) => self.fold_rows(boot, (mark, i64::MAX), limit).await,
+            _ => Ok(0),
+        }
     }
 
-    /// Folds unfolded rows from the table: all that an ended boot has, those up to `upto` of a living one.
-    async fn fold_rows(&self, boot: i64, upto: i64, limit: i64) -> Result<usize, StoreError> {
+    /// Up to which row a boot is folded, and whether it has ended.
+    async fn mark_of(&self, boot: i64) -> Result<Option<(i64, bool)>, StoreError> {
+        patiently(async {
+            read!(self, db => sqlx::query_as("SELECT folded_seq, ended_at IS NOT NULL FROM archon_mcp_boots WHERE number = $1")
+                .bind(boot).fetch_optional(db).await)
+        })
+        .await
+    }
+
+    /// Folds a boot's rows after the mark, and not after another, from the table.
+    async fn fold_rows(&self, boot: i64, (mark, upto): (i64, i64), limit: i64) -> Result<usize, StoreError> {
         let rows: Vec<Leftover> = patiently(async {
-            read!(self, db => sqlx::query_as(UNFOLDED).bind(boot).bind(upto).bind(limit).fetch_all(db).await)
+            read!(self, db => sqlx::query_as(UNFOLDED)
+                .bind(boot).bind(mark).bind(upto).bind(limit).fetch_all(db).await)
         })
         .await?;
         let mut sums = Sums::default();
         for row in &rows {
-            let seq = row.seq;
-            sums.add(&row.to_request(), seq);
+            sums.add(&row.to_request(), row.seq);
         }
-        if let Some(first) = rows.first() {
-            // If somebody else has folded these rows meanwhile, the next look does not find them.
-            self.write_sums(boot, (first.mark, sums.seq), &pieces(&sums, &mut Touches::default())).await?;
+        if !rows.is_empty() {
+            // If somebody else has folded these rows meanwhile, the mark is not there any more, and nothing is written.
+            self.write_sums(boot, (mark, sums.seq), &pieces(&sums, &mut Touches::default())).await?;
         }
         Ok(rows.len())
     }
@@ -392,7 +402,6 @@ impl Store {
 #[derive(sqlx::FromRow)]
 struct Leftover {
     seq: i64,
-    mark: i64,
     session_id: Option<DbUuid>,
     client_type: String,
     method: String,

@@ -200,3 +200,10 @@ on_every_database!(credit_never_takes_back_a_touch, |db| async {
         assert_eq!((protocol, archon), (end, end), "{n}");
     }
 });
+
+on_every_database!(clocks_of_one_machine_agree, |db| async {
+    let store = serving(&db).await;
+    let offset = store.clock_offset().await.expect("an answer");
+    assert_eq!(offset.is_some(), db.is_postgres(), "SQLite has no clock of its own");
+    assert!(offset.unwrap_or(0).abs() < 1000, "{offset:?}");
+});

@@ -21,7 +21,7 @@ use archonctl::model::timestamp::Timestamp;
 use archonctl::store::boots::{Begun, NewBoot};
 use archonctl::store::ending::{Ending, ReapRule};
 use archonctl::store::fold::{ArchonTouch, ProtocolTouch, Touches};
-use archonctl::store::rows::{ClientFacts, NewEvent, NewProtocolSession, NewRequest, NewSession, Write};
+use archonctl::store::rows::{Binding, ClientFacts, NewEvent, NewProtocolSession, NewRequest, NewSession, Write};
 use archonctl::store::writer::Commit;
 use archonctl::store::{Location, OpenError, OpenOptions, Role, Store};
 use serde_json::value::RawValue;

@@ -73,6 +73,7 @@ async fn a_nul_in_any_text() {
         ("user email", creates(NewSession { user_email: Some(nul().into()), ..s.clone() })),
         ("user name", creates(NewSession { user_name: Some(nul().into()), ..s.clone() })),
         ("metadata", creates(NewSession { metadata: json(), ..s.clone() })),
+        ("binding", Write::Bind(Box::new(Binding { protocol_session_id: nul().into(), session_id: ids(1).1 }))),
         ("method", requests(NewRequest { session_id: None, method: nul().into(), ..r.clone() })),
         ("tool name", requests(NewRequest { session_id: None, tool_name: Some(nul().into()), ..r.clone() })),
         ("error message", requests(NewRequest { session_id: None, error_message: Some(nul()), ..r.clone() })),

@@ -157,6 +157,21 @@ on_every_database!(a_tool_call_under_another_archon_session_binds_to_it, |db| as
     assert_eq!((stored.session_id, stored.archon.map(|s| s.session_id)), (ids(2).1, Some(ids(2).1)));
 });
 
+on_every_database!(a_protocol_session_takes_up_an_archon_session_that_exists, |db| async {
+    let store = serving(&db).await;
+    let early = NewRequest { session_id: None, tool_name: None, ..call(2) };
+    store_all(&store, pair(1).into_iter().chain([opens(protocol(2)), requests(early)])).await;
+    let binding = Binding { protocol_session_id: ids(2).0, session_id: ids(1).1 };
+    store_all(&store, [Write::Bind(Box::new(binding))]).await;
+    let stored = store.protocol_session(&ids(2).0).await.expect("an answer").expect("a session");
+    assert_eq!((stored.session_id, stored.archon.map(|s| s.session_id)), (ids(1).1, Some(ids(1).1)));
+    // Its requests from before go along.
+    assert_eq!(db.value("SELECT session_id FROM archon_mcp_requests"), ids(1).1.to_string());
+    // And it ends with it.
+    store.end_archon_session(ids(1).1, by(EndReason::Operator, "bob", NOON)).await.expect("an end");
+    assert_eq!(count(&db, "archon_mcp_protocol_sessions WHERE status = 'active'"), 0);
+});
+
 on_every_database!(the_same_batch_twice_is_stored_once, |db| async {
     let (store, again) = (serving(&db).await, beside(&db).await);
     // The same boot and the same numbers: what happens when the answer to a COMMIT is lost.
@@ -222,3 +237,30 @@ on_every_database!(what_a_dropped_store_had_queued_is_still_written, |db| async 
     }
     assert_eq!(count(&db, "archon_mcp_requests"), 500);
 });
+
+/// The write-ahead log of a busy server stays small, and that of an idle one is emptied.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_of_a_sqlite_file_is_bounded() {
+    let db = Database::sqlite();
+    let store = serving(&db).await;
+    store_all(&store, pair(1)).await;
+    let log = db.folder().join("archon.db-wal");
+    let size = || log.metadata().map_or(0, |m| m.len()) >> 20;
+    let message = "x".repeat(3000);
+    let (mut greatest, mut written) = (0, 0);
+    while written < 60_000 {
+        let rows = (0..1000).map(|_| NewRequest { error_message: Some(message.clone()), ..call(1) });
+        store_all(&store, rows.map(requests)).await;
+        written += 1000;
+        greatest = size().max(greatest);
+    }
+    // More than 200 MB went through it.
+    assert!(greatest < 150, "{greatest} MB");
+    let idle = async {
+        while size() > 4 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(SOON, idle).await.unwrap_or_else(|_| panic!("still {} MB", size()));
+    assert_eq!(count(&db, "archon_mcp_requests"), 60_000);
+}

@@ -108,7 +108,8 @@ CREATE TABLE archon_mcp_requests (
     seq INTEGER
 );
 CREATE UNIQUE INDEX archon_mcp_requests_once ON archon_mcp_requests (boot, seq);
-CREATE INDEX archon_mcp_requests_session ON archon_mcp_requests (session_id);
+-- Apart, because rows without a session may be many, and their index must find those of one protocol session.
+CREATE INDEX archon_mcp_requests_session ON archon_mcp_requests (session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX archon_mcp_requests_unbound ON archon_mcp_requests (protocol_session_id) WHERE session_id IS NULL;
 
 -- One change in a session's life.
