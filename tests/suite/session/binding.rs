@@ -1,7 +1,5 @@
 //! Which Archon session a call belongs to: the one that the client names, the bound one, or a new one.
 
-use std::time::Instant;
-
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -117,22 +115,6 @@ on_every_database!(a_reserved_id_is_shared_before_it_exists, |db| async {
     until(&db, "SELECT COUNT(*) FROM archon_mcp_requests WHERE session_id IS NULL", "0").await;
 });
 
-on_every_database!(a_reserved_id_that_another_made_owns_the_rows_from_before, |db| async {
-    let (_server, mcp) = start(&db).await;
-    let first = mcp.initialize(REVISION).await;
-    let id = archon(&first);
-    let second = mcp.initialize_with(&[(NAMED, id)], "suite", REVISION).await;
-    assert_eq!(echo(&second).await, id);
-    // The first finds it made once its lease is over.
-    let begun = Instant::now();
-    while db.value("SELECT COUNT(*) FROM archon_mcp_requests WHERE session_id IS NULL") != "0" {
-        assert!(begun.elapsed() < SOON, "rows without their session");
-        assert_eq!(first.request("ping", json!({})).await.status, 200);
-    }
-    assert_eq!(echo(&first).await, id);
-    assert_eq!(rules(&db, &first), pairs([("bound", id)]));
-});
-
 on_every_database!(who_makes_a_reserved_session_adopts_the_rows_of_all_who_share_it, |db| async {
     let (_server, mcp) = start(&db).await;
     let first = mcp.initialize(REVISION).await;
@@ -140,6 +122,8 @@ on_every_database!(who_makes_a_reserved_session_adopts_the_rows_of_all_who_share
     echo(&second).await;
     // Its row is there, so the batch that made the session is; the first need not come back for it.
     assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_requests WHERE session_id IS NULL"), "0");
+    assert_eq!(echo(&first).await, archon(&first));
+    assert_eq!(rules(&db, &first), pairs([("bound", archon(&first))]));
 });
 
 on_every_database!(an_id_that_is_not_to_be_used_is_replaced_with_one_warning, |db| async {
