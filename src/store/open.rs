@@ -98,6 +98,10 @@ fn prepare_file(path: &Path, role: Role) -> Result<Option<File>, OpenError> {
             Err(OpenError::Missing { database: path.display().to_string() })
         };
     }
+    // Before the lock: beside a folder it would be left behind.
+    if path.is_dir() {
+        return Err(OpenError::Unwritable { path: path.to_owned(), reason: "it is a folder".into() });
+    }
     let unwritable = |e: std::io::Error| OpenError::Unwritable { path: path.to_owned(), reason: reason(&e) };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable)?;

@@ -185,6 +185,7 @@ async fn a_place_that_cannot_be_written_is_named() {
     }
     let refused = open_file(db.folder(), Role::Server).await.expect_err("a folder");
     assert!(matches!(refused, OpenError::Unwritable { .. }), "{refused}");
+    assert!(!db.folder().with_added_extension("lock").exists(), "nothing is left beside it");
     assert!(matches!(open_file(db.folder(), Role::Operator).await, Err(OpenError::Missing { .. })));
 }
 
