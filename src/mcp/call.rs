@@ -71,7 +71,7 @@ impl Engine {
             error: told.error,
             tokens: self.tracking.tokens.of_call(target.arguments.map(RawValue::get), output),
             rule: Some(rule),
-            late: self.sessions.has_ended(&caller.live, &archon, took).await,
+            late: caller.live.has_ended(),
             ..Handled::of(&caller.live, received, told.status)
         };
         let deferred = self.record(handled).await;

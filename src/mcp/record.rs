@@ -11,7 +11,7 @@ use crate::model::text::clean;
 use crate::model::timestamp::Timestamp;
 use crate::session::Live;
 use crate::store::rows::{NewRequest, Write};
-use crate::store::writer::Commit;
+use crate::store::ticket::Commit;
 use crate::tools::prices::PriceTable;
 use crate::tools::tokens::TokenCounter;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Sessions;
 use crate::store::StoreError;
 use crate::store::ending::ReapRule;
-use crate::store::fold::{ArchonTouch, ProtocolTouch, Touches};
+use crate::store::touches::{ArchonTouch, ProtocolTouch, Touches};
 
 /// One chunk of any bulk work: bounded, so that no transaction holds others up for long.
 const CHUNK: i64 = 500;

@@ -202,7 +202,8 @@ impl Live {
         self.ended.store(true, Relaxed);
     }
 
-    pub(super) fn is_marked_ended(&self) -> bool {
+    /// Whether its end was made or seen here; one made elsewhere is found by the times of its rows (see the store).
+    pub fn has_ended(&self) -> bool {
         self.ended.load(Relaxed)
     }
 

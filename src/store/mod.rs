@@ -10,7 +10,7 @@ mod codec;
 pub mod counts;
 pub mod ending;
 pub mod error;
-pub mod fold;
+mod fold;
 pub mod location;
 pub mod lookup;
 mod open;
@@ -20,6 +20,9 @@ pub mod rows;
 mod schema;
 mod sqlite;
 mod statements;
+mod sums;
+pub mod ticket;
+pub mod touches;
 pub mod writer;
 
 use std::sync::Arc;

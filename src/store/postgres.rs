@@ -12,9 +12,8 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::backend::in_time;
-use super::fold::json;
 use super::rows::{NewRequest, Numbered, Write, sql};
-use super::statements::{self, Dialect, RowStatement};
+use super::statements::{self, Dialect, RowStatement, json};
 use super::writer::{Batch, Outcome, Queued, Sink};
 use crate::model::timestamp::Timestamp;
 

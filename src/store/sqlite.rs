@@ -11,9 +11,8 @@ use tokio::sync::oneshot;
 
 use super::StoreError;
 use super::backend::Gate;
-use super::fold::json;
 use super::rows::{NewRequest, Numbered, Write};
-use super::statements::{self, Dialect, RowStatement};
+use super::statements::{self, Dialect, RowStatement, json};
 use super::writer::{Batch, Outcome, Shared, Sink};
 
 /// Below this size a checkpoint of the write-ahead log is not worth its fsync.
