@@ -18,7 +18,7 @@ use super::{logging, paths};
 use crate::mcp::{Engine, Patience, Tracking};
 use crate::model::clock::Clock;
 use crate::server::{App, HostRules, Limits, Principals, Shutdown};
-use crate::session::{Policy, Sessions};
+use crate::session::{Caps, Policy, Sessions};
 use crate::store::{Location, OpenOptions, Role, Store};
 use crate::tools::prices::PriceTable;
 use crate::tools::tokens::{TokenCounter, TokenMethod};
@@ -72,6 +72,15 @@ struct SessionOptions {
     /// For how long a known session is trusted, and calls are taken, while the database does not answer
     #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_STORE_GRACE")]
     store_grace: Duration,
+    /// Live sessions in all; then `initialize` is answered 503 until one ends
+    #[arg(long, default_value = "100000", value_name = "N", env = "ARCHONCTL_MAX_SESSIONS")]
+    max_sessions: u64,
+    /// Live sessions of one principal; then 429 [default: none]
+    #[arg(long, value_name = "N", env = "ARCHONCTL_MAX_SESSIONS_PER_PRINCIPAL")]
+    max_sessions_per_principal: Option<u64>,
+    /// Sessions that one principal may open a second, with bursts of ten times as many; beyond that 429 [default: none]
+    #[arg(long, value_name = "N", env = "ARCHONCTL_MAX_INITIALIZE_RATE", value_parser = clap::value_parser!(u32).range(1..))]
+    max_initialize_rate: Option<u32>,
     /// SQLite: `full` survives power loss too, `normal` the end of the process
     #[arg(long, value_name = "LEVEL", default_value = "normal", env = "ARCHONCTL_SYNC")]
     sync: Sync,
@@ -259,6 +268,11 @@ impl Options {
             recover_window: self.sessions.recover_window,
             cleanup_interval: self.sessions.cleanup_interval,
             store_grace: self.sessions.store_grace,
+            caps: Caps {
+                sessions: Some(self.sessions.max_sessions),
+                per_principal: self.sessions.max_sessions_per_principal,
+                opened_per_second: self.sessions.max_initialize_rate,
+            },
             token_method,
         }
     }

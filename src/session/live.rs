@@ -242,6 +242,7 @@ impl Drop for Running {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::Caps;
     use std::time::Duration;
 
     fn policy() -> Policy {
@@ -251,6 +252,7 @@ mod tests {
             recover_window: Duration::ZERO,
             cleanup_interval: Duration::ZERO,
             store_grace: Duration::ZERO,
+            caps: Caps::default(),
             token_method: "off",
         }
     }

@@ -4,6 +4,7 @@
 mod access;
 mod answers;
 mod batch;
+mod caps;
 mod hostile;
 mod messages;
 mod sessions;

@@ -83,7 +83,8 @@ CREATE TABLE archon_mcp_protocol_sessions (
     CHECK (status <> 'active' OR disconnected_at IS NULL)
 ) WITHOUT ROWID;
 CREATE INDEX archon_mcp_protocol_sessions_bound ON archon_mcp_protocol_sessions (session_id);
-CREATE INDEX archon_mcp_protocol_sessions_expiry ON archon_mcp_protocol_sessions (expires_at, boot) WHERE status = 'active';
+-- With the principal, so that the caps are counted in the index alone.
+CREATE INDEX archon_mcp_protocol_sessions_expiry ON archon_mcp_protocol_sessions (expires_at, boot, principal) WHERE status = 'active';
 
 -- One handled request: the guide's columns, then ours.
 CREATE TABLE archon_mcp_requests (
