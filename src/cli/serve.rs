@@ -69,6 +69,9 @@ struct SessionOptions {
     /// How often sessions past their time are ended
     #[arg(long, default_value = "5m", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_CLEANUP_INTERVAL")]
     cleanup_interval: Duration,
+    /// Request rows, events and ended sessions older than this are removed; sums by minute stay. `off` keeps all
+    #[arg(long, default_value = "30d", value_parser = retention, value_name = "TIME|off", env = "ARCHONCTL_RETENTION")]
+    retention: Retention,
     /// For how long a known session is trusted, and calls are taken, while the database does not answer
     #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_STORE_GRACE")]
     store_grace: Duration,
@@ -151,6 +154,14 @@ struct RunOptions {
     /// Move the clock by lines `advance 65m` on standard input; end at its end
     #[arg(long, hide = true)]
     test_clock: bool,
+}
+
+/// How long rows are kept; `None` is for ever. (A type of its own, because the parser reads `Option` as "not required".)
+#[derive(Debug, Clone, Copy)]
+struct Retention(Option<Duration>);
+
+fn retention(text: &str) -> Result<Retention, humantime::DurationError> {
+    if text == "off" { Ok(Retention(None)) } else { duration(text).map(|time| Retention(Some(time))) }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -267,6 +278,7 @@ impl Options {
             max_age: self.sessions.max_session_age,
             recover_window: self.sessions.recover_window,
             cleanup_interval: self.sessions.cleanup_interval,
+            retention: self.sessions.retention.0,
             store_grace: self.sessions.store_grace,
             caps: Caps {
                 sessions: Some(self.sessions.max_sessions),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Sessions;
 use crate::store::StoreError;
 use crate::store::ending::ReapRule;
+use crate::store::retention::Pruned;
 use crate::store::touches::{ArchonTouch, ProtocolTouch, Touches};
 
 /// One chunk of any bulk work: bounded, so that no transaction holds others up for long.
@@ -111,6 +112,32 @@ impl Sessions {
         again.live.extend(dirty.live.into_iter().filter(|live| live.times.soil()));
         again.archons.extend(dirty.archons.into_iter().filter(|archon| archon.times.soil()));
         Err(error)
+    }
+
+    /// Removes what is older than the operator wants it kept. Sums stay.
+    ///
+    /// # Errors
+    /// [`StoreError`]; chunks before it are done.
+    pub async fn prune(&self) -> Result<Pruned, StoreError> {
+        let mut pruned = Pruned::default();
+        let Some(retention) = self.policy.retention else { return Ok(pruned) };
+        let before = self.clock.now().minus(retention);
+        loop {
+            let chunk = self.store.prune(before, CHUNK).await?;
+            if chunk.is_empty() {
+                break;
+            }
+            pruned.add(chunk);
+            // Between chunks others have their turn.
+            tokio::task::yield_now().await;
+        }
+        if !pruned.is_empty() {
+            let Pruned { requests, events, sessions } = pruned;
+            tracing::info!(
+                "Removed {requests} requests, {events} events and {sessions} ended sessions from before {before}"
+            );
+        }
+        Ok(pruned)
     }
 
     /// Gives idle sessions the time back in which no server was alive.

@@ -251,6 +251,7 @@ mod tests {
             max_age: Some(Duration::from_secs(90)),
             recover_window: Duration::ZERO,
             cleanup_interval: Duration::ZERO,
+            retention: None,
             store_grace: Duration::ZERO,
             caps: Caps::default(),
             token_method: "off",

@@ -69,6 +69,8 @@ pub struct Policy {
     pub recover_window: Duration,
     /// How often sessions past their time are ended.
     pub cleanup_interval: Duration,
+    /// Request rows, events and ended sessions older than this are removed; `None` keeps them for ever.
+    pub retention: Option<Duration>,
     /// For so long a session that was valid is trusted while the store does not answer.
     pub store_grace: Duration,
     /// How many sessions there may be.

@@ -16,6 +16,7 @@ pub mod lookup;
 mod open;
 mod postgres;
 pub mod projects;
+pub mod retention;
 pub mod rows;
 mod schema;
 mod sqlite;

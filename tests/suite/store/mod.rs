@@ -10,6 +10,7 @@ mod outages;
 mod plans;
 mod poison;
 mod reaping;
+mod retention;
 mod schema;
 mod writing;
 

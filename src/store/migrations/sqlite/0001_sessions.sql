@@ -58,6 +58,8 @@ CREATE TABLE archon_mcp_sessions (
 ) WITHOUT ROWID;
 CREATE INDEX archon_mcp_sessions_expiry ON archon_mcp_sessions (expires_at, boot) WHERE status = 'active';
 CREATE INDEX archon_mcp_sessions_recent ON archon_mcp_sessions (last_activity);
+-- Ends by time and reason: what is old enough to go, and what the metrics count.
+CREATE INDEX archon_mcp_sessions_ended ON archon_mcp_sessions (disconnected_at, disconnect_reason) WHERE status <> 'active';
 
 -- What `initialize` creates: the session behind Mcp-Session-Id.
 CREATE TABLE archon_mcp_protocol_sessions (
@@ -82,6 +84,7 @@ CREATE TABLE archon_mcp_protocol_sessions (
     boot INTEGER,
     CHECK (status <> 'active' OR disconnected_at IS NULL)
 ) WITHOUT ROWID;
+CREATE INDEX archon_mcp_protocol_sessions_ended ON archon_mcp_protocol_sessions (disconnected_at) WHERE status <> 'active';
 CREATE INDEX archon_mcp_protocol_sessions_bound ON archon_mcp_protocol_sessions (session_id);
 -- With the principal, so that the caps are counted in the index alone.
 CREATE INDEX archon_mcp_protocol_sessions_expiry ON archon_mcp_protocol_sessions (expires_at, boot, principal) WHERE status = 'active';
