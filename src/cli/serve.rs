@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use super::exit::{DONE, Usage};
 use super::signal::stop_signal;
 use super::{logging, paths};
-use crate::mcp::{Engine, Patience, Tracking};
+use crate::mcp::{Capture, Engine, Patience, Tracking};
 use crate::model::clock::Clock;
 use crate::server::{App, HostRules, Limits, Principals, Shutdown};
 use crate::session::{Caps, Policy, Sessions};
@@ -98,6 +98,12 @@ struct CallOptions {
     /// How tokens are counted: `approx` is bytes / 4
     #[arg(long, value_name = "METHOD", default_value = "approx", env = "ARCHONCTL_TOKENS")]
     tokens: Tokens,
+    /// Whose arguments and error answers are kept, masked and cut to 4 KiB
+    #[arg(long, value_name = "WHICH", default_value = "off", env = "ARCHONCTL_CAPTURE")]
+    capture: Captures,
+    /// For how long; `off` for as long as the database lasts
+    #[arg(long, default_value = "24h", value_parser = retention, value_name = "TIME|off", env = "ARCHONCTL_CAPTURE_RETENTION")]
+    capture_retention: Retention,
     /// TOML file with prices in USD per 1,000 tokens, for `estimated_cost`
     #[arg(long, value_name = "FILE", env = "ARCHONCTL_PRICES")]
     prices: Option<PathBuf>,
@@ -177,6 +183,23 @@ enum OnOff {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Captures {
+    Off,
+    Errors,
+    All,
+}
+
+impl From<Captures> for Capture {
+    fn from(captures: Captures) -> Self {
+        match captures {
+            Captures::Off => Self::Off,
+            Captures::Errors => Self::Errors,
+            Captures::All => Self::All,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Tokens {
     Approx,
     O200k,
@@ -218,7 +241,8 @@ impl Options {
         if let Err(error) = tokens.load_in_background() {
             tracing::warn!(%error, "no tokenizer: token counts stay estimates");
         }
-        let tracking = Tracking { on: self.calls.tracking == OnOff::On, tokens, prices };
+        let capture = self.calls.capture.into();
+        let tracking = Tracking { on: self.calls.tracking == OnOff::On, tokens, prices, capture };
         let tools = ToolSet::builtin();
         let tools = if self.calls.test_tools { testing::add_to(tools) } else { tools };
         let patience = Patience { tool: self.calls.tool_timeout, commit: self.calls.ack_deadline };
@@ -279,6 +303,7 @@ impl Options {
             recover_window: self.sessions.recover_window,
             cleanup_interval: self.sessions.cleanup_interval,
             retention: self.sessions.retention.0,
+            capture_retention: self.calls.capture_retention.0,
             store_grace: self.sessions.store_grace,
             caps: Caps {
                 sessions: Some(self.sessions.max_sessions),

@@ -119,22 +119,18 @@ impl Sessions {
     /// # Errors
     /// [`StoreError`]; chunks before it are done.
     pub async fn prune(&self) -> Result<Pruned, StoreError> {
+        let now = self.clock.now();
         let mut pruned = Pruned::default();
-        let Some(retention) = self.policy.retention else { return Ok(pruned) };
-        let before = self.clock.now().minus(retention);
-        loop {
-            let chunk = self.store.prune(before, CHUNK).await?;
-            if chunk.is_empty() {
-                break;
-            }
-            pruned.add(chunk);
-            // Between chunks others have their turn.
-            tokio::task::yield_now().await;
+        if let Some(retention) = self.policy.retention {
+            while pruned.grew_by(self.store.prune(now.minus(retention), CHUNK).await?) {}
+        }
+        if let Some(retention) = self.policy.capture_retention {
+            while pruned.grew_by(self.store.prune_captures(now.minus(retention), CHUNK).await?) {}
         }
         if !pruned.is_empty() {
-            let Pruned { requests, events, sessions } = pruned;
+            let Pruned { requests, events, sessions, captures } = pruned;
             tracing::info!(
-                "Removed {requests} requests, {events} events and {sessions} ended sessions from before {before}"
+                "Removed what was old: {requests} requests, {events} events, {sessions} ended sessions, words of {captures} calls"
             );
         }
         Ok(pruned)

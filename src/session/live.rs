@@ -252,6 +252,7 @@ mod tests {
             recover_window: Duration::ZERO,
             cleanup_interval: Duration::ZERO,
             retention: None,
+            capture_retention: None,
             store_grace: Duration::ZERO,
             caps: Caps::default(),
             token_method: "off",

@@ -71,6 +71,8 @@ pub struct Policy {
     pub cleanup_interval: Duration,
     /// Request rows, events and ended sessions older than this are removed; `None` keeps them for ever.
     pub retention: Option<Duration>,
+    /// The same for captured words, which may be more private than useful.
+    pub capture_retention: Option<Duration>,
     /// For so long a session that was valid is trusted while the store does not answer.
     pub store_grace: Duration,
     /// How many sessions there may be.

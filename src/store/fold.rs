@@ -233,6 +233,7 @@ impl Leftover {
             estimated_cost: None,
             rule: None,
             late: false,
+            captured: None,
         }
     }
 }

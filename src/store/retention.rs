@@ -13,19 +13,28 @@ pub struct Pruned {
     pub events: u64,
     /// Ended sessions, of both kinds.
     pub sessions: u64,
+    /// Words of calls.
+    pub captures: u64,
 }
 
 impl Pruned {
+    /// Adds a chunk; `false` when there was nothing to add, so that it was the last.
+    pub fn grew_by(&mut self, chunk: Self) -> bool {
+        self.add(chunk);
+        !chunk.is_empty()
+    }
+
     /// Whether nothing was old enough.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
     /// Adds another chunk.
-    pub fn add(&mut self, more: Self) {
+    fn add(&mut self, more: Self) {
         self.requests += more.requests;
         self.events += more.events;
         self.sessions += more.sessions;
+        self.captures += more.captures;
     }
 }
 
@@ -49,7 +58,22 @@ const PROTOCOL_SESSIONS: &str = "DELETE FROM archon_mcp_protocol_sessions WHERE 
      SELECT p.protocol_session_id FROM archon_mcp_protocol_sessions p \
      WHERE p.status <> 'active' AND p.disconnected_at < $1 ORDER BY p.disconnected_at LIMIT $2)";
 
+const CAPTURES: &str = "DELETE FROM archon_mcp_captures WHERE (boot, seq) IN ( \
+     SELECT c.boot, c.seq FROM archon_mcp_captures c WHERE c.at < $1 ORDER BY c.at LIMIT $2)";
+
 impl Store {
+    /// Removes one chunk of the words of calls from before that moment.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing was removed.
+    pub async fn prune_captures(&self, before: Timestamp, limit: i64) -> Result<Pruned, StoreError> {
+        let captures = transact!(self, tx => async {
+            let done = sqlx::query(CAPTURES).bind(before).bind(limit).execute(&mut *tx).await?;
+            Ok::<_, StoreError>(done.rows_affected())
+        }.await)?;
+        Ok(Pruned { captures, ..Pruned::default() })
+    }
+
     /// Removes one chunk of what is older than `before`, atomically: at most `limit` rows of each table. Call again until
     /// it removes nothing.
     ///
@@ -63,7 +87,7 @@ impl Store {
                 *count = sqlx::query(statement).bind(before).bind(limit).execute(&mut *tx).await?.rows_affected();
             }
             let [requests, events, archon, protocol] = removed;
-            Ok::<_, StoreError>(Pruned { requests, events, sessions: archon + protocol })
+            Ok::<_, StoreError>(Pruned { requests, events, sessions: archon + protocol, captures: 0 })
         }.await)
     }
 }

@@ -145,6 +145,13 @@ pub(super) const REQUEST: RowStatement = RowStatement {
     text: INSERT_ONCE,
 };
 
+/// The words of some of them.
+pub(super) const CAPTURE: RowStatement = RowStatement {
+    table: "archon_mcp_captures",
+    columns: &["boot", "seq", "at", "arguments", "answer"],
+    text: INSERT_ONCE,
+};
+
 /// Events that no trigger writes.
 pub(super) const EVENT: RowStatement = RowStatement {
     table: "archon_mcp_session_events",

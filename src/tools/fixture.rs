@@ -34,6 +34,7 @@ impl Fixture {
             recover_window: Duration::ZERO,
             cleanup_interval: Duration::from_mins(5),
             retention: None,
+            capture_retention: None,
             store_grace: Duration::from_mins(1),
             caps: crate::session::Caps::default(),
             token_method: "off",

@@ -5,6 +5,7 @@ mod access;
 mod answers;
 mod batch;
 mod caps;
+mod capture;
 mod hostile;
 mod messages;
 mod sessions;

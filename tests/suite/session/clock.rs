@@ -258,6 +258,17 @@ on_every_database!(the_cleanup_and_the_clients_may_find_the_same_end, |db| async
     assert_eq!(db.value(ends), "200", "each life ends once");
 });
 
+on_every_database!(captured_words_have_a_retention_of_their_own, |db| async {
+    let mut server = start(&db, &["--capture", "all", "--capture-retention", "1h"]).await;
+    let session = Mcp::new(server.url()).initialize(REVISION).await;
+    echo(&session).await;
+    let captures = "SELECT COUNT(*) FROM archon_mcp_captures";
+    assert_eq!(db.value(captures), "1");
+    advance_over_a_cleanup(&mut server, "2h").await;
+    until(&db, captures, "0").await;
+    assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_requests WHERE method = 'tools/call'"), "1");
+});
+
 on_every_database!(what_is_older_than_the_retention_is_removed, |db| async {
     let mut server = start(&db, &["--session-timeout", "1h", "--retention", "1d"]).await;
     let session = Mcp::new(server.url()).initialize(REVISION).await;

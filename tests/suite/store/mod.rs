@@ -140,6 +140,7 @@ fn call(n: u32) -> NewRequest {
         estimated_cost: None,
         rule: Some(SessionRule::Bound),
         late: false,
+        captured: None,
     }
 }
 

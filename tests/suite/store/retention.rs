@@ -7,14 +7,10 @@ use crate::databases::on_every_database;
 
 async fn prune_all(store: &Store, before: Timestamp, limit: i64) -> (Pruned, usize) {
     let (mut all, mut chunks) = (Pruned::default(), 0);
-    loop {
-        let chunk = store.prune(before, limit).await.expect("a chunk");
-        if chunk.is_empty() {
-            return (all, chunks);
-        }
-        all.add(chunk);
+    while all.grew_by(store.prune(before, limit).await.expect("a chunk")) {
         chunks += 1;
     }
+    (all, chunks)
 }
 
 /// A call at that moment.

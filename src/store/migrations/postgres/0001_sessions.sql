@@ -113,6 +113,17 @@ CREATE UNIQUE INDEX archon_mcp_requests_once ON archon_mcp_requests (boot, seq);
 CREATE INDEX archon_mcp_requests_session ON archon_mcp_requests (session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX archon_mcp_requests_unbound ON archon_mcp_requests (protocol_session_id) WHERE session_id IS NULL;
 
+-- What was said in a call, masked, where the operator asked for it. Of a request row by boot and number.
+CREATE TABLE archon_mcp_captures (
+    boot BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    at TIMESTAMPTZ NOT NULL,
+    arguments TEXT NOT NULL,
+    answer TEXT,
+    PRIMARY KEY (boot, seq)
+);
+CREATE INDEX archon_mcp_captures_at ON archon_mcp_captures (at);
+
 -- One change in a session's life.
 CREATE TABLE archon_mcp_session_events (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -228,6 +239,7 @@ ALTER TABLE archon_mcp_boots ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_protocol_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_requests ENABLE ROW LEVEL SECURITY;
+ALTER TABLE archon_mcp_captures ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_session_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_rollups ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_projects ENABLE ROW LEVEL SECURITY;

@@ -116,6 +116,17 @@ CREATE UNIQUE INDEX archon_mcp_requests_once ON archon_mcp_requests (boot, seq);
 CREATE INDEX archon_mcp_requests_session ON archon_mcp_requests (session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX archon_mcp_requests_unbound ON archon_mcp_requests (protocol_session_id) WHERE session_id IS NULL;
 
+-- What was said in a call, masked, where the operator asked for it. Of a request row by boot and number.
+CREATE TABLE archon_mcp_captures (
+    boot INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    answer TEXT,
+    PRIMARY KEY (boot, seq)
+);
+CREATE INDEX archon_mcp_captures_at ON archon_mcp_captures (at);
+
 -- One change in a session's life.
 CREATE TABLE archon_mcp_session_events (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
