@@ -206,7 +206,7 @@ ID             NAME          CALLS  NOTE
         }
         let narrow = "ID      NAME    CALLS  NOTE\n550e8…  a lon…      1  -\n7       a lon…   1000  -";
         assert_eq!(drawn(Some(27), false), narrow);
-        let narrower = "ID       NAME      CALLS\n550e84…  a long …      1\n7        a long …   1000";
+        let narrower = "ID        NAME     CALLS\n550e840…  a long…      1\n7         a long…   1000";
         assert_eq!(drawn(Some(24), false), narrower);
         assert_eq!(drawn(Some(12), false), "ID    NAME\n550…  a lon…\n7     a lon…");
     }
