@@ -6,7 +6,9 @@
 mod arguments;
 pub mod call;
 mod coerce;
+mod database;
 pub mod exit;
+mod identity;
 mod logging;
 mod output;
 mod paths;

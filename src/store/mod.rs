@@ -16,6 +16,7 @@ pub mod lookup;
 mod open;
 mod postgres;
 pub mod projects;
+pub mod reports;
 pub mod retention;
 pub mod rows;
 mod schema;
@@ -45,12 +46,27 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     location: Location,
+    tables: Tables,
     backend: Backend,
     writer: Writer,
     fold: Arc<Fold>,
 }
 
+/// Whose tables a database holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tables {
+    /// Ours.
+    Ours,
+    /// An original Archon's: opened to look only (see [`Role::Reader`]), and fewer columns.
+    Original,
+}
+
 impl Store {
+    /// Whose tables it holds.
+    pub fn tables(&self) -> Tables {
+        self.inner.tables
+    }
+
     /// Where it is.
     pub fn location(&self) -> &Location {
         &self.inner.location

@@ -234,3 +234,25 @@ pub(super) const ROLL_UP: RowStatement = RowStatement {
            prompt_tokens = t.prompt_tokens + excluded.prompt_tokens, \
            completion_tokens = t.completion_tokens + excluded.completion_tokens",
 };
+
+/// Sums by hour.
+pub(super) const ROLL_UP_HOURS: RowStatement = RowStatement {
+    table: "archon_mcp_rollups_hourly",
+    columns: &[
+        "hour",
+        "method",
+        "tool_name",
+        "client_type",
+        "status",
+        "bucket",
+        "calls",
+        "duration_us",
+        "prompt_tokens",
+        "completion_tokens",
+    ],
+    text: "INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM {rows} WHERE true \
+           ON CONFLICT (hour, method, tool_name, client_type, status, bucket) DO UPDATE SET \
+           calls = t.calls + excluded.calls, duration_us = t.duration_us + excluded.duration_us, \
+           prompt_tokens = t.prompt_tokens + excluded.prompt_tokens, \
+           completion_tokens = t.completion_tokens + excluded.completion_tokens",
+};
