@@ -8,6 +8,7 @@ mod call;
 mod cli;
 mod client;
 mod databases;
+mod failing;
 mod faulty;
 mod http;
 mod process;
