@@ -5,13 +5,17 @@
 
 mod arguments;
 pub mod call;
+mod candidates;
 mod coerce;
+pub mod completions;
 pub mod exit;
 mod logging;
+pub mod man;
 mod output;
 mod paths;
 mod pretty;
 pub mod serve;
+mod settings;
 mod signal;
 mod target;
 
@@ -19,7 +23,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use settings::Settings;
 
 /// Keeps MCP sessions alive, shows them, and proves it.
 #[derive(Debug, Parser)]
@@ -33,13 +39,26 @@ pub struct Cli {
 enum Command {
     Serve(Box<serve::Options>),
     Call(call::Options),
+    Completions(completions::Options),
+    Man(man::Options),
 }
 
 impl Command {
+    /// Whether a broken configuration file stands in its way: those that help to mend one, and those that do nothing with
+    /// it, run all the same.
+    fn needs_settings(&self) -> bool {
+        match self {
+            Self::Completions(_) | Self::Man(_) => false,
+            Self::Serve(_) | Self::Call(_) => true,
+        }
+    }
+
     async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Serve(options) => options.run().await,
             Self::Call(options) => options.run().await,
+            Self::Completions(options) => options.run(),
+            Self::Man(options) => options.run(),
         }
     }
 }
@@ -49,11 +68,24 @@ impl Command {
 pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     let style = exit::Style::asked_for(&args);
-    let done = match Cli::try_parse_from(&args) {
-        Ok(cli) => block_on(cli.command.run()),
-        Err(usage) => Err(usage.into()),
-    };
+    match completions::answer(&args) {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::from(exit::DONE),
+        Err(error) => return exit::leave(&error, style),
+    }
+    let done = parse(&args).and_then(|cli| block_on(cli.command.run()));
     done.unwrap_or_else(|error| exit::leave(&error, style))
+}
+
+/// The command with its options: from the arguments, the environment, the configuration file.
+fn parse(args: &[OsString]) -> anyhow::Result<Cli> {
+    let mut settings = Settings::load(Cli::command());
+    let read = settings.command.try_get_matches_from_mut(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = read.map_err(|usage| usage.format(&mut settings.command))?;
+    match settings.fault {
+        Some(fault) if cli.command.needs_settings() => Err(fault.into()),
+        _ => Ok(cli),
+    }
 }
 
 fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {

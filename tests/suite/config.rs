@@ -1,0 +1,1 @@
+//! The configuration file, over the real program.
