@@ -16,8 +16,9 @@ use super::paths;
 pub(in crate::cli) use environment::apply as with_variables;
 pub(super) use file::Entry;
 
-/// Flags that say what this one invocation does: neither a variable nor a file may say it for all of them.
-const THIS_TIME_ONLY: &[&str] = &["args", "json", "header"];
+/// Flags that say what this one invocation does, or what a script reads from it: neither a variable nor a file may say
+/// that for all of them. A header may hold a token.
+const THIS_TIME_ONLY: &[&str] = &["args", "dir", "header", "json", "origin", "output"];
 
 /// The commands as environment and file make them.
 #[derive(Debug)]
