@@ -8,6 +8,7 @@ pub mod call;
 mod candidates;
 mod coerce;
 pub mod completions;
+pub mod config;
 mod database;
 pub mod exit;
 mod identity;
@@ -41,6 +42,7 @@ pub struct Cli {
 enum Command {
     Serve(Box<serve::Options>),
     Call(call::Options),
+    Config(config::Options),
     Completions(completions::Options),
     Man(man::Options),
 }
@@ -50,6 +52,7 @@ impl Command {
     /// it, run all the same.
     fn needs_settings(&self) -> bool {
         match self {
+            Self::Config(options) => options.needs_settings(),
             Self::Completions(_) | Self::Man(_) => false,
             Self::Serve(_) | Self::Call(_) => true,
         }
@@ -59,6 +62,7 @@ impl Command {
         match self {
             Self::Serve(options) => options.run().await,
             Self::Call(options) => options.run().await,
+            Self::Config(options) => options.run(),
             Self::Completions(options) => options.run(),
             Self::Man(options) => options.run(),
         }

@@ -73,7 +73,10 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Reads a table: values for this command and those below it, and a table for each of those.
     fn section(&mut self, table: &DeTable<'_>, command: &Command, scope: &mut Vec<String>) -> Result<(), Usage> {
-        for (key, value) in table {
+        let mut members: Vec<_> = table.iter().collect();
+        // In the order of the file, so that of two faults the first is told.
+        members.sort_by_key(|(key, _)| key.span().start);
+        for (key, value) in members {
             let (name, line) = (key.get_ref().replace('_', "-"), line_of(self.text, key.span().start));
             let below = command.get_subcommands().find(|c| c.get_name() == name && !c.is_hide_set());
             if let (DeValue::Table(inner), Some(below)) = (value.get_ref(), below) {

@@ -56,7 +56,7 @@ impl Settings {
 }
 
 /// What the file and the environment call an argument; `None` where neither may speak of it.
-fn name_of<'a>(command: &str, arg: &'a Arg) -> Option<&'a str> {
+pub(super) fn name_of<'a>(command: &str, arg: &'a Arg) -> Option<&'a str> {
     let kind = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append | ArgAction::SetTrue);
     let long = arg.get_long().filter(|long| kind && !arg.is_hide_set() && !THIS_TIME_ONLY.contains(long))?;
     Some(match (command, long) {
