@@ -12,6 +12,7 @@ pub mod config;
 mod database;
 pub mod exit;
 mod identity;
+pub mod inspector;
 mod logging;
 pub mod man;
 mod output;
@@ -42,6 +43,7 @@ pub struct Cli {
 enum Command {
     Serve(Box<serve::Options>),
     Call(call::Options),
+    Inspector(inspector::Options),
     Config(config::Options),
     Completions(completions::Options),
     Man(man::Options),
@@ -54,7 +56,7 @@ impl Command {
         match self {
             Self::Config(options) => options.needs_settings(),
             Self::Completions(_) | Self::Man(_) => false,
-            Self::Serve(_) | Self::Call(_) => true,
+            Self::Serve(_) | Self::Call(_) | Self::Inspector(_) => true,
         }
     }
 
@@ -62,6 +64,7 @@ impl Command {
         match self {
             Self::Serve(options) => options.run().await,
             Self::Call(options) => options.run().await,
+            Self::Inspector(options) => options.run().await,
             Self::Config(options) => options.run(),
             Self::Completions(options) => options.run(),
             Self::Man(options) => options.run(),

@@ -15,6 +15,7 @@ mod link;
 mod options;
 mod patience;
 mod refusal;
+mod reveal;
 mod session;
 mod sse;
 mod tool;

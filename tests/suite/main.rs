@@ -7,6 +7,7 @@ mod architecture;
 mod call;
 mod cli;
 mod client;
+mod completions;
 mod config;
 mod databases;
 mod faulty;
