@@ -85,27 +85,23 @@ fn page(command: &Command, out: &mut impl Write) -> io::Result<()> {
     more.map_or(Ok(()), |text| sections(&text.to_string()).to_writer(out))
 }
 
-/// What stands below the options in `--help`: a line that ends in a colon, with indented lines below it, is a section, and
-/// those lines stay as they are; everything else is text.
+/// What stands below the options in `--help`: indented lines stay as they are, and a line above them that ends in a colon
+/// is the heading of a section; everything else is text.
 fn sections(help: &str) -> Roff {
+    let indented = |line: &str| line.starts_with("  ");
     let mut roff = Roff::new();
     let mut verbatim = false;
     let mut lines = help.lines().peekable();
     while let Some(line) = lines.next() {
-        let indented = |line: &str| line.starts_with("  ");
-        if verbatim && !indented(line) {
-            roff.control("fi", []);
-            verbatim = false;
+        if verbatim != indented(line) {
+            verbatim = !verbatim;
+            roff.control(if verbatim { "nf" } else { "fi" }, []);
         }
-        match line.strip_suffix(':').filter(|_| lines.peek().is_some_and(|next| indented(next))) {
-            Some(heading) => {
-                roff.control("SH", [heading.to_uppercase().as_str()]);
-                roff.control("nf", []);
-                verbatim = true;
-            }
+        let heading = line.strip_suffix(':').filter(|_| lines.peek().is_some_and(|next| indented(next)));
+        match heading {
+            Some(heading) => _ = roff.control("SH", [heading.to_uppercase().as_str()]),
             None if line.is_empty() => _ = roff.control("PP", []),
-            None if verbatim => _ = roff.text([roman(line.strip_prefix("  ").unwrap_or(line))]),
-            None => _ = roff.text([roman(line)]),
+            None => _ = roff.text([roman(line.strip_prefix("  ").unwrap_or(line))]),
         }
     }
     if verbatim {
@@ -120,8 +116,8 @@ mod tests {
 
     #[test]
     fn examples_stay_as_they_are_typed() {
-        let text = sections("Examples:\n  archonctl call x \\\n      y\n\nIt calls.\nIt closes.").to_roff();
-        let expected = ".SH EXAMPLES\n.nf\narchonctl call x \\\\\n    y\n.fi\n.PP\nIt calls.\nIt closes.\n";
+        let text = sections("Examples:\n  archonctl call x \\\n      y\n\nIt calls:\n\n  b\n").to_roff();
+        let expected = ".SH EXAMPLES\n.nf\narchonctl call x \\\\\n    y\n.fi\n.PP\nIt calls:\n.PP\n.nf\nb\n.fi\n";
         assert_eq!(text, expected);
     }
 }

@@ -18,6 +18,7 @@ pub mod man;
 mod output;
 mod paths;
 mod pretty;
+pub mod ready;
 pub mod serve;
 mod settings;
 mod signal;
@@ -43,6 +44,7 @@ pub struct Cli {
 enum Command {
     Serve(Box<serve::Options>),
     Call(call::Options),
+    Ready(ready::Options),
     Inspector(inspector::Options),
     Config(config::Options),
     Completions(completions::Options),
@@ -56,7 +58,7 @@ impl Command {
         match self {
             Self::Config(options) => options.needs_settings(),
             Self::Completions(_) | Self::Man(_) => false,
-            Self::Serve(_) | Self::Call(_) | Self::Inspector(_) => true,
+            Self::Serve(_) | Self::Call(_) | Self::Ready(_) | Self::Inspector(_) => true,
         }
     }
 
@@ -64,6 +66,7 @@ impl Command {
         match self {
             Self::Serve(options) => options.run().await,
             Self::Call(options) => options.run().await,
+            Self::Ready(options) => options.run().await,
             Self::Inspector(options) => options.run().await,
             Self::Config(options) => options.run(),
             Self::Completions(options) => options.run(),

@@ -14,6 +14,7 @@ mod error;
 mod link;
 mod options;
 mod patience;
+mod ready;
 mod refusal;
 mod reveal;
 mod session;
@@ -36,6 +37,7 @@ use crate::protocol::tools::{CallToolResult, ListToolsResult, ToolDescription};
 pub use backoff::Backoff;
 pub use error::{ClientError, ProtocolError, Stage};
 pub use options::{ClientOptions, OptionsError, Token};
+pub use ready::why_not_ready;
 pub use session::Session;
 pub use tool::{Arguments, Repeat, ToolAnswer};
 

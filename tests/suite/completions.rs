@@ -7,8 +7,7 @@ use std::process::Command;
 use archonctl::cli::exit;
 
 use crate::config::closed_pipe;
-use crate::databases::{Database, on_every_database};
-use crate::http::Mcp;
+use crate::databases::Database;
 use crate::process::{ServeProcess, archonctl};
 
 /// The shells, and their files in `completions/`.

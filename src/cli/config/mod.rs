@@ -14,7 +14,6 @@ const HELP: &str = "\
 Examples:
   archonctl config show --origin
   archonctl config paths
-  ARCHONCTL_CONFIG=other.toml archonctl config show serve
 
 A flag goes before its environment variable, that before the configuration file, and the file before the default.
 
