@@ -10,9 +10,14 @@ mod coerce;
 pub mod completions;
 pub mod config;
 mod database;
+pub mod db;
+pub mod events;
 pub mod exit;
+pub mod expire;
+mod follow;
 mod identity;
 pub mod inspector;
+pub mod list;
 mod logging;
 pub mod man;
 mod output;
@@ -21,8 +26,14 @@ mod pretty;
 pub mod ready;
 pub mod serve;
 mod settings;
+pub mod requests;
+pub mod serve;
+pub mod show;
 mod signal;
+pub mod stats;
 mod target;
+mod watch;
+mod which;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -49,6 +60,13 @@ enum Command {
     Config(config::Options),
     Completions(completions::Options),
     Man(man::Options),
+    List(list::Options),
+    Show(show::Options),
+    Requests(requests::Options),
+    Events(events::Options),
+    Stats(stats::Options),
+    Expire(expire::Options),
+    Db(db::Options),
 }
 
 impl Command {
@@ -71,6 +89,13 @@ impl Command {
             Self::Config(options) => options.run(),
             Self::Completions(options) => options.run(),
             Self::Man(options) => options.run(),
+            Self::List(options) => options.run().await,
+            Self::Show(options) => options.run().await,
+            Self::Requests(options) => options.run().await,
+            Self::Events(options) => options.run().await,
+            Self::Stats(options) => options.run().await,
+            Self::Expire(options) => options.run().await,
+            Self::Db(options) => options.run().await,
         }
     }
 }

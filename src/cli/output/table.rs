@@ -28,6 +28,11 @@ pub(in crate::cli) const fn column(title: &'static str, least: usize, rank: u8) 
 }
 
 impl Column {
+    /// The same under another title.
+    pub(in crate::cli) const fn titled(self, title: &'static str) -> Self {
+        Self { title, ..self }
+    }
+
     /// The same for numbers.
     pub(in crate::cli) const fn right(self) -> Self {
         Self { right: true, ..self }
@@ -204,10 +209,10 @@ ID             NAME          CALLS  NOTE
             assert!(widest(&text) <= Some(width.max(12)), "{width}:\n{text}");
             assert_eq!(text.lines().count(), 3, "{width}:\n{text}");
         }
-        assert_eq!(
-            drawn(Some(27), false),
-            "ID        NAME        CALLS\n550e840…  a long n…       1\n7         a long n…    1000"
-        );
+        let narrow = "ID      NAME    CALLS  NOTE\n550e8…  a lon…      1  -\n7       a lon…   1000  -";
+        assert_eq!(drawn(Some(27), false), narrow);
+        let narrower = "ID        NAME     CALLS\n550e840…  a long…      1\n7         a long…   1000";
+        assert_eq!(drawn(Some(24), false), narrower);
         assert_eq!(drawn(Some(12), false), "ID    NAME\n550…  a lon…\n7     a lon…");
     }
 
