@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn session() -> ClientError {
-        ClientError::Session { message: "ended".into(), hint: None }
+        ClientError::Session { message: "ended".into(), hint: None, reopened: false }
     }
 
     #[test]
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_servers_words_cannot_drive_the_terminal() {
-        let error = Error::from(ClientError::Session { message: "a\u{1b}[2Jb".into(), hint: None });
+        let error = Error::from(ClientError::Session { message: "a\u{1b}[2Jb".into(), hint: None, reopened: false });
         assert!(!told(&error, &judge(&error), Style::Text).contains('\u{1b}'));
     }
 
