@@ -8,12 +8,13 @@ use anyhow::Error;
 use serde_json::json;
 use thiserror::Error;
 
-use crate::client::{ClientError, OptionsError};
+use crate::client::{ClientError, FileError, OptionsError};
 use crate::server::TokenFileError;
 use crate::store::{OpenError, StoreError};
 
 use super::output::printable;
 use super::signal::Interrupted;
+use super::visit::NotRemembered;
 
 /// It is done.
 pub const DONE: u8 = 0;
@@ -147,6 +148,13 @@ fn judge(error: &Error) -> Verdict {
         if let Some(e) = cause.downcast_ref::<OpenError>() {
             let exit = if matches!(e, OpenError::Unreachable { .. }) { UNREACHABLE } else { USAGE };
             return verdict(exit, "database", Some(of_database(e).to_owned()));
+        }
+        if cause.is::<NotRemembered>() {
+            return verdict(NO_SESSION, "session", Some("archonctl init opens one and remembers it".to_owned()));
+        }
+        if cause.is::<FileError>() {
+            let hint = "remove it to start anew; the sessions in it end by themselves";
+            return verdict(USAGE, "session_file", Some(hint.to_owned()));
         }
         if cause.is::<StoreError>() {
             return verdict(UNREACHABLE, "database", Some("look at the database, then try again".to_owned()));

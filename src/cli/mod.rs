@@ -8,12 +8,14 @@ pub mod call;
 mod coerce;
 pub mod exit;
 mod logging;
+mod nearest;
 mod output;
 mod paths;
 mod pretty;
 pub mod serve;
 mod signal;
 mod target;
+mod visit;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

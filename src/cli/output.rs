@@ -7,6 +7,12 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if keep(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
+/// A sentence for people, on standard error: no data.
+pub(super) fn tell(note: &str) {
+    // When standard error is closed there is nobody to tell.
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{}\n", printable(note)).as_bytes());
+}
+
 #[cfg(test)]
 mod tests {
     use super::printable;

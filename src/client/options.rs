@@ -12,6 +12,7 @@ use crate::protocol::header::{PROTOCOL_VERSION, SESSION, SESSION_ALIAS};
 use crate::protocol::initialize::Implementation;
 
 use super::backoff::Backoff;
+use super::session::check_id;
 
 /// How a [`super::Client`] finds its server and behaves towards it.
 #[derive(Debug, Clone)]
@@ -25,8 +26,7 @@ pub struct ClientOptions {
     pub timeout: Duration,
     /// How a request is repeated where that is safe.
     pub backoff: Backoff,
-    /// The Archon session that a new protocol session goes on with.
-    pub archon_session: Option<String>,
+    pub(super) archon_session: Option<String>,
     /// What happens when the server has lost the session.
     pub on_loss: OnLoss,
     pub(super) headers: HeaderMap,
@@ -67,6 +67,12 @@ pub enum OptionsError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A header that says what MCP needs.
+    #[error("the header {name:?} is ours to set")]
+    Reserved {
+        /// The name, as given.
+        name: String,
+    },
 }
 
 /// Headers that the transport and the session set themselves.
@@ -104,6 +110,16 @@ impl ClientOptions {
         })
     }
 
+    /// Names the Archon session that a new protocol session goes on with.
+    ///
+    /// # Errors
+    /// When it can be no session id.
+    pub fn go_on_with(&mut self, archon_session: String) -> Result<(), OptionsError> {
+        check_id(&archon_session)?;
+        self.archon_session = Some(archon_session);
+        Ok(())
+    }
+
     /// Sends one more header with every request; of two with the same name the later one holds. The Archon session may be
     /// named so, as a client's configuration file does it: it holds until the server answers with one.
     ///
@@ -113,7 +129,7 @@ impl ClientOptions {
         let wrong = |reason| OptionsError::Header { name: name.to_owned(), reason };
         let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("a name has letters, digits and -"))?;
         if OURS.contains(&parsed) {
-            return Err(wrong("it is ours to set"));
+            return Err(OptionsError::Reserved { name: name.to_owned() });
         }
         let mut value = HeaderValue::from_str(value).map_err(|_| wrong("its value has characters of no header"))?;
         value.set_sensitive(true);

@@ -20,7 +20,7 @@ use super::options::OptionsError;
 use super::session::{Session, check_id};
 
 /// The form of the file that we write and read.
-const SCHEMA_VERSION: u32 = 1;
+const VERSION: u32 = 1;
 /// Sessions that are kept; beyond it the oldest are forgotten.
 const MOST: usize = 200;
 
@@ -86,18 +86,18 @@ pub enum FileError {
         cause: String,
     },
     /// A newer program wrote it.
-    #[error("{} was written by a newer archonctl (schema version {found})", path.display())]
+    #[error("{} was written by a newer archonctl (version {found} of the file)", path.display())]
     Newer {
         /// Which file.
         path: PathBuf,
-        /// Its schema version.
+        /// The version of its form.
         found: u32,
     },
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Content {
-    schema_version: u32,
+    version: u32,
     sessions: BTreeMap<String, Remembered>,
 }
 
@@ -167,8 +167,8 @@ impl SessionFile {
         let wrong = |e: serde_json::Error| FileError::Content { path: self.path.clone(), cause: e.to_string() };
         // The version first: what else a newer program writes need not fit our types.
         let version: serde_json::Value = serde_json::from_slice(&text).map_err(wrong)?;
-        let version = version["schema_version"].as_u64().and_then(|v| u32::try_from(v).ok()).unwrap_or_default();
-        if version > SCHEMA_VERSION {
+        let version = version["version"].as_u64().and_then(|v| u32::try_from(v).ok()).unwrap_or_default();
+        if version > VERSION {
             return Err(FileError::Newer { path: self.path.clone(), found: version });
         }
         serde_json::from_slice(&text).map_err(wrong)
@@ -179,7 +179,7 @@ impl SessionFile {
         let _alone = self.lock()?;
         let mut content = self.read()?;
         let done = change(&mut content.sessions);
-        content.schema_version = SCHEMA_VERSION;
+        content.version = VERSION;
         self.write(&content).map_err(|e| unusable(&self.path, e))?;
         Ok(done)
     }
@@ -318,7 +318,7 @@ mod tests {
         for (text, words) in [
             ("{", "does not hold remembered sessions"),
             ("[]", "does not hold remembered sessions"),
-            (r#"{"schema_version": 2, "sessions": []}"#, "a newer archonctl (schema version 2)"),
+            (r#"{"version": 2, "sessions": []}"#, "a newer archonctl (version 2 of the file)"),
         ] {
             std::fs::write(&file.path, text).expect("written");
             let error = file.remember("a", session("x", 1)).expect_err("refused").to_string();
