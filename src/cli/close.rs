@@ -12,7 +12,7 @@ use super::item::Item;
 use super::output::Output;
 use super::paths;
 use super::target::Target;
-use super::visit::{NotRemembered, shown};
+use super::visit::{not_remembered, shown};
 
 const EXAMPLES: &str = "Examples:
   archonctl close
@@ -46,8 +46,8 @@ impl Options {
         let file = paths::session_file();
         let session = match (self.session, &file) {
             (Some(id), _) => Session::given(Some(id), None)?,
-            (None, Ok(file)) => file.find(&key)?.ok_or_else(|| NotRemembered { url: url.clone() })?.session()?,
-            (None, Err(_)) => return Err(NotRemembered { url }.into()),
+            (None, Ok(file)) => file.find(&key)?.ok_or_else(|| not_remembered(&url))?.session()?,
+            (None, Err(_)) => return Err(not_remembered(&url).into()),
         };
         let closed = Client::resume(options, session.clone())?.close().await?;
         if let Ok(file) = file {

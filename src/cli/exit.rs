@@ -12,9 +12,9 @@ use crate::client::{ClientError, FileError, OptionsError};
 use crate::server::TokenFileError;
 use crate::store::{OpenError, StoreError};
 
+use super::database::NoDatabase;
 use super::output::printable;
 use super::signal::Interrupted;
-use super::visit::NotRemembered;
 
 /// It is done.
 pub const DONE: u8 = 0;
@@ -65,6 +65,28 @@ impl Usage {
     }
 }
 
+/// What a command found out by itself, with all that a script wants to know of it.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub(super) struct Failure {
+    /// One of the codes above.
+    pub(super) exit: u8,
+    /// A stable word.
+    pub(super) code: &'static str,
+    /// What is wrong.
+    pub(super) message: String,
+    /// What to do next.
+    pub(super) hint: Option<String>,
+}
+
+impl Failure {
+    /// A client's error with a better hint than it has.
+    pub(super) fn advised(error: &ClientError, hint: String) -> Self {
+        let (exit, code) = of_client(error);
+        Self { exit, code, message: error.to_string(), hint: Some(hint) }
+    }
+}
+
 /// How errors are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
@@ -77,9 +99,27 @@ pub(super) enum Style {
 impl Style {
     /// JSON if the arguments ask for JSON. They are looked through unparsed, because wrong arguments are errors too.
     pub(super) fn asked_for(args: &[OsString]) -> Self {
-        let mut flags = args.iter().take_while(|arg| *arg != "--");
-        if flags.any(|arg| arg == "--json") { Self::Json } else { Self::Text }
+        let mut flags = args.iter().take_while(|arg| *arg != "--").map(|arg| arg.to_str().unwrap_or_default());
+        while let Some(flag) = flags.next() {
+            let format = match flag.strip_prefix("--") {
+                Some("json") => return Self::Json,
+                Some("output") => flags.next(),
+                Some(long) => long.strip_prefix("output="),
+                None => short_output(flag).and_then(|value| if value.is_empty() { flags.next() } else { Some(value) }),
+            };
+            if matches!(format, Some("json" | "jsonl")) {
+                return Self::Json;
+            }
+        }
+        Self::Text
     }
+}
+
+/// What follows `-o` in one argument, which may have other short flags before it: `-ojson`, `-o=json`, `-fo`.
+fn short_output(flag: &str) -> Option<&str> {
+    let (before, value) = flag.strip_prefix('-')?.split_once('o')?;
+    let are_flags = before.chars().all(|c| c.is_ascii_alphabetic());
+    are_flags.then(|| value.strip_prefix('=').unwrap_or(value))
 }
 
 /// What an error means to a script.
@@ -149,12 +189,15 @@ fn judge(error: &Error) -> Verdict {
             let exit = if matches!(e, OpenError::Unreachable { .. }) { UNREACHABLE } else { USAGE };
             return verdict(exit, "database", Some(of_database(e).to_owned()));
         }
-        if cause.is::<NotRemembered>() {
-            return verdict(NO_SESSION, "session", Some("archonctl init opens one and remembers it".to_owned()));
+        if let Some(e) = cause.downcast_ref::<Failure>() {
+            return verdict(e.exit, e.code, e.hint.clone());
         }
         if cause.is::<FileError>() {
             let hint = "remove it to start anew; the sessions in it end by themselves";
             return verdict(USAGE, "session_file", Some(hint.to_owned()));
+        }
+        if cause.is::<NoDatabase>() {
+            return verdict(USAGE, "database", Some(NO_DATABASE.to_owned()));
         }
         if cause.is::<StoreError>() {
             return verdict(UNREACHABLE, "database", Some("look at the database, then try again".to_owned()));
@@ -179,6 +222,9 @@ fn judge(error: &Error) -> Verdict {
     verdict(USAGE, "system", None)
 }
 
+/// The way out where there is no database.
+const NO_DATABASE: &str = "archonctl serve makes it, or name another with --database-url";
+
 /// The way out of a database that cannot be opened.
 fn of_database(error: &OpenError) -> &'static str {
     match error {
@@ -186,7 +232,7 @@ fn of_database(error: &OpenError) -> &'static str {
             "--database-url or DATABASE_URL takes sqlite://PATH, sqlite::memory: or postgres://USER@HOST/DATABASE"
         }
         OpenError::Unwritable { .. } => "make its folder writable for this user, or name another with --database-url",
-        OpenError::Missing { .. } => "archonctl serve makes it, or name another with --database-url",
+        OpenError::Missing { .. } => NO_DATABASE,
         OpenError::InUse { .. } => "stop the other server, or give both --database-url postgres://USER@HOST/DATABASE",
         OpenError::Foreign => "until then, name another database with --database-url",
         OpenError::TooNew { .. } => "install that version, or name another database with --database-url",
@@ -292,5 +338,17 @@ mod tests {
         assert_eq!(style(&["archonctl", "call", "x", "--json"]), Style::Json);
         assert_eq!(style(&["archonctl", "call", "x", "a=--json"]), Style::Text);
         assert_eq!(style(&["archonctl", "call", "x", "--", "--json"]), Style::Text);
+        for format in ["json", "jsonl"] {
+            for given in ["-o {}", "-o{}", "-o={}", "--output {}", "--output={}", "-fo {}", "-fo{}"] {
+                let given = given.replace("{}", format);
+                let args: Vec<_> = ["archonctl", "list"].into_iter().chain(given.split(' ')).collect();
+                assert_eq!(style(&args), Style::Json, "{given}");
+            }
+        }
+        for other in ["-o table", "-ocsv", "--output=csv", "--output", "-o", "-w=2s -otable", "--other json", "o json"]
+        {
+            let args: Vec<_> = ["archonctl", "list"].into_iter().chain(other.split(' ')).collect();
+            assert_eq!(style(&args), Style::Text, "{other}");
+        }
     }
 }

@@ -5,16 +5,24 @@
 
 mod arguments;
 pub mod call;
+pub mod close;
 mod coerce;
+mod database;
 pub mod exit;
+mod identity;
+pub mod init;
+mod item;
 mod logging;
 mod nearest;
 mod output;
 mod paths;
 mod pretty;
+mod repeat;
 pub mod serve;
 mod signal;
+mod signature;
 mod target;
+pub mod tools;
 mod visit;
 
 use std::ffi::OsString;
@@ -34,14 +42,20 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<serve::Options>),
-    Call(call::Options),
+    Init(Box<init::Options>),
+    Call(Box<call::Options>),
+    Tools(Box<tools::Options>),
+    Close(Box<close::Options>),
 }
 
 impl Command {
     async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Serve(options) => options.run().await,
+            Self::Init(options) => options.run().await,
             Self::Call(options) => options.run().await,
+            Self::Tools(options) => options.run().await,
+            Self::Close(options) => options.run().await,
         }
     }
 }

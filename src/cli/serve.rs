@@ -12,9 +12,10 @@ use clap::{Args, ValueEnum};
 use humantime::parse_duration as duration;
 use tokio::net::TcpListener;
 
+use super::database::Database;
 use super::exit::{DONE, Usage};
+use super::logging;
 use super::signal::stop_signal;
-use super::{logging, paths};
 use crate::mcp::{Engine, Patience, Tracking};
 use crate::model::clock::Clock;
 use crate::server::{App, HostRules, Limits, Principals, Shutdown};
@@ -40,10 +41,8 @@ pub struct Options {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8051", env = "ARCHONCTL_BIND", value_name = "ADDR:PORT")]
     bind: SocketAddr,
-    /// <sqlite://PATH>, `sqlite::memory`: or <postgres://USER@HOST/DATABASE> [default: the file archonctl/archon.db under
-    /// $`XDG_STATE_HOME`]
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    database_url: Option<String>,
+    #[command(flatten)]
+    database: Database,
     #[command(flatten)]
     sessions: SessionOptions,
     #[command(flatten)]
@@ -242,10 +241,7 @@ impl Options {
     }
 
     fn open_options(&self) -> anyhow::Result<OpenOptions> {
-        let location = match &self.database_url {
-            Some(url) => Location::parse(url)?,
-            None => Location::SqliteFile(paths::default_database()?),
-        };
+        let location = self.database.location()?;
         if location == Location::SqliteMemory {
             tracing::warn!("sessions in memory end with this process: nothing survives a restart");
         }

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use clap::Args;
-use thiserror::Error;
 
 use crate::client::{Client, ClientOptions, OnLoss, Remembered, Session, SessionFile};
 use crate::model::clock::Clock;
 
+use super::exit::{Failure, NO_SESSION};
 use super::output::tell;
 use super::paths;
 use super::target::Target;
@@ -29,11 +29,13 @@ pub(super) struct Which {
 }
 
 /// Nothing is remembered of this server.
-#[derive(Debug, Error)]
-#[error("no session with {url} is remembered")]
-pub(super) struct NotRemembered {
-    /// The server.
-    pub(super) url: String,
+pub(super) fn not_remembered(url: &str) -> Failure {
+    Failure {
+        exit: NO_SESSION,
+        code: "session",
+        message: format!("no session with {url} is remembered"),
+        hint: Some("archonctl init opens one and remembers it".to_owned()),
+    }
 }
 
 /// A client, and where its session came from.

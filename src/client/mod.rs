@@ -100,6 +100,11 @@ impl Client {
         Self { link, options, session, healing: Mutex::new(()), repeatable: DashSet::new() }
     }
 
+    /// The server's URL, without secrets.
+    pub fn place(&self) -> &str {
+        self.link.place()
+    }
+
     /// The session as it is now; a later request may replace it.
     pub fn session(&self) -> Arc<Session> {
         self.session.borrow().clone()

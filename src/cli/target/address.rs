@@ -86,7 +86,10 @@ fn plain(url: &str) -> Found {
 /// The server that `--config` means: that of the name, or the only one over HTTP.
 fn choose<'a>(servers: &'a [Server], file: &Path, name: Option<&str>) -> Result<&'a Server, Usage> {
     if let Some(name) = name {
-        return servers.iter().find(|s| s.name == name).ok_or_else(|| unknown(name, servers, &file.display().to_string()));
+        return servers
+            .iter()
+            .find(|s| s.name == name)
+            .ok_or_else(|| unknown(name, servers, &file.display().to_string()));
     }
     let over_http: Vec<_> = servers.iter().filter(|s| s.is_http()).collect();
     match over_http[..] {
@@ -159,7 +162,8 @@ impl Server {
         };
         let headers = headers.iter().map(|(name, value)| Ok((name.clone(), fill(value)?)));
         let headers = headers.collect::<Result<_, Usage>>()?;
-        let warning = (!typed).then(|| format!(r#"the server {name} of {file} has no "type": "http"; some clients need it"#));
+        let warning =
+            (!typed).then(|| format!(r#"the server {name} of {file} has no "type": "http"; some clients need it"#));
         Ok(Found { url: fill(url)?, headers, notes: warning.into_iter().collect() })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jsonc_parser::ParseOptions;
 use serde_json::{Map, Value};
 
 use super::super::exit::Usage;
@@ -37,6 +38,20 @@ const STDIO: &str = "a program on standard input and output (stdio); archonctl s
 const SSE: &str = "of type sse, the two addresses of 2024-11-05; archonctl speaks Streamable HTTP";
 const UNKNOWN: &str = "of a type that archonctl does not know; it speaks http";
 
+/// JSON with the two liberties that editors allow in their files.
+const LIKE_EDITORS: ParseOptions = ParseOptions {
+    allow_comments: true,
+    allow_trailing_commas: true,
+    allow_loose_object_property_names: false,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
+
 /// Reads a file; comments are allowed, as editors allow them. `folders` are the working folder and those above it, for a
 /// file that has servers by project.
 ///
@@ -44,15 +59,14 @@ const UNKNOWN: &str = "of a type that archonctl does not know; it speaks http";
 /// When it cannot be read, or holds something else.
 pub(super) fn read(file: &Path, folders: &[&Path]) -> Result<Vec<Server>, Usage> {
     let hint = "name the server with --url to do without it";
-    let text = std::fs::read_to_string(file)
-        .map_err(|e| Usage::new(format!("cannot read {}: {e}", file.display()), hint))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|e| Usage::new(format!("cannot read {}: {e}", file.display()), hint))?;
     parse(&text, file, folders).map_err(|why| Usage::new(format!("cannot use {}: {why}", file.display()), hint))
 }
 
 fn parse(text: &str, file: &Path, folders: &[&Path]) -> Result<Vec<Server>, String> {
-    let root: Option<Value> = jsonc_parser::parse_to_serde_value(text, &jsonc_parser::ParseOptions::default())
-        .map_err(|e| format!("it is not JSON: {e}"))?;
-    let root = root.unwrap_or_default();
+    let root: Value =
+        jsonc_parser::parse_to_serde_value(text, &LIKE_EDITORS).map_err(|e| format!("it is not JSON: {e}"))?;
     let project = folders.iter().filter_map(|folder| root.get("projects")?.get(folder.to_str()?)).next();
     let lists = project.into_iter().chain([&root]).flat_map(|place| [&place["mcpServers"], &place["servers"]]);
     let mut servers: Vec<Server> = Vec::new();

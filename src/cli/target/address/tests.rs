@@ -48,7 +48,8 @@ fn the_nearer_the_name_the_stronger() {
     assert_eq!(url(&server("archon")).as_deref(), Ok("http://127.0.0.1:1/mcp"));
     assert_eq!(url(&server("two")).as_deref(), Ok("http://two/"), "of the user's own file");
     assert_eq!(url(&Address::default()).as_deref(), Ok("http://127.0.0.1:1/mcp"));
-    let root = project(&[(".claude.json", TWO), ("project/.vscode/mcp.json", r#"{"servers": {"p": {"command": "x"}}}"#)]);
+    let root =
+        project(&[(".claude.json", TWO), ("project/.vscode/mcp.json", r#"{"servers": {"p": {"command": "x"}}}"#)]);
     let found = find(root.path(), &Address::default()).expect("the default");
     assert_eq!(found, plain(DEFAULT_URL), "neither a program nor the user's own files decide by themselves");
 }
@@ -92,5 +93,8 @@ fn what_is_not_clear_is_asked() {
     }
     let unset = project(&[("project/.mcp.json", &LOCAL.replace("TEAM", "NOBODY"))]);
     let error = find(unset.path(), &Address::default()).expect_err("unset");
-    assert!(error.message.contains("the server archon of") && error.message.contains("${NOBODY} is not set"), "{error}");
+    assert!(
+        error.message.contains("the server archon of") && error.message.contains("${NOBODY} is not set"),
+        "{error}"
+    );
 }
