@@ -83,7 +83,9 @@ impl Failure {
     /// A client's error with a better hint than it has.
     pub(super) fn advised(error: &ClientError, hint: String) -> Self {
         let (exit, code) = of_client(error);
-        Self { exit, code, message: error.to_string(), hint: Some(hint) }
+        // A server may say its own in its message as well.
+        let former = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        Self { exit, code, message: error.to_string().replace(&former, ""), hint: Some(hint) }
     }
 }
 
