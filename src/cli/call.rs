@@ -21,22 +21,23 @@ use super::signature::{fault, meant_tool};
 use super::target::Target;
 use super::visit::{Visit, Which};
 
-const EXAMPLES: &str = r#"Examples:
+const EXAMPLES: &str = "Examples:
   archonctl call health_check
   archonctl call find_projects query=auth page=2
-  archonctl call find_projects --args '{"query": "auth"}' --json
+  archonctl call find_projects --args '{\"query\": \"auth\"}' --json
   archonctl call find_projects --args @arguments.json --ignore-tool-error
   archonctl call health_check --repeat 1000 --concurrency 8
 
-It calls on the session that archonctl init remembers; without one it opens a session, calls, and closes it. It prints the
-text of the answer, indented if it is JSON. An answer that the tool marks as an error goes to standard error, and the exit
-code is 5: archonctl --help lists them all.
+It calls on the session that archonctl init remembers; without one it opens a session, calls, and closes it. It prints the \
+text of the answer, indented if it is JSON; with --json the result as MCP has it: {content, structuredContent, isError, …}. \
+An answer that the tool marks as an error goes to standard error, and the exit code is 5: archonctl --help lists them all.
 
-A session that the server has lost is replaced once, which is said on standard error: a call that was refused for its session
-never ran. A call whose answer was lost is repeated only if the tool says that it is read-only or idempotent, or you do.
+A session that the server has lost is replaced once, which is said on standard error: a call that was refused for its \
+session never ran. A call whose answer was lost is repeated only if the tool says that it is read-only or idempotent, or \
+you do.
 
-With --repeat no answer is printed but how long they took: on standard error, or with --json as the one document
-{version, tool, calls, failed, tool_errors, concurrency, elapsed_ms, answers_per_second, latency_ms: {min, p50, p95, p99, max}}."#;
+With --repeat no answer is printed but how long they took: on standard error, or with --json as the one document {version, \
+tool, calls, failed, tool_errors, concurrency, elapsed_ms, answers_per_second, latency_ms: {min, p50, p95, p99, max}}.";
 
 /// Call a tool and print its answer
 #[derive(Debug, Args)]

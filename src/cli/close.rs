@@ -19,8 +19,11 @@ const EXAMPLES: &str = "Examples:
   archonctl close --url http://127.0.0.1:8051/mcp
   archonctl close --session 3f0c6a52-6a34-4c1c-9b0e-0d8f3a4f7a11
 
-Exit code 6 means that no session of this server is remembered. One that the server has ended already is forgotten, which is
-success. When the server cannot be reached the session stays remembered.";
+Exit code 6 means that no session of this server is remembered. One that the server has ended already is forgotten, which \
+is success. When the server cannot be reached the session stays remembered.
+
+With -o json: {version, url, session_id, archon_session_id, outcome}, where outcome is ended, gone (it had ended already) or \
+left (the server lets no client end one).";
 
 /// End the remembered session
 #[derive(Debug, Args)]

@@ -20,9 +20,11 @@ const EXAMPLES: &str = "Examples:
   archonctl init http://127.0.0.1:8051/mcp --client-name nightly
   archonctl init --archon-session 8d2f1b9e-15c7-4e6f-8a35-5b0e9c2d4f22
 
-The session is remembered by its server's URL, in sessions.json under $XDG_STATE_HOME/archonctl, for its owner alone (0600);
-tokens are not. call and tools use it until close ends it. A second init for the same URL opens a new session and ends the
-former one.";
+The session is remembered by its server's URL, in sessions.json under $XDG_STATE_HOME/archonctl, for its owner alone \
+(0600); tokens are not. call and tools use it until close ends it. A second init for the same URL opens a new session and \
+ends the former one.
+
+With -o json: {version, url, session_id, archon_session_id, revision, server: {name, version}, opened_at}.";
 
 /// Open a session and remember it
 #[derive(Debug, Args)]

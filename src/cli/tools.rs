@@ -24,8 +24,11 @@ const EXAMPLES: &str = "Examples:
   archonctl tools find_projects
   archonctl tools -o json --url http://127.0.0.1:8051/mcp
 
-On the remembered session, if there is one; else it opens a session, asks, and closes it. With -o json the document has
-url and tools: [{name, title, description, signature, arguments, annotations, input_schema, output_schema}].";
+On the remembered session, if there is one; else it opens a session, asks, and closes it.
+
+With -o json: {version, url, tools: [{name, title, description, signature, arguments: [{name, types, required, default, \
+choices, description}], annotations: {read_only, destructive, idempotent, open_world}, input_schema, output_schema}]}; of \
+one tool its members alone, beside version.";
 
 /// Show what tools a server offers
 #[derive(Debug, Args)]

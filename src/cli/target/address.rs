@@ -68,7 +68,12 @@ impl Address {
 
     fn find_in(&self, around: &Surroundings<'_>) -> Result<Found, Usage> {
         if let Some(url) = &self.url {
-            return Ok(plain(url));
+            let mut found = plain(url);
+            if self.config.is_some() || self.server.is_some() {
+                let note = "--config and --server say nothing here: --url or ARCHONCTL_URL names the server";
+                found.notes.push(note.to_owned());
+            }
+            return Ok(found);
         }
         let above = folders(around.working);
         match (&self.config, &self.server) {

@@ -43,6 +43,7 @@ fn the_nearer_the_name_the_stronger() {
     let url = |address: &Address| find(root, address).map(|found| found.url).map_err(|e| e.message);
     let all = Address { url: Some("http://flag/".to_owned()), ..config(root, "other.json", Some("two")) };
     assert_eq!(url(&all).as_deref(), Ok("http://flag/"));
+    assert_eq!(find(root, &all).expect("found").notes.len(), 1, "what was named in vain is said");
     assert_eq!(url(&config(root, "other.json", Some("two"))).as_deref(), Ok("http://two/"));
     assert_eq!(url(&config(root, "project/.mcp.json", None)).as_deref(), Ok("http://127.0.0.1:1/mcp"));
     assert_eq!(url(&server("archon")).as_deref(), Ok("http://127.0.0.1:1/mcp"));
