@@ -6,6 +6,7 @@
 mod arguments;
 pub mod call;
 mod candidates;
+pub mod close;
 mod coerce;
 pub mod completions;
 pub mod config;
@@ -16,22 +17,28 @@ pub mod exit;
 pub mod expire;
 mod follow;
 mod identity;
+pub mod init;
 pub mod inspector;
+mod item;
 pub mod list;
 mod logging;
 pub mod man;
+mod nearest;
 mod output;
 mod paths;
 mod pretty;
 pub mod ready;
-pub mod serve;
-mod settings;
+mod repeat;
 pub mod requests;
 pub mod serve;
+mod settings;
 pub mod show;
 mod signal;
+mod signature;
 pub mod stats;
 mod target;
+pub mod tools;
+mod visit;
 mod watch;
 mod which;
 
@@ -54,12 +61,12 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<serve::Options>),
-    Call(call::Options),
-    Ready(ready::Options),
-    Inspector(inspector::Options),
-    Config(config::Options),
-    Completions(completions::Options),
-    Man(man::Options),
+    Ready(Box<ready::Options>),
+    Init(Box<init::Options>),
+    Call(Box<call::Options>),
+    Tools(Box<tools::Options>),
+    Close(Box<close::Options>),
+    Inspector(Box<inspector::Options>),
     List(list::Options),
     Show(show::Options),
     Requests(requests::Options),
@@ -67,6 +74,9 @@ enum Command {
     Stats(stats::Options),
     Expire(expire::Options),
     Db(db::Options),
+    Config(config::Options),
+    Completions(completions::Options),
+    Man(man::Options),
 }
 
 impl Command {
@@ -76,19 +86,19 @@ impl Command {
         match self {
             Self::Config(options) => options.needs_settings(),
             Self::Completions(_) | Self::Man(_) => false,
-            Self::Serve(_) | Self::Call(_) | Self::Ready(_) | Self::Inspector(_) => true,
+            _ => true,
         }
     }
 
     async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Serve(options) => options.run().await,
-            Self::Call(options) => options.run().await,
             Self::Ready(options) => options.run().await,
+            Self::Init(options) => options.run().await,
+            Self::Call(options) => options.run().await,
+            Self::Tools(options) => options.run().await,
+            Self::Close(options) => options.run().await,
             Self::Inspector(options) => options.run().await,
-            Self::Config(options) => options.run(),
-            Self::Completions(options) => options.run(),
-            Self::Man(options) => options.run(),
             Self::List(options) => options.run().await,
             Self::Show(options) => options.run().await,
             Self::Requests(options) => options.run().await,
@@ -96,6 +106,9 @@ impl Command {
             Self::Stats(options) => options.run().await,
             Self::Expire(options) => options.run().await,
             Self::Db(options) => options.run().await,
+            Self::Config(options) => options.run(),
+            Self::Completions(options) => options.run(),
+            Self::Man(options) => options.run(),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::client::SessionFile;
+
 use super::exit::Usage;
 
 /// The variable that names another configuration file.
@@ -43,6 +45,20 @@ pub(super) fn state_folder() -> Result<PathBuf, Usage> {
 /// As [`state_folder`].
 pub(super) fn default_database() -> Result<PathBuf, Usage> {
     Ok(state_folder()?.join("archon.db"))
+}
+
+/// `sessions.json` in the state folder: the sessions that the client commands remember.
+///
+/// # Errors
+/// [`Usage`] when there is no state folder.
+pub(super) fn session_file() -> Result<SessionFile, Usage> {
+    let folder = state_folder().map_err(|e| Usage::new(e.message, "set one: sessions are remembered in it"))?;
+    Ok(SessionFile::at(folder.join("sessions.json")))
+}
+
+/// The user's home.
+pub(super) fn home() -> Option<PathBuf> {
+    absolute("HOME")
 }
 
 /// A variable's folder. A relative one is none: it would be another in each working directory.
