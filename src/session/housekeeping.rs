@@ -98,6 +98,7 @@ impl Sessions {
             due = self.clock.now().plus(self.policy.cleanup_interval);
             report("the session cleanup", self.clean_up().await.map(|_| ()));
             report("finishing the sums of dead boots", self.fold_dead_boots().await);
+            report("removing old rows", self.prune().await.map(|_| ()));
         }
     }
 

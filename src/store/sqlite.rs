@@ -11,9 +11,8 @@ use tokio::sync::oneshot;
 
 use super::StoreError;
 use super::backend::Gate;
-use super::fold::json;
-use super::rows::{NewRequest, Numbered, Write};
-use super::statements::{self, Dialect, RowStatement};
+use super::rows::{CaptureRow, NewRequest, Numbered, Write};
+use super::statements::{self, Dialect, RowStatement, json};
 use super::writer::{Batch, Outcome, Shared, Sink};
 
 /// Below this size a checkpoint of the write-ahead log is not worth its fsync.
@@ -156,7 +155,10 @@ fn insert_request(connection: &Connection, request: &NewRequest, boot: i64, seq:
         boot,
         seq,
     ])?;
-    Ok(())
+    match &request.captured {
+        Some(words) => run(connection, &statements::CAPTURE, &CaptureRow::new(request.timestamp, words, boot, seq)),
+        None => Ok(()),
+    }
 }
 
 /// Starts the checkpoint thread: it moves the write-ahead log into the file, so that no commit has to.

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::StoreError;
 use super::fold::Fold;
 use super::rows::Write;
+use super::ticket::Ticket;
 
 /// So many writes may wait; a full queue refuses calls long before (see [`Writer::admits`]).
 pub const CAPACITY: usize = 65_536;
@@ -93,24 +94,6 @@ pub struct WriterStats {
     pub dropped: u64,
 }
 
-/// A claim on a commit.
-#[derive(Debug)]
-pub struct Ticket {
-    done: oneshot::Receiver<Outcome>,
-    shared: Arc<Shared>,
-}
-
-/// Whether a row was on disk when its waiter went on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Commit {
-    /// It was.
-    Done,
-    /// It is still queued, and counted.
-    Deferred,
-    /// It is given up and counted as dropped: the database refuses it, or the queue was full.
-    Refused(String),
-}
-
 impl Writer {
     pub(super) fn new(fold: Arc<Fold>) -> (Self, mpsc::Receiver<Queued>, Arc<Shared>) {
         let (queue, receiver) = mpsc::channel(CAPACITY);
@@ -181,33 +164,6 @@ impl Writer {
     }
 }
 
-impl Ticket {
-    /// Waits for the commit, at most until `deadline` has passed; then the row is counted as deferred and stays queued.
-    pub async fn within(self, deadline: Duration) -> Commit {
-        match tokio::time::timeout(deadline, self.done).await {
-            Ok(Ok(Ok(()))) => Commit::Done,
-            Ok(Ok(Err(StoreError::Data(reason) | StoreError::Unavailable(reason)))) => Commit::Refused(reason),
-            // Not yet, or the writer is gone: the row may or may not be stored.
-            Ok(Err(_)) | Err(_) => {
-                self.shared.deferred.fetch_add(1, Relaxed);
-                Commit::Deferred
-            }
-        }
-    }
-
-    /// Waits for the commit of something that must be on disk.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] after `deadline`; [`StoreError::Data`] when the database refuses it.
-    pub async fn required(self, deadline: Duration) -> Result<(), StoreError> {
-        match tokio::time::timeout(deadline, self.done).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(StoreError::Unavailable("the writer has stopped".into())),
-            Err(_) => Err(StoreError::Unavailable(format!("no commit within {deadline:?}"))),
-        }
-    }
-}
-
 impl Shared {
     fn new(fold: Arc<Fold>) -> Self {
         Self {
@@ -272,6 +228,11 @@ impl Shared {
         if !self.failing.swap(true, Relaxed) {
             tracing::error!(%error, waiting = self.waiting.load(Relaxed), "writes are kept until the database takes them");
         }
+    }
+
+    /// An answer leaves before its row is committed.
+    pub(super) fn defer_one(&self) {
+        self.deferred.fetch_add(1, Relaxed);
     }
 
     /// One row is given up.
