@@ -1,4 +1,4 @@
-//! What completes where: names of tools.
+//! What completes where: names of tools, ids of live sessions.
 
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
@@ -8,10 +8,14 @@ use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 
 use crate::client::Client;
 use crate::protocol::tools::ToolDescription;
+use crate::queries::Queries;
+use crate::queries::sessions::{Session, SessionFilter, Sessions, Status};
+use crate::store::Role;
 use crate::tools::ToolSet;
 
 use super::Cli;
-use super::output::printable;
+use super::database::Database;
+use super::output::{ago, line, printable};
 use super::settings::Settings;
 use super::target::Target;
 
@@ -20,12 +24,24 @@ const PATIENCE: Duration = Duration::from_millis(400);
 /// The commands whose argument is the name of a tool, and that argument.
 const OF_TOOLS: [(&str, &str); 2] = [("call", "tool"), ("tools", "tool")];
 
+/// Those whose argument is the id of a session.
+const OF_SESSIONS: [(&str, &str); 4] =
+    [("show", "id"), ("expire", "ids"), ("requests", "session"), ("events", "session")];
+/// More than that nobody reads through.
+const MOST: usize = 200;
+
 /// The commands with candidates for what only the running system knows.
 pub(super) fn attach(command: Command) -> Command {
     let here = command.get_name().to_owned();
     let command = command.mut_args(|arg| {
-        let is_tool = OF_TOOLS.contains(&(here.as_str(), arg.get_id().as_str()));
-        if is_tool { arg.add(ArgValueCandidates::new(tools)) } else { arg }
+        let place = (here.as_str(), arg.get_id().as_str());
+        if OF_TOOLS.contains(&place) {
+            arg.add(ArgValueCandidates::new(tools))
+        } else if OF_SESSIONS.contains(&place) {
+            arg.add(ArgValueCandidates::new(sessions))
+        } else {
+            arg
+        }
     });
     command.mut_subcommands(attach)
 }
@@ -52,6 +68,23 @@ async fn tools_of_server() -> Option<Vec<ToolDescription>> {
     // It ends by itself when nobody ends it.
     _ = client.close().await;
     Some(tools)
+}
+
+/// The live sessions, the most recently used first.
+fn sessions() -> Vec<CompletionCandidate> {
+    let Some(found) = soon(live_sessions()) else { return Vec::new() };
+    let candidate = |(rank, session): (usize, Session)| {
+        let user = session.user_name.map_or_else(String::new, |name| format!(" of {name}"));
+        let help = format!("{}{user}, used {}", session.client_type, ago(session.last_activity, found.now));
+        CompletionCandidate::new(session.session_id).display_order(Some(rank)).help(Some(line(&help).into()))
+    };
+    found.rows.into_iter().enumerate().map(candidate).collect()
+}
+
+async fn live_sessions() -> Option<Sessions> {
+    let store = Database::from_arg_matches(&typed()?).ok()?.open(Role::Reader).await.ok()?;
+    let filter = SessionFilter { statuses: vec![Status::Active], limit: Some(MOST), ..SessionFilter::default() };
+    Queries::new(store).await.ok()?.sessions(&filter).await.ok()
 }
 
 /// The words typed so far, as far as they can be understood, with environment and configuration file: a `--url` before

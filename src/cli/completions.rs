@@ -68,6 +68,11 @@ impl Options {
 /// # Errors
 /// When it asks in a way that is not understood.
 pub(super) fn answer(args: &[OsString]) -> anyhow::Result<bool> {
+    if std::env::var_os(VARIABLE).is_some_and(|shell| !shell.is_empty()) && args.len() > 2 {
+        // Whatever a command would tell a person now: it would land in the middle of what is being typed.
+        let nowhere = std::fs::OpenOptions::new().write(true).open("/dev/null")?;
+        rustix::stdio::dup2_stderr(&nowhere)?;
+    }
     let folder = std::env::current_dir().ok();
     let complete = CompleteEnv::with_factory(|| candidates::attach(Cli::command())).var(VARIABLE).bin(NAME);
     Ok(complete.completer(NAME).try_complete(args, folder.as_deref())?)

@@ -31,7 +31,7 @@ With -o json: {version, url, session_id, archon_session_id, revision, server: {n
 #[command(after_help = EXAMPLES)]
 pub struct Options {
     /// The server's MCP endpoint, as --url
-    #[arg(value_name = "URL", conflicts_with_all = ["url", "config", "server"])]
+    #[arg(value_name = "URL", conflicts_with_all = ["config", "server"])]
     endpoint: Option<String>,
     /// The Archon session to go on with
     #[arg(long, value_name = "ID")]

@@ -1,6 +1,6 @@
 //! What another program has to be told to reach the same server, secrets included. Nothing here is for people to read.
 
-use http::header;
+use http::{HeaderName, HeaderValue, header};
 
 use super::options::ClientOptions;
 
@@ -12,8 +12,9 @@ impl ClientOptions {
 
     /// The headers that carry the token and whatever else was asked for.
     pub fn secret_headers(&self) -> Vec<(String, String)> {
-        let token = self.token.as_ref().map(|token| (header::AUTHORIZATION.as_str(), &token.0));
-        let text = |(name, value): (&str, &http::HeaderValue)| Some((name.to_owned(), value.to_str().ok()?.to_owned()));
-        token.into_iter().filter_map(text).collect()
+        let token = self.token.as_ref().map(|token| (&header::AUTHORIZATION, &token.0));
+        let text =
+            |(name, value): (&HeaderName, &HeaderValue)| Some((name.to_string(), value.to_str().ok()?.to_owned()));
+        token.into_iter().chain(&self.headers).filter_map(text).collect()
     }
 }

@@ -5,9 +5,11 @@ use std::path::Path;
 use std::process::Command;
 
 use archonctl::cli::exit;
+use serde_json::json;
 
 use crate::config::closed_pipe;
-use crate::databases::Database;
+use crate::databases::{Database, on_every_database};
+use crate::http::Mcp;
 use crate::process::{ServeProcess, archonctl};
 
 /// The shells, and their files in `completions/`.
@@ -114,3 +116,27 @@ fn commands_and_values_complete() {
         assert!(hidden.len() > 10 && !hidden.iter().any(|flag| flag == "--test-tools"), "{shell}: {hidden:?}");
     }
 }
+
+on_every_database!(ids_of_live_sessions_complete, |db| async {
+    let mut server = ServeProcess::start(&db, &[]).await;
+    let (kept, ended) = (Mcp::new(server.url()), Mcp::new(server.url()));
+    let (kept, ended) = (kept.initialize("2025-11-25").await, ended.initialize("2025-11-25").await);
+    kept.call("health_check", json!({})).await;
+    ended.call("health_check", json!({})).await;
+    ended.delete().await;
+    server.sigkill();
+    let id = db.value("SELECT CAST(session_id AS TEXT) FROM archon_mcp_sessions WHERE status = 'active'");
+    for shell in ["bash", "zsh", "fish"] {
+        let there = [("DATABASE_URL", db.url())];
+        for command in ["show", "expire"] {
+            let Some(found) = offered(shell, db.folder(), &there, &["archonctl", command, &id[..3]]) else { continue };
+            assert_eq!(found, [&*id], "{shell} {command}: the live one alone, and without a server");
+        }
+        let words = ["archonctl", "requests", "--database-url", db.url(), "--session", &id[..3]];
+        let Some(found) = offered(shell, db.folder(), &[], &words) else { continue };
+        assert_eq!(found, [&*id], "{shell}: the database on the command line");
+        let nowhere = [("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")];
+        let found = offered(shell, db.folder(), &nowhere, &["archonctl", "show", &id[..3]]).unwrap_or_default();
+        assert!(found.iter().all(String::is_empty), "{shell}: silence without a database: {found:?}");
+    }
+});

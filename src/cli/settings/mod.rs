@@ -17,8 +17,33 @@ pub(in crate::cli) use environment::apply as with_variables;
 pub(super) use file::Entry;
 
 /// Flags that say what this one invocation does, or what a script reads from it: neither a variable nor a file may say
-/// that for all of them. A header may hold a token.
-const THIS_TIME_ONLY: &[&str] = &["args", "dir", "header", "json", "origin", "output"];
+/// that for all of them: least of all which sessions are ended. A header may hold a token.
+const THIS_TIME_ONLY: &[&str] = &[
+    "all",
+    "archon-session",
+    "args",
+    "cli",
+    "client",
+    "config",
+    "dir",
+    "dry-run",
+    "follow",
+    "header",
+    "idle",
+    "json",
+    "kind",
+    "origin",
+    "output",
+    "reason",
+    "server",
+    "session",
+    "since",
+    "status",
+    "tool",
+    "user",
+    "watch",
+    "yes",
+];
 
 /// The commands as environment and file make them.
 #[derive(Debug)]
@@ -63,8 +88,6 @@ pub(super) fn name_of<'a>(command: &str, arg: &'a Arg) -> Option<&'a str> {
         // A server's file holds hashes of everybody's tokens, a client's its own token.
         ("serve", _) => long,
         (_, "token-file") => "client-token-file",
-        // The file of an MCP client; ARCHONCTL_CONFIG is ours.
-        (_, "config") => "client-config",
         _ => long,
     })
 }
