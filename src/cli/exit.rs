@@ -8,7 +8,7 @@ use anyhow::Error;
 use serde_json::json;
 use thiserror::Error;
 
-use crate::client::{ClientError, OptionsError};
+use crate::client::{ClientError, FileError, OptionsError};
 use crate::server::TokenFileError;
 use crate::store::{OpenError, StoreError};
 
@@ -62,6 +62,40 @@ impl Usage {
     /// Wrong usage, and what would be right.
     pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { message: message.into(), hint: Some(hint.into()) }
+    }
+}
+
+/// An id that leads to no session, or to one that has ended.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub struct NoSession {
+    /// What is wrong.
+    pub message: String,
+    /// What may be done.
+    pub hint: String,
+}
+
+/// What a command found out by itself, with all that a script wants to know of it.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub(super) struct Failure {
+    /// One of the codes above.
+    pub(super) exit: u8,
+    /// A stable word.
+    pub(super) code: &'static str,
+    /// What is wrong.
+    pub(super) message: String,
+    /// What to do next.
+    pub(super) hint: Option<String>,
+}
+
+impl Failure {
+    /// A client's error with a better hint than it has.
+    pub(super) fn advised(error: &ClientError, hint: String) -> Self {
+        let (exit, code) = of_client(error);
+        // A server may say its own in its message as well.
+        let former = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        Self { exit, code, message: error.to_string().replace(&former, ""), hint: Some(hint) }
     }
 }
 
@@ -167,6 +201,13 @@ fn judge(error: &Error) -> Verdict {
             let exit = if matches!(e, OpenError::Unreachable { .. }) { UNREACHABLE } else { USAGE };
             return verdict(exit, "database", Some(of_database(e).to_owned()));
         }
+        if let Some(e) = cause.downcast_ref::<Failure>() {
+            return verdict(e.exit, e.code, e.hint.clone());
+        }
+        if cause.is::<FileError>() {
+            let hint = "remove it to start anew; the sessions in it end by themselves";
+            return verdict(USAGE, "session_file", Some(hint.to_owned()));
+        }
         if cause.is::<NoDatabase>() {
             return verdict(USAGE, "database", Some(NO_DATABASE.to_owned()));
         }
@@ -176,6 +217,9 @@ fn judge(error: &Error) -> Verdict {
         if cause.is::<TokenFileError>() {
             let hint = "a line is: sha256-of-token name [email] [uuid]; printf %s TOKEN | sha256sum makes the first";
             return verdict(USAGE, "token_file", Some(hint.to_owned()));
+        }
+        if let Some(e) = cause.downcast_ref::<NoSession>() {
+            return verdict(NO_SESSION, "session", Some(e.hint.clone()));
         }
         if let Some(e) = cause.downcast_ref::<Usage>() {
             return verdict(USAGE, "usage", e.hint.clone());
@@ -242,7 +286,7 @@ mod tests {
     }
 
     fn session() -> ClientError {
-        ClientError::Session { message: "ended".into(), hint: None }
+        ClientError::Session { message: "ended".into(), hint: None, reopened: false }
     }
 
     #[test]
@@ -292,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_servers_words_cannot_drive_the_terminal() {
-        let error = Error::from(ClientError::Session { message: "a\u{1b}[2Jb".into(), hint: None });
+        let error = Error::from(ClientError::Session { message: "a\u{1b}[2Jb".into(), hint: None, reopened: false });
         assert!(!told(&error, &judge(&error), Style::Text).contains('\u{1b}'));
     }
 

@@ -37,6 +37,15 @@ pub(super) fn outlive_full_files() {
     _ = signal(SignalKind::from_raw(FILE_SIZE));
 }
 
+/// Waits for a piece of work, or for being asked to stop. The signals are caught before the work begins.
+pub(super) async fn or_interrupted<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::select! {
+        biased;
+        signal = interrupted() => Err(signal.into()),
+        done = work => done,
+    }
+}
+
 async fn received(kind: SignalKind) {
     // Where no handler can be installed the signal keeps its default action, which ends us as well.
     match signal(kind) {
