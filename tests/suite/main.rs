@@ -25,6 +25,7 @@ mod process;
 mod protocol;
 mod readme;
 mod ready;
+mod replicas;
 mod second_opinion;
 mod server;
 mod session;
