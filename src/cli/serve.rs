@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use super::database::Database;
 use super::exit::{DONE, Usage};
 use super::logging;
-use super::signal::stop_signal;
+use super::signal::{self, stop_signal};
 use crate::mcp::{Capture, Engine, Patience, Tracking};
 use crate::model::clock::Clock;
 use crate::server::{App, HostRules, Limits, Principals, Shutdown};
@@ -224,6 +224,7 @@ impl Options {
     /// When it cannot begin: a wrong option, a database or port that cannot be had. Nothing was changed then.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         logging::start(self.running.log_format);
+        signal::outlive_full_files();
         self.refuse_open_door()?;
         let principals = match &self.access.token_file {
             Some(file) => Principals::read(file)?,

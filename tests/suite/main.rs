@@ -13,6 +13,7 @@ mod completions;
 mod config;
 mod databases;
 mod deploy;
+mod failing;
 mod faulty;
 mod help;
 mod home;
