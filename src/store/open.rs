@@ -232,7 +232,7 @@ async fn open_postgres(url: &str, options: &OpenOptions) -> Result<(PgBackend, P
         pg = pg.statement_cache_capacity(0);
     }
     let mut connection = timeout(CONNECT_PATIENCE, pg.connect()).await.map_err(silent)?.map_err(unreachable)?;
-    let prepared = schema::prepare_postgres(&mut connection, options.role, &database);
+    let prepared = schema::prepare_postgres(&mut connection, pooled, options.role, &database);
     let tables = timeout(PREPARE_PATIENCE, prepared).await.map_err(silent)??;
     // All that we wanted of it is done: how it ends changes nothing.
     _ = connection.close().await;
