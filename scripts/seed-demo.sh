@@ -45,9 +45,9 @@ esac
   { echo "$0: there are sessions in that database already" >&2; exit 1; }
 
 # An id that differs from its neighbours' from the first digit on, as real ones do.
-id() {
-  if [[ $uuid ]]; then echo "(lpad(to_hex(($1 * 2654435761) & 4294967295), 8, '0') || '-$2-4000-8000-' || lpad(to_hex($1), 12, '0'))"
-  else echo "(printf('%08x', ($1 * 2654435761) & 4294967295) || '-$2-4000-8000-' || printf('%012x', $1))"; fi
+id() { # id NUMBER FACTOR: an odd factor gives each number its own first eight digits
+  if [[ $uuid ]]; then echo "(lpad(to_hex(($1 * $2) & 4294967295), 8, '0') || '-0000-4000-8000-' || lpad(to_hex($1), 12, '0'))"
+  else echo "(printf('%08x', ($1 * $2) & 4294967295) || '-0000-4000-8000-' || printf('%012x', $1))"; fi
 }
 pick() { # pick NUMBER WORD…: one of the words
   local number=$1 count=$(($# - 1)) n=0 text='CASE'
@@ -74,7 +74,7 @@ CREATE TEMP TABLE demo_latencies AS
 -- The first twentieth is live; the others began up to a month ago, the last one first.
 CREATE TEMP TABLE demo_sessions AS
   $(counting 1 $((sessions + waiting)))
-  SELECT i, $(id i 0001)$uuid AS session_id, $(id i 0002) AS protocol_session_id,
+  SELECT i, $(id i 2654435761)$uuid AS session_id, $(id i 1779033703) AS protocol_session_id,
     $(pick i 'Claude Code' 'Cursor' 'VS Code' 'Codex' 'Gemini' 'Windsurf') AS client_type,
     $(pick i claude-code cursor-vscode 'Visual Studio Code' codex-mcp-client gemini-cli-mcp-client windsurf) AS client_name,
     $(pick i 2.0.31 1.7.44 1.106.0 0.46.0 0.9.0 1.12.21) AS client_version,
