@@ -34,9 +34,16 @@ case $url in
     path=${url#sqlite:} path=${path#//}
     sql() { sqlite3 -bail "$path"; }
     ago() { echo "strftime('%Y-%m-%d %H:%M:%f', $now, printf('%+.3f seconds', -($1)))"; }
-    cut() { if [[ $1 == minute ]]; then echo "substr($2, 1, 16) || ':00.000'"; else echo "substr($2, 1, 13) || ':00:00.000'"; fi; }
+    cut() {
+      case $1 in
+        minute) echo "substr($2, 1, 16) || ':00.000'" ;;
+        hour) echo "substr($2, 1, 13) || ':00:00.000'" ;;
+        day) echo "substr($2, 1, 10) || ' 00:00:00.000'" ;;
+      esac
+    }
     uuid='' now="(SELECT now FROM demo_now)" clock="strftime('%Y-%m-%d %H:%M:%f', 'now')" settle='PRAGMA optimize; ANALYZE;'
-    begin='PRAGMA busy_timeout = 10000; PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE;'
+    begin='PRAGMA busy_timeout = 10000; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY;
+      PRAGMA cache_size = -600000; BEGIN IMMEDIATE;'
     ;;
   *) usage ;;
 esac
@@ -95,13 +102,13 @@ INSERT INTO archon_mcp_boots
 
 INSERT INTO archon_mcp_protocol_sessions
   (protocol_session_id, session_id, principal, protocol_version, client_type, client_name, client_version, connected_at,
-   last_activity, expires_at, boot, status, disconnected_at, total_duration, disconnect_reason, ended_by)
+   last_activity, expires_at, boot, status, disconnected_at, total_duration, disconnect_reason, ended_by, called)
   SELECT protocol_session_id, session_id, principal, '2025-11-25', client_type, client_name, client_version, $(ago began),
     $(ago 'began - lasted'), $(ago 'began - lasted - 3600'), (SELECT MAX(number) FROM archon_mcp_boots),
     CASE WHEN live = 1 THEN 'active' WHEN i % 3 = 0 THEN 'expired' ELSE 'disconnected' END,
     CASE WHEN live = 0 THEN $(ago 'began - lasted') END, CASE WHEN live = 0 THEN CAST(lasted AS INTEGER) END,
     CASE WHEN live = 0 THEN CASE WHEN i % 3 = 0 THEN 'timeout' ELSE 'client_disconnect' END END,
-    CASE WHEN live = 0 THEN CASE WHEN i % 3 = 0 THEN 'server' ELSE 'client' END END
+    CASE WHEN live = 0 THEN CASE WHEN i % 3 = 0 THEN 'server' ELSE 'client' END END, waiting = 0
   FROM demo_sessions ORDER BY began DESC;
 INSERT INTO archon_mcp_sessions
   (session_id, client_type, client_name, client_version, principal, user_name, connected_at, last_activity, expires_at, boot,
@@ -133,15 +140,17 @@ UPDATE archon_mcp_sessions AS t SET calls = r.calls, errors = r.errors, prompt_t
   FROM (SELECT session_id, COUNT(*) AS calls, SUM(CASE WHEN status <> 'success' THEN 1 ELSE 0 END) AS errors,
           SUM(prompt_tokens) AS p, SUM(completion_tokens) AS c FROM archon_mcp_requests GROUP BY session_id) r
   WHERE t.session_id = r.session_id;
-$(for unit in minute hour; do
-  [[ $unit == minute ]] && table=archon_mcp_rollups || table=archon_mcp_rollups_hourly
-  echo "INSERT INTO $table
-  ($unit, method, tool_name, client_type, status, bucket, calls, duration_us, prompt_tokens, completion_tokens)
-  SELECT $(cut $unit r.timestamp), r.method, r.tool_name, s.client_type, r.status, l.bucket, COUNT(*), SUM(r.duration_us),
-    SUM(r.prompt_tokens), SUM(r.completion_tokens)
+$(sums="COUNT(*), SUM(r.duration_us), SUM(r.prompt_tokens), SUM(r.completion_tokens)
   FROM archon_mcp_requests r JOIN archon_mcp_sessions s ON s.session_id = r.session_id
-  JOIN demo_latencies l ON l.us = r.duration_us GROUP BY 1, 2, 3, 4, 5, 6;"
-done)
+  JOIN demo_latencies l ON l.us = r.duration_us"
+columns='calls, duration_us, prompt_tokens, completion_tokens'
+for unit in minute day; do
+  [[ $unit == minute ]] && table=archon_mcp_rollups || table=archon_mcp_rollups_daily
+  echo "INSERT INTO $table ($unit, method, tool_name, client_type, status, bucket, $columns)
+  SELECT $(cut $unit r.timestamp), r.method, r.tool_name, s.client_type, r.status, l.bucket, $sums GROUP BY 1, 2, 3, 4, 5, 6;"
+done
+echo "INSERT INTO archon_mcp_rollups_hourly (hour, status, bucket, $columns)
+  SELECT $(cut hour r.timestamp), r.status, l.bucket, $sums GROUP BY 1, 2, 3;")
 COMMIT;
 $settle
 SQL

@@ -173,13 +173,13 @@ impl Queries {
         group: Group,
         from: Timestamp,
     ) -> Result<(Source, (Usage, Vec<Usage>)), StoreError> {
-        let total = Usage::from(self.store.counted_in_all(from).await?);
+        // One more tells whether there are more.
+        let limit = query.limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1));
+        let (total, rows) = tokio::join!(self.store.counted_in_all(from), self.store.counted(group, from, limit));
+        let (total, rows) = (Usage::from(total?), rows?);
         if total.calls <= READ_UNASKED {
             return Ok((Source::Rows, add_up(&self.store.summed(group, from).await?, query.by, Scale::Exact)));
         }
-        // One more tells whether there are more.
-        let limit = query.limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1));
-        let rows = self.store.counted(group, from, limit).await?;
         Ok((Source::Counters, (total, rows.into_iter().map(Usage::from).collect())))
     }
 }

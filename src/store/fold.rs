@@ -63,6 +63,15 @@ struct MinuteKey {
     bucket: i32,
 }
 
+impl MinuteKey {
+    /// Of its hour, all tools and clients together.
+    fn of_hour(&self) -> Self {
+        let none = Arc::<str>::from("");
+        let (method, tool_name, client_type) = (none.clone(), none.clone(), none);
+        Self { minute: self.minute.hour(), method, tool_name, client_type, status: self.status, bucket: self.bucket }
+    }
+}
+
 impl Fold {
     /// Adds a committed row.
     pub(super) fn add(&self, request: &NewRequest, seq: i64) {
@@ -210,6 +219,8 @@ struct MinuteRow {
     minute: Timestamp,
     #[serde(serialize_with = "sql")]
     hour: Timestamp,
+    #[serde(serialize_with = "sql")]
+    day: Timestamp,
     method: Arc<str>,
     tool_name: Arc<str>,
     client_type: Arc<str>,
@@ -257,9 +268,12 @@ fn pieces(sums: &Sums, touches: &mut Touches) -> Vec<Piece> {
         })
         .collect();
     counts.sort_unstable_by_key(|row| row.session_id);
-    let mut hours = HashMap::<MinuteKey, Counters>::new();
+    let (mut days, mut hours) = (HashMap::<MinuteKey, Counters>::new(), HashMap::<MinuteKey, Counters>::new());
     for (key, counters) in &sums.minutes {
-        hours.entry(MinuteKey { minute: key.minute.hour(), ..key.clone() }).or_default().add(*counters);
+        days.entry(MinuteKey { minute: key.minute.day(), ..key.clone() }).or_default().add(*counters);
+        if !key.tool_name.is_empty() {
+            hours.entry(key.of_hour()).or_default().add(*counters);
+        }
     }
     // Archon sessions before protocol sessions, as in every transaction; the rows that all servers share come last.
     [
@@ -268,6 +282,7 @@ fn pieces(sums: &Sums, touches: &mut Touches) -> Vec<Piece> {
         (statements::TOUCH_PROTOCOL, json(&touches.protocol), false),
         (statements::ROLL_UP, json(&sorted_rows(&sums.minutes)), true),
         (statements::ROLL_UP_HOURS, json(&sorted_rows(&hours)), true),
+        (statements::ROLL_UP_DAYS, json(&sorted_rows(&days)), true),
     ]
     .into_iter()
     .filter_map(|(statement, rows, sums)| rows.map(|rows| Piece { statement, rows, sums }))
@@ -295,6 +310,7 @@ impl MinuteRow {
         Self {
             minute: key.minute,
             hour: key.minute.hour(),
+            day: key.minute.day(),
             method: key.method.clone(),
             tool_name: key.tool_name.clone(),
             client_type: key.client_type.clone(),

@@ -10,6 +10,7 @@ mod client;
 mod databases;
 mod faulty;
 mod http;
+mod operator;
 mod process;
 mod protocol;
 mod readme;
