@@ -127,11 +127,11 @@ on_every_database!(a_list_shows_what_is_alive_and_who_has_called_nothing, |db| a
     assert!(printed(&db, &["list"]).contains("none yet"));
 
     for (args, expected) in [
-        (&["--all"][..], &[LIVE, WAITING, CLOSED, OVER][..]),
+        (&["--all"][..], &[LIVE, CLOSED, WAITING, OVER][..]),
         (&["--status", "expired"], &[OVER]),
         (&["--status", "disconnected,expired"], &[CLOSED, OVER]),
         (&["--client", "claude code"], &[LIVE]),
-        (&["--client", "cursor-vscode", "-a"], &[WAITING, CLOSED, OVER]),
+        (&["--client", "cursor-vscode", "-a"], &[CLOSED, WAITING, OVER]),
         (&["--user", "Alice"], &[LIVE]),
         (&["--user", "alice@example.org"], &[LIVE]),
         (&["--since", "15m", "--all"], &[LIVE]),
@@ -173,7 +173,7 @@ on_every_database!(time_without_a_server_is_given_back_in_lists_too, |db| async 
 
 on_every_database!(show_tells_the_whole_story, |db| async {
     filled(&db);
-    for id in [LIVE, LIVE_PROTOCOL, "11111", "111111111111", "aaaa", "AAAAAAAA-1111-4111-8111-111111111111"] {
+    for id in [LIVE, LIVE_PROTOCOL, "11111", "111111111111", "aaaa", "11111111-1111-4111-8111-111111111111"] {
         let story = document(&db, &["show", id]);
         assert_eq!((&story["version"], &story["session"]["session_id"]), (&json!(1), &json!(LIVE)), "{id}");
     }
