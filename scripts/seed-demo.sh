@@ -140,17 +140,19 @@ UPDATE archon_mcp_sessions AS t SET calls = r.calls, errors = r.errors, prompt_t
   FROM (SELECT session_id, COUNT(*) AS calls, SUM(CASE WHEN status <> 'success' THEN 1 ELSE 0 END) AS errors,
           SUM(prompt_tokens) AS p, SUM(completion_tokens) AS c FROM archon_mcp_requests GROUP BY session_id) r
   WHERE t.session_id = r.session_id;
-$(sums="COUNT(*), SUM(r.duration_us), SUM(r.prompt_tokens), SUM(r.completion_tokens)
+INSERT INTO archon_mcp_rollups
+  (minute, method, tool_name, client_type, status, bucket, calls, duration_us, prompt_tokens, completion_tokens)
+  SELECT $(cut minute r.timestamp), r.method, r.tool_name, s.client_type, r.status, l.bucket, COUNT(*), SUM(r.duration_us),
+    SUM(r.prompt_tokens), SUM(r.completion_tokens)
   FROM archon_mcp_requests r JOIN archon_mcp_sessions s ON s.session_id = r.session_id
-  JOIN demo_latencies l ON l.us = r.duration_us"
-columns='calls, duration_us, prompt_tokens, completion_tokens'
-for unit in minute day; do
-  [[ $unit == minute ]] && table=archon_mcp_rollups || table=archon_mcp_rollups_daily
-  echo "INSERT INTO $table ($unit, method, tool_name, client_type, status, bucket, $columns)
-  SELECT $(cut $unit r.timestamp), r.method, r.tool_name, s.client_type, r.status, l.bucket, $sums GROUP BY 1, 2, 3, 4, 5, 6;"
-done
-echo "INSERT INTO archon_mcp_rollups_hourly (hour, status, bucket, $columns)
-  SELECT $(cut hour r.timestamp), r.status, l.bucket, $sums GROUP BY 1, 2, 3;")
+  JOIN demo_latencies l ON l.us = r.duration_us GROUP BY 1, 2, 3, 4, 5, 6;
+INSERT INTO archon_mcp_rollups_daily
+  (day, method, tool_name, client_type, status, bucket, calls, duration_us, prompt_tokens, completion_tokens)
+  SELECT $(cut day minute), method, tool_name, client_type, status, bucket, SUM(calls), SUM(duration_us), SUM(prompt_tokens),
+    SUM(completion_tokens) FROM archon_mcp_rollups GROUP BY 1, 2, 3, 4, 5, 6;
+INSERT INTO archon_mcp_rollups_hourly (hour, status, bucket, calls, duration_us, prompt_tokens, completion_tokens)
+  SELECT $(cut hour minute), status, bucket, SUM(calls), SUM(duration_us), SUM(prompt_tokens), SUM(completion_tokens)
+  FROM archon_mcp_rollups GROUP BY 1, 2, 3;
 COMMIT;
 $settle
 SQL

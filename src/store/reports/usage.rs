@@ -19,14 +19,16 @@ pub enum Group {
     Session,
     /// The user.
     User,
-    /// The hour in which they arrived; whoever wants days adds them up.
+    /// The hour in which they arrived.
     Hour,
+    /// The day.
+    Day,
 }
 
 /// Calls of one group, status and latency.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct UsageRow {
-    /// The tool, the client, the id, the user, or the hour as `YYYY-MM-DD HH:MM:SS.SSS`.
+    /// The tool, the client, the id, the user, or the beginning of the hour or day as `YYYY-MM-DD HH:MM:SS.SSS`.
     pub name: String,
     /// `success`, `error`, `timeout`.
     pub status: String,
@@ -78,9 +80,9 @@ impl Store {
         let minute = since.minute();
         let columns = "status, bucket, calls, duration_us, prompt_tokens, completion_tokens";
         // Whole hours or days, and the minutes before the first of them.
-        let (name, step, whole, first) = if group == Group::Hour {
+        let (name, step, whole, first) = if matches!(group, Group::Hour | Group::Day) {
             let first = whole_from(minute, Duration::from_hours(1), Timestamp::hour);
-            (self.hour_text("at"), "hour AS at", "archon_mcp_rollups_hourly WHERE hour >= $2", first)
+            (self.begin_text(group, "at"), "hour AS at", "archon_mcp_rollups_hourly WHERE hour >= $2", first)
         } else {
             let name = if group == Group::Client { "client_type" } else { "tool_name" };
             let first = whole_from(minute, Duration::from_hours(24), Timestamp::day);
@@ -154,7 +156,7 @@ impl Store {
         let (name, joins) = match (group, ours) {
             (Group::Tool, _) => ("r.tool_name".to_owned(), String::new()),
             (Group::Session, _) => ("COALESCE(CAST(r.session_id AS TEXT), '')".to_owned(), String::new()),
-            (Group::Hour, _) => (self.hour_text("r.timestamp"), String::new()),
+            (Group::Hour | Group::Day, _) => (self.begin_text(group, "r.timestamp"), String::new()),
             (Group::Client, true) => {
                 ("COALESCE(s.client_type, p.client_type, 'Unknown')".to_owned(), format!("{sessions} {protocol}"))
             }
@@ -183,11 +185,15 @@ impl Store {
         .await
     }
 
-    /// An expression that yields the hour of a time as SQLite writes it.
-    fn hour_text(&self, column: &str) -> String {
-        match self.dialect() {
-            Dialect::Sqlite => format!("substr({column}, 1, 13) || ':00:00.000'"),
-            Dialect::Postgres => format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:00:00.000')"),
+    /// An expression that yields the beginning of the hour or day of a time as SQLite writes it.
+    fn begin_text(&self, group: Group, column: &str) -> String {
+        match (self.dialect(), group) {
+            (Dialect::Sqlite, Group::Day) => format!("substr({column}, 1, 10) || ' 00:00:00.000'"),
+            (Dialect::Sqlite, _) => format!("substr({column}, 1, 13) || ':00:00.000'"),
+            (Dialect::Postgres, Group::Day) => {
+                format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD 00:00:00.000')")
+            }
+            (Dialect::Postgres, _) => format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:00:00.000')"),
         }
     }
 }
