@@ -18,6 +18,8 @@ const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
 const HEARTBEAT_IN_OUTAGE: Duration = Duration::from_secs(1);
 /// A cleanup that failed is tried again after this long, if the interval is not shorter.
 const CLEANUP_RETRY: Duration = Duration::from_secs(5);
+/// After a failed look at the ends.
+const FEED_RETRY: Duration = Duration::from_secs(1);
 /// Idle sessions leave memory this often.
 const EVICT_EVERY: Duration = Duration::from_secs(30);
 
@@ -44,6 +46,7 @@ impl Sessions {
         tasks.spawn(self.clone().beat());
         tasks.spawn(self.clone().clean_up_regularly());
         tasks.spawn(self.clone().keep_busy_alive());
+        tasks.spawn(self.clone().follow_ends());
         Housekeeping { _tasks: tasks }
     }
 
@@ -118,6 +121,20 @@ impl Sessions {
         loop {
             self.clock.sleep(pulse).await;
             self.touch_busy();
+        }
+    }
+
+    /// Learns of ends that were made elsewhere before the lease of the session is over.
+    async fn follow_ends(self: Arc<Self>) {
+        let mut feed = self.store.ends();
+        loop {
+            match feed.next().await {
+                Ok(ends) => ends.iter().for_each(|end| self.heed(end)),
+                Err(error) => {
+                    tracing::debug!(%error, "ends made elsewhere cannot be read now");
+                    tokio::time::sleep(FEED_RETRY).await;
+                }
+            }
         }
     }
 

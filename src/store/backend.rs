@@ -13,7 +13,15 @@ use super::file::OpenFile;
 #[derive(Debug)]
 pub(super) enum Backend {
     Sqlite(SqliteBackend),
-    Postgres(PgPool),
+    Postgres(PgBackend),
+}
+
+/// PostgreSQL.
+#[derive(Debug)]
+pub(super) struct PgBackend {
+    pub(super) pool: PgPool,
+    /// A transaction pooler stands in between: nothing is prepared, and every statement is in a transaction.
+    pub(super) pooled: bool,
 }
 
 /// SQLite: many readers, one writing connection, and the gate at which it takes turns with the group-commit writer.
@@ -46,8 +54,16 @@ macro_rules! read {
                 let $db = &sqlite.readers;
                 $body
             }
-            $crate::store::backend::Backend::Postgres(pool) => {
-                let $db = pool;
+            $crate::store::backend::Backend::Postgres(postgres) if postgres.pooled => {
+                let mut transaction = postgres.pool.begin().await?;
+                let $db = &mut *transaction;
+                let outcome = $body;
+                // Not left to its drop: until then it would keep a connection of the pooler's.
+                _ = transaction.rollback().await;
+                outcome
+            }
+            $crate::store::backend::Backend::Postgres(postgres) => {
+                let $db = &postgres.pool;
                 $body
             }
         }
@@ -78,8 +94,8 @@ macro_rules! transact {
                     }
                     outcome
                 }
-                $crate::store::backend::Backend::Postgres(pool) => {
-                    let mut transaction = pool.begin().await?;
+                $crate::store::backend::Backend::Postgres(postgres) => {
+                    let mut transaction = postgres.pool.begin().await?;
                     let $tx = &mut *transaction;
                     let out = $body?;
                     transaction.commit().await?;

@@ -26,6 +26,8 @@ const PATIENCE_WITH_POISON: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(super) struct PgSink {
     options: PgConnectOptions,
+    /// A pooler keeps nothing for us outside of a transaction.
+    pooled: bool,
     connection: Option<PgConnection>,
 }
 
@@ -127,8 +129,8 @@ impl Sink for PgSink {
 }
 
 impl PgSink {
-    pub(super) fn new(options: PgConnectOptions) -> Self {
-        Self { options, connection: None }
+    pub(super) fn new(options: PgConnectOptions, pooled: bool) -> Self {
+        Self { options, pooled, connection: None }
     }
 
     async fn write_whole(&mut self, batch: &Batch) -> Result<(), StoreError> {
@@ -137,7 +139,7 @@ impl PgSink {
             // Nothing but barriers.
             [] => Ok(()),
             // One statement is its own transaction, and one round trip.
-            [(statement, rows)] => execute(self.connected().await?, statement, rows).await,
+            [(statement, rows)] if !self.pooled => execute(self.connected().await?, statement, rows).await,
             statements => {
                 let mut transaction = self.connected().await?.begin().await?;
                 execute_all(&mut transaction, statements).await?;

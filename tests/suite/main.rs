@@ -26,6 +26,7 @@ mod process;
 mod protocol;
 mod readme;
 mod ready;
+mod replicas;
 mod second_opinion;
 mod server;
 mod session;
