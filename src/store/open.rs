@@ -24,6 +24,8 @@ use super::writer::{self, Queued, Shared, Writer};
 use super::{Inner, Location, OpenError, Store, Tables, pooler, schema, sqlite};
 
 const READERS: u32 = 4;
+/// As much of a SQLite file is mapped into the memory of somebody who looks at it.
+const MAPPED_BYTES: &str = "1073741824";
 /// How long PostgreSQL may take to let us in, and to be made ready: others may be migrating it just now.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 const PREPARE_PATIENCE: Duration = Duration::from_mins(1);
@@ -193,7 +195,11 @@ async fn open_sqlite(
     if needs_migration {
         schema::migrate_sqlite(&mut *writer.acquire().await.map_err(fails)?).await?;
     }
-    let reading = if target.vfs.is_none() { options.read_only(true) } else { options };
+    let mut reading = if target.vfs.is_none() { options.read_only(true) } else { options };
+    if role == Role::Reader {
+        // Somebody looks once, at much: pages are read where they lie, instead of being copied one by one.
+        reading = reading.pragma("mmap_size", MAPPED_BYTES);
+    }
     let readers = pool.max_connections(READERS).connect_with(reading).await.map_err(fails)?;
     let gate = Arc::new(Mutex::new(()));
     let broken = |e: rusqlite::Error| OpenError::Unwritable { path: target.path.clone(), reason: e.to_string() };

@@ -21,6 +21,7 @@ mod http;
 mod init;
 mod inspector;
 mod man;
+mod operator;
 mod process;
 mod protocol;
 mod readme;
