@@ -8,22 +8,32 @@ pub mod call;
 pub mod close;
 mod coerce;
 mod database;
+pub mod db;
+pub mod events;
 pub mod exit;
+pub mod expire;
+mod follow;
 mod identity;
 pub mod init;
 mod item;
+pub mod list;
 mod logging;
 mod nearest;
 mod output;
 mod paths;
 mod pretty;
 mod repeat;
+pub mod requests;
 pub mod serve;
+pub mod show;
 mod signal;
 mod signature;
+pub mod stats;
 mod target;
 pub mod tools;
 mod visit;
+mod watch;
+mod which;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -46,6 +56,13 @@ enum Command {
     Call(Box<call::Options>),
     Tools(Box<tools::Options>),
     Close(Box<close::Options>),
+    List(list::Options),
+    Show(show::Options),
+    Requests(requests::Options),
+    Events(events::Options),
+    Stats(stats::Options),
+    Expire(expire::Options),
+    Db(db::Options),
 }
 
 impl Command {
@@ -56,6 +73,13 @@ impl Command {
             Self::Call(options) => options.run().await,
             Self::Tools(options) => options.run().await,
             Self::Close(options) => options.run().await,
+            Self::List(options) => options.run().await,
+            Self::Show(options) => options.run().await,
+            Self::Requests(options) => options.run().await,
+            Self::Events(options) => options.run().await,
+            Self::Stats(options) => options.run().await,
+            Self::Expire(options) => options.run().await,
+            Self::Db(options) => options.run().await,
         }
     }
 }

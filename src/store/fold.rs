@@ -208,6 +208,8 @@ struct CountRow {
 struct MinuteRow {
     #[serde(serialize_with = "sql")]
     minute: Timestamp,
+    #[serde(serialize_with = "sql")]
+    hour: Timestamp,
     method: Arc<str>,
     tool_name: Arc<str>,
     client_type: Arc<str>,
@@ -255,8 +257,27 @@ fn pieces(sums: &Sums, touches: &mut Touches) -> Vec<Piece> {
         })
         .collect();
     counts.sort_unstable_by_key(|row| row.session_id);
-    let mut minutes: Vec<_> = sums.minutes.iter().map(|(key, c)| MinuteRow::new(key, *c)).collect();
-    minutes.sort_unstable_by(|a, b| {
+    let mut hours = HashMap::<MinuteKey, Counters>::new();
+    for (key, counters) in &sums.minutes {
+        hours.entry(MinuteKey { minute: key.minute.hour(), ..key.clone() }).or_default().add(*counters);
+    }
+    // Archon sessions before protocol sessions, as in every transaction; the rows that all servers share come last.
+    [
+        (statements::TOUCH_ARCHON, json(&touches.archon), false),
+        (statements::COUNT, json(&counts), true),
+        (statements::TOUCH_PROTOCOL, json(&touches.protocol), false),
+        (statements::ROLL_UP, json(&sorted_rows(&sums.minutes)), true),
+        (statements::ROLL_UP_HOURS, json(&sorted_rows(&hours)), true),
+    ]
+    .into_iter()
+    .filter_map(|(statement, rows, sums)| rows.map(|rows| Piece { statement, rows, sums }))
+    .collect()
+}
+
+/// In the order of their keys.
+fn sorted_rows(sums: &HashMap<MinuteKey, Counters>) -> Vec<MinuteRow> {
+    let mut rows: Vec<_> = sums.iter().map(|(key, c)| MinuteRow::new(key, *c)).collect();
+    rows.sort_unstable_by(|a, b| {
         (a.minute, &a.method, &a.tool_name, &a.client_type, a.status, a.bucket).cmp(&(
             b.minute,
             &b.method,
@@ -266,22 +287,14 @@ fn pieces(sums: &Sums, touches: &mut Touches) -> Vec<Piece> {
             b.bucket,
         ))
     });
-    // Archon sessions before protocol sessions, as in every transaction; the rows that all servers share come last.
-    [
-        (statements::TOUCH_ARCHON, json(&touches.archon), false),
-        (statements::COUNT, json(&counts), true),
-        (statements::TOUCH_PROTOCOL, json(&touches.protocol), false),
-        (statements::ROLL_UP, json(&minutes), true),
-    ]
-    .into_iter()
-    .filter_map(|(statement, rows, sums)| rows.map(|rows| Piece { statement, rows, sums }))
-    .collect()
+    rows
 }
 
 impl MinuteRow {
     fn new(key: &MinuteKey, c: Counters) -> Self {
         Self {
             minute: key.minute,
+            hour: key.minute.hour(),
             method: key.method.clone(),
             tool_name: key.tool_name.clone(),
             client_type: key.client_type.clone(),

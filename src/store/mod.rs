@@ -9,6 +9,7 @@ pub mod boots;
 mod codec;
 pub mod counts;
 pub mod ending;
+mod ending_many;
 pub mod error;
 pub mod fold;
 pub mod location;
@@ -16,8 +17,9 @@ pub mod lookup;
 mod open;
 mod postgres;
 pub mod projects;
+pub mod reports;
 pub mod rows;
-mod schema;
+pub mod schema;
 mod sqlite;
 mod statements;
 pub mod writer;
@@ -41,12 +43,27 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     location: Location,
+    tables: Tables,
     backend: Backend,
     writer: Writer,
     fold: Arc<Fold>,
 }
 
+/// Whose tables a database holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tables {
+    /// Ours.
+    Ours,
+    /// An original Archon's: opened to look only (see [`Role::Reader`]), and fewer columns.
+    Original,
+}
+
 impl Store {
+    /// Whose tables it holds.
+    pub fn tables(&self) -> Tables {
+        self.inner.tables
+    }
+
     /// Where it is.
     pub fn location(&self) -> &Location {
         &self.inner.location

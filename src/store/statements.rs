@@ -174,6 +174,24 @@ pub(super) const CREDIT_ARCHON: RowStatement = RowStatement {
            WHERE t.session_id = j.session_id AND t.status = 'active' AND t.boot < j.boot",
 };
 
+/// Archon sessions that are ended together.
+pub(super) const END_ARCHON: RowStatement = RowStatement {
+    table: "archon_mcp_sessions",
+    columns: &["session_id", "status", "disconnected_at", "disconnect_reason", "ended_by"],
+    text: "UPDATE archon_mcp_sessions AS t SET status = j.status, disconnected_at = j.disconnected_at, \
+           disconnect_reason = j.disconnect_reason, ended_by = j.ended_by FROM {joined rows} \
+           WHERE t.session_id = j.session_id AND t.status = 'active' RETURNING CAST(t.session_id AS TEXT)",
+};
+
+/// Protocol sessions without an Archon session that are ended together.
+pub(super) const END_PROTOCOL: RowStatement = RowStatement {
+    table: "archon_mcp_protocol_sessions",
+    columns: &["protocol_session_id", "status", "disconnected_at", "disconnect_reason", "ended_by"],
+    text: "UPDATE archon_mcp_protocol_sessions AS t SET status = j.status, disconnected_at = j.disconnected_at, \
+           disconnect_reason = j.disconnect_reason, ended_by = j.ended_by FROM {joined rows} \
+           WHERE t.protocol_session_id = j.protocol_session_id AND t.status = 'active' RETURNING t.protocol_session_id",
+};
+
 /// Counters of sessions.
 pub(super) const COUNT: RowStatement = RowStatement {
     table: "archon_mcp_sessions",
@@ -200,6 +218,28 @@ pub(super) const ROLL_UP: RowStatement = RowStatement {
     ],
     text: "INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM {rows} WHERE true \
            ON CONFLICT (minute, method, tool_name, client_type, status, bucket) DO UPDATE SET \
+           calls = t.calls + excluded.calls, duration_us = t.duration_us + excluded.duration_us, \
+           prompt_tokens = t.prompt_tokens + excluded.prompt_tokens, \
+           completion_tokens = t.completion_tokens + excluded.completion_tokens",
+};
+
+/// Sums by hour.
+pub(super) const ROLL_UP_HOURS: RowStatement = RowStatement {
+    table: "archon_mcp_rollups_hourly",
+    columns: &[
+        "hour",
+        "method",
+        "tool_name",
+        "client_type",
+        "status",
+        "bucket",
+        "calls",
+        "duration_us",
+        "prompt_tokens",
+        "completion_tokens",
+    ],
+    text: "INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM {rows} WHERE true \
+           ON CONFLICT (hour, method, tool_name, client_type, status, bucket) DO UPDATE SET \
            calls = t.calls + excluded.calls, duration_us = t.duration_us + excluded.duration_us, \
            prompt_tokens = t.prompt_tokens + excluded.prompt_tokens, \
            completion_tokens = t.completion_tokens + excluded.completion_tokens",

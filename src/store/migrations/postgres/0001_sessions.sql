@@ -54,7 +54,8 @@ CREATE TABLE archon_mcp_sessions (
     CHECK ((status = 'active') = (disconnected_at IS NULL))
 );
 CREATE INDEX archon_mcp_sessions_expiry ON archon_mcp_sessions (expires_at, boot) WHERE status = 'active';
-CREATE INDEX archon_mcp_sessions_recent ON archon_mcp_sessions (last_activity);
+-- Lists show one state after the other, the most recently used first.
+CREATE INDEX archon_mcp_sessions_recent ON archon_mcp_sessions (status, last_activity);
 
 -- What `initialize` creates: the session behind Mcp-Session-Id. Its id compares byte for byte.
 CREATE TABLE archon_mcp_protocol_sessions (
@@ -139,6 +140,21 @@ CREATE TABLE archon_mcp_rollups (
     prompt_tokens BIGINT NOT NULL,
     completion_tokens BIGINT NOT NULL,
     PRIMARY KEY (minute, method, tool_name, client_type, status, bucket)
+);
+
+-- The same by hour: a month of minutes is too much to read while somebody waits.
+CREATE TABLE archon_mcp_rollups_hourly (
+    hour TIMESTAMPTZ NOT NULL,
+    method TEXT NOT NULL,
+    tool_name TEXT NOT NULL,
+    client_type TEXT NOT NULL,
+    status TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    calls BIGINT NOT NULL,
+    duration_us BIGINT NOT NULL,
+    prompt_tokens BIGINT NOT NULL,
+    completion_tokens BIGINT NOT NULL,
+    PRIMARY KEY (hour, method, tool_name, client_type, status, bucket)
 );
 
 -- What the project tools keep.
@@ -226,4 +242,5 @@ ALTER TABLE archon_mcp_protocol_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_session_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_rollups ENABLE ROW LEVEL SECURITY;
+ALTER TABLE archon_mcp_rollups_hourly ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_projects ENABLE ROW LEVEL SECURITY;

@@ -57,7 +57,8 @@ CREATE TABLE archon_mcp_sessions (
     CHECK (status <> 'active' OR disconnected_at IS NULL)
 ) WITHOUT ROWID;
 CREATE INDEX archon_mcp_sessions_expiry ON archon_mcp_sessions (expires_at, boot) WHERE status = 'active';
-CREATE INDEX archon_mcp_sessions_recent ON archon_mcp_sessions (last_activity);
+-- Lists show one state after the other, the most recently used first.
+CREATE INDEX archon_mcp_sessions_recent ON archon_mcp_sessions (status, last_activity);
 
 -- What `initialize` creates: the session behind Mcp-Session-Id.
 CREATE TABLE archon_mcp_protocol_sessions (
@@ -142,6 +143,21 @@ CREATE TABLE archon_mcp_rollups (
     prompt_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL,
     PRIMARY KEY (minute, method, tool_name, client_type, status, bucket)
+) WITHOUT ROWID;
+
+-- The same by hour: a month of minutes is too much to read while somebody waits.
+CREATE TABLE archon_mcp_rollups_hourly (
+    hour TEXT NOT NULL,
+    method TEXT NOT NULL,
+    tool_name TEXT NOT NULL,
+    client_type TEXT NOT NULL,
+    status TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    calls INTEGER NOT NULL,
+    duration_us INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    PRIMARY KEY (hour, method, tool_name, client_type, status, bucket)
 ) WITHOUT ROWID;
 
 -- What the project tools keep.
