@@ -30,8 +30,8 @@ With -o json: {version, url, session_id, archon_session_id, revision, server: {n
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// The server's MCP endpoint, as --url
-    #[arg(value_name = "URL", conflicts_with_all = ["url", "config", "server"])]
+    /// The server's MCP endpoint; goes before --url
+    #[arg(value_name = "URL", conflicts_with_all = ["config", "server"])]
     endpoint: Option<String>,
     /// The Archon session to go on with
     #[arg(long, value_name = "ID")]

@@ -82,6 +82,15 @@ async fn init_tells_all_that_it_has_opened() {
 }
 
 #[tokio::test]
+async fn a_url_on_the_command_line_goes_before_the_environment() {
+    let (server, other) = (Faulty::start().await, Faulty::start().await);
+    let home = Home::with(&other);
+    home.run(&["init", &server.url]).await.code(i32::from(exit::DONE));
+    assert_eq!((server.open_sessions(), other.open_sessions()), (1, 0));
+    home.run(&["init", &server.url, "--server", "x"]).await.code(i32::from(exit::USAGE));
+}
+
+#[tokio::test]
 async fn the_file_is_for_its_owner_alone_and_holds_no_token() {
     let server = Faulty::start().await;
     let home = Home::empty();
@@ -217,17 +226,28 @@ async fn a_server_that_keeps_no_sessions_is_remembered_too() {
 
 #[tokio::test]
 async fn a_server_that_cannot_be_reached_costs_no_memory() {
-    let (_port, url) = nobody();
+    let (_port, url_of_nobody) = nobody();
     let home = Home::empty();
-    for args in [&["init", &url][..], &["tools", "--url", &url]] {
+    for args in [&["init", &url_of_nobody][..], &["tools", "--url", &url_of_nobody]] {
         let refused = home.run(args).await.code(i32::from(exit::UNREACHABLE)).stdout(is_empty());
-        refused.stderr(contains(format!("error: no server answers at {url}"))).stderr(contains("archonctl serve"));
+        refused
+            .stderr(contains(format!("error: no server answers at {url_of_nobody}")))
+            .stderr(contains("archonctl serve"));
         let refused = home.run(&[args, &["--json"]].concat()).await.code(i32::from(exit::UNREACHABLE));
         refused.stderr(contains(r#"{"error":{"code":"connection""#));
     }
     assert!(!home.session_file().exists());
 
     let (server, home, id) = remembered().await;
+    let file = std::fs::read_to_string(home.session_file()).expect("the file");
+    let gone = file.replace(&server.url, &url_of_nobody);
+    std::fs::write(home.session_file(), gone).expect("written");
+    for args in [&["close"][..], &["call", "write"], &["tools"]] {
+        let args = [args, &["--url", &url_of_nobody, "--retries", "0"]].concat();
+        home.run(&args).await.code(i32::from(exit::UNREACHABLE)).stdout(is_empty());
+    }
+    assert_eq!(home.remembered()[&url_of_nobody]["session_id"], id.as_str(), "the server may come back");
+    std::fs::write(home.session_file(), file).expect("written");
     server.script("DELETE", std::iter::repeat_n(Fault::Raw(503, "text/plain", "later"), 9));
     home.run(&["close", "--retries", "0"]).await.code(i32::from(exit::FAILED)).stderr(contains("answered 503"));
     assert_eq!(home.remembered()[&server.url]["session_id"], id.as_str(), "it can be closed later");
@@ -272,12 +292,44 @@ async fn a_reader_that_goes_away_and_a_narrow_terminal_are_fine() {
     }
     assert_eq!(server.open_sessions(), 0);
     for columns in [20, 200] {
-        let command = home.command(&["init"]);
-        let shown = tokio::task::spawn_blocking(move || show(command, columns)).await.expect("it ran");
-        assert!(shown.status.success() && shown.text.contains("Archon session  archon-1"), "{shown:?}");
-        assert!(!shown.text.contains('\u{1b}'), "{shown:?}");
+        for (args, words) in [
+            (&["init"][..], "Archon session  archon-1"),
+            (&["call", "write", "n=1"], "\"n\": 1"),
+            (&["tools", "write"], "archonctl call write"),
+            (&["close"], "ended session"),
+        ] {
+            let command = home.command(args);
+            let shown = tokio::task::spawn_blocking(move || show(command, columns)).await.expect("it ran");
+            assert!(shown.status.success() && shown.text.contains(words), "{shown:?}");
+            assert!(!shown.text.contains('\u{1b}'), "{shown:?}");
+        }
     }
 }
+
+on_every_database!(a_server_that_asks_for_a_token_gets_the_right_one, |db| async {
+    let hash = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+    std::fs::write(db.folder().join("tokens"), format!("{hash} ada\n")).expect("written");
+    let server = ServeProcess::start(&db, &["--token-file", "tokens"]).await;
+    let home = Home::empty();
+    std::fs::write(home.path().join("right"), "secret\n").expect("written");
+    std::fs::write(home.path().join("wrong"), "secrets\n").expect("written");
+    let url = server.url();
+    for (args, code) in [
+        (&["init", url][..], exit::AUTH),
+        (&["tools", "--url", url], exit::AUTH),
+        (&["call", "health_check", "--url", url, "--token-file", "wrong"], exit::AUTH),
+        (&["call", "health_check", "--url", url, "--token-file", "right"], exit::DONE),
+        (&["call", "health_check", "--url", url, "-H", "Authorization: Bearer secret"], exit::DONE),
+        (&["init", url, "--token-file", "right"], exit::DONE),
+        (&["tools", "--url", url, "--token-file", "right"], exit::DONE),
+        (&["close", "--url", url], exit::AUTH),
+        (&["close", "--url", url, "--token-file", "right"], exit::DONE),
+    ] {
+        let ended = home.run(args).await.code(i32::from(code));
+        let told = String::from_utf8_lossy(&ended.get_output().stderr).into_owned();
+        assert_eq!(told.contains("hint: "), code == exit::AUTH, "{args:?}: {told}");
+    }
+});
 
 on_every_database!(a_remembered_session_outlives_a_crash_of_the_server, |db| async {
     let mut server = ServeProcess::start(&db, &[]).await;
