@@ -92,9 +92,9 @@ impl Visit {
         Self { before: client.session(), client, origin }
     }
 
-    /// To be called when the last request is done, before its answer is printed: a reader that goes away must not cost
-    /// the session. Says that a lost session was replaced, and remembers the new one; ends the session that was opened
-    /// for this command. What goes wrong here is said and changes nothing: the answer is there.
+    /// To be called when the last request is done, whatever came of its answer. Says that a lost session was replaced, and
+    /// remembers the new one; ends the session that was opened for this command. What goes wrong here is said and changes
+    /// nothing: the answer is there.
     pub(super) async fn end(self) {
         let now = self.client.session();
         let lost = now.id != self.before.id;

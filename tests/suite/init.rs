@@ -1,4 +1,4 @@
-//! Remembered sessions: `archonctl init`, `call` and `tools` on them, `close`, several terminals at once.
+//! `archonctl init` and `close`: what they open, remember, print and end.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -8,17 +8,17 @@ use predicates::str::{contains, is_empty};
 use serde_json::{Value, json};
 
 use crate::databases::on_every_database;
-use crate::faulty::{Fault, Faulty, Refusal, Seen};
+use crate::faulty::{Fault, Faulty, Seen};
 use crate::home::{Home, nobody, run};
 use crate::process::ServeProcess;
 use crate::terminal::show;
 
-fn session_of(seen: &Seen) -> Option<&str> {
+pub(crate) fn session_of(seen: &Seen) -> Option<&str> {
     seen.headers.get("mcp-session-id").and_then(|id| id.to_str().ok())
 }
 
 /// A server, a home, and the id of the session that is remembered there.
-async fn remembered() -> (Faulty, Home, String) {
+pub(crate) async fn remembered() -> (Faulty, Home, String) {
     let server = Faulty::start().await;
     let home = Home::with(&server);
     let opened = home.json(&["init", "--json"], exit::DONE).await;
@@ -119,82 +119,6 @@ async fn a_second_init_ends_the_former_session() {
     third.stderr(contains("is not ended: the server answered 500"));
 }
 
-#[tokio::test]
-async fn a_lost_session_is_replaced_once_and_that_is_said() {
-    for refusal in [Refusal::NotFound, Refusal::Original] {
-        let (server, home, lost) = remembered().await;
-        server.forget(refusal);
-        let healed = home.run(&["call", "write"]).await.code(i32::from(exit::DONE)).stdout("{}\n");
-        let new = home.remembered()[&server.url]["session_id"].as_str().expect("an id").to_owned();
-        healed.stderr(format!("note: the server had lost session {lost}; opened {new}\n"));
-        assert!(new != lost && server.ran() == 1 && server.open_sessions() == 1);
-        let hello = &server.seen("initialize")[1];
-        assert_eq!(hello.headers["x-archon-session-id"], "archon-1", "the Archon session goes on");
-        home.run(&["tools"]).await.code(i32::from(exit::DONE)).stderr(is_empty());
-        assert_eq!(server.seen("initialize").len(), 2);
-    }
-}
-
-#[tokio::test]
-async fn no_reinit_makes_a_lost_session_an_error() {
-    for refusal in [Refusal::NotFound, Refusal::Original] {
-        let (server, home, lost) = remembered().await;
-        server.forget(refusal);
-        for args in [&["call", "write", "--no-reinit"][..], &["tools", "--no-reinit"]] {
-            let refused = home.run(args).await.code(i32::from(exit::NO_SESSION)).stdout(is_empty());
-            refused.stderr(contains("error: the server refuses the session: ")).stderr(contains("archonctl init"));
-        }
-        assert_eq!((server.seen("initialize").len(), server.ran()), (1, 0));
-        assert_eq!(home.remembered()[&server.url]["session_id"], lost.as_str());
-        home.run(&["close"]).await.code(i32::from(exit::DONE)).stdout(contains("had ended already"));
-        assert_eq!(home.remembered(), json!({}));
-    }
-}
-
-#[tokio::test]
-async fn given_ids_are_used_without_the_file() {
-    let (server, home, id) = remembered().await;
-    let file = std::fs::read(home.session_file()).expect("the file");
-    let other = Home::with(&server);
-    other.run(&["call", "write", "--session", &id, "--archon-session", "archon-9"]).await.code(i32::from(exit::DONE));
-    let call = &server.seen("tools/call")[0];
-    assert_eq!(
-        (session_of(call), &call.headers["x-archon-session-id"]),
-        (Some(id.as_str()), &"archon-9".parse().expect("text"))
-    );
-    assert!(!call.headers.contains_key("mcp-protocol-version"), "what was agreed on is not known");
-    assert!(!other.session_file().exists());
-    assert_eq!(server.open_sessions(), 1, "it is not ours to end");
-
-    // In a new protocol session, which stays: its end would be the Archon session's.
-    home.run(&["call", "write", "--archon-session", "archon-9"]).await.code(i32::from(exit::DONE));
-    assert_eq!(server.seen("initialize")[1].headers["x-archon-session-id"], "archon-9");
-    assert_eq!((server.open_sessions(), std::fs::read(home.session_file()).expect("the file")), (2, file));
-
-    let healed = other.run(&["call", "write", "--session", "no-such-session"]).await.code(i32::from(exit::DONE));
-    healed.stderr(contains("note: the server had lost session no-such-session; opened "));
-    let refused = other.run(&["call", "write", "--session", "no-such-session", "--no-reinit"]).await;
-    refused.code(i32::from(exit::NO_SESSION));
-    other.run(&["call", "write", "--session", "has space"]).await.code(i32::from(exit::USAGE));
-    other.run(&["close", "--session", &id]).await.code(i32::from(exit::DONE)).stdout(contains("ended session"));
-    home.run(&["close", "--session", &id]).await.code(i32::from(exit::DONE)).stdout(contains("had ended already"));
-    assert_eq!(home.remembered(), json!({}), "what is ended is forgotten");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn terminals_that_lose_a_session_together_keep_one() {
-    let (server, home, lost) = remembered().await;
-    server.forget(Refusal::NotFound);
-    let calls = (0..8).map(|_| home.run(&["call", "write"]));
-    for call in join_all(calls).await {
-        call.code(i32::from(exit::DONE)).stdout("{}\n");
-    }
-    let kept = home.remembered()[&server.url]["session_id"].as_str().expect("an id").to_owned();
-    assert!(kept != lost && server.ran() == 8);
-    assert_eq!(server.open_sessions(), 1, "those who came second have ended theirs");
-    home.run(&["call", "write", "--no-reinit"]).await.code(i32::from(exit::DONE)).stderr(is_empty());
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn terminals_with_servers_of_their_own_lose_no_entry() {
     let server = Faulty::start().await;
@@ -210,18 +134,6 @@ async fn terminals_with_servers_of_their_own_lose_no_entry() {
         close.code(i32::from(exit::DONE));
     }
     assert_eq!((home.remembered(), server.open_sessions()), (json!({}), 0));
-}
-
-#[tokio::test]
-async fn a_server_that_keeps_no_sessions_is_remembered_too() {
-    let server = Faulty::start().await;
-    let home = Home::with(&server);
-    server.keep_no_sessions();
-    home.run(&["init"]).await.code(i32::from(exit::DONE)).stdout(contains("session         none\n"));
-    home.run(&["call", "write"]).await.code(i32::from(exit::DONE)).stderr(is_empty());
-    assert_eq!(server.seen("initialize").len(), 1);
-    home.run(&["close"]).await.code(i32::from(exit::DONE)).stdout(contains("left session none"));
-    assert_eq!(home.remembered(), json!({}));
 }
 
 #[tokio::test]
@@ -262,21 +174,6 @@ async fn a_broken_file_is_named_and_left_alone() {
         refused.stderr(contains("sessions.json does not hold")).stderr(contains("hint: remove it"));
     }
     assert_eq!(std::fs::read(home.session_file()).expect("there"), b"{");
-}
-
-#[tokio::test]
-async fn without_a_home_calls_go_on_and_nothing_is_remembered() {
-    let server = Faulty::start().await;
-    let home = Home::with(&server);
-    let homeless = |args: &[&str]| {
-        let mut command = home.command(args);
-        command.env_remove("HOME");
-        run(command)
-    };
-    homeless(&["call", "write"]).await.code(i32::from(exit::DONE));
-    homeless(&["init"]).await.code(i32::from(exit::USAGE)).stderr(contains("XDG_STATE_HOME"));
-    homeless(&["close"]).await.code(i32::from(exit::NO_SESSION));
-    assert_eq!(server.open_sessions(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -329,21 +226,4 @@ on_every_database!(a_server_that_asks_for_a_token_gets_the_right_one, |db| async
         let told = String::from_utf8_lossy(&ended.get_output().stderr).into_owned();
         assert_eq!(told.contains("hint: "), code == exit::AUTH, "{args:?}: {told}");
     }
-});
-
-on_every_database!(a_remembered_session_outlives_a_crash_of_the_server, |db| async {
-    let mut server = ServeProcess::start(&db, &[]).await;
-    let home = Home::empty();
-    let url = server.url().to_owned();
-    let opened = home.json(&["init", &url, "--json"], exit::DONE).await;
-    server.sigkill();
-    let down = home.run(&["call", "health_check", "--url", &url, "--retries", "0"]).await;
-    down.code(i32::from(exit::UNREACHABLE));
-    let address = server.address().to_owned();
-    let server = ServeProcess::start_at(&address, &db, &[]).await;
-    let called = home.run(&["call", "session_info", "--url", server.url()]).await.code(i32::from(exit::DONE));
-    let id = opened["session_id"].as_str().expect("an id");
-    called.stdout(contains(id)).stderr(is_empty());
-    home.run(&["close", "--url", &url]).await.code(i32::from(exit::DONE)).stdout(contains("ended session"));
-    assert_eq!(db.value("SELECT disconnect_reason FROM archon_mcp_protocol_sessions"), "client_disconnect");
 });

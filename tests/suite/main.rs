@@ -24,3 +24,4 @@ mod store;
 mod target;
 mod terminal;
 mod tools;
+mod visit;
