@@ -14,7 +14,9 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
 use super::backend::{Backend, SqliteBackend};
+use super::file::OpenFile;
 use super::fold::Fold;
+use super::outage::Outage;
 use super::postgres::PgSink;
 use super::sqlite::{SqliteSink, SqliteTarget};
 use super::statements::Dialect;
@@ -57,7 +59,8 @@ impl Store {
     /// [`OpenError`]; then nothing was changed.
     pub async fn open(options: &OpenOptions) -> Result<Self, OpenError> {
         let fold = Arc::new(Fold::default());
-        let (writer, queue, shared) = Writer::new(fold.clone());
+        let outage = Arc::new(Outage::default());
+        let (writer, queue, shared) = Writer::new(fold.clone(), outage.clone());
         let role = options.role;
         let mut tables = Tables::Ours;
         let backend = match &options.location {
@@ -84,7 +87,9 @@ impl Store {
                 open_sqlite(&target, role, None, (queue, shared)).await?
             }
         };
-        Ok(Self { inner: Arc::new(Inner { location: options.location.clone(), tables, backend, writer, fold }) })
+        Ok(Self {
+            inner: Arc::new(Inner { location: options.location.clone(), tables, backend, writer, fold, outage }),
+        })
     }
 
     pub(super) fn dialect(&self) -> Dialect {
@@ -196,9 +201,16 @@ async fn open_sqlite(
     if target.own_checkpoints {
         sqlite::spawn_checkpoints(target, gate.clone(), Arc::downgrade(&shared)).map_err(broken)?;
     }
-    let sink = SqliteSink::spawn(target, gate.clone()).map_err(broken)?;
+    let file = match target.vfs {
+        Some(_) => None,
+        None => Some(
+            OpenFile::at(&target.path)
+                .map_err(|e| OpenError::Unwritable { path: target.path.clone(), reason: e.to_string() })?,
+        ),
+    };
+    let sink = SqliteSink::spawn(target, file.clone(), gate.clone()).map_err(broken)?;
     tokio::spawn(writer::run(queue, shared, sink));
-    Ok(Backend::Sqlite(SqliteBackend { readers, writer, gate, _lock: lock }))
+    Ok(Backend::Sqlite(SqliteBackend { readers, writer, gate, file, _lock: lock }))
 }
 
 fn pg_options(url: &str) -> Result<PgConnectOptions, OpenError> {

@@ -4,11 +4,18 @@
 //! target table. On PostgreSQL that is `jsonb_populate_recordset` over the table's own row type; on SQLite, `json_each`
 //! with one extraction a column.
 
+use serde::Serialize;
+
 /// Which SQL the text is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     Sqlite,
     Postgres,
+}
+
+/// The rows as a JSON array; `None` when there are none. Rows of texts and numbers always serialise.
+pub(super) fn json<T: Serialize>(rows: &[T]) -> Option<String> {
+    if rows.is_empty() { None } else { serde_json::to_string(rows).ok() }
 }
 
 /// A statement over the rows of a JSON array.
@@ -18,7 +25,7 @@ pub(super) struct RowStatement {
     pub(super) table: &'static str,
     /// The columns that are read from the objects.
     pub(super) columns: &'static [&'static str],
-    /// The statement, with `{rows}` or `{joined rows}`, `{columns}` and `{table}`.
+    /// The statement, with `{rows}` or `{joined rows}`, `{columns}`, `{table}`, and `{finished}`: when request `r` was.
     pub(super) text: &'static str,
 }
 
@@ -38,11 +45,16 @@ impl RowStatement {
                 (rows.clone(), rows)
             }
         };
+        let finished = match dialect {
+            Dialect::Postgres => "r.timestamp + r.duration_us * INTERVAL '1 microsecond'",
+            Dialect::Sqlite => "strftime('%Y-%m-%d %H:%M:%f', r.timestamp, (r.duration_us / 1000000.0) || ' seconds')",
+        };
         self.text
             .replace("{rows}", &rows)
             .replace("{joined rows}", &joined)
             .replace("{columns}", &self.columns.join(", "))
             .replace("{table}", self.table)
+            .replace("{finished}", finished)
     }
 }
 
@@ -133,6 +145,13 @@ pub(super) const REQUEST: RowStatement = RowStatement {
     text: INSERT_ONCE,
 };
 
+/// The words of some of them.
+pub(super) const CAPTURE: RowStatement = RowStatement {
+    table: "archon_mcp_captures",
+    columns: &["boot", "seq", "at", "arguments", "answer"],
+    text: INSERT_ONCE,
+};
+
 /// Events that no trigger writes.
 pub(super) const EVENT: RowStatement = RowStatement {
     table: "archon_mcp_session_events",
@@ -199,6 +218,17 @@ pub(super) const COUNT: RowStatement = RowStatement {
     text: "UPDATE archon_mcp_sessions AS t SET calls = t.calls + j.calls, errors = t.errors + j.errors, \
            prompt_tokens = t.prompt_tokens + j.prompt_tokens, \
            completion_tokens = t.completion_tokens + j.completion_tokens FROM {joined rows} WHERE t.session_id = j.session_id",
+};
+
+/// Calls that began before the end of their session and finished after it. An end made on this server is known when the
+/// row is written; one made elsewhere (another server, an operator, SQL) is seen here.
+pub(super) const LATE: RowStatement = RowStatement {
+    table: "archon_mcp_requests",
+    columns: &["session_id", "boot", "seq"],
+    text: "UPDATE archon_mcp_requests AS r SET late = true \
+           FROM {joined rows} JOIN archon_mcp_sessions s ON s.session_id = j.session_id \
+           WHERE s.status <> 'active' AND r.session_id = j.session_id AND r.boot = j.boot AND r.seq > j.seq \
+           AND NOT r.late AND r.timestamp <= s.disconnected_at AND {finished} > s.disconnected_at",
 };
 
 /// Sums by minute.

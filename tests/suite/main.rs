@@ -10,6 +10,7 @@ mod call;
 mod cli;
 mod client;
 mod databases;
+mod failing;
 mod faulty;
 mod home;
 mod http;
