@@ -22,7 +22,7 @@ pub(crate) async fn remembered() -> (Faulty, Home, String) {
     let server = Faulty::start().await;
     let home = Home::with(&server);
     let opened = home.json(&["init", "--json"], exit::DONE).await;
-    let id = opened["session_id"].as_str().expect("an id").to_owned();
+    let id = opened["protocol_session_id"].as_str().expect("an id").to_owned();
     (server, home, id)
 }
 
@@ -57,15 +57,15 @@ async fn init_tells_all_that_it_has_opened() {
     let text = home.run(&["init", &url]).await.code(i32::from(exit::DONE)).stderr(is_empty());
     let text = String::from_utf8(text.get_output().stdout.clone()).expect("text");
     let remembered = home.remembered();
-    let id = remembered[&url]["session_id"].as_str().expect("an id");
+    let id = remembered[&url]["protocol_session_id"].as_str().expect("an id");
     let expected = format!(
-        "URL             {url}\nsession         {id}\nArchon session  archon-1\nrevision        2025-06-18\nserver          faulty 1\n"
+        "URL               {url}\nProtocol session  {id}\nArchon session    archon-1\nRevision          2025-06-18\nServer            faulty 1\n"
     );
     assert_eq!(text, expected);
 
     let opened = home.json(&["init", &url, "-o", "json", "--archon-session", "archon-7"], exit::DONE).await;
     let second = home.remembered()[&url].clone();
-    let members = ["version", "url", "session_id", "archon_session_id", "revision", "server", "opened_at"];
+    let members = ["version", "url", "protocol_session_id", "archon_session_id", "revision", "server", "opened_at"];
     let expected: Value = [json!(1), json!(url)]
         .into_iter()
         .chain(members[2..].iter().map(|name| second[name].clone()))
@@ -78,7 +78,7 @@ async fn init_tells_all_that_it_has_opened() {
     assert!(line["version"].is_null() && line["url"] == url.as_str(), "{line}");
     home.run(&["init", &url, "-o", "csv"])
         .await
-        .stdout(contains("url,session_id,archon_session_id,revision,server,opened_at\n"));
+        .stdout(contains("url,protocol_session_id,archon_session_id,revision,server,opened_at\n"));
 }
 
 #[tokio::test]
@@ -158,11 +158,11 @@ async fn a_server_that_cannot_be_reached_costs_no_memory() {
         let args = [args, &["--url", &url_of_nobody, "--retries", "0"]].concat();
         home.run(&args).await.code(i32::from(exit::UNREACHABLE)).stdout(is_empty());
     }
-    assert_eq!(home.remembered()[&url_of_nobody]["session_id"], id.as_str(), "the server may come back");
+    assert_eq!(home.remembered()[&url_of_nobody]["protocol_session_id"], id.as_str(), "the server may come back");
     std::fs::write(home.session_file(), file).expect("written");
     server.script("DELETE", std::iter::repeat_n(Fault::Raw(503, "text/plain", "later"), 9));
     home.run(&["close", "--retries", "0"]).await.code(i32::from(exit::FAILED)).stderr(contains("answered 503"));
-    assert_eq!(home.remembered()[&server.url]["session_id"], id.as_str(), "it can be closed later");
+    assert_eq!(home.remembered()[&server.url]["protocol_session_id"], id.as_str(), "it can be closed later");
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn a_reader_that_goes_away_and_a_narrow_terminal_are_fine() {
     assert_eq!(server.open_sessions(), 0);
     for columns in [20, 200] {
         for (args, words) in [
-            (&["init"][..], "Archon session  archon-1"),
+            (&["init"][..], "Archon session    archon-1"),
             (&["call", "write", "n=1"], "\"n\": 1"),
             (&["tools", "write"], "archonctl call write"),
             (&["close"], "ended session"),

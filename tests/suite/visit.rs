@@ -17,7 +17,7 @@ async fn a_lost_session_is_replaced_once_and_that_is_said() {
         let (server, home, lost) = remembered().await;
         server.forget(refusal);
         let healed = home.run(&["call", "write"]).await.code(i32::from(exit::DONE)).stdout("{}\n");
-        let new = home.remembered()[&server.url]["session_id"].as_str().expect("an id").to_owned();
+        let new = home.remembered()[&server.url]["protocol_session_id"].as_str().expect("an id").to_owned();
         healed.stderr(format!("note: the server had lost session {lost}; opened {new}\n"));
         assert!(new != lost && server.ran() == 1 && server.open_sessions() == 1);
         let hello = &server.seen("initialize")[1];
@@ -37,7 +37,7 @@ async fn no_reinit_makes_a_lost_session_an_error() {
             refused.stderr(contains("error: the server refuses the session: ")).stderr(contains("archonctl init"));
         }
         assert_eq!((server.seen("initialize").len(), server.ran()), (1, 0));
-        assert_eq!(home.remembered()[&server.url]["session_id"], lost.as_str());
+        assert_eq!(home.remembered()[&server.url]["protocol_session_id"], lost.as_str());
         home.run(&["close"]).await.code(i32::from(exit::DONE)).stdout(contains("had ended already"));
         assert_eq!(home.remembered(), json!({}));
     }
@@ -81,7 +81,7 @@ async fn terminals_that_lose_a_session_together_keep_one() {
     for call in join_all(calls).await {
         call.code(i32::from(exit::DONE)).stdout("{}\n");
     }
-    let kept = home.remembered()[&server.url]["session_id"].as_str().expect("an id").to_owned();
+    let kept = home.remembered()[&server.url]["protocol_session_id"].as_str().expect("an id").to_owned();
     assert!(kept != lost && server.ran() == 8);
     assert_eq!(server.open_sessions(), 1, "those who came second have ended theirs");
     home.run(&["call", "write", "--no-reinit"]).await.code(i32::from(exit::DONE)).stderr(is_empty());
@@ -92,7 +92,7 @@ async fn a_server_that_keeps_no_sessions_is_remembered_too() {
     let server = Faulty::start().await;
     let home = Home::with(&server);
     server.keep_no_sessions();
-    home.run(&["init"]).await.code(i32::from(exit::DONE)).stdout(contains("session         none\n"));
+    home.run(&["init"]).await.code(i32::from(exit::DONE)).stdout(contains("Protocol session  none\n"));
     home.run(&["call", "write"]).await.code(i32::from(exit::DONE)).stderr(is_empty());
     assert_eq!(server.seen("initialize").len(), 1);
     home.run(&["close"]).await.code(i32::from(exit::DONE)).stdout(contains("left session none"));
@@ -125,7 +125,7 @@ on_every_database!(a_remembered_session_outlives_a_crash_of_the_server, |db| asy
     let address = server.address().to_owned();
     let server = ServeProcess::start_at(&address, &db, &[]).await;
     let called = home.run(&["call", "session_info", "--url", server.url()]).await.code(i32::from(exit::DONE));
-    let id = opened["session_id"].as_str().expect("an id");
+    let id = opened["protocol_session_id"].as_str().expect("an id");
     called.stdout(contains(id)).stderr(is_empty());
     home.run(&["close", "--url", &url]).await.code(i32::from(exit::DONE)).stdout(contains("ended session"));
     assert_eq!(db.value("SELECT disconnect_reason FROM archon_mcp_protocol_sessions"), "client_disconnect");

@@ -23,7 +23,8 @@ const DEFAULT_URL: &str = "http://127.0.0.1:8051/mcp";
 /// Which server.
 #[derive(Debug, Default, Args)]
 pub(super) struct Address {
-    /// The server's MCP endpoint [default: the project's .mcp.json, else <http://127.0.0.1:8051/mcp>]
+    /// The server's MCP endpoint [default: the one HTTP server on this machine that the project's .mcp.json,
+    /// .vscode/mcp.json or .cursor/mcp.json names, else <http://127.0.0.1:8051/mcp>]
     #[arg(long, env = "ARCHONCTL_URL", hide_env_values = true, value_name = "URL")]
     pub(super) url: Option<String>,
     /// An MCP client's configuration file, such as .mcp.json
