@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cache=${FOREIGN_CACHE:-target/foreign}
-names=("${@:-everything}")
+names=("$@")
 [[ $# -gt 0 ]] || names=(everything fastmcp rmcp)
 scripts/foreign-servers.sh install "$cache"
 # With the example, so that dependencies have the features that the tests gave them, and are not compiled once more.
