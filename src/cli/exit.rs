@@ -65,6 +65,16 @@ impl Usage {
     }
 }
 
+/// An id that leads to no session, or to one that has ended.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub struct NoSession {
+    /// What is wrong.
+    pub message: String,
+    /// What may be done.
+    pub hint: String,
+}
+
 /// What a command found out by itself, with all that a script wants to know of it.
 #[derive(Debug, Error)]
 #[error("{message}")]
@@ -87,16 +97,6 @@ impl Failure {
         let former = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
         Self { exit, code, message: error.to_string().replace(&former, ""), hint: Some(hint) }
     }
-}
-
-/// An id that leads to no session, or to one that has ended.
-#[derive(Debug, Error)]
-#[error("{message}")]
-pub struct NoSession {
-    /// What is wrong.
-    pub message: String,
-    /// What may be done.
-    pub hint: String,
 }
 
 /// How errors are told.

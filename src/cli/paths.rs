@@ -6,6 +6,28 @@ use crate::client::SessionFile;
 
 use super::exit::Usage;
 
+/// The variable that names another configuration file.
+pub(super) const CONFIG_VARIABLE: &str = "ARCHONCTL_CONFIG";
+
+/// A configuration file, there or not.
+#[derive(Debug)]
+pub(super) struct ConfigFile {
+    /// Its place.
+    pub(super) path: PathBuf,
+    /// Whether somebody named it: then it has to be there.
+    pub(super) named: bool,
+}
+
+/// `$ARCHONCTL_CONFIG`, or `$XDG_CONFIG_HOME/archonctl/config.toml`; none where no variable names a folder.
+pub(super) fn config_file() -> Option<ConfigFile> {
+    let named = std::env::var_os(CONFIG_VARIABLE).filter(|path| !path.is_empty());
+    let found = named.map(|path| ConfigFile { path: path.into(), named: true });
+    found.or_else(|| {
+        let folder = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")))?;
+        Some(ConfigFile { path: folder.join("archonctl/config.toml"), named: false })
+    })
+}
+
 /// `$XDG_STATE_HOME/archonctl`.
 ///
 /// # Errors

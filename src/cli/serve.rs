@@ -120,11 +120,11 @@ struct CallOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Access")]
 struct AccessOptions {
-    /// A Host header to let in besides the loopback ones; repeatable
-    #[arg(long, value_name = "HOST")]
+    /// A Host header to let in besides the loopback ones; repeatable, or several with commas
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
     allow_host: Vec<String>,
-    /// An Origin header to let in besides the loopback ones; repeatable
-    #[arg(long, value_name = "ORIGIN")]
+    /// An Origin header to let in besides the loopback ones; repeatable, or several with commas
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     allow_origin: Vec<String>,
     /// Take the client's Host from X-Forwarded-Host
     #[arg(long)]

@@ -58,6 +58,14 @@ impl Transport {
         self.send(request.body(message.into()), headers).await
     }
 
+    /// Asks for what is at the address.
+    ///
+    /// # Errors
+    /// As [`Self::post`].
+    pub(super) async fn get(&self) -> Result<Response, ClientError> {
+        self.send(self.http.get(self.url.clone()), &HeaderMap::new()).await
+    }
+
     /// Ends a session.
     ///
     /// # Errors
