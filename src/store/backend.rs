@@ -27,7 +27,8 @@ pub(super) struct PgBackend {
 
 impl PgBackend {
     pub(super) async fn begin(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
-        self.pool.begin_with(pooler::begin(self.pooled)).await
+        // Boxed: it can become a whole connect, whose size every read would carry along.
+        Box::pin(self.pool.begin_with(pooler::begin(self.pooled))).await
     }
 }
 

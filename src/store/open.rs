@@ -68,7 +68,7 @@ impl Store {
         let backend = match &options.location {
             Location::Postgres(url) => {
                 let (postgres, pg);
-                (postgres, pg, tables) = open_postgres(url, options).await?;
+                (postgres, pg, tables) = Box::pin(open_postgres(url, options)).await?;
                 tokio::spawn(writer::run(queue, shared, PgSink::new(pg, postgres.pooled)));
                 Backend::Postgres(postgres)
             }
