@@ -1,4 +1,4 @@
-//! Whether a transaction pooler (PgBouncer, Supavisor) stands before PostgreSQL: then every transaction may run on another
+//! Whether a transaction pooler (`PgBouncer`, Supavisor) stands before PostgreSQL: then every transaction may run on another
 //! connection, and nothing that belongs to one outlives it — no prepared statement, no session lock, no LISTEN.
 
 use std::time::Duration;
