@@ -105,8 +105,16 @@ impl Options {
         let visit = Visit::begin(self.target, self.which).await?;
         let (tool, way) = (self.tool.as_str(), self.way);
         let done = match self.plan.plan() {
-            Some(plan) => measure(&visit.client, tool, typed, way, plan).await,
-            None => or_interrupted(call(&visit.client, tool, typed, way)).await.and_then(|called| print(called, way)),
+            Some(plan) => {
+                let measured = measure(&visit.client, tool, typed, way, plan).await;
+                visit.tell_loss();
+                measured
+            }
+            None => {
+                let called = or_interrupted(call(&visit.client, tool, typed, way)).await;
+                visit.tell_loss();
+                called.and_then(|called| print(called, way))
+            }
         };
         visit.end().await;
         done.map(|()| ExitCode::from(exit::DONE))

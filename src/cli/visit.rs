@@ -92,16 +92,21 @@ impl Visit {
         Self { before: client.session(), client, origin }
     }
 
-    /// To be called when the last request is done, whatever came of its answer. Says that a lost session was replaced, and
-    /// remembers the new one; ends the session that was opened for this command. What goes wrong here is said and changes
-    /// nothing: the answer is there.
-    pub(super) async fn end(self) {
+    /// Says that a lost session was replaced, if it was: before the answer that the new one gave.
+    pub(super) fn tell_loss(&self) {
         let now = self.client.session();
-        let lost = now.id != self.before.id;
-        if lost {
+        if now.id != self.before.id {
             let (old, new) = (shown(self.before.id.as_deref()), shown(now.id.as_deref()));
             tell(&format!("note: the server had lost session {old}; opened {new}"));
         }
+    }
+
+    /// To be called when the last request is done, whatever came of its answer. Remembers a session that replaced a lost
+    /// one; ends the session that was opened for this command. What goes wrong here is said and changes nothing: the
+    /// answer is there.
+    pub(super) async fn end(self) {
+        let now = self.client.session();
+        let lost = now.id != self.before.id;
         let surplus = match &self.origin {
             Origin::New => true,
             Origin::Remembered { file, key } if now != self.before => {
