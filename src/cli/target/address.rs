@@ -161,15 +161,15 @@ impl Server {
             }
         };
         let known = Known { variable: around.variable, workspace: workspace(&self.file), home: around.home };
-        let filled = |text: &str| {
+        let fill = |text: &str| {
             let filled = expand(text, &known);
             filled.map_err(|e| Usage { message: format!("the server {name} of {file}: {}", e.message), hint: e.hint })
         };
-        let headers = headers.iter().map(|(name, value)| Ok((name.clone(), filled(value)?)));
+        let headers = headers.iter().map(|(name, value)| Ok((name.clone(), fill(value)?)));
         let headers = headers.collect::<Result<_, Usage>>()?;
         let warning =
             (!typed).then(|| format!(r#"the server {name} of {file} has no "type": "http"; some clients need it"#));
-        Ok(Found { url: filled(url)?, headers, notes: warning.into_iter().collect() })
+        Ok(Found { url: fill(url)?, headers, notes: warning.into_iter().collect() })
     }
 }
 
