@@ -91,7 +91,7 @@ impl Sessions {
                 self.clock.follow_database(offset);
             }
             let beat = self.store.heartbeat(self.boot.begun.number, self.clock.now(), self.last_cleanup()).await;
-            self.store.outage().note(Work::Heartbeat, beat.as_ref().map(|()| ()));
+            self.store.outage().note(Work::Heartbeat, beat.as_ref().copied());
         }
     }
 
@@ -102,7 +102,7 @@ impl Sessions {
             // Counted from its beginning: what a cleanup takes, and what the clock does meanwhile, puts off none.
             due = self.clock.now().plus(self.policy.cleanup_interval);
             let cleaned = self.clean_up_all().await;
-            self.store.outage().note(Work::Cleanup, cleaned.as_ref().map(|()| ()));
+            self.store.outage().note(Work::Cleanup, cleaned.as_ref().copied());
             // Sooner than the interval says, where the database was in the way.
             if cleaned.is_err() {
                 due = due.min(self.clock.now().plus(CLEANUP_RETRY));

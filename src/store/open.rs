@@ -68,7 +68,7 @@ impl Store {
         let backend = match &options.location {
             Location::Postgres(url) => {
                 let (postgres, pg);
-                (postgres, pg, tables) = open_postgres(url, options).await?;
+                (postgres, pg, tables) = Box::pin(open_postgres(url, options)).await?;
                 tokio::spawn(writer::run(queue, shared, PgSink::new(pg, postgres.pooled)));
                 Backend::Postgres(postgres)
             }
@@ -238,7 +238,7 @@ async fn open_postgres(url: &str, options: &OpenOptions) -> Result<(PgBackend, P
         pg = pg.statement_cache_capacity(0);
     }
     let mut connection = timeout(CONNECT_PATIENCE, pg.connect()).await.map_err(silent)?.map_err(unreachable)?;
-    let prepared = schema::prepare_postgres(&mut connection, options.role, &database);
+    let prepared = schema::prepare_postgres(&mut connection, pooled, options.role, &database);
     let tables = timeout(PREPARE_PATIENCE, prepared).await.map_err(silent)??;
     // All that we wanted of it is done: how it ends changes nothing.
     _ = connection.close().await;

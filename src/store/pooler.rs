@@ -1,4 +1,4 @@
-//! Whether a transaction pooler (PgBouncer, Supavisor) stands before PostgreSQL: then every transaction may run on another
+//! Whether a transaction pooler (`PgBouncer`, Supavisor) stands before PostgreSQL: then every transaction may run on another
 //! connection, and nothing that belongs to one outlives it — no prepared statement, no session lock, no LISTEN.
 
 use std::time::Duration;
@@ -9,6 +9,12 @@ use tokio::time::timeout;
 
 /// A pooler whose connections are all taken lets a client wait; PostgreSQL itself answers such a question at once.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How a transaction begins. Behind a pooler the connection may hold prepared statements of whoever had it before, under
+/// the names that ours are about to get: sqlx counts, and every client of it counts from one.
+pub(super) const fn begin(pooled: bool) -> &'static str {
+    if pooled { "BEGIN; DEALLOCATE ALL" } else { "BEGIN" }
+}
 
 /// Looks which connection of the server answers the second of two clients, while the first is in a transaction and when it
 /// is not any more: a pooler gives it the one that the first has just given back.

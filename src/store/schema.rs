@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, SqliteConnection};
 
 use super::backend::read;
 use super::lookup::patiently;
-use super::{OpenError, Role, Store, StoreError, Tables};
+use super::{OpenError, Role, Store, StoreError, Tables, pooler};
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/postgres");
@@ -122,12 +122,13 @@ pub(super) async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<
 /// Looks into a PostgreSQL database, and brings its schema up to date where that is missing.
 pub(super) async fn prepare_postgres(
     connection: &mut PgConnection,
+    pooled: bool,
     role: Role,
     shown: &str,
 ) -> Result<Tables, OpenError> {
     let unreachable = |e: sqlx::Error| OpenError::Unreachable { database: shown.to_owned(), reason: e.to_string() };
     // All in one transaction: a pooler keeps neither statements nor locks beyond it.
-    let mut transaction = connection.begin().await.map_err(unreachable)?;
+    let mut transaction = connection.begin_with(pooler::begin(pooled)).await.map_err(unreachable)?;
     let found = found_in_postgres(&mut transaction).await.map_err(unreachable)?;
     if role == Role::Reader && found.is_original() {
         return Ok(Tables::Original);

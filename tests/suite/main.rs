@@ -34,3 +34,4 @@ mod store;
 mod target;
 mod terminal;
 mod tools;
+mod visit;

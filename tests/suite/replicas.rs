@@ -21,12 +21,12 @@ const REVISION: &str = "2025-11-25";
 const SERVERS: usize = 3;
 /// An end made on one server is honoured by the others within the lease of a second, and what a busy machine adds.
 const HONOURED: Duration = Duration::from_millis(1500);
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// How long, and how many clients: short by default; `scripts/deep.sh` sets `ARCHONCTL_TEST_LONG` for the full measure.
 fn measure() -> (Duration, usize) {
     let long = std::env::var_os("ARCHONCTL_TEST_LONG").is_some_and(|value| !value.is_empty());
-    if long { (Duration::from_secs(60), 300) } else { (Duration::from_secs(8), 60) }
+    if long { (Duration::from_mins(1), 300) } else { (Duration::from_secs(8), 60) }
 }
 
 /// Servers that take each other's place; each is locked while it is killed and started.

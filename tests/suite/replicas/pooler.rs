@@ -1,11 +1,11 @@
-//! A PgBouncer in transaction mode, of its own.
+//! A `PgBouncer` in transaction mode, of its own.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::databases::Database;
 
-/// A running PgBouncer. Its drop ends it.
+/// A running `PgBouncer`. Its drop ends it.
 pub(super) struct Pooler {
     folder: String,
 }
