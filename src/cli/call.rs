@@ -104,17 +104,14 @@ impl Options {
         let typed = Typed::read(self.args.as_deref(), &self.pairs)?;
         let visit = Visit::begin(self.target, self.which).await?;
         let (tool, way) = (self.tool.as_str(), self.way);
-        let done = match self.plan.plan() {
-            Some(plan) => {
-                let measured = measure(&visit.client, tool, typed, way, plan).await;
-                visit.tell_loss();
-                measured
-            }
-            None => {
-                let called = or_interrupted(call(&visit.client, tool, typed, way)).await;
-                visit.tell_loss();
-                called.and_then(|called| print(called, way))
-            }
+        let done = if let Some(plan) = self.plan.plan() {
+            let measured = measure(&visit.client, tool, typed, way, plan).await;
+            visit.tell_loss();
+            measured
+        } else {
+            let called = or_interrupted(call(&visit.client, tool, typed, way)).await;
+            visit.tell_loss();
+            called.and_then(|called| print(called, way))
         };
         visit.end().await;
         done.map(|()| ExitCode::from(exit::DONE))

@@ -232,10 +232,14 @@ async fn open_postgres(url: &str, options: &OpenOptions) -> Result<(PgBackend, P
         |error: sqlx::Error| OpenError::Unreachable { database: database.clone(), reason: error.to_string() };
     // Plain connections first: their refusal is clear at once, where a pool would try until its time is over.
     let silent = |_| OpenError::Unreachable { database: database.clone(), reason: "it does not answer".to_owned() };
-    let pooled = timeout(CONNECT_PATIENCE, pooler::is_in_between(&pg)).await.map_err(silent)?.map_err(unreachable)?;
+    // Whoever only looks does as if there were one: that costs less than finding out.
+    let pooled = options.role != Role::Server
+        || timeout(CONNECT_PATIENCE, pooler::is_in_between(&pg)).await.map_err(silent)?.map_err(unreachable)?;
     if pooled {
-        tracing::info!("a transaction pooler stands before the database: no prepared statements, no LISTEN");
         pg = pg.statement_cache_capacity(0);
+    }
+    if pooled && options.role == Role::Server {
+        tracing::info!("a transaction pooler stands before the database: no prepared statements, no LISTEN");
     }
     let mut connection = timeout(CONNECT_PATIENCE, pg.connect()).await.map_err(silent)?.map_err(unreachable)?;
     let prepared = schema::prepare_postgres(&mut connection, pooled, options.role, &database);
