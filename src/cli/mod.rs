@@ -11,6 +11,7 @@ mod logging;
 mod output;
 mod paths;
 mod pretty;
+pub mod selftest;
 pub mod serve;
 mod signal;
 mod target;
@@ -33,6 +34,7 @@ pub struct Cli {
 enum Command {
     Serve(Box<serve::Options>),
     Call(call::Options),
+    Selftest(Box<selftest::Options>),
 }
 
 impl Command {
@@ -40,6 +42,7 @@ impl Command {
         match self {
             Self::Serve(options) => options.run().await,
             Self::Call(options) => options.run().await,
+            Self::Selftest(options) => options.run().await,
         }
     }
 }

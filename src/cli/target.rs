@@ -45,12 +45,20 @@ impl Target {
     /// When the URL or the token is of no use, or the token file cannot be read.
     pub(super) fn into_options(self) -> anyhow::Result<ClientOptions> {
         let mut options = ClientOptions::new(&self.url)?;
-        options.token = token(self.token_file.as_deref(), std::env::var(TOKEN_VARIABLE).ok())?;
+        options.token = token_of(self.token_file.as_deref())?;
         options.timeout = self.timeout;
         options.client.name = self.client_name;
         options.client.version = self.client_version;
         Ok(options)
     }
+}
+
+/// The token of that file, else of the environment.
+///
+/// # Errors
+/// When the file cannot be read, or the token is of no use.
+pub(super) fn token_of(file: Option<&Path>) -> anyhow::Result<Option<Token>> {
+    token(file, std::env::var(TOKEN_VARIABLE).ok())
 }
 
 /// The file before the variable; an empty variable is none.

@@ -14,6 +14,7 @@ mod error;
 mod link;
 mod options;
 mod patience;
+mod raw;
 mod refusal;
 mod session;
 mod sse;
@@ -35,6 +36,7 @@ use crate::protocol::tools::{CallToolResult, ListToolsResult, ToolDescription};
 pub use backoff::Backoff;
 pub use error::{ClientError, ProtocolError, Stage};
 pub use options::{ClientOptions, OptionsError, Token};
+pub use raw::{RawAnswer, RawClient, RawError, RawRequest};
 pub use session::Session;
 pub use tool::{Arguments, Repeat, ToolAnswer};
 
