@@ -3,6 +3,8 @@
 mod choice;
 mod output;
 
+use std::borrow::Cow;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,6 +67,9 @@ struct TargetOptions {
     /// With --url: that server's database, to look into
     #[arg(long, value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// Another program in the place of this one, with arguments before its `serve`: to see that selftest can fail
+    #[arg(long, hide = true, value_name = "COMMAND", conflicts_with_all = ["url", "server_cmd"])]
+    program: Option<String>,
     /// File with the server's bearer token; without it `ARCHONCTL_TOKEN` is the token, if set
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -120,7 +125,7 @@ impl Options {
             return Ok(done);
         }
         let chosen = self.choice.chosen()?;
-        let baseline = self.choice.baseline(self.report.expected_failures.as_deref(), &chosen)?;
+        let baseline = Choice::baseline(self.report.expected_failures.as_deref(), &chosen)?;
         let target = self.target.target()?;
         let seed = self.run.shuffle.then(|| self.run.seed.unwrap_or_else(|| fastrand::u64(..1_000_000)));
         let plan = self.run.plan(chosen, seed);
@@ -176,9 +181,20 @@ impl TargetOptions {
                     let hint = "leave --database-url out for SQLite, or name a PostgreSQL database";
                     return Err(Usage::new("selftest makes its SQLite databases itself", hint).into());
                 }
-                let program = std::env::current_exe().context("this program cannot be found")?;
-                Ok(Target::Own { program, database })
+                Ok(Target::Own { program: self.program()?, database })
             }
+        }
+    }
+
+    fn program(&self) -> anyhow::Result<Vec<OsString>> {
+        match &self.program {
+            Some(line) => {
+                let words = shlex::split(line).filter(|words| !words.is_empty());
+                let words =
+                    words.ok_or_else(|| Usage::new(format!("{line:?} is no command"), "quote it as for a shell"))?;
+                Ok(words.into_iter().map(OsString::from).collect())
+            }
+            None => Ok(vec![std::env::current_exe().context("this program cannot be found")?.into()]),
         }
     }
 
@@ -204,19 +220,19 @@ impl TargetOptions {
     /// The command that runs just one scenario, but for its name. Secrets are left out.
     fn again(&self, choice: &Choice) -> output::Again {
         let mut flags = String::new();
-        let quoted = |text: &str| shlex::try_quote(text).map(|quoted| quoted.into_owned()).unwrap_or_default();
+        let quoted = |text: &str| shlex::try_quote(text).map(Cow::into_owned).unwrap_or_default();
         if let Some(url) = &self.url {
             let place = ClientOptions::new(url).map_or_else(|_| url.clone(), |options| options.place());
-            flags += &format!(" --url {}", quoted(&place));
+            flags.extend([" --url ", &quoted(&place)]);
         }
         if let Some(command) = &self.server_cmd {
-            flags += &format!(" --server-cmd {}", quoted(command));
+            flags.extend([" --server-cmd ", &quoted(command)]);
         }
         if let Some(Ok(location)) = self.database_url.as_deref().map(Location::parse) {
-            flags += &format!(" --database-url {}", quoted(&location.shown()));
+            flags.extend([" --database-url ", &quoted(&location.shown())]);
         }
         if let Some(file) = &self.token_file {
-            flags += &format!(" --token-file {}", quoted(&file.display().to_string()));
+            flags.extend([" --token-file ", &quoted(&file.display().to_string())]);
         }
         output::Again::new(choice.files(), flags)
     }

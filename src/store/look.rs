@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use sqlx::AssertSqlSafe;
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Column, Row};
 
 use super::backend::{Backend, in_time};
 use super::{Store, StoreError};
@@ -21,14 +21,8 @@ const MAX_ROWS: usize = 10_000;
 /// How long a query may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a query yields.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Table {
-    /// The names of the columns; empty when there are no rows.
-    pub columns: Vec<String>,
-    /// The values as text; `None` is NULL.
-    pub rows: Vec<Vec<Option<String>>>,
-}
+/// What a query yields: rows of values as text; `None` is NULL.
+pub type Rows = Vec<Vec<Option<String>>>;
 
 impl Store {
     /// Runs one SELECT. It stands within a SELECT of ours, so that it cannot be anything else; on SQLite the connection
@@ -36,7 +30,7 @@ impl Store {
     ///
     /// # Errors
     /// [`LookError`] when it is wrong, writes, or takes too long.
-    pub async fn look(&self, query: &str) -> Result<Table, LookError> {
+    pub async fn look(&self, query: &str) -> Result<Rows, LookError> {
         let query = query.trim().trim_end_matches(';');
         let looked = in_time(PATIENCE, async {
             match &self.inner.backend {
@@ -62,50 +56,40 @@ impl Store {
     }
 }
 
-fn of_sqlite(rows: &[SqliteRow]) -> Result<Table, sqlx::Error> {
-    let columns = rows.first().map(|row| row.columns().iter().map(|c| c.name().to_owned()).collect());
+fn of_sqlite(rows: &[SqliteRow]) -> Result<Rows, sqlx::Error> {
     // Unchecked: SQLite turns any value into text.
     let texts = |row: &SqliteRow| (0..row.len()).map(|i| row.try_get_unchecked(i)).collect();
-    Ok(Table { columns: columns.unwrap_or_default(), rows: rows.iter().map(texts).collect::<Result<_, _>>()? })
+    rows.iter().map(texts).collect()
 }
 
-fn of_postgres(rows: &[String]) -> Result<Table, StoreError> {
-    let mut table = Table::default();
-    for row in rows {
-        let PgObject(members) =
-            serde_json::from_str(row).map_err(|e| StoreError::Unavailable(format!("its JSON is none: {e}")))?;
-        table.columns = members.iter().map(|(name, _)| name.clone()).collect();
-        table.rows.push(members.into_iter().map(|(_, value)| value).collect());
-    }
-    Ok(table)
+fn of_postgres(rows: &[String]) -> Result<Rows, StoreError> {
+    let unlike = |e: serde_json::Error| StoreError::Unavailable(format!("a row is no JSON: {e}"));
+    rows.iter().map(|row| serde_json::from_str(row).map(|Values(values)| values).map_err(unlike)).collect()
 }
 
-/// The members of a JSON object in their order, values as text.
-struct PgObject(Vec<(String, Option<String>)>);
+/// The values of a JSON object in their order, as text.
+struct Values(Vec<Option<String>>);
 
-impl<'de> Deserialize<'de> for PgObject {
+impl<'de> Deserialize<'de> for Values {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Members;
         impl<'de> Visitor<'de> for Members {
-            type Value = PgObject;
+            type Value = Values;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PgObject, A::Error> {
-                let mut members = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
-                    let text = match value.get() {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Values, A::Error> {
+                let mut values = Vec::new();
+                while let Some((IgnoredAny, value)) = map.next_entry::<IgnoredAny, Box<RawValue>>()? {
+                    values.push(match value.get() {
                         "null" => None,
-                        quoted if quoted.starts_with('"') => {
-                            Some(serde_json::from_str(quoted).map_err(serde::de::Error::custom)?)
-                        }
+                        quoted if quoted.starts_with('"') => Some(serde_json::from_str(quoted).map_err(Error::custom)?),
                         other => Some(other.to_owned()),
-                    };
-                    members.push((name, text));
+                    });
                 }
-                Ok(PgObject(members))
+                Ok(Values(values))
             }
         }
         from.deserialize_map(Members)

@@ -132,7 +132,7 @@ impl Choice {
     }
 
     /// The file of expected failures. It may name what was not chosen this time.
-    pub(super) fn baseline(&self, file: Option<&Path>, chosen: &[Chosen]) -> anyhow::Result<Baseline> {
+    pub(super) fn baseline(file: Option<&Path>, chosen: &[Chosen]) -> anyhow::Result<Baseline> {
         let Some(file) = file else { return Ok(Baseline::default()) };
         let hint = "it has the id of one scenario a line";
         let text = std::fs::read_to_string(file)

@@ -101,7 +101,8 @@ pub(super) fn failed(failure: &Failure, again: &str) -> String {
 fn difference(expected: &str, actual: &str) -> String {
     let lines = |text: &str| text.lines().count();
     if lines(expected).min(lines(actual)) <= 1 {
-        let side = |sign: &str, text: &str| text.lines().map(|line| format!("{sign} {line}\n")).collect::<String>();
+        let side =
+            |sign: &'static str, text: &str| text.lines().flat_map(|line| [sign, " ", line, "\n"]).collect::<String>();
         return format!("expected\n{}actual\n{}", side("-", expected), side("+", actual));
     }
     let mut text = String::from("expected (-) and actual (+)\n");

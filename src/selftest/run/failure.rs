@@ -13,6 +13,9 @@ const SECRET_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cook
 /// Members of JSON whose values are secrets.
 const SECRET_MEMBERS: [&str; 6] = ["password", "token", "secret", "api_key", "apikey", "authorization"];
 
+/// What comes of a step.
+pub(super) type Outcome<T> = Result<T, Box<Failure>>;
+
 /// What went wrong in one step.
 #[derive(Debug, Clone, Serialize)]
 pub struct Failure {
@@ -164,7 +167,7 @@ impl Mask<'_> {
             let cut = (0..=MAX_BODY).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
             let more = text.len() - cut;
             text.truncate(cut);
-            text.push_str(&format!("… and {more} bytes more"));
+            text.extend(["… and ", &more.to_string(), " bytes more"]);
         }
         text
     }

@@ -3,11 +3,13 @@
 //! ```text
 //! play     one scenario: its steps one after the other, until one fails
 //! http     steps that are HTTP requests
+//! ask      a request is sent, its answer judged and remembered
 //! judge    whether a value is what a script expects
 //! scope    variables and sessions, and how texts are filled in with them
 //! failure  what is told of a step that failed
 //! ```
 
+mod ask;
 pub mod failure;
 mod http;
 mod judge;
@@ -199,7 +201,7 @@ impl One {
             }
             match ended {
                 None => Ok(Verdict::NotRun("the run was ended while it ran".to_owned())),
-                Some(Ok(played)) => played.map(|()| Verdict::Passed),
+                Some(Ok(outcome)) => outcome.map(|()| Verdict::Passed),
                 Some(Err(_)) => Err(self.too_late(player.now_at(), stage.log_tail(15).await)),
             }
         };

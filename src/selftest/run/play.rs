@@ -7,8 +7,8 @@ use futures_util::future::{BoxFuture, try_join_all};
 use rustix::process::Signal as ProcessSignal;
 use serde_json::Value;
 
-use super::failure::{Failure, Mismatch};
-use super::scope::{OpenSession, Scope};
+use super::failure::{Failure, Mismatch, Outcome};
+use super::scope::{OpenSession, Scope, as_text};
 use crate::model::clock::Clock;
 use crate::model::session::EndReason;
 use crate::selftest::script::Scenario;
@@ -16,7 +16,7 @@ use crate::selftest::script::step::{Log, Parallel, Restart, Signal, Sql, Step};
 use crate::selftest::target::{Stage, TargetError};
 use crate::store::Location;
 use crate::store::ending::Ending;
-use crate::store::look::Table;
+use crate::store::look::Rows;
 
 /// How long one step may take when it does not say.
 pub(super) const STEP_TIME: Duration = Duration::from_secs(10);
@@ -24,8 +24,6 @@ pub(super) const STEP_TIME: Duration = Duration::from_secs(10);
 const REST: Duration = Duration::from_millis(25);
 /// Lines of the server's log in a report.
 const LOG_TAIL: usize = 15;
-
-type Outcome<T> = Result<T, Box<Failure>>;
 
 impl From<TargetError> for Box<Failure> {
     fn from(error: TargetError) -> Self {
@@ -167,30 +165,24 @@ impl<'a> Player<'a> {
 
     async fn sql(&self, step: &Step, sql: &Sql, scope: &mut Scope, session: &str) -> Outcome<()> {
         let store = self.stage.store()?;
-        let text = match (store.location(), sql) {
-            (Location::Postgres(_), Sql { postgres: Some(text), .. }) => text,
-            (Location::SqliteFile(_) | Location::SqliteMemory, Sql { sqlite: Some(text), .. }) => text,
-            (_, Sql { query: Some(text), .. }) => text,
-            _ => return Err(Failure::broken("there is no query for this database")),
-        };
+        let is_postgres = matches!(store.location(), Location::Postgres(_));
+        let own = if is_postgres { &sql.postgres } else { &sql.sqlite };
+        let text = own.as_ref().or(sql.query.as_ref());
+        let text = text.ok_or_else(|| Failure::broken("there is no query for this database"))?;
         let view = scope.seen_from(session, self.url(step)?);
         let query = view.sql(text)?;
-        let table = store.look(&query).await.map_err(|e| Failure::broken(format!("{e}; in: {query}")))?;
-        let rows = json_of(&table);
+        let found = store.look(&query).await.map_err(|e| Failure::broken(format!("{e}; in: {query}")))?;
+        let rows = json_of(&found);
         let mut wrong = Vec::new();
         if let Some(expected) = &step.expect.rows {
             let expected = expected.iter().map(|row| {
-                let text = |value: &Value| Ok(Value::from(super::scope::as_text(&view.value(value)?)));
+                let text = |value: &Value| Ok(Value::from(as_text(&view.value(value)?)));
                 row.iter().map(text).collect::<Result<Vec<Value>, _>>().map(Value::from)
             });
             let expected =
                 Value::from(expected.collect::<Result<Vec<_>, crate::selftest::script::template::TemplateError>>()?);
             if expected != rows {
-                wrong.push(Mismatch::new(
-                    format!("rows of {query}"),
-                    told(&[], &expected),
-                    told(&table.columns, &rows),
-                ));
+                wrong.push(Mismatch::new(format!("rows of {query}"), told(&expected), told(&rows)));
             }
         }
         for (pointer, condition) in &step.expect.json {
@@ -273,21 +265,17 @@ impl<'a> Player<'a> {
 }
 
 /// Rows as JSON: texts, NULL as the text `NULL`.
-fn json_of(table: &Table) -> Value {
+fn json_of(rows: &Rows) -> Value {
     let text = |value: &Option<String>| Value::from(value.as_deref().unwrap_or("NULL"));
-    table.rows.iter().map(|row| row.iter().map(text).collect::<Value>()).collect()
+    rows.iter().map(|row| row.iter().map(text).collect::<Value>()).collect()
 }
 
 /// Rows for people: one a line.
-fn told(columns: &[String], rows: &Value) -> String {
+fn told(rows: &Value) -> String {
     let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
     if rows.is_empty() {
         return "no rows".to_owned();
     }
-    let head = if columns.is_empty() { None } else { Some(columns.join(" | ")) };
-    let lines = rows
-        .iter()
-        .take(20)
-        .map(|row| row.as_array().into_iter().flatten().map(super::scope::as_text).collect::<Vec<_>>().join(" | "));
-    head.into_iter().chain(lines).collect::<Vec<_>>().join("\n")
+    let line = |row: &Value| row.as_array().into_iter().flatten().map(as_text).collect::<Vec<_>>().join(" | ");
+    rows.iter().take(20).map(line).collect::<Vec<_>>().join("\n")
 }

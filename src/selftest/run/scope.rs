@@ -146,8 +146,8 @@ mod tests {
 
     fn scope() -> Scope {
         let variables = [("a", json!("${a}${a}")), ("n", json!(7)), ("long", json!("x".repeat(3 << 20)))];
-        let mut scope = Scope::default();
-        scope.variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
+        let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
+        let mut scope = Scope { variables, ..Scope::default() };
         let session = OpenSession { id: Some("it's".to_owned()), ..OpenSession::default() };
         scope.sessions.insert("s".to_owned(), session);
         scope

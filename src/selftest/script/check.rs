@@ -178,7 +178,7 @@ impl Checker<'_> {
             return self.fail(at, "only an HTTP answer has a status, headers and a body", None);
         }
         let answers = asks || step.sql.is_some();
-        if !answers && !(step.save.is_empty() && of_http.json.is_empty()) {
+        if !(answers || step.save.is_empty() && of_http.json.is_empty()) {
             return self.fail(at, "this step has no answer to look at", None);
         }
         if let Some(sql) = &step.sql

@@ -123,8 +123,8 @@ impl std::fmt::Display for Kind {
 struct ConditionVisitor;
 
 impl ConditionVisitor {
-    fn equal<E>(value: impl Into<Value>) -> Result<Conditions, E> {
-        Ok(Conditions { equals: Some(value.into()), ..Conditions::default() })
+    fn equal(value: impl Into<Value>) -> Conditions {
+        Conditions { equals: Some(value.into()), ..Conditions::default() }
     }
 }
 
@@ -136,19 +136,19 @@ impl<'de> Visitor<'de> for ConditionVisitor {
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<Conditions, E> {
-        Self::equal(value)
+        Ok(Self::equal(value))
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Conditions, E> {
-        Self::equal(value)
+        Ok(Self::equal(value))
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Conditions, E> {
-        Self::equal(value)
+        Ok(Self::equal(value))
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Conditions, E> {
-        Self::equal(value)
+        Ok(Self::equal(value))
     }
 
     fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Conditions, A::Error> {
@@ -156,7 +156,7 @@ impl<'de> Visitor<'de> for ConditionVisitor {
         while let Some(value) = list.next_element::<Value>()? {
             values.push(value);
         }
-        Self::equal(values)
+        Ok(Self::equal(values))
     }
 
     fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Conditions, A::Error> {

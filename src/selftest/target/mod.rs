@@ -5,7 +5,7 @@ mod process;
 mod server;
 pub(in crate::selftest) mod stage;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 
 use thiserror::Error;
 
@@ -45,8 +45,8 @@ pub enum TargetError {
 pub enum Target {
     /// Servers of our own, one for each scenario.
     Own {
-        /// This very program.
-        program: PathBuf,
+        /// This very program; arguments may follow.
+        program: Vec<OsString>,
         /// A PostgreSQL database in which to make temporary schemas; without it a temporary SQLite file.
         database: Option<Location>,
     },

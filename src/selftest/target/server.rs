@@ -1,5 +1,6 @@
 //! One server that selftest may start, end and start again: our own, or one that `--server-cmd` names.
 
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -29,11 +30,11 @@ const ADVANCED: &str = "clock advanced";
 pub(super) enum Launch {
     /// `archonctl serve`.
     Own {
-        /// This very program.
-        program: PathBuf,
+        /// This very program; arguments may follow.
+        program: Vec<OsString>,
         /// Home and working folder: no variable and no file of the user reaches it.
         home: PathBuf,
-        /// `PATH`, for what the program may need.
+        /// The database's URL.
         database: String,
         /// More arguments.
         args: Vec<String>,
@@ -182,8 +183,11 @@ impl Server {
     }
 }
 
-fn own_command(program: &Path, home: &Path, address: SocketAddr, database: &str, args: &[String]) -> Command {
-    let mut command = Command::new(program);
+fn own_command(program: &[OsString], home: &Path, address: SocketAddr, database: &str, args: &[String]) -> Command {
+    let (first, rest) =
+        program.split_first().map_or((OsStr::new(""), &[][..]), |(first, rest)| (first.as_os_str(), rest));
+    let mut command = Command::new(first);
+    command.args(rest);
     // The database's URL may hold a password: it goes by the environment, which others on this machine cannot read.
     command.env_clear().env("HOME", home).env("DATABASE_URL", database).current_dir(home);
     command.args(["serve", "--bind", &address.to_string(), "--log-format", "text", "--test-clock", "--test-tools"]);

@@ -84,7 +84,7 @@ impl Stage {
     }
 
     async fn own(
-        program: &std::path::Path,
+        program: &[std::ffi::OsString],
         scenario: &Scenario,
         scratch: Option<&Scratch>,
     ) -> Result<Self, TargetError> {
@@ -98,12 +98,8 @@ impl Stage {
             std::fs::write(&tokens, token_lines(&scenario.server.tokens)).map_err(unwritable)?;
             args.extend(["--token-file".to_owned(), tokens.display().to_string()]);
         }
-        let launch = Launch::Own {
-            program: program.to_owned(),
-            home: folder.path().to_owned(),
-            database: database.clone(),
-            args,
-        };
+        let launch =
+            Launch::Own { program: program.to_vec(), home: folder.path().to_owned(), database: database.clone(), args };
         let mut servers = Vec::new();
         for _ in 0..scenario.server.servers() {
             servers.push(Server::start(launch.clone(), any_port()).await?);
