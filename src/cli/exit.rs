@@ -8,11 +8,12 @@ use anyhow::Error;
 use serde_json::json;
 use thiserror::Error;
 
-use crate::client::{ClientError, OptionsError};
+use crate::client::{ClientError, FileError, OptionsError};
 use crate::selftest::target::TargetError;
 use crate::server::TokenFileError;
 use crate::store::{OpenError, StoreError};
 
+use super::database::NoDatabase;
 use super::output::printable;
 use super::signal::Interrupted;
 
@@ -65,6 +66,40 @@ impl Usage {
     }
 }
 
+/// An id that leads to no session, or to one that has ended.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub struct NoSession {
+    /// What is wrong.
+    pub message: String,
+    /// What may be done.
+    pub hint: String,
+}
+
+/// What a command found out by itself, with all that a script wants to know of it.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub(super) struct Failure {
+    /// One of the codes above.
+    pub(super) exit: u8,
+    /// A stable word.
+    pub(super) code: &'static str,
+    /// What is wrong.
+    pub(super) message: String,
+    /// What to do next.
+    pub(super) hint: Option<String>,
+}
+
+impl Failure {
+    /// A client's error with a better hint than it has.
+    pub(super) fn advised(error: &ClientError, hint: String) -> Self {
+        let (exit, code) = of_client(error);
+        // A server may say its own in its message as well.
+        let former = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        Self { exit, code, message: error.to_string().replace(&former, ""), hint: Some(hint) }
+    }
+}
+
 /// How errors are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
@@ -77,9 +112,27 @@ pub(super) enum Style {
 impl Style {
     /// JSON if the arguments ask for JSON. They are looked through unparsed, because wrong arguments are errors too.
     pub(super) fn asked_for(args: &[OsString]) -> Self {
-        let mut flags = args.iter().take_while(|arg| *arg != "--");
-        if flags.any(|arg| arg == "--json") { Self::Json } else { Self::Text }
+        let mut flags = args.iter().take_while(|arg| *arg != "--").map(|arg| arg.to_str().unwrap_or_default());
+        while let Some(flag) = flags.next() {
+            let format = match flag.strip_prefix("--") {
+                Some("json") => return Self::Json,
+                Some("output") => flags.next(),
+                Some(long) => long.strip_prefix("output="),
+                None => short_output(flag).and_then(|value| if value.is_empty() { flags.next() } else { Some(value) }),
+            };
+            if matches!(format, Some("json" | "jsonl")) {
+                return Self::Json;
+            }
+        }
+        Self::Text
     }
+}
+
+/// What follows `-o` in one argument, which may have other short flags before it: `-ojson`, `-o=json`, `-fo`.
+fn short_output(flag: &str) -> Option<&str> {
+    let (before, value) = flag.strip_prefix('-')?.split_once('o')?;
+    let are_flags = before.chars().all(|c| c.is_ascii_alphabetic());
+    are_flags.then(|| value.strip_prefix('=').unwrap_or(value))
 }
 
 /// What an error means to a script.
@@ -149,6 +202,16 @@ fn judge(error: &Error) -> Verdict {
             let exit = if matches!(e, OpenError::Unreachable { .. }) { UNREACHABLE } else { USAGE };
             return verdict(exit, "database", Some(of_database(e).to_owned()));
         }
+        if let Some(e) = cause.downcast_ref::<Failure>() {
+            return verdict(e.exit, e.code, e.hint.clone());
+        }
+        if cause.is::<FileError>() {
+            let hint = "remove it to start anew; the sessions in it end by themselves";
+            return verdict(USAGE, "session_file", Some(hint.to_owned()));
+        }
+        if cause.is::<NoDatabase>() {
+            return verdict(USAGE, "database", Some(NO_DATABASE.to_owned()));
+        }
         if cause.is::<StoreError>() {
             return verdict(UNREACHABLE, "database", Some("look at the database, then try again".to_owned()));
         }
@@ -158,6 +221,9 @@ fn judge(error: &Error) -> Verdict {
         if cause.is::<TokenFileError>() {
             let hint = "a line is: sha256-of-token name [email] [uuid]; printf %s TOKEN | sha256sum makes the first";
             return verdict(USAGE, "token_file", Some(hint.to_owned()));
+        }
+        if let Some(e) = cause.downcast_ref::<NoSession>() {
+            return verdict(NO_SESSION, "session", Some(e.hint.clone()));
         }
         if let Some(e) = cause.downcast_ref::<Usage>() {
             return verdict(USAGE, "usage", e.hint.clone());
@@ -175,6 +241,9 @@ fn judge(error: &Error) -> Verdict {
     verdict(USAGE, "system", None)
 }
 
+/// The way out where there is no database.
+const NO_DATABASE: &str = "archonctl serve makes it, or name another with --database-url";
+
 /// The way out of a database that cannot be opened.
 fn of_database(error: &OpenError) -> &'static str {
     match error {
@@ -182,7 +251,7 @@ fn of_database(error: &OpenError) -> &'static str {
             "--database-url or DATABASE_URL takes sqlite://PATH, sqlite::memory: or postgres://USER@HOST/DATABASE"
         }
         OpenError::Unwritable { .. } => "make its folder writable for this user, or name another with --database-url",
-        OpenError::Missing { .. } => "archonctl serve makes it, or name another with --database-url",
+        OpenError::Missing { .. } => NO_DATABASE,
         OpenError::InUse { .. } => "stop the other server, or give both --database-url postgres://USER@HOST/DATABASE",
         OpenError::Foreign => "until then, name another database with --database-url",
         OpenError::TooNew { .. } => "install that version, or name another database with --database-url",
@@ -221,7 +290,7 @@ mod tests {
     }
 
     fn session() -> ClientError {
-        ClientError::Session { message: "ended".into(), hint: None }
+        ClientError::Session { message: "ended".into(), hint: None, reopened: false }
     }
 
     #[test]
@@ -271,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_servers_words_cannot_drive_the_terminal() {
-        let error = Error::from(ClientError::Session { message: "a\u{1b}[2Jb".into(), hint: None });
+        let error = Error::from(ClientError::Session { message: "a\u{1b}[2Jb".into(), hint: None, reopened: false });
         assert!(!told(&error, &judge(&error), Style::Text).contains('\u{1b}'));
     }
 
@@ -288,5 +357,17 @@ mod tests {
         assert_eq!(style(&["archonctl", "call", "x", "--json"]), Style::Json);
         assert_eq!(style(&["archonctl", "call", "x", "a=--json"]), Style::Text);
         assert_eq!(style(&["archonctl", "call", "x", "--", "--json"]), Style::Text);
+        for format in ["json", "jsonl"] {
+            for given in ["-o {}", "-o{}", "-o={}", "--output {}", "--output={}", "-fo {}", "-fo{}"] {
+                let given = given.replace("{}", format);
+                let args: Vec<_> = ["archonctl", "list"].into_iter().chain(given.split(' ')).collect();
+                assert_eq!(style(&args), Style::Json, "{given}");
+            }
+        }
+        for other in ["-o table", "-ocsv", "--output=csv", "--output", "-o", "-w=2s -otable", "--other json", "o json"]
+        {
+            let args: Vec<_> = ["archonctl", "list"].into_iter().chain(other.split(' ')).collect();
+            assert_eq!(style(&args), Style::Text, "{other}");
+        }
     }
 }

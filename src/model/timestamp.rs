@@ -45,6 +45,18 @@ impl Timestamp {
         Self(self.0 - self.0.rem_euclid(60_000))
     }
 
+    /// The hour it lies in.
+    #[must_use]
+    pub const fn hour(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(3_600_000))
+    }
+
+    /// The day it lies in, in UTC.
+    #[must_use]
+    pub const fn day(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(86_400_000))
+    }
+
     /// `YYYY-MM-DD HH:MM:SS.SSS`, the text that SQLite keeps.
     pub fn sql_text(self) -> String {
         // Written by hand: it stands in the path of every call, and chrono's formatter costs ten times as much.
@@ -155,5 +167,7 @@ mod tests {
         assert_eq!(Timestamp::from_millis(5).plus(Duration::MAX).millis(), i64::MAX);
         assert_eq!(Timestamp::from_millis(5).since(Timestamp::from_millis(9)), Duration::ZERO);
         assert_eq!(Timestamp::from_millis(61_001).minute().millis(), 60_000);
+        assert_eq!(Timestamp::from_millis(90_061_001).hour().millis(), 90_000_000);
+        assert_eq!(Timestamp::from_millis(90_061_001).day().millis(), 86_400_000);
     }
 }

@@ -242,6 +242,7 @@ impl Drop for Running {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::Caps;
     use std::time::Duration;
 
     fn policy() -> Policy {
@@ -250,7 +251,10 @@ mod tests {
             max_age: Some(Duration::from_secs(90)),
             recover_window: Duration::ZERO,
             cleanup_interval: Duration::ZERO,
+            retention: None,
+            capture_retention: None,
             store_grace: Duration::ZERO,
+            caps: Caps::default(),
             token_method: "off",
         }
     }

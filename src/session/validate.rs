@@ -193,9 +193,10 @@ impl Sessions {
         if ended {
             let seconds = now.since(live.times.started()).as_secs();
             tracing::debug!(session = %live.id, "Session {} closed gracefully (duration: {seconds}s, reason: client_disconnect)", live.id);
-            Ok(())
-        } else {
-            Err(SessionError::Ended(Ended { at: None, reason: String::new(), by: String::new() }))
+            return Ok(());
         }
+        // Somebody was faster; the row says who.
+        let row = self.store.protocol_session(&live.id).await?;
+        Err(row.and_then(|row| row.life.ended).map_or(SessionError::Unknown, SessionError::Ended))
     }
 }

@@ -17,7 +17,7 @@ use crate::model::timestamp::Timestamp;
 pub const DEAD_AFTER: Duration = Duration::from_secs(45);
 /// A boot that has not said a word for so long has missed a heartbeat: it may still come back, but if there is no other,
 /// the time since is an outage.
-const SILENT_AFTER: Duration = Duration::from_secs(20);
+pub(super) const SILENT_AFTER: Duration = Duration::from_secs(20);
 /// So many outages back are credited.
 const OUTAGES_KEPT: i64 = 64;
 

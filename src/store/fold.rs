@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use super::backend::{read, transact};
 use super::codec::DbUuid;
 use super::lookup::patiently;
+use super::outage::Work;
 use super::rows::NewRequest;
 use super::statements::{self, RowStatement, json};
 use super::sums::Sums;
@@ -92,6 +93,7 @@ fn pieces(sums: &Sums, touches: &mut Touches, (boot, folded): (i64, i64)) -> Vec
         (statements::LATE, json(&sums.windows(boot, folded)), true),
         (statements::TOUCH_PROTOCOL, json(&touches.protocol), false),
         (statements::ROLL_UP, json(&sums.by_minute()), true),
+        (statements::ROLL_UP_HOURS, json(&sums.by_hour()), true),
     ]
     .into_iter()
     .filter_map(|(statement, rows, sums)| rows.map(|rows| Piece { statement, rows, sums }))
@@ -103,20 +105,32 @@ impl Store {
     ///
     /// # Errors
     /// On any error the sums are kept for the next flush, and touches that were not written come back to the caller.
-    pub async fn flush(&self, boot: i64, mut touches: Touches) -> Result<(), (StoreError, Touches)> {
+    pub async fn flush(&self, boot: i64, touches: Touches) -> Result<(), (StoreError, Touches)> {
+        let outcome = self.write_flush(boot, touches).await;
+        match &outcome {
+            // With nothing to write nothing is known.
+            Ok(wrote) if *wrote => self.outage().note(Work::Sums, Ok(())),
+            Ok(_) => {}
+            Err((error, _)) => self.outage().note(Work::Sums, Err(error)),
+        }
+        outcome.map(|_| ())
+    }
+
+    /// `false` when there was nothing to write.
+    async fn write_flush(&self, boot: i64, mut touches: Touches) -> Result<bool, (StoreError, Touches)> {
         let fold = &self.inner.fold;
         let mut mark = fold.mark.lock().await;
         let in_hand = fold.take();
         let pieces = pieces(&in_hand.sums, &mut touches, (boot, *mark));
         if pieces.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let upto = in_hand.sums.seq();
         match self.write_sums(boot, (*mark, upto), &pieces).await {
             Ok(true) => {
                 *mark = upto.max(*mark);
                 in_hand.arrived();
-                Ok(())
+                Ok(true)
             }
             // The mark is not where we left it: the answer to an earlier COMMIT was lost, or others took this boot for
             // dead and folded its rows. The rows know.
@@ -124,7 +138,7 @@ impl Store {
                 Ok(reached) => {
                     *mark = reached;
                     in_hand.arrived();
-                    Ok(())
+                    Ok(true)
                 }
                 Err(error) => Err((error, Touches::default())),
             },
@@ -233,6 +247,7 @@ impl Leftover {
             estimated_cost: None,
             rule: None,
             late: false,
+            captured: None,
         }
     }
 }

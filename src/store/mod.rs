@@ -9,16 +9,21 @@ pub mod boots;
 mod codec;
 pub mod counts;
 pub mod ending;
+mod ending_many;
 pub mod error;
+mod file;
 mod fold;
 pub mod location;
 pub mod look;
 pub mod lookup;
 mod open;
+pub mod outage;
 mod postgres;
 pub mod projects;
+pub mod reports;
+pub mod retention;
 pub mod rows;
-mod schema;
+pub mod schema;
 pub mod scratch;
 mod sqlite;
 mod statements;
@@ -28,6 +33,7 @@ pub mod touches;
 pub mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use error::{OpenError, StoreError};
 pub use location::Location;
@@ -35,7 +41,11 @@ pub use open::{OpenOptions, Role};
 
 use backend::Backend;
 use fold::Fold;
+use outage::Outage;
 use writer::Writer;
+
+/// A batch that takes longer than this keeps everybody waiting.
+const STALLED: Duration = Duration::from_secs(2);
 
 /// An open database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,15 +56,41 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     location: Location,
+    tables: Tables,
     backend: Backend,
     writer: Writer,
     fold: Arc<Fold>,
+    outage: Arc<Outage>,
+}
+
+/// Whose tables a database holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tables {
+    /// Ours.
+    Ours,
+    /// An original Archon's: opened to look only (see [`Role::Reader`]), and fewer columns.
+    Original,
 }
 
 impl Store {
+    /// Whose tables it holds.
+    pub fn tables(&self) -> Tables {
+        self.inner.tables
+    }
+
     /// Where it is.
     pub fn location(&self) -> &Location {
         &self.inner.location
+    }
+
+    /// Whether the database takes what we write.
+    pub fn outage(&self) -> &Outage {
+        &self.inner.outage
+    }
+
+    /// Whether a session that is opened now would be written in time: nothing fails, and no batch hangs.
+    pub fn takes_writes(&self) -> bool {
+        !self.inner.outage.is_on() && self.writer().stats().oldest < STALLED
     }
 
     /// The group-commit writer.

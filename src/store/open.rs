@@ -14,12 +14,14 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
 use super::backend::{Backend, SqliteBackend};
+use super::file::OpenFile;
 use super::fold::Fold;
+use super::outage::Outage;
 use super::postgres::PgSink;
 use super::sqlite::{SqliteSink, SqliteTarget};
 use super::statements::Dialect;
 use super::writer::{self, Queued, Shared, Writer};
-use super::{Inner, Location, OpenError, Store, schema, sqlite};
+use super::{Inner, Location, OpenError, Store, Tables, schema, sqlite};
 
 const READERS: u32 = 4;
 /// How long PostgreSQL may take to let us in, and to be made ready: others may be migrating it just now.
@@ -31,8 +33,12 @@ const PREPARE_PATIENCE: Duration = Duration::from_mins(1);
 pub enum Role {
     /// To serve from it: it is made if absent, migrated, and on SQLite locked against a second server.
     Server,
-    /// To look at it or end sessions in it: it must be there.
+    /// To end sessions in it, or care for it: it must be there.
     Operator,
+    /// To look at it: it must be there, and may be an original Archon's on PostgreSQL, which is left as it is.
+    Reader,
+    /// To bring its schema up to date: it is made if absent, and not locked, because servers may be at work on it.
+    Migrator,
 }
 
 /// How to open a database.
@@ -53,12 +59,15 @@ impl Store {
     /// [`OpenError`]; then nothing was changed.
     pub async fn open(options: &OpenOptions) -> Result<Self, OpenError> {
         let fold = Arc::new(Fold::default());
-        let (writer, queue, shared) = Writer::new(fold.clone());
+        let outage = Arc::new(Outage::default());
+        let (writer, queue, shared) = Writer::new(fold.clone(), outage.clone());
         let role = options.role;
+        let mut tables = Tables::Ours;
         let backend = match &options.location {
             Location::Postgres(url) => {
                 let pg = pg_options(url)?;
-                let pool = open_postgres(pg.clone(), options).await?;
+                let pool;
+                (pool, tables) = open_postgres(pg.clone(), options).await?;
                 tokio::spawn(writer::run(queue, shared, PgSink::new(pg)));
                 Backend::Postgres(pool)
             }
@@ -78,7 +87,9 @@ impl Store {
                 open_sqlite(&target, role, None, (queue, shared)).await?
             }
         };
-        Ok(Self { inner: Arc::new(Inner { location: options.location.clone(), backend, writer, fold }) })
+        Ok(Self {
+            inner: Arc::new(Inner { location: options.location.clone(), tables, backend, writer, fold, outage }),
+        })
     }
 
     pub(super) fn dialect(&self) -> Dialect {
@@ -89,9 +100,9 @@ impl Store {
     }
 }
 
-/// Makes folder and file (0700, 0600) for a server, and takes the lock beside it.
+/// Makes folder and file (0700, 0600) where they may be made, and takes the lock beside it for a server.
 fn prepare_file(path: &Path, role: Role) -> Result<Option<File>, OpenError> {
-    if role == Role::Operator {
+    if matches!(role, Role::Operator | Role::Reader) {
         return if path.is_file() {
             Ok(None)
         } else {
@@ -106,9 +117,9 @@ fn prepare_file(path: &Path, role: Role) -> Result<Option<File>, OpenError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable)?;
     }
-    let lock = lock_beside(path)?;
+    let lock = if role == Role::Server { Some(lock_beside(path)?) } else { None };
     FileOptions::new().create(true).append(true).mode(0o600).open(path).map_err(unwritable)?;
-    Ok(Some(lock))
+    Ok(lock)
 }
 
 /// The system's own words, but for the one case in which they mislead: "File exists".
@@ -190,9 +201,16 @@ async fn open_sqlite(
     if target.own_checkpoints {
         sqlite::spawn_checkpoints(target, gate.clone(), Arc::downgrade(&shared)).map_err(broken)?;
     }
-    let sink = SqliteSink::spawn(target, gate.clone()).map_err(broken)?;
+    let file = match target.vfs {
+        Some(_) => None,
+        None => Some(
+            OpenFile::at(&target.path)
+                .map_err(|e| OpenError::Unwritable { path: target.path.clone(), reason: e.to_string() })?,
+        ),
+    };
+    let sink = SqliteSink::spawn(target, file.clone(), gate.clone()).map_err(broken)?;
     tokio::spawn(writer::run(queue, shared, sink));
-    Ok(Backend::Sqlite(SqliteBackend { readers, writer, gate, _lock: lock }))
+    Ok(Backend::Sqlite(SqliteBackend { readers, writer, gate, file, _lock: lock }))
 }
 
 fn pg_options(url: &str) -> Result<PgConnectOptions, OpenError> {
@@ -201,7 +219,7 @@ fn pg_options(url: &str) -> Result<PgConnectOptions, OpenError> {
         .map_err(|_| OpenError::UnknownUrl { url: Location::Postgres(url.to_owned()).shown() })
 }
 
-async fn open_postgres(pg: PgConnectOptions, options: &OpenOptions) -> Result<PgPool, OpenError> {
+async fn open_postgres(pg: PgConnectOptions, options: &OpenOptions) -> Result<(PgPool, Tables), OpenError> {
     let database = options.location.shown();
     let unreachable =
         |error: sqlx::Error| OpenError::Unreachable { database: database.clone(), reason: error.to_string() };
@@ -209,13 +227,9 @@ async fn open_postgres(pg: PgConnectOptions, options: &OpenOptions) -> Result<Pg
     let silent = |_| OpenError::Unreachable { database: database.clone(), reason: "it does not answer".to_owned() };
     let mut connection = timeout(CONNECT_PATIENCE, pg.connect()).await.map_err(silent)?.map_err(unreachable)?;
     let prepared = schema::prepare_postgres(&mut connection, options.role, &database);
-    timeout(PREPARE_PATIENCE, prepared).await.map_err(silent)??;
+    let tables = timeout(PREPARE_PATIENCE, prepared).await.map_err(silent)??;
     // All that we wanted of it is done: how it ends changes nothing.
     _ = connection.close().await;
-    PgPoolOptions::new()
-        .max_connections(READERS + 2)
-        .acquire_timeout(Duration::from_secs(3))
-        .connect_with(pg)
-        .await
-        .map_err(unreachable)
+    let pool = PgPoolOptions::new().max_connections(READERS + 2).acquire_timeout(Duration::from_secs(3));
+    Ok((pool.connect_with(pg).await.map_err(unreachable)?, tables))
 }

@@ -6,7 +6,9 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, SqliteConnection};
 
-use super::{OpenError, Role};
+use super::backend::read;
+use super::lookup::patiently;
+use super::{OpenError, Role, Store, StoreError, Tables};
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/postgres");
@@ -37,6 +39,12 @@ impl Found {
         Ok(false)
     }
 
+    /// Whether it is an original Archon's, with all that is read of one.
+    fn is_original(&self) -> bool {
+        let has = |name: &str| self.tables.iter().any(|t| t == name);
+        !has(MIGRATIONS_TABLE) && has("archon_mcp_sessions") && has("archon_mcp_requests")
+    }
+
     /// Whether migrations are missing, where a database in that state may be used at all. What is up to date is opened
     /// without a write: a busy database keeps nobody from looking, and a role that may only read can look too.
     fn needs_migration(
@@ -46,10 +54,13 @@ impl Found {
         shown: impl Fn() -> String,
     ) -> Result<bool, OpenError> {
         if !self.is_ours()? {
-            return if role == Role::Server { Ok(true) } else { Err(OpenError::Missing { database: shown() }) };
+            return match role {
+                Role::Server | Role::Migrator => Ok(true),
+                Role::Operator | Role::Reader => Err(OpenError::Missing { database: shown() }),
+            };
         }
         check_version(self.oldest_program.as_deref())?;
-        Ok(self.newest_migration < migrations.iter().map(|m| m.version).max())
+        Ok(role != Role::Reader && self.newest_migration < migrations.iter().map(|m| m.version).max())
     }
 }
 
@@ -106,17 +117,25 @@ pub(super) async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<
 }
 
 /// Looks into a PostgreSQL database, and brings its schema up to date where that is missing.
-pub(super) async fn prepare_postgres(connection: &mut PgConnection, role: Role, shown: &str) -> Result<(), OpenError> {
+pub(super) async fn prepare_postgres(
+    connection: &mut PgConnection,
+    role: Role,
+    shown: &str,
+) -> Result<Tables, OpenError> {
     let found = found_in_postgres(connection).await;
     let found = found.map_err(|e| OpenError::Unreachable { database: shown.to_owned(), reason: e.to_string() })?;
+    if role == Role::Reader && found.is_original() {
+        return Ok(Tables::Original);
+    }
     if !found.needs_migration(role, &POSTGRES_MIGRATIONS, || shown.to_owned())? {
-        return Ok(());
+        return Ok(Tables::Ours);
     }
     // Under sqlx's advisory lock: servers that start together migrate one after the other.
     migrator(&POSTGRES_MIGRATIONS)
         .run_direct(None, connection, false)
         .await
-        .map_err(|e| OpenError::Migration(e.to_string()))
+        .map_err(|e| OpenError::Migration(e.to_string()))?;
+    Ok(Tables::Ours)
 }
 
 async fn found_in_postgres(connection: &mut PgConnection) -> sqlx::Result<Found> {
@@ -127,6 +146,29 @@ async fn found_in_postgres(connection: &mut PgConnection) -> sqlx::Result<Found>
         found.newest_migration = sqlx::query_scalar(NEWEST_MIGRATION).fetch_one(&mut *connection).await?;
     }
     Ok(found)
+}
+
+/// A step that the schema has been brought up by.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Migration {
+    /// Its number.
+    pub version: i64,
+    /// What it is for.
+    pub description: String,
+}
+
+impl Store {
+    /// The steps that the schema has been brought up by, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn migrations(&self) -> Result<Vec<Migration>, StoreError> {
+        patiently(async {
+            read!(self, db => sqlx::query_as("SELECT version, description FROM archonctl_migrations ORDER BY version")
+                .fetch_all(db).await)
+        })
+        .await
+    }
 }
 
 /// Our migrations, in our table, next to those of a newer program that lets us in.

@@ -145,6 +145,13 @@ pub(super) const REQUEST: RowStatement = RowStatement {
     text: INSERT_ONCE,
 };
 
+/// The words of some of them.
+pub(super) const CAPTURE: RowStatement = RowStatement {
+    table: "archon_mcp_captures",
+    columns: &["boot", "seq", "at", "arguments", "answer"],
+    text: INSERT_ONCE,
+};
+
 /// Events that no trigger writes.
 pub(super) const EVENT: RowStatement = RowStatement {
     table: "archon_mcp_session_events",
@@ -186,6 +193,24 @@ pub(super) const CREDIT_ARCHON: RowStatement = RowStatement {
            WHERE t.session_id = j.session_id AND t.status = 'active' AND t.boot < j.boot",
 };
 
+/// Archon sessions that are ended together.
+pub(super) const END_ARCHON: RowStatement = RowStatement {
+    table: "archon_mcp_sessions",
+    columns: &["session_id", "status", "disconnected_at", "disconnect_reason", "ended_by"],
+    text: "UPDATE {table} SET status = j.status, disconnected_at = j.disconnected_at, \
+           disconnect_reason = j.disconnect_reason, ended_by = j.ended_by FROM {joined rows} \
+           WHERE {table}.session_id = j.session_id AND {table}.status = 'active' RETURNING CAST({table}.session_id AS TEXT)",
+};
+
+/// Protocol sessions without an Archon session that are ended together.
+pub(super) const END_PROTOCOL: RowStatement = RowStatement {
+    table: "archon_mcp_protocol_sessions",
+    columns: &["protocol_session_id", "status", "disconnected_at", "disconnect_reason", "ended_by"],
+    text: "UPDATE {table} SET status = j.status, disconnected_at = j.disconnected_at, \
+           disconnect_reason = j.disconnect_reason, ended_by = j.ended_by FROM {joined rows} \
+           WHERE {table}.protocol_session_id = j.protocol_session_id AND {table}.status = 'active' RETURNING {table}.protocol_session_id",
+};
+
 /// Counters of sessions.
 pub(super) const COUNT: RowStatement = RowStatement {
     table: "archon_mcp_sessions",
@@ -223,6 +248,28 @@ pub(super) const ROLL_UP: RowStatement = RowStatement {
     ],
     text: "INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM {rows} WHERE true \
            ON CONFLICT (minute, method, tool_name, client_type, status, bucket) DO UPDATE SET \
+           calls = t.calls + excluded.calls, duration_us = t.duration_us + excluded.duration_us, \
+           prompt_tokens = t.prompt_tokens + excluded.prompt_tokens, \
+           completion_tokens = t.completion_tokens + excluded.completion_tokens",
+};
+
+/// Sums by hour.
+pub(super) const ROLL_UP_HOURS: RowStatement = RowStatement {
+    table: "archon_mcp_rollups_hourly",
+    columns: &[
+        "hour",
+        "method",
+        "tool_name",
+        "client_type",
+        "status",
+        "bucket",
+        "calls",
+        "duration_us",
+        "prompt_tokens",
+        "completion_tokens",
+    ],
+    text: "INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM {rows} WHERE true \
+           ON CONFLICT (hour, method, tool_name, client_type, status, bucket) DO UPDATE SET \
            calls = t.calls + excluded.calls, duration_us = t.duration_us + excluded.duration_us, \
            prompt_tokens = t.prompt_tokens + excluded.prompt_tokens, \
            completion_tokens = t.completion_tokens + excluded.completion_tokens",

@@ -112,9 +112,16 @@ impl Sums {
 
     /// The sums by minute, sorted likewise.
     pub(super) fn by_minute(&self) -> Vec<MinuteRow> {
-        let mut sums: Vec<_> = self.minutes.iter().collect();
-        sums.sort_unstable_by_key(|(key, _)| *key);
-        sums.into_iter().map(|(key, counters)| MinuteRow::new(key, *counters)).collect()
+        sorted_rows(&self.minutes)
+    }
+
+    /// The same by hour.
+    pub(super) fn by_hour(&self) -> Vec<MinuteRow> {
+        let mut hours = HashMap::<MinuteKey, Counters>::new();
+        for (key, counters) in &self.minutes {
+            hours.entry(MinuteKey { minute: key.minute.hour(), ..key.clone() }).or_default().add(*counters);
+        }
+        sorted_rows(&hours)
     }
 
     /// The sessions whose rows after `folded` may be late, sorted likewise.
@@ -145,11 +152,19 @@ pub(super) struct CountRow {
     completion_tokens: i64,
 }
 
-/// What is added to the sums by minute.
+fn sorted_rows(sums: &HashMap<MinuteKey, Counters>) -> Vec<MinuteRow> {
+    let mut sums: Vec<_> = sums.iter().collect();
+    sums.sort_unstable_by_key(|(key, _)| *key);
+    sums.into_iter().map(|(key, counters)| MinuteRow::new(key, *counters)).collect()
+}
+
+/// What is added to the sums by minute or hour.
 #[derive(Debug, Serialize)]
 pub(super) struct MinuteRow {
     #[serde(serialize_with = "sql")]
     minute: Timestamp,
+    #[serde(serialize_with = "sql")]
+    hour: Timestamp,
     method: Arc<str>,
     tool_name: Arc<str>,
     client_type: Arc<str>,
@@ -165,6 +180,7 @@ impl MinuteRow {
     fn new(key: &MinuteKey, c: Counters) -> Self {
         Self {
             minute: key.minute,
+            hour: key.minute.hour(),
             method: key.method.clone(),
             tool_name: key.tool_name.clone(),
             client_type: key.client_type.clone(),

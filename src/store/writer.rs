@@ -4,13 +4,14 @@
 //! gathers by itself.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
 use super::fold::Fold;
+use super::outage::{Outage, Work};
 use super::rows::Write;
 use super::ticket::Ticket;
 
@@ -28,6 +29,7 @@ pub struct Writer {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) fold: Arc<Fold>,
+    outage: Arc<Outage>,
     start: Instant,
     waiting: AtomicUsize,
     /// Milliseconds after `start` at which the batch in hand was taken, plus one; zero between batches.
@@ -35,7 +37,6 @@ pub(super) struct Shared {
     /// The boot whose rows these are; set when the boot row is written, before any request is served.
     boot: AtomicI64,
     next_seq: AtomicI64,
-    failing: AtomicBool,
     committed: AtomicU64,
     batches: AtomicU64,
     commit_micros: AtomicU64,
@@ -95,9 +96,9 @@ pub struct WriterStats {
 }
 
 impl Writer {
-    pub(super) fn new(fold: Arc<Fold>) -> (Self, mpsc::Receiver<Queued>, Arc<Shared>) {
+    pub(super) fn new(fold: Arc<Fold>, outage: Arc<Outage>) -> (Self, mpsc::Receiver<Queued>, Arc<Shared>) {
         let (queue, receiver) = mpsc::channel(CAPACITY);
-        let shared = Arc::new(Shared::new(fold));
+        let shared = Arc::new(Shared::new(fold, outage));
         (Self { queue, shared: shared.clone() }, receiver, shared)
     }
 
@@ -165,15 +166,15 @@ impl Writer {
 }
 
 impl Shared {
-    fn new(fold: Arc<Fold>) -> Self {
+    fn new(fold: Arc<Fold>, outage: Arc<Outage>) -> Self {
         Self {
             fold,
+            outage,
             start: Instant::now(),
             waiting: AtomicUsize::new(0),
             busy_since: AtomicU64::new(0),
             boot: AtomicI64::new(0),
             next_seq: AtomicI64::new(1),
-            failing: AtomicBool::new(false),
             committed: AtomicU64::new(0),
             batches: AtomicU64::new(0),
             commit_micros: AtomicU64::new(0),
@@ -218,16 +219,7 @@ impl Shared {
         self.committed.fetch_add(stored as u64, Relaxed);
         self.batches.fetch_add(1, Relaxed);
         self.commit_micros.fetch_add(u64::try_from(began.elapsed().as_micros()).unwrap_or(0), Relaxed);
-        if self.failing.swap(false, Relaxed) {
-            tracing::info!("the database takes writes again");
-        }
-    }
-
-    /// The batch could not be written; it is kept. Logged once for each outage, not once for each try.
-    fn batch_failed(&self, error: &StoreError) {
-        if !self.failing.swap(true, Relaxed) {
-            tracing::error!(%error, waiting = self.waiting.load(Relaxed), "writes are kept until the database takes them");
-        }
+        self.outage.note(Work::Rows, Ok(()));
     }
 
     /// An answer leaves before its row is committed.
@@ -277,7 +269,7 @@ async fn write_until_it_holds<S: Sink>(mut batch: Batch, shared: &Shared, sink: 
                 shared.finish(&mut given_back, outcomes, began);
                 return given_back;
             }
-            Err(error) => shared.batch_failed(&error),
+            Err(error) => shared.outage.note(Work::Rows, Err(&error)),
         }
         batch = given_back;
         tokio::time::sleep(retry_delay(failures)).await;

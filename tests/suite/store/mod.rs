@@ -10,6 +10,7 @@ mod outages;
 mod plans;
 mod poison;
 mod reaping;
+mod retention;
 mod schema;
 mod writing;
 
@@ -139,6 +140,7 @@ fn call(n: u32) -> NewRequest {
         estimated_cost: None,
         rule: Some(SessionRule::Bound),
         late: false,
+        captured: None,
     }
 }
 

@@ -54,7 +54,10 @@ CREATE TABLE archon_mcp_sessions (
     CHECK ((status = 'active') = (disconnected_at IS NULL))
 );
 CREATE INDEX archon_mcp_sessions_expiry ON archon_mcp_sessions (expires_at, boot) WHERE status = 'active';
-CREATE INDEX archon_mcp_sessions_recent ON archon_mcp_sessions (last_activity);
+-- Lists show one state after the other, the most recently used first.
+CREATE INDEX archon_mcp_sessions_recent ON archon_mcp_sessions (status, last_activity);
+-- Ends by time and reason: what is old enough to go, and what the metrics count.
+CREATE INDEX archon_mcp_sessions_ended ON archon_mcp_sessions (disconnected_at, disconnect_reason) WHERE status <> 'active';
 
 -- What `initialize` creates: the session behind Mcp-Session-Id. Its id compares byte for byte.
 CREATE TABLE archon_mcp_protocol_sessions (
@@ -79,8 +82,10 @@ CREATE TABLE archon_mcp_protocol_sessions (
     boot BIGINT,
     CHECK ((status = 'active') = (disconnected_at IS NULL))
 );
+CREATE INDEX archon_mcp_protocol_sessions_ended ON archon_mcp_protocol_sessions (disconnected_at) WHERE status <> 'active';
 CREATE INDEX archon_mcp_protocol_sessions_bound ON archon_mcp_protocol_sessions (session_id);
-CREATE INDEX archon_mcp_protocol_sessions_expiry ON archon_mcp_protocol_sessions (expires_at, boot) WHERE status = 'active';
+-- With the principal, so that the caps are counted in the index alone.
+CREATE INDEX archon_mcp_protocol_sessions_expiry ON archon_mcp_protocol_sessions (expires_at, boot, principal) WHERE status = 'active';
 
 -- One handled request: the guide's columns, then ours.
 CREATE TABLE archon_mcp_requests (
@@ -108,6 +113,17 @@ CREATE UNIQUE INDEX archon_mcp_requests_once ON archon_mcp_requests (boot, seq);
 -- Apart, because rows without a session may be many, and their index must find those of one protocol session.
 CREATE INDEX archon_mcp_requests_session ON archon_mcp_requests (session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX archon_mcp_requests_unbound ON archon_mcp_requests (protocol_session_id) WHERE session_id IS NULL;
+
+-- What was said in a call, masked, where the operator asked for it. Of a request row by boot and number.
+CREATE TABLE archon_mcp_captures (
+    boot BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    at TIMESTAMPTZ NOT NULL,
+    arguments TEXT NOT NULL,
+    answer TEXT,
+    PRIMARY KEY (boot, seq)
+);
+CREATE INDEX archon_mcp_captures_at ON archon_mcp_captures (at);
 
 -- One change in a session's life.
 CREATE TABLE archon_mcp_session_events (
@@ -139,6 +155,21 @@ CREATE TABLE archon_mcp_rollups (
     prompt_tokens BIGINT NOT NULL,
     completion_tokens BIGINT NOT NULL,
     PRIMARY KEY (minute, method, tool_name, client_type, status, bucket)
+);
+
+-- The same by hour: a month of minutes is too much to read while somebody waits.
+CREATE TABLE archon_mcp_rollups_hourly (
+    hour TIMESTAMPTZ NOT NULL,
+    method TEXT NOT NULL,
+    tool_name TEXT NOT NULL,
+    client_type TEXT NOT NULL,
+    status TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    calls BIGINT NOT NULL,
+    duration_us BIGINT NOT NULL,
+    prompt_tokens BIGINT NOT NULL,
+    completion_tokens BIGINT NOT NULL,
+    PRIMARY KEY (hour, method, tool_name, client_type, status, bucket)
 );
 
 -- What the project tools keep.
@@ -224,6 +255,8 @@ ALTER TABLE archon_mcp_boots ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_protocol_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_requests ENABLE ROW LEVEL SECURITY;
+ALTER TABLE archon_mcp_captures ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_session_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_rollups ENABLE ROW LEVEL SECURITY;
+ALTER TABLE archon_mcp_rollups_hourly ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_projects ENABLE ROW LEVEL SECURITY;

@@ -1,0 +1,61 @@
+//! Which database a command works on: the option that `serve` and all operator commands share.
+
+use clap::Args;
+use thiserror::Error;
+
+use super::{identity, paths};
+use crate::queries::Queries;
+use crate::store::{Location, OpenError, OpenOptions, Role, Store};
+
+/// Which database.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Database {
+    /// <sqlite://PATH>, `sqlite::memory`: or <postgres://USER@HOST/DATABASE> [default: the file archonctl/archon.db under
+    /// $`XDG_STATE_HOME`]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+}
+
+/// There is no database where a command looks for one. It says as whom it looked: with `sudo`, or as the user of a
+/// service, the default is another file.
+#[derive(Debug, Error)]
+#[error("no archonctl database at {database} (looked for as user {user})")]
+pub(super) struct NoDatabase {
+    /// The file, or the URL without its password.
+    pub(super) database: String,
+    /// Who looked.
+    pub(super) user: String,
+}
+
+impl Database {
+    /// Where it is.
+    ///
+    /// # Errors
+    /// When the URL names no database, or there is no folder for the default one.
+    pub(super) fn location(&self) -> anyhow::Result<Location> {
+        Ok(match &self.database_url {
+            Some(url) => Location::parse(url)?,
+            None => Location::SqliteFile(paths::default_database()?),
+        })
+    }
+
+    /// Opens it to look: it must be there, and may be an original Archon's.
+    ///
+    /// # Errors
+    /// [`NoDatabase`] when it is not there; else [`OpenError`].
+    pub(super) async fn look(&self) -> anyhow::Result<Queries> {
+        Ok(Queries::new(self.open(Role::Reader).await?).await?)
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// [`NoDatabase`] when it is not there; else [`OpenError`].
+    pub(super) async fn open(&self, role: Role) -> anyhow::Result<Store> {
+        let options = OpenOptions { location: self.location()?, role, sync_full: false };
+        Store::open(&options).await.map_err(|error| match error {
+            OpenError::Missing { database } => NoDatabase { database, user: identity::user() }.into(),
+            other => other.into(),
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! What commands print on standard output: tables for people; JSON, JSON lines and CSV for programs.
+//!
+//! A command makes a [`View`] (mostly a [`List`]) and hands it to [`Output::print`]. Every JSON document is one object with
+//! `"version": 1`; a later version may add members, and only a new number takes some away. JSON lines and CSV are the
+//! items of the list without that envelope, under the same names.
+
+mod list;
+mod screen;
+mod table;
+mod text;
+
+use std::io::{self, Write};
+
+use clap::{Args, ValueEnum};
+
+use super::pretty::pretty;
+
+pub(super) use list::{List, Listed};
+pub(super) use screen::Screen;
+pub(super) use table::{Cell, Column, Widths, column, table};
+pub(super) use text::{ago, line, millis, printable, span, when};
+
+/// The version of our JSON documents.
+pub(super) const VERSION: u32 = 1;
+
+/// How the data looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    // No doc comments: one would turn the whole --help into its long form.
+    Table,
+    Json,
+    Jsonl,
+    Csv,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct Output {
+    /// `table` [default], `json` (one document), `jsonl` (a line an item) or `csv`
+    #[arg(short = 'o', long = "output", value_name = "FORMAT", hide_possible_values = true)]
+    format: Option<Format>,
+    /// The same as -o json; with either, errors are JSON too
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+/// What a command shows: text for people, and the same for programs.
+pub(super) trait View {
+    /// For people. Ends without a line break; empty when there is nothing to show.
+    fn text(&self, screen: &Screen) -> String;
+    /// What people should know besides, which is no data.
+    fn note(&self) -> Option<String>;
+    /// One JSON document in one line.
+    fn document(&self) -> serde_json::Result<String>;
+    /// JSON, a line an item.
+    fn lines(&self) -> serde_json::Result<Vec<String>>;
+    /// CSV, with its header if asked for.
+    fn csv(&self, header: bool) -> io::Result<String>;
+}
+
+impl Output {
+    /// The format that was asked for, if any.
+    pub(super) fn asked(&self) -> Option<Format> {
+        if self.json { Some(Format::Json) } else { self.format }
+    }
+
+    /// The format.
+    pub(super) fn format(&self) -> Format {
+        self.asked().unwrap_or(Format::Table)
+    }
+
+    /// Prints it, once.
+    ///
+    /// # Errors
+    /// When standard output cannot be written; a closed pipe is success to [`super::exit`].
+    pub(super) fn print(&self, view: &impl View) -> io::Result<()> {
+        let screen = Screen::of_standard_output();
+        let mut text = match self.format() {
+            Format::Table => view.text(&screen),
+            Format::Json if screen.terminal => pretty(&view.document()?),
+            Format::Json => view.document()?,
+            Format::Jsonl => view.lines()?.join("\n"),
+            Format::Csv => view.csv(true)?,
+        };
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        write_out(&text, &screen, self.format())?;
+        if let Some(note) = view.note().filter(|_| self.format() == Format::Table) {
+            tell(&note);
+        }
+        Ok(())
+    }
+}
+
+/// Writes data to standard output, at once.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn write_out(text: &str, screen: &Screen, format: Format) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    // A table has escapes of our own, and its cells are clean.
+    if screen.terminal && format != Format::Table {
+        out.write_all(printable(text).as_bytes())?;
+    } else {
+        out.write_all(text.as_bytes())?;
+    }
+    out.flush()
+}
+
+/// A sentence for people, on standard error: no data.
+pub(super) fn tell(note: &str) {
+    // When standard error is closed there is nobody to tell.
+    let _ = writeln!(io::stderr(), "{}", printable(note));
+}

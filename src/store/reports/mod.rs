@@ -1,0 +1,43 @@
+//! What operators read: rows of sessions, requests and events, and sums, by filters. `queries` makes read models of them.
+//!
+//! A condition stands in the SQL only if it was asked for, so that each question goes by the index that answers it. The
+//! values are always bound, under numbers that are the same in every text of a file.
+
+pub mod alive;
+pub mod events;
+pub mod requests;
+pub mod sessions;
+pub mod usage;
+
+use std::time::Duration;
+
+use super::StoreError;
+use super::backend::in_time;
+
+/// How long a report may take: people wait for it, no client does.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// All rows, for [`Page::limit`](sessions::Page::limit).
+pub const NO_LIMIT: i64 = i64::MAX;
+
+/// A read with a report's time limit.
+async fn report<T>(read: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    in_time(PATIENCE, async { Ok(read.await?) }).await
+}
+
+/// The conditions that apply, joined.
+fn all_of(conditions: &[(bool, &str)]) -> String {
+    let asked: Vec<_> = conditions.iter().filter(|(asked, _)| *asked).map(|(_, sql)| *sql).collect();
+    if asked.is_empty() { "TRUE".to_owned() } else { asked.join(" AND ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::all_of;
+
+    #[test]
+    fn only_conditions_that_were_asked_for_stand_in_the_text() {
+        assert_eq!(all_of(&[(true, "a = $1"), (false, "b = $2"), (true, "c = $3")]), "a = $1 AND c = $3");
+        assert_eq!(all_of(&[(false, "a = $1")]), "TRUE");
+    }
+}

@@ -1,0 +1,206 @@
+//! Request rows, by filters: the last ones, and those that come after.
+
+use uuid::Uuid;
+
+use super::{all_of, report};
+use crate::model::timestamp::Timestamp;
+use crate::store::backend::read;
+use crate::store::codec::DbUuid;
+use crate::store::{Store, StoreError, Tables};
+
+/// Rows are numbered as they are written, which is after their call; a row is at most so much older than the one before.
+const OUT_OF_ORDER_MS: u64 = 3_600_000;
+
+/// A handled request.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct RequestRow {
+    /// Its number; zero in an original's table, which has none.
+    pub number: i64,
+    /// Its id as text.
+    pub id: String,
+    /// When it arrived.
+    pub timestamp: Option<Timestamp>,
+    /// The Archon session.
+    pub session_id: Option<String>,
+    /// The protocol session.
+    pub protocol_session_id: Option<String>,
+    /// The client's type.
+    pub client_type: Option<String>,
+    /// Whose session it was.
+    pub user_name: Option<String>,
+    /// `tools/call`, `tools/list`, …
+    pub method: Option<String>,
+    /// The tool.
+    pub tool_name: Option<String>,
+    /// `success`, `error`, `timeout`.
+    pub status: Option<String>,
+    /// How long the tool alone took, in microseconds.
+    pub duration_us: Option<i64>,
+    /// Tokens of the arguments.
+    pub prompt_tokens: Option<i64>,
+    /// Tokens of the result.
+    pub completion_tokens: Option<i64>,
+    /// In US dollars.
+    pub estimated_cost: Option<f64>,
+    /// What went wrong.
+    pub error_message: Option<String>,
+    /// The rule that gave it its Archon session.
+    pub session_rule: Option<String>,
+    /// It began before its session ended and finished after.
+    pub late: bool,
+}
+
+/// Whose requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// An Archon session's.
+    Session(Uuid),
+    /// A protocol session's that has no Archon session yet.
+    Protocol(String),
+}
+
+/// Which requests.
+#[derive(Debug, Clone, Default)]
+pub struct RequestFilter {
+    /// Whose.
+    pub owner: Option<Owner>,
+    /// Of that client type or name, in lower case.
+    pub client: Option<String>,
+    /// Of that user's name or address, in lower case.
+    pub user: Option<String>,
+    /// Of that tool.
+    pub tool: Option<String>,
+    /// `success`, `error`, `timeout`.
+    pub status: Option<String>,
+    /// Arrived since.
+    pub since: Option<Timestamp>,
+}
+
+/// Which part of the rows that pass a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The last so many.
+    Last(i64),
+    /// The first so many after that number.
+    After(i64, i64),
+}
+
+const OURS: &str = "SELECT r.id AS number, CAST(r.id AS TEXT) AS id, r.timestamp, CAST(r.session_id AS TEXT) AS session_id, \
+     r.protocol_session_id, COALESCE(s.client_type, p.client_type) AS client_type, \
+     COALESCE(s.user_name, NULLIF(s.principal, ''), NULLIF(p.principal, '')) AS user_name, r.method, r.tool_name, r.status, \
+     COALESCE(r.duration_us, CAST(r.duration_ms AS BIGINT) * 1000) AS duration_us, \
+     CAST(r.prompt_tokens AS BIGINT) AS prompt_tokens, CAST(r.completion_tokens AS BIGINT) AS completion_tokens, \
+     CAST(r.estimated_cost AS DOUBLE PRECISION) AS estimated_cost, r.error_message, r.session_rule, r.late \
+     FROM archon_mcp_requests r LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id \
+     LEFT JOIN archon_mcp_protocol_sessions p ON p.protocol_session_id = r.protocol_session_id";
+
+const ORIGINAL: &str = "SELECT CAST(0 AS BIGINT) AS number, CAST(r.request_id AS TEXT) AS id, r.timestamp, \
+     CAST(r.session_id AS TEXT) AS session_id, CAST(NULL AS TEXT) AS protocol_session_id, s.client_type, s.user_name, \
+     r.method, r.tool_name, r.status, CAST(r.duration_ms AS BIGINT) * 1000 AS duration_us, \
+     CAST(r.prompt_tokens AS BIGINT) AS prompt_tokens, CAST(r.completion_tokens AS BIGINT) AS completion_tokens, \
+     CAST(r.estimated_cost AS DOUBLE PRECISION) AS estimated_cost, r.error_message, CAST(NULL AS TEXT) AS session_rule, \
+     FALSE AS late FROM archon_mcp_requests r LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id";
+
+impl RequestFilter {
+    /// `$1` session, `$2` protocol session, `$3` client, `$4` user, `$5` tool, `$6` status, `$7` since, `$8` the first
+    /// number since then; `$9` is the limit and `$10` the number after which.
+    fn conditions(&self, tables: Tables, part: Part) -> String {
+        let ours = tables == Tables::Ours;
+        let client = if ours {
+            "(LOWER(COALESCE(s.client_type, p.client_type)) = $3 OR LOWER(COALESCE(s.client_name, p.client_name)) = $3)"
+        } else {
+            "LOWER(s.client_type) = $3"
+        };
+        let user = if ours {
+            "(LOWER(s.user_name) = $4 OR LOWER(s.user_email) = $4 OR LOWER(COALESCE(s.principal, p.principal)) = $4)"
+        } else {
+            "(LOWER(s.user_name) = $4 OR LOWER(s.user_email) = $4)"
+        };
+        all_of(&[
+            (matches!(self.owner, Some(Owner::Session(_))), "r.session_id = $1"),
+            (matches!(self.owner, Some(Owner::Protocol(_))), "r.session_id IS NULL AND r.protocol_session_id = $2"),
+            (self.client.is_some(), client),
+            (self.user.is_some(), user),
+            (self.tool.is_some(), "r.tool_name = $5"),
+            (self.status.is_some(), "r.status = $6"),
+            (self.since.is_some(), "r.timestamp >= $7"),
+            (self.since.is_some() && ours, "r.id >= $8"),
+            (matches!(part, Part::After(..)), "r.id > $10"),
+        ])
+    }
+}
+
+impl Store {
+    /// Requests that pass a filter, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn requests(&self, filter: &RequestFilter, part: Part) -> Result<Vec<RequestRow>, StoreError> {
+        let tables = self.tables();
+        let (columns, key) = match tables {
+            Tables::Ours => (OURS, "r.id"),
+            Tables::Original => (ORIGINAL, "r.timestamp"),
+        };
+        let (direction, limit, after) = match part {
+            Part::Last(limit) => ("DESC", limit, 0),
+            Part::After(number, limit) => ("ASC", limit, number),
+        };
+        let sql = format!("{columns} WHERE {} ORDER BY {key} {direction} LIMIT $9", filter.conditions(tables, part));
+        let (session, protocol) = match &filter.owner {
+            Some(Owner::Session(id)) => (Some(DbUuid(*id)), None),
+            Some(Owner::Protocol(id)) => (None, Some(id.as_str())),
+            None => (None, None),
+        };
+        let first = match filter.since {
+            Some(since) => self.first_request_since(since).await?,
+            None => 0,
+        };
+        let mut rows: Vec<RequestRow> = report(async {
+            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                .bind(session).bind(protocol).bind(filter.client.as_deref()).bind(filter.user.as_deref())
+                .bind(filter.tool.as_deref()).bind(filter.status.as_deref()).bind(filter.since).bind(first)
+                .bind(limit).bind(after).fetch_all(db).await)
+        })
+        .await?;
+        if direction == "DESC" {
+            rows.reverse();
+        }
+        Ok(rows)
+    }
+
+    /// The number of the last request; zero when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn last_request(&self) -> Result<i64, StoreError> {
+        report(async {
+            read!(self, db => sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM archon_mcp_requests").fetch_one(db).await)
+        })
+        .await
+    }
+
+    /// A number before which no request has arrived since that moment. Times have no index, because each call would pay
+    /// for it; numbers have, and they grow with time: so it is looked for by halves.
+    pub(super) async fn first_request_since(&self, since: Timestamp) -> Result<i64, StoreError> {
+        if self.tables() == Tables::Original {
+            return Ok(0);
+        }
+        let since = since.minus(std::time::Duration::from_millis(OUT_OF_ORDER_MS));
+        let (mut low, mut high) = (0, self.last_request().await? + 1);
+        // Everything before `low` is too old; nothing from `high` on is.
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let found: Option<(i64, Option<Timestamp>)> = report(async {
+                read!(self, db => sqlx::query_as(
+                    "SELECT id, timestamp FROM archon_mcp_requests WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 1")
+                    .bind(middle).bind(high).fetch_optional(db).await)
+            })
+            .await?;
+            match found {
+                Some((id, Some(at))) if at < since => low = id + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(low)
+    }
+}

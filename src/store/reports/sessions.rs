@@ -1,0 +1,357 @@
+//! Sessions, as they are listed and shown. A client that has called no tool yet has a protocol session only: its row
+//! stands among the others, under the id that is reserved for its Archon session.
+
+use uuid::Uuid;
+
+use super::alive::Moment;
+use super::{all_of, report};
+use crate::model::timestamp::Timestamp;
+use crate::store::backend::read;
+use crate::store::codec::DbUuid;
+use crate::store::{Store, StoreError, Tables};
+
+/// A session of a list.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct SessionRow {
+    /// The Archon session's id, or the one reserved for it.
+    pub session_id: String,
+    /// The protocol session that was used last, if any is known.
+    pub protocol_session_id: Option<String>,
+    /// Whether the Archon session exists: its client has called a tool.
+    pub called_tools: bool,
+    /// The detected program.
+    pub client_type: Option<String>,
+    /// The client's name as given.
+    pub client_name: Option<String>,
+    /// The client's version as given.
+    pub client_version: Option<String>,
+    /// `active`, `disconnected`, `expired`; an original's `idle` is `active`.
+    pub status: String,
+    /// When it began.
+    pub connected_at: Timestamp,
+    /// When it was last used.
+    pub last_activity: Timestamp,
+    /// Until when it is valid, as stored.
+    pub expires_at: Option<Timestamp>,
+    /// The boot that last wrote it.
+    pub boot: Option<i64>,
+    /// When it ended.
+    pub disconnected_at: Option<Timestamp>,
+    /// Why it ended.
+    pub disconnect_reason: Option<String>,
+    /// Who ended it.
+    pub ended_by: Option<String>,
+    /// From the token file.
+    pub user_id: Option<String>,
+    /// From the token file.
+    pub user_email: Option<String>,
+    /// From the token file.
+    pub user_name: Option<String>,
+    /// What the client said that it can do, as JSON.
+    pub client_capabilities: Option<String>,
+    /// Tool calls.
+    pub calls: i64,
+    /// Tool calls that failed.
+    pub errors: i64,
+    /// Tokens of arguments.
+    pub prompt_tokens: i64,
+    /// Tokens of results.
+    pub completion_tokens: i64,
+}
+
+/// A protocol session as it is shown.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ProtocolRow {
+    /// Its id.
+    pub protocol_session_id: String,
+    /// The revision agreed on.
+    pub protocol_version: String,
+    /// The client's name as given.
+    pub client_name: Option<String>,
+    /// The client's version as given.
+    pub client_version: Option<String>,
+    /// `active`, `disconnected`, `expired`.
+    pub status: String,
+    /// When it began.
+    pub connected_at: Timestamp,
+    /// When it was last used.
+    pub last_activity: Timestamp,
+    /// Until when it is valid, as stored.
+    pub expires_at: Option<Timestamp>,
+    /// The boot that last wrote it.
+    pub boot: Option<i64>,
+    /// When it ended.
+    pub disconnected_at: Option<Timestamp>,
+    /// Why it ended.
+    pub disconnect_reason: Option<String>,
+    /// Who ended it.
+    pub ended_by: Option<String>,
+    /// The rule that first gave one of its calls this Archon session.
+    pub bound_by: Option<String>,
+}
+
+/// Where a session stands: what is active and over is told from what is alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Active, and a server would accept it.
+    Alive,
+    /// Active, but past its time: no server has met it yet.
+    Over,
+    /// Ended by somebody.
+    Disconnected,
+    /// Ended because its time was over.
+    Expired,
+}
+
+/// Which sessions are listed.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Of that client type or name, in lower case.
+    pub client: Option<String>,
+    /// Of that user's name, address or id, in lower case.
+    pub user: Option<String>,
+    /// Used since.
+    pub since: Option<Timestamp>,
+    /// Not used after.
+    pub idle_since: Option<Timestamp>,
+    /// At most so many of each standing, the most recently used first.
+    pub limit: i64,
+}
+
+/// A session that an id, or the beginning of one, may mean.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Candidate {
+    /// The Archon session's id, or the one reserved for it.
+    pub session_id: String,
+    /// The protocol session whose id it is, if it is one's.
+    pub protocol_session_id: Option<String>,
+}
+
+const ARCHON: &str = "s.session_id AS sid, CAST(s.session_id AS TEXT) AS session_id, TRUE AS called_tools, s.client_type, \
+     s.client_name, s.client_version, s.status, s.connected_at, s.last_activity, s.expires_at, s.boot, s.disconnected_at, \
+     s.disconnect_reason, s.ended_by, CAST(s.user_id AS TEXT) AS user_id, s.user_email, \
+     COALESCE(s.user_name, NULLIF(s.principal, '')) AS user_name, \
+     CAST(s.client_capabilities AS TEXT) AS client_capabilities, s.calls, s.errors, s.prompt_tokens, s.completion_tokens";
+
+const LAST_PROTOCOL: &str = "(SELECT p.protocol_session_id FROM archon_mcp_protocol_sessions p WHERE p.session_id = x.sid \
+     ORDER BY p.last_activity DESC LIMIT 1) AS protocol_session_id";
+
+/// What an original Archon has no column for is NULL, or counted from its rows.
+const ORIGINAL: &str = "s.session_id AS sid, CAST(s.session_id AS TEXT) AS session_id, TRUE AS called_tools, s.client_type, \
+     CAST(NULL AS TEXT) AS client_name, s.client_version, CASE s.status WHEN 'idle' THEN 'active' ELSE s.status END AS status, \
+     s.connected_at, s.last_activity, CAST(NULL AS TIMESTAMPTZ) AS expires_at, CAST(NULL AS BIGINT) AS boot, \
+     s.disconnected_at, s.disconnect_reason, CAST(NULL AS TEXT) AS ended_by, CAST(s.user_id AS TEXT) AS user_id, \
+     s.user_email, s.user_name, CAST(s.client_capabilities AS TEXT) AS client_capabilities";
+
+const ORIGINAL_COUNTS: &str =
+    "CAST(NULL AS TEXT) AS protocol_session_id, r.calls, r.errors, r.prompt_tokens, r.completion_tokens";
+
+const ORIGINAL_SUMS: &str = "CROSS JOIN LATERAL (SELECT COUNT(*) AS calls, \
+     COUNT(*) FILTER (WHERE q.status <> 'success') AS errors, \
+     CAST(COALESCE(SUM(q.prompt_tokens), 0) AS BIGINT) AS prompt_tokens, \
+     CAST(COALESCE(SUM(q.completion_tokens), 0) AS BIGINT) AS completion_tokens \
+     FROM archon_mcp_requests q WHERE q.session_id = x.sid AND q.tool_name IS NOT NULL) r";
+
+const WAITING: &str = "CAST(session_id AS TEXT) AS session_id, protocol_session_id, FALSE AS called_tools, client_type, \
+     client_name, client_version, status, connected_at, last_activity, expires_at, boot, disconnected_at, disconnect_reason, \
+     ended_by, CAST(NULL AS TEXT) AS user_id, CAST(NULL AS TEXT) AS user_email, NULLIF(principal, '') AS user_name, \
+     CAST(client_capabilities AS TEXT) AS client_capabilities, CAST(0 AS BIGINT) AS calls, CAST(0 AS BIGINT) AS errors, \
+     CAST(0 AS BIGINT) AS prompt_tokens, CAST(0 AS BIGINT) AS completion_tokens";
+
+const PROTOCOL: &str = "SELECT protocol_session_id, protocol_version, client_name, client_version, status, connected_at, \
+     last_activity, expires_at, boot, disconnected_at, disconnect_reason, ended_by, \
+     (SELECT r.session_rule FROM archon_mcp_requests r WHERE r.session_id = p.session_id \
+      AND r.protocol_session_id = p.protocol_session_id AND r.session_rule IS NOT NULL ORDER BY r.id LIMIT 1) AS bound_by \
+     FROM archon_mcp_protocol_sessions p WHERE p.session_id = $1 ORDER BY connected_at, protocol_session_id";
+
+impl Standing {
+    fn sql(self, moment: &Moment, tables: Tables) -> String {
+        match (self, tables) {
+            (Self::Alive, Tables::Ours) => format!("status = 'active' AND {}", moment.alive_sql()),
+            (Self::Over, Tables::Ours) => format!("status = 'active' AND NOT {}", moment.alive_sql()),
+            (Self::Alive, Tables::Original) => "status IN ('active', 'idle')".to_owned(),
+            (Self::Over, Tables::Original) => "FALSE".to_owned(),
+            (Self::Disconnected, _) => "status = 'disconnected'".to_owned(),
+            (Self::Expired, _) => "status = 'expired'".to_owned(),
+        }
+    }
+}
+
+impl Page {
+    /// The conditions besides the standing: `$1` client, `$2` user, `$3` since, `$4` idle since; `$5` is the limit.
+    fn conditions(&self, client: &str, user: &str) -> String {
+        all_of(&[
+            (self.client.is_some(), client),
+            (self.user.is_some(), user),
+            (self.since.is_some(), "last_activity >= $3"),
+            (self.idle_since.is_some(), "last_activity <= $4"),
+        ])
+    }
+}
+
+const CLIENT: &str = "(LOWER(client_type) = $1 OR LOWER(client_name) = $1)";
+const USER: &str =
+    "(LOWER(user_name) = $2 OR LOWER(user_email) = $2 OR LOWER(principal) = $2 OR CAST(user_id AS TEXT) = $2)";
+const ORIGINAL_USER: &str = "(LOWER(user_name) = $2 OR LOWER(user_email) = $2 OR CAST(user_id AS TEXT) = $2)";
+
+impl Store {
+    /// Sessions of one standing, the most recently used first: Archon sessions, then clients that have called no tool.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sessions(
+        &self,
+        standing: Standing,
+        moment: &Moment,
+        page: &Page,
+    ) -> Result<Vec<SessionRow>, StoreError> {
+        let tables = self.tables();
+        let is = standing.sql(moment, tables);
+        let archon = match tables {
+            Tables::Ours => format!(
+                "SELECT x.*, {LAST_PROTOCOL} FROM (SELECT {ARCHON} FROM archon_mcp_sessions s WHERE {is} AND {} \
+                 ORDER BY last_activity DESC LIMIT $5) x ORDER BY last_activity DESC",
+                page.conditions(CLIENT, USER)
+            ),
+            Tables::Original => format!(
+                "SELECT x.*, {ORIGINAL_COUNTS} FROM (SELECT {ORIGINAL} FROM archon_mcp_sessions s WHERE {is} AND {} \
+                 ORDER BY last_activity DESC LIMIT $5) x {ORIGINAL_SUMS} ORDER BY last_activity DESC",
+                page.conditions("LOWER(client_type) = $1", ORIGINAL_USER)
+            ),
+        };
+        let mut rows = self.session_rows(archon, page).await?;
+        if tables == Tables::Ours {
+            let waiting = format!(
+                "SELECT {WAITING} FROM archon_mcp_protocol_sessions p WHERE {is} AND {} AND NOT EXISTS \
+                 (SELECT 1 FROM archon_mcp_sessions s WHERE s.session_id = p.session_id) \
+                 ORDER BY last_activity DESC LIMIT $5",
+                page.conditions(CLIENT, "LOWER(principal) = $2")
+            );
+            rows.extend(self.session_rows(waiting, page).await?);
+        }
+        Ok(rows)
+    }
+
+    async fn session_rows(&self, sql: String, page: &Page) -> Result<Vec<SessionRow>, StoreError> {
+        report(async {
+            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                .bind(page.client.as_deref()).bind(page.user.as_deref()).bind(page.since).bind(page.idle_since)
+                .bind(page.limit).fetch_all(db).await)
+        })
+        .await
+    }
+
+    /// The session of that id: an Archon session, or a client that has called no tool and has the id reserved.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn session_row(&self, id: Uuid) -> Result<Option<SessionRow>, StoreError> {
+        let archon = match self.tables() {
+            Tables::Ours => format!(
+                "SELECT x.*, {LAST_PROTOCOL} FROM (SELECT {ARCHON} FROM archon_mcp_sessions s WHERE session_id = $1) x"
+            ),
+            Tables::Original => format!(
+                "SELECT x.*, {ORIGINAL_COUNTS} FROM \
+                 (SELECT {ORIGINAL} FROM archon_mcp_sessions s WHERE session_id = $1) x {ORIGINAL_SUMS}"
+            ),
+        };
+        let waiting = format!(
+            "SELECT {WAITING} FROM archon_mcp_protocol_sessions WHERE session_id = $1 ORDER BY last_activity DESC LIMIT 1"
+        );
+        let one = async |sql: String| {
+            report(async {
+                read!(self, db => sqlx::query_as::<_, SessionRow>(sqlx::AssertSqlSafe(sql))
+                    .bind(DbUuid(id)).fetch_optional(db).await)
+            })
+            .await
+        };
+        match one(archon).await? {
+            None if self.tables() == Tables::Ours => one(waiting).await,
+            row => Ok(row),
+        }
+    }
+
+    /// The protocol sessions that are bound to an Archon session, or have its id reserved; the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn protocol_sessions_of(&self, id: Uuid) -> Result<Vec<ProtocolRow>, StoreError> {
+        if self.tables() == Tables::Original {
+            return Ok(Vec::new());
+        }
+        report(async { read!(self, db => sqlx::query_as(PROTOCOL).bind(DbUuid(id)).fetch_all(db).await) }).await
+    }
+
+    /// Sessions whose id, of either kind, begins like that; a few of each kind.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn session_candidates(&self, beginning: &str, limit: i64) -> Result<Vec<Candidate>, StoreError> {
+        let mut found = Vec::new();
+        if let Some((first, last)) = uuids_from(beginning) {
+            let mut tables = vec!["archon_mcp_sessions"];
+            if self.tables() == Tables::Ours {
+                tables.push("archon_mcp_protocol_sessions");
+            }
+            for table in tables {
+                let sql = format!(
+                    "SELECT DISTINCT CAST(session_id AS TEXT) FROM {table} WHERE session_id >= $1 AND session_id <= $2 LIMIT $3"
+                );
+                let ids: Vec<String> = report(async {
+                    read!(self, db => sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+                        .bind(DbUuid(first)).bind(DbUuid(last)).bind(limit).fetch_all(db).await)
+                })
+                .await?;
+                found.extend(ids.into_iter().map(|session_id| Candidate { session_id, protocol_session_id: None }));
+            }
+        }
+        if self.tables() == Tables::Ours {
+            let ids: Vec<(String, String)> = report(async {
+                read!(self, db => sqlx::query_as(
+                    "SELECT CAST(session_id AS TEXT), protocol_session_id FROM archon_mcp_protocol_sessions \
+                     WHERE protocol_session_id >= $1 AND protocol_session_id < $2 LIMIT $3")
+                    .bind(beginning).bind(format!("{beginning}{}", char::MAX)).bind(limit).fetch_all(db).await)
+            })
+            .await?;
+            found.extend(
+                ids.into_iter().map(|(session_id, id)| Candidate { session_id, protocol_session_id: Some(id) }),
+            );
+        }
+        found.sort();
+        found.dedup();
+        Ok(found)
+    }
+}
+
+/// The first and the last UUID that are written like that at their beginning, with or without hyphens.
+fn uuids_from(beginning: &str) -> Option<(Uuid, Uuid)> {
+    let beginning = beginning.to_ascii_lowercase();
+    let digits: String = beginning.chars().filter(|c| *c != '-').collect();
+    let fill = |with: &str| {
+        let missing = 32usize.checked_sub(digits.len())?;
+        Uuid::try_parse(&(digits.clone() + &with.repeat(missing))).ok()
+    };
+    let (first, last) = (fill("0")?, fill("f")?);
+    let is_beginning = !beginning.contains('-') || first.to_string().starts_with(&beginning);
+    is_beginning.then_some((first, last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beginning_of_an_id_is_a_range() {
+        let range = |text: &str| uuids_from(text).map(|(a, b)| (a.to_string(), b.to_string()));
+        let of = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
+        let whole = "550e8400-e29b-41d4-a716-446655440000";
+        assert_eq!(range(whole), of(whole, whole));
+        let some = of("550e8400-e200-0000-0000-000000000000", "550e8400-e2ff-ffff-ffff-ffffffffffff");
+        for text in ["550e8400-e2", "550e8400e2", "550E8400-E2"] {
+            assert_eq!(range(text), some, "{text}");
+        }
+        for text in ["xyz", "55-0e", "550e8400-e29b-41d4-a716-4466554400001", "é"] {
+            assert_eq!(range(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Sums of tool calls: from the rollups, from the counters of sessions, or from the very rows.
+
+use super::report;
+use crate::model::timestamp::Timestamp;
+use crate::store::backend::read;
+use crate::store::statements::Dialect;
+use crate::store::{Store, StoreError, Tables};
+
+/// What calls are summed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// The tool.
+    Tool,
+    /// The client's type.
+    Client,
+    /// The Archon session.
+    Session,
+    /// The user.
+    User,
+    /// The hour in which they arrived; whoever wants days adds them up.
+    Hour,
+}
+
+/// Calls of one group, status and latency.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct UsageRow {
+    /// The tool, the client, the id, the user, or the hour as `YYYY-MM-DD HH:MM:SS.SSS`.
+    pub name: String,
+    /// `success`, `error`, `timeout`.
+    pub status: String,
+    /// The latency bucket, or the exact latency in microseconds.
+    pub latency: i64,
+    /// How many.
+    pub calls: i64,
+    /// All their latencies, in microseconds.
+    pub duration_us: i64,
+    /// Tokens of arguments.
+    pub prompt_tokens: i64,
+    /// Tokens of results.
+    pub completion_tokens: i64,
+}
+
+/// The counters of a session, or of all sessions of a user.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct CounterRow {
+    /// The id, or the user.
+    pub name: String,
+    /// Tool calls.
+    pub calls: i64,
+    /// Tool calls that failed.
+    pub errors: i64,
+    /// Tokens of arguments.
+    pub prompt_tokens: i64,
+    /// Tokens of results.
+    pub completion_tokens: i64,
+}
+
+const SUMS: &str = "CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(duration_us) AS BIGINT) AS duration_us, \
+     CAST(SUM(prompt_tokens) AS BIGINT) AS prompt_tokens, CAST(SUM(completion_tokens) AS BIGINT) AS completion_tokens";
+
+/// Whose session it is, as far as it is known.
+const USER: &str = "COALESCE(NULLIF(s.user_name, ''), NULLIF(s.user_email, ''), NULLIF(s.principal, ''), '')";
+const ORIGINAL_USER: &str = "COALESCE(NULLIF(s.user_name, ''), NULLIF(s.user_email, ''), '')";
+
+/// The first moment of an hour that is summed as a whole.
+fn whole_hours_since(since: Timestamp) -> Timestamp {
+    let hour = since.hour();
+    if hour == since { hour } else { hour.plus(std::time::Duration::from_hours(1)) }
+}
+
+impl Store {
+    /// Sums from the rollups by tool, client or hour, over all minutes from the one in which `since` lies.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rolled_up(&self, group: Group, since: Timestamp) -> Result<Vec<UsageRow>, StoreError> {
+        let (minute, hour) = (since.minute(), whole_hours_since(since.minute()));
+        let name = match group {
+            Group::Client => "client_type".to_owned(),
+            Group::Hour => self.hour_text("at"),
+            Group::Tool | Group::Session | Group::User => "tool_name".to_owned(),
+        };
+        let columns = "status, bucket, calls, duration_us, prompt_tokens, completion_tokens";
+        let sql = format!(
+            "SELECT {name} AS name, status, CAST(bucket AS BIGINT) AS latency, {SUMS} FROM ( \
+                 SELECT hour AS at, tool_name, client_type, {columns} FROM archon_mcp_rollups_hourly \
+                 WHERE hour >= $2 AND tool_name <> '' UNION ALL \
+                 SELECT minute AS at, tool_name, client_type, {columns} FROM archon_mcp_rollups \
+                 WHERE minute >= $1 AND minute < $2 AND tool_name <> '') r GROUP BY 1, 2, 3"
+        );
+        report(async {
+            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(minute).bind(hour).fetch_all(db).await)
+        })
+        .await
+    }
+
+    /// The counters of sessions used since then, by session or user; the busiest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn counted(&self, group: Group, since: Timestamp, limit: i64) -> Result<Vec<CounterRow>, StoreError> {
+        let sql = if group == Group::User {
+            format!(
+                "SELECT {USER} AS name, CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(errors) AS BIGINT) AS errors, \
+                 CAST(SUM(prompt_tokens) AS BIGINT) AS prompt_tokens, \
+                 CAST(SUM(completion_tokens) AS BIGINT) AS completion_tokens FROM archon_mcp_sessions s \
+                 WHERE last_activity >= $1 AND calls > 0 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT $2"
+            )
+        } else {
+            "SELECT CAST(session_id AS TEXT) AS name, calls, errors, prompt_tokens, completion_tokens \
+             FROM archon_mcp_sessions s WHERE last_activity >= $1 AND calls > 0 ORDER BY calls DESC, session_id LIMIT $2"
+                .to_owned()
+        };
+        report(async {
+            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).bind(limit).fetch_all(db).await)
+        })
+        .await
+    }
+
+    /// The counters of all sessions used since then, added up; under no name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn counted_in_all(&self, since: Timestamp) -> Result<CounterRow, StoreError> {
+        report(async {
+            read!(self, db => sqlx::query_as(
+                "SELECT '' AS name, CAST(COALESCE(SUM(calls), 0) AS BIGINT) AS calls, \
+                 CAST(COALESCE(SUM(errors), 0) AS BIGINT) AS errors, \
+                 CAST(COALESCE(SUM(prompt_tokens), 0) AS BIGINT) AS prompt_tokens, \
+                 CAST(COALESCE(SUM(completion_tokens), 0) AS BIGINT) AS completion_tokens \
+                 FROM archon_mcp_sessions WHERE last_activity >= $1").bind(since).fetch_one(db).await)
+        })
+        .await
+    }
+
+    /// Sums from the request rows that arrived since then, with exact latencies.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn summed(&self, group: Group, since: Timestamp) -> Result<Vec<UsageRow>, StoreError> {
+        let ours = self.tables() == Tables::Ours;
+        let sessions = "LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id";
+        let protocol = "LEFT JOIN archon_mcp_protocol_sessions p ON p.protocol_session_id = r.protocol_session_id";
+        let (name, joins) = match (group, ours) {
+            (Group::Tool, _) => ("r.tool_name".to_owned(), String::new()),
+            (Group::Session, _) => ("COALESCE(CAST(r.session_id AS TEXT), '')".to_owned(), String::new()),
+            (Group::Hour, _) => (self.hour_text("r.timestamp"), String::new()),
+            (Group::Client, true) => {
+                ("COALESCE(s.client_type, p.client_type, 'Unknown')".to_owned(), format!("{sessions} {protocol}"))
+            }
+            (Group::Client, false) => ("COALESCE(s.client_type, 'Unknown')".to_owned(), sessions.to_owned()),
+            (Group::User, true) => (USER.to_owned(), sessions.to_owned()),
+            (Group::User, false) => (ORIGINAL_USER.to_owned(), sessions.to_owned()),
+        };
+        let micros = if ours {
+            "COALESCE(r.duration_us, CAST(r.duration_ms AS BIGINT) * 1000, 0)"
+        } else {
+            "COALESCE(CAST(r.duration_ms AS BIGINT) * 1000, 0)"
+        };
+        let numbered = if ours { "AND r.id >= $2" } else { "" };
+        let sql = format!(
+            "SELECT {name} AS name, COALESCE(r.status, 'success') AS status, {micros} AS latency, COUNT(*) AS calls, \
+             CAST(SUM({micros}) AS BIGINT) AS duration_us, \
+             CAST(SUM(COALESCE(r.prompt_tokens, 0)) AS BIGINT) AS prompt_tokens, \
+             CAST(SUM(COALESCE(r.completion_tokens, 0)) AS BIGINT) AS completion_tokens \
+             FROM archon_mcp_requests r {joins} WHERE r.tool_name IS NOT NULL AND r.timestamp >= $1 {numbered} \
+             GROUP BY 1, 2, 3"
+        );
+        let first = self.first_request_since(since).await?;
+        report(async {
+            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).bind(first).fetch_all(db).await)
+        })
+        .await
+    }
+
+    /// An expression that yields the hour of a time as SQLite writes it.
+    fn hour_text(&self, column: &str) -> String {
+        match self.dialect() {
+            Dialect::Sqlite => format!("substr({column}, 1, 13) || ':00:00.000'"),
+            Dialect::Postgres => format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:00:00.000')"),
+        }
+    }
+}
