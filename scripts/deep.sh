@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What takes too long for every change: the whole suite several times over, ten rounds of kills on both databases, the
-# benchmark. Run it before a release and read what it prints.
+# What takes too long for every change: the whole suite several times over, ten rounds of kills on both databases, ten
+# shuffled selftests on both, the benchmark. Run it before a release and read what it prints.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,4 +19,6 @@ for round in {1..10}; do
   echo "== kills, round $round of 10"
   cargo test --test suite session::survival
 done
+echo '== the program tests itself, ten times on each database, shuffled'
+scripts/selftest.sh --repeat 10 --shuffle
 scripts/bench.sh

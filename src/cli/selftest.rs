@@ -23,6 +23,7 @@ use super::signal::interrupted;
 use super::target;
 use crate::client::{ClientOptions, Token};
 use crate::selftest::report::Summary;
+use crate::selftest::report::baseline::Baseline;
 use crate::selftest::run::{self, Plan};
 use crate::selftest::target::{Target, TargetError};
 use crate::store::Location;
@@ -128,7 +129,7 @@ impl Options {
         let baseline = Choice::baseline(self.report.expected_failures.as_deref(), &chosen)?;
         let target = self.target.target()?;
         let seed = self.run.shuffle.then(|| self.run.seed.unwrap_or_else(|| fastrand::u64(..1_000_000)));
-        let plan = self.run.plan(chosen, seed);
+        let plan = self.run.plan(chosen, seed, baseline.clone());
         let again = self.target.again(&self.choice);
         let style = if self.report.json { Style::Json } else { Style::human_or_tap(self.report.tap) };
         let mut output = Output::new(style, again, io::stderr().is_terminal());
@@ -136,7 +137,10 @@ impl Options {
         let stop = CancellationToken::new();
         let began = Instant::now();
         let work = async {
-            let facts = target.facts().await.map_err(told)?;
+            let facts = tokio::select! {
+                facts = target.facts() => facts.map_err(told)?,
+                () = stop.cancelled() => return Ok((Vec::new(), output)),
+            };
             output.begun(&self.target.shown(&facts), plan.chosen.len() * plan.repeat, seed)?;
             let outcomes = run::run(&plan, Arc::new(target), &facts, &stop, |event| output.event(&event)).await;
             anyhow::Ok((outcomes, output))
@@ -239,13 +243,14 @@ impl TargetOptions {
 }
 
 impl RunOptions {
-    fn plan(&self, chosen: Vec<run::Chosen>, seed: Option<u64>) -> Plan {
+    fn plan(&self, chosen: Vec<run::Chosen>, seed: Option<u64>, baseline: Baseline) -> Plan {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Plan {
             chosen,
             jobs: self.jobs.map_or((2 * processors).min(8), usize::from),
             repeat: usize::from(self.repeat),
             seed,
+            baseline,
             fail_fast: self.fail_fast,
             timeout: self.timeout,
         }

@@ -31,6 +31,18 @@ impl Scratch {
         Ok(scratch)
     }
 
+    /// Whether schemas may be made in the database of that URL.
+    ///
+    /// # Errors
+    /// As [`Self::make`].
+    pub async fn check(database: &str) -> Result<(), OpenError> {
+        let scratch = Self { database: database.to_owned(), schema: "archonctl_selftest".to_owned() };
+        // A statement that fails where the right is missing, and leaves nothing.
+        let sql = "DO $$ BEGIN IF NOT has_database_privilege(current_database(), 'CREATE') THEN \
+                   RAISE 'this user may make no schema in it'; END IF; END $$";
+        scratch.execute(sql).await
+    }
+
     /// The URL of the database in which the schema is the only one seen.
     pub fn url(&self) -> String {
         let (base, query) = self.database.split_once('?').unwrap_or((&self.database, ""));

@@ -26,6 +26,7 @@ mod protocol;
 mod readme;
 mod ready;
 mod second_opinion;
+mod selftest;
 mod server;
 mod session;
 mod store;

@@ -26,11 +26,15 @@ use tokio_util::sync::CancellationToken;
 
 use self::failure::Failure;
 use self::play::Player;
+use super::report::baseline::Baseline;
 use super::script::Scenario;
 use super::target::{Facts, Stage, Target, stage};
 
 /// How long a scenario may take when nobody says.
 const SCENARIO_TIME: Duration = Duration::from_secs(30);
+
+/// Why a scenario has no verdict that was interrupted.
+const ENDED_WHILE_IT_RAN: &str = "the run was ended while it ran";
 
 /// A scenario that was chosen.
 #[derive(Debug, Clone)]
@@ -52,7 +56,9 @@ pub struct Plan {
     pub repeat: usize,
     /// The seed of their order; without it they come as they are.
     pub seed: Option<u64>,
-    /// Whether the first failure ends it all.
+    /// Failures that are expected.
+    pub baseline: Baseline,
+    /// Whether the first failure that nobody expects ends it all.
     pub fail_fast: bool,
     /// The longest that one may take, in place of what it says itself.
     pub timeout: Option<Duration>,
@@ -139,7 +145,8 @@ pub async fn run(
         }
         match running.join_next().await {
             Some(Ok(outcome)) => {
-                if plan.fail_fast && matches!(outcome.verdict, Verdict::Failed(_)) {
+                let failed = matches!(outcome.verdict, Verdict::Failed(_));
+                if plan.fail_fast && failed && !plan.baseline.expects(&outcome.id) {
                     stop.cancel();
                 }
                 tell(Event::Finished(&outcome));
@@ -188,8 +195,14 @@ impl One {
         };
         let played = async {
             let began = Instant::now();
-            let stage = Stage::open(&self.target, &self.chosen.scenario, scratch.as_ref()).await;
-            let stage = stage.map_err(|error| Failure::broken(error.to_string()))?;
+            let opening = Stage::open(&self.target, &self.chosen.scenario, scratch.as_ref());
+            let stage = tokio::select! {
+                opened = tokio::time::timeout(self.timeout, opening) => match opened {
+                    Ok(opened) => opened.map_err(|error| Failure::broken(error.to_string()))?,
+                    Err(_) => return Err(self.too_late("while its server started".to_owned(), Vec::new())),
+                },
+                () = self.stop.cancelled() => return Ok(Verdict::NotRun(ENDED_WHILE_IT_RAN.to_owned())),
+            };
             let player = Player::new(&stage, &self.chosen.scenario);
             let left = self.timeout.saturating_sub(began.elapsed());
             let ended = tokio::select! {
@@ -200,7 +213,7 @@ impl One {
                 player.tidy().await;
             }
             match ended {
-                None => Ok(Verdict::NotRun("the run was ended while it ran".to_owned())),
+                None => Ok(Verdict::NotRun(ENDED_WHILE_IT_RAN.to_owned())),
                 Some(Ok(outcome)) => outcome.map(|()| Verdict::Passed),
                 Some(Err(_)) => Err(self.too_late(player.now_at(), stage.log_tail(15).await)),
             }

@@ -9,6 +9,8 @@ use super::{Target, TargetError};
 use crate::client::{Backoff, Client, ClientOptions, RawClient, RawRequest};
 use crate::protocol::header::{PROTOCOL_VERSION, SESSION};
 use crate::protocol::revision::Revision;
+use crate::store::Location;
+use crate::store::scratch::Scratch;
 
 /// How long each question may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,7 +44,13 @@ impl Target {
     /// [`TargetError`] when it cannot be started or reached, or is none of MCP.
     pub async fn facts(&self) -> Result<Facts, TargetError> {
         match self {
-            Self::Own { .. } => Ok(Facts::ours()),
+            Self::Own { database, .. } => {
+                if let Some(Location::Postgres(url)) = database {
+                    // Said once, and not by each scenario.
+                    Scratch::check(url).await?;
+                }
+                Ok(Facts::ours())
+            }
             Self::Url { options, .. } => ask(options).await,
             Self::Command { .. } => {
                 let (server, options) = super::stage::start_command(self).await?;
