@@ -359,6 +359,8 @@ async fn main() {
             None => eprintln!("{line}"),
         }
     };
+    // The group is told to stop: the server behind does, and then so do we.
+    let deaf = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).expect("a handler");
     execute(&triggers(&fault)).await;
     let listener = tokio::net::TcpListener::bind(&bind).await.expect("the address that was asked for");
     eprintln!("listening on http://{}/mcp", listener.local_addr().expect("an address"));
@@ -374,6 +376,7 @@ async fn main() {
     let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().expect("a client");
     let proxy = Arc::new(Proxy { fault, behind, http, memory: Mutex::default() });
     axum::serve(listener, Router::new().fallback(proxied).with_state(proxy)).await.expect("serving");
+    drop(deaf);
 }
 
 /// Standard input is the clock; its end is ours, too.
@@ -384,7 +387,9 @@ fn follow(mut behind: std::process::ChildStdin, fault: &str) {
             "reaps-everything" => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
                 let end = |table: &str| {
-                    format!("UPDATE {table} SET status = 'expired', disconnect_reason = 'timeout' WHERE status = 'active'")
+                    format!(
+                        "UPDATE {table} SET status = 'expired', disconnect_reason = 'timeout' WHERE status = 'active'"
+                    )
                 };
                 let all = ["archon_mcp_sessions", "archon_mcp_protocol_sessions"];
                 runtime.block_on(execute(&all.map(end)));

@@ -138,8 +138,10 @@ impl Choice {
         let text = std::fs::read_to_string(file)
             .map_err(|e| Usage::new(format!("cannot read {}: {e}", file.display()), hint))?;
         let builtin = builtin::SCENARIOS.map(|(id, _)| id);
-        let known: Vec<&str> = chosen.iter().map(|one| one.id.as_str()).chain(builtin).collect();
-        let read = Baseline::parse(&file.display().to_string(), &text, &known);
+        let all_are_ours = chosen.iter().all(|one| builtin.contains(&one.id.as_str()));
+        // Which files there are besides those that were chosen, nobody knows.
+        let known: &[&str] = if all_are_ours { &builtin } else { &[] };
+        let read = Baseline::parse(&file.display().to_string(), &text, known);
         read.map_err(|error| {
             let hint = error.hint.clone().unwrap_or_else(|| hint.to_owned());
             Usage::new(error.to_string(), hint).into()

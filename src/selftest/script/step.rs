@@ -114,9 +114,9 @@ pub struct Delete {}
 
 /// How a server ends before it is started again.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Restart {
-    /// The signal that ends it.
+    /// The signal that ends it [default: SIGKILL].
     pub signal: Signal,
     /// Arguments of `serve` from now on, in place of the scenario's.
     pub args: Option<Vec<String>>,

@@ -26,10 +26,7 @@ const FAULTS: [(&str, &[(&str, &str)]); 26] = [
     ),
     (
         "unknown-is-400",
-        &[
-            ("unknown-id-is-404", "status: expected 404, got 400"),
-            ("close-then-404", "status: expected 404, got 400"),
-        ],
+        &[("unknown-id-is-404", "status: expected 404, got 400"), ("close-then-404", "status: expected 404, got 400")],
     ),
     ("serves-without-id", &[("missing-id-is-400", "status: expected 400, got 200")]),
     ("ignores-client-id", &[("client-id-valid", "header x-archon-session-id: expected")]),
@@ -92,13 +89,7 @@ const FAULTS: [(&str, &[(&str, &str)]); 26] = [
     ("health-lies", &[("health-tells-the-truth", "json /sessions/active: expected 0, got 99")]),
     ("errors-as-success", &[("tool-errors-are-recorded", "json /result/isError: expected true, got false")]),
     ("eager-sessions", &[("lazy-creation", "rows of")]),
-    (
-        "rows-get-lost",
-        &[
-            ("request-rows-are-complete", "rows of"),
-            ("session-reuse", "expected 6, got 0"),
-        ],
-    ),
+    ("rows-get-lost", &[("request-rows-are-complete", "rows of"), ("session-reuse", "expected 6, got 0")]),
     ("handshake-is-not-kept", &[("creation-and-persistence", "got no rows")]),
     (
         "wrong-durations",

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{Bench, SOON, message, own};
 
 /// A server on a thread that does this with each connection after it has read a request.
-fn serve(answer: impl Fn(&mut std::net::TcpStream) + Send + Sync + Clone + 'static) -> String {
+pub(super) fn serve(answer: impl Fn(&mut std::net::TcpStream) + Send + Sync + Clone + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}/mcp", listener.local_addr().expect("an address"));
     std::thread::spawn(move || {
@@ -28,7 +28,7 @@ fn serve(answer: impl Fn(&mut std::net::TcpStream) + Send + Sync + Clone + 'stat
 }
 
 /// Answers to handshakes as a server should, and otherwise as it is told.
-fn hello(stream: &mut std::net::TcpStream) {
+pub(super) fn hello(stream: &mut std::net::TcpStream) {
     let body = json!({"jsonrpc": "2.0", "id": 1, "result": {
         "protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {"name": "odd", "version": "1"},
     }})

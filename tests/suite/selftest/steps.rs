@@ -15,7 +15,7 @@ const HEARTBEAT: &str = "[[step]]\ncall.tool = \"heartbeat\"\n";
 async fn each_step_can_fail() {
     let bench = Bench::new();
     let cases: &[(&str, &str)] = &[
-        ("[[step]]\ncall.method = \"no/such\"\n", "json: expected a result, got {\"code\":-32601"),
+        ("[[step]]\ncall.method = \"no/such\"\n", "json: expected a result, got { \"code\": -32601"),
         (
             "[[step]]\ncall.tool = \"test_fail\"\ncall.arguments.message = \"oh\"\n",
             "json /result/isError: expected false",
@@ -130,6 +130,8 @@ log.matches = 'MCP server start #2'
 [[step]]
 restart = { signal = "SIGKILL", args = ["--session-timeout", "5h"] }
 [[step]]
+call.method = "ping"
+[[step]]
 advance = "4h"
 [[step]]
 call.method = "ping"
@@ -152,7 +154,7 @@ expect.status = 404
 async fn what_cannot_run_is_broken_and_never_passed() {
     let bench = Bench::new();
     for (steps, expected) in [
-        ("[[step]]\nsql.query = \"SELECT * FROM nothing\"\n", "no such table: nothing"),
+        ("[[step]]\nsql.query = \"SELECT * FROM no_such\"\n", "no such table: no_such"),
         ("[[step]]\nsql.query = \"DELETE FROM archon_mcp_sessions\"\n", "syntax error"),
         ("[[step]]\nsql.query = \"SELECT 1; DELETE FROM archon_mcp_sessions\"\n", "syntax error"),
         ("[[step]]\nrestart.args = [\"--no-such-flag\"]\n", "the server did not start: it ended"),
@@ -169,8 +171,8 @@ async fn what_cannot_run_is_broken_and_never_passed() {
 async fn a_failure_shows_the_exchange_and_masks_secrets() {
     let bench = Bench::new();
     let scenario = "name = \"x\"\n[needs]\nown_server = true\n[server]\ntokens = [\"hunter2hunter2\"]\n\
-        [[step]]\ninitialize.token = \"hunter2hunter2\"\n[[step]]\ncall = { tool = \"test_echo\", arguments = { text = \"x\", password = \"hunter2\" } }\n\
-        expect.status = 404\n";
+        [[step]]\ninitialize.token = \"hunter2hunter2\"\n[[step]]\nsession = \"main\"\nexpect.status = 404\n\
+        call = { http = \"POST\", body = { jsonrpc = \"2.0\", id = 1, method = \"ping\", params = { password = \"hunter2\" } } }\n";
     let finished = bench.play(scenario, &[]).await;
     let failure = &finished["failure"];
     assert!(
@@ -182,14 +184,9 @@ async fn a_failure_shows_the_exchange_and_masks_secrets() {
     assert!(!finished.to_string().contains("hunter2"), "{finished:#}");
     assert!(failure["log"].as_array().is_some_and(|log| !log.is_empty()), "{failure:#}");
     let human = bench.run(&["it.toml"]).await;
-    for part in [
-        "FAIL",
-        "step 2 (call: test_echo)",
-        "- 404",
-        "+ 200",
-        "> authorization: ***",
-        "again: archonctl selftest it.toml",
-    ] {
+    for part in
+        ["FAIL", "step 2 (call: POST)", "- 404", "+ 200", "> authorization: ***", "again: archonctl selftest it.toml"]
+    {
         assert!(human.out().contains(part), "{part}: {human}");
     }
 }

@@ -44,7 +44,7 @@ async fn the_exit_code_says_what_it_comes_to() {
         assert!(run.out().contains(told), "{args:?}: {run}");
     }
     for (args, told) in [
-        (&["good.toml", "--expected-failures", "typo"][..], "typo:2: there is no scenario \"bda\""),
+        (&["lifecycle", "--expected-failures", "typo"][..], "typo:2: there is no scenario \"bda\""),
         (&["no-such.toml"], "cannot read no-such.toml"),
         (&["recovery-aftr-sigkill"], "did you mean recovery-after-sigkill?"),
         (&["good.toml", "--tag", "quikc"], "did you mean quick?"),
