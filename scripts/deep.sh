@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What takes too long for every change: the whole suite several times over, ten rounds of kills on both databases, ten
-# shuffled selftests on both, the benchmark. Run it before a release and read what it prints.
+# What takes too long for every change: the whole suite several times over, ten rounds of kills on both databases, the
+# benchmarks. Run it before a release and read what it prints.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,3 +22,5 @@ done
 echo '== the program tests itself, ten times on each database, shuffled'
 scripts/selftest.sh --repeat 10 --shuffle
 scripts/bench.sh
+echo "== operators and a big store"
+scripts/operator-bench.sh

@@ -94,6 +94,7 @@ fn pieces(sums: &Sums, touches: &mut Touches, (boot, folded): (i64, i64)) -> Vec
         (statements::TOUCH_PROTOCOL, json(&touches.protocol), false),
         (statements::ROLL_UP, json(&sums.by_minute()), true),
         (statements::ROLL_UP_HOURS, json(&sums.by_hour()), true),
+        (statements::ROLL_UP_DAYS, json(&sums.by_day()), true),
     ]
     .into_iter()
     .filter_map(|(statement, rows, sums)| rows.map(|rows| Piece { statement, rows, sums }))

@@ -108,8 +108,8 @@ pub(super) const CREATE: RowStatement = RowStatement {
 pub(super) const BIND: RowStatement = RowStatement {
     table: "archon_mcp_protocol_sessions",
     columns: &["protocol_session_id", "session_id"],
-    text: "UPDATE archon_mcp_protocol_sessions AS p SET session_id = j.session_id FROM {joined rows} \
-           WHERE p.protocol_session_id = j.protocol_session_id AND p.session_id <> j.session_id",
+    text: "UPDATE archon_mcp_protocol_sessions AS p SET session_id = j.session_id, called = TRUE FROM {joined rows} \
+           WHERE p.protocol_session_id = j.protocol_session_id AND (p.session_id <> j.session_id OR NOT p.called)",
 };
 
 /// … and owns the requests from before it existed.
@@ -253,11 +253,11 @@ pub(super) const ROLL_UP: RowStatement = RowStatement {
            completion_tokens = t.completion_tokens + excluded.completion_tokens",
 };
 
-/// Sums by hour.
-pub(super) const ROLL_UP_HOURS: RowStatement = RowStatement {
-    table: "archon_mcp_rollups_hourly",
+/// Sums by day.
+pub(super) const ROLL_UP_DAYS: RowStatement = RowStatement {
+    table: "archon_mcp_rollups_daily",
     columns: &[
-        "hour",
+        "day",
         "method",
         "tool_name",
         "client_type",
@@ -269,7 +269,18 @@ pub(super) const ROLL_UP_HOURS: RowStatement = RowStatement {
         "completion_tokens",
     ],
     text: "INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM {rows} WHERE true \
-           ON CONFLICT (hour, method, tool_name, client_type, status, bucket) DO UPDATE SET \
+           ON CONFLICT (day, method, tool_name, client_type, status, bucket) DO UPDATE SET \
+           calls = t.calls + excluded.calls, duration_us = t.duration_us + excluded.duration_us, \
+           prompt_tokens = t.prompt_tokens + excluded.prompt_tokens, \
+           completion_tokens = t.completion_tokens + excluded.completion_tokens",
+};
+
+/// Sums of tool calls by hour.
+pub(super) const ROLL_UP_HOURS: RowStatement = RowStatement {
+    table: "archon_mcp_rollups_hourly",
+    columns: &["hour", "status", "bucket", "calls", "duration_us", "prompt_tokens", "completion_tokens"],
+    text: "INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM {rows} WHERE true \
+           ON CONFLICT (hour, status, bucket) DO UPDATE SET \
            calls = t.calls + excluded.calls, duration_us = t.duration_us + excluded.duration_us, \
            prompt_tokens = t.prompt_tokens + excluded.prompt_tokens, \
            completion_tokens = t.completion_tokens + excluded.completion_tokens",

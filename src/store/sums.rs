@@ -115,13 +115,29 @@ impl Sums {
         sorted_rows(&self.minutes)
     }
 
-    /// The same by hour.
+    /// Those of tool calls by hour, all tools and clients together.
     pub(super) fn by_hour(&self) -> Vec<MinuteRow> {
-        let mut hours = HashMap::<MinuteKey, Counters>::new();
+        let all = Arc::<str>::from("");
+        self.by(|key| {
+            let (method, tool_name, client_type) = (all.clone(), all.clone(), all.clone());
+            let hour = MinuteKey { minute: key.minute.hour(), method, tool_name, client_type, ..key.clone() };
+            (!key.tool_name.is_empty()).then_some(hour)
+        })
+    }
+
+    /// The sums by day.
+    pub(super) fn by_day(&self) -> Vec<MinuteRow> {
+        self.by(|key| Some(MinuteKey { minute: key.minute.day(), ..key.clone() }))
+    }
+
+    fn by(&self, coarser: impl Fn(&MinuteKey) -> Option<MinuteKey>) -> Vec<MinuteRow> {
+        let mut sums = HashMap::<MinuteKey, Counters>::new();
         for (key, counters) in &self.minutes {
-            hours.entry(MinuteKey { minute: key.minute.hour(), ..key.clone() }).or_default().add(*counters);
+            if let Some(key) = coarser(key) {
+                sums.entry(key).or_default().add(*counters);
+            }
         }
-        sorted_rows(&hours)
+        sorted_rows(&sums)
     }
 
     /// The sessions whose rows after `folded` may be late, sorted likewise.
@@ -158,13 +174,15 @@ fn sorted_rows(sums: &HashMap<MinuteKey, Counters>) -> Vec<MinuteRow> {
     sums.into_iter().map(|(key, counters)| MinuteRow::new(key, *counters)).collect()
 }
 
-/// What is added to the sums by minute or hour.
+/// What is added to the sums by minute, hour or day.
 #[derive(Debug, Serialize)]
 pub(super) struct MinuteRow {
     #[serde(serialize_with = "sql")]
     minute: Timestamp,
     #[serde(serialize_with = "sql")]
     hour: Timestamp,
+    #[serde(serialize_with = "sql")]
+    day: Timestamp,
     method: Arc<str>,
     tool_name: Arc<str>,
     client_type: Arc<str>,
@@ -181,6 +199,7 @@ impl MinuteRow {
         Self {
             minute: key.minute,
             hour: key.minute.hour(),
+            day: key.minute.day(),
             method: key.method.clone(),
             tool_name: key.tool_name.clone(),
             client_type: key.client_type.clone(),

@@ -55,6 +55,42 @@ fn assert_sums_equal_rows(db: &Database) {
     let mut wanted = wanted;
     wanted.sort();
     assert_eq!(stored, wanted);
+    assert_hours_and_days_equal_minutes(db);
+}
+
+fn assert_hours_and_days_equal_minutes(db: &Database) {
+    let sums = "SUM(calls), SUM(duration_us), SUM(prompt_tokens), SUM(completion_tokens)";
+    let (minute, key) = (time(db, "minute"), "method, tool_name, client_type, status, bucket");
+    assert_eq!(
+        rows(
+            db,
+            &format!(
+                "SELECT {}, {key}, {sums} FROM archon_mcp_rollups_daily GROUP BY 1, {key} ORDER BY 1, {key}",
+                time(db, "day")
+            )
+        ),
+        rows(
+            db,
+            &format!(
+                "SELECT substr({minute}, 1, 10) || ' 00:00:00.000', {key}, {sums} FROM archon_mcp_rollups GROUP BY 1, {key} ORDER BY 1, {key}"
+            )
+        )
+    );
+    assert_eq!(
+        rows(
+            db,
+            &format!(
+                "SELECT {}, status, bucket, {sums} FROM archon_mcp_rollups_hourly GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+                time(db, "hour")
+            )
+        ),
+        rows(
+            db,
+            &format!(
+                "SELECT substr({minute}, 1, 13) || ':00:00.000', status, bucket, {sums} FROM archon_mcp_rollups WHERE tool_name <> '' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+            )
+        )
+    );
 }
 
 /// Requests of all kinds, different for each `n`.

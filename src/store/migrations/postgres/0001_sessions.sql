@@ -80,8 +80,11 @@ CREATE TABLE archon_mcp_protocol_sessions (
     disconnect_reason TEXT,
     ended_by TEXT,
     boot BIGINT,
+    -- Whether it has called a tool; until then nothing but this row tells that its client is there.
+    called BOOLEAN NOT NULL DEFAULT FALSE,
     CHECK ((status = 'active') = (disconnected_at IS NULL))
 );
+CREATE INDEX archon_mcp_protocol_sessions_waiting ON archon_mcp_protocol_sessions (status, last_activity) WHERE NOT called;
 CREATE INDEX archon_mcp_protocol_sessions_ended ON archon_mcp_protocol_sessions (disconnected_at) WHERE status <> 'active';
 CREATE INDEX archon_mcp_protocol_sessions_bound ON archon_mcp_protocol_sessions (session_id);
 -- With the principal, so that the caps are counted in the index alone.
@@ -157,9 +160,9 @@ CREATE TABLE archon_mcp_rollups (
     PRIMARY KEY (minute, method, tool_name, client_type, status, bucket)
 );
 
--- The same by hour: a month of minutes is too much to read while somebody waits.
-CREATE TABLE archon_mcp_rollups_hourly (
-    hour TIMESTAMPTZ NOT NULL,
+-- The same by day: a month of minutes is too much to read while somebody waits.
+CREATE TABLE archon_mcp_rollups_daily (
+    day TIMESTAMPTZ NOT NULL,
     method TEXT NOT NULL,
     tool_name TEXT NOT NULL,
     client_type TEXT NOT NULL,
@@ -169,7 +172,19 @@ CREATE TABLE archon_mcp_rollups_hourly (
     duration_us BIGINT NOT NULL,
     prompt_tokens BIGINT NOT NULL,
     completion_tokens BIGINT NOT NULL,
-    PRIMARY KEY (hour, method, tool_name, client_type, status, bucket)
+    PRIMARY KEY (day, method, tool_name, client_type, status, bucket)
+);
+
+-- Tool calls by hour, all tools and clients together.
+CREATE TABLE archon_mcp_rollups_hourly (
+    hour TIMESTAMPTZ NOT NULL,
+    status TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    calls BIGINT NOT NULL,
+    duration_us BIGINT NOT NULL,
+    prompt_tokens BIGINT NOT NULL,
+    completion_tokens BIGINT NOT NULL,
+    PRIMARY KEY (hour, status, bucket)
 );
 
 -- What the project tools keep.
@@ -234,6 +249,8 @@ BEGIN
     SET status = NEW.status, disconnected_at = NEW.disconnected_at,
         disconnect_reason = NEW.disconnect_reason, ended_by = NEW.ended_by
     WHERE session_id = NEW.session_id AND status = 'active';
+    -- Wakes the servers; many in one transaction are one.
+    PERFORM pg_notify('archonctl_ends', '');
     RETURN NULL;
 END $$;
 CREATE TRIGGER archon_mcp_sessions_ended AFTER UPDATE OF status ON archon_mcp_sessions
@@ -243,6 +260,7 @@ CREATE FUNCTION archon_mcp_protocol_sessions_on_end() RETURNS trigger LANGUAGE p
 BEGIN
     INSERT INTO archon_mcp_session_events (at, kind, session_id, protocol_session_id, reason, actor)
     VALUES (NEW.disconnected_at, 'ended', NEW.session_id, NEW.protocol_session_id, NEW.disconnect_reason, NEW.ended_by);
+    PERFORM pg_notify('archonctl_ends', '');
     RETURN NULL;
 END $$;
 CREATE TRIGGER archon_mcp_protocol_sessions_ended AFTER UPDATE OF status ON archon_mcp_protocol_sessions
@@ -258,5 +276,6 @@ ALTER TABLE archon_mcp_requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_captures ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_session_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_rollups ENABLE ROW LEVEL SECURITY;
+ALTER TABLE archon_mcp_rollups_daily ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_rollups_hourly ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_projects ENABLE ROW LEVEL SECURITY;

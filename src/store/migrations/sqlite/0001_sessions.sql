@@ -83,8 +83,11 @@ CREATE TABLE archon_mcp_protocol_sessions (
     disconnect_reason TEXT,
     ended_by TEXT,
     boot INTEGER,
+    -- Whether it has called a tool; until then nothing but this row tells that its client is there.
+    called BOOLEAN NOT NULL DEFAULT 0,
     CHECK (status <> 'active' OR disconnected_at IS NULL)
 ) WITHOUT ROWID;
+CREATE INDEX archon_mcp_protocol_sessions_waiting ON archon_mcp_protocol_sessions (status, last_activity) WHERE NOT called;
 CREATE INDEX archon_mcp_protocol_sessions_ended ON archon_mcp_protocol_sessions (disconnected_at) WHERE status <> 'active';
 CREATE INDEX archon_mcp_protocol_sessions_bound ON archon_mcp_protocol_sessions (session_id);
 -- With the principal, so that the caps are counted in the index alone.
@@ -160,9 +163,9 @@ CREATE TABLE archon_mcp_rollups (
     PRIMARY KEY (minute, method, tool_name, client_type, status, bucket)
 ) WITHOUT ROWID;
 
--- The same by hour: a month of minutes is too much to read while somebody waits.
-CREATE TABLE archon_mcp_rollups_hourly (
-    hour TEXT NOT NULL,
+-- The same by day: a month of minutes is too much to read while somebody waits.
+CREATE TABLE archon_mcp_rollups_daily (
+    day TEXT NOT NULL,
     method TEXT NOT NULL,
     tool_name TEXT NOT NULL,
     client_type TEXT NOT NULL,
@@ -172,7 +175,19 @@ CREATE TABLE archon_mcp_rollups_hourly (
     duration_us INTEGER NOT NULL,
     prompt_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL,
-    PRIMARY KEY (hour, method, tool_name, client_type, status, bucket)
+    PRIMARY KEY (day, method, tool_name, client_type, status, bucket)
+) WITHOUT ROWID;
+
+-- Tool calls by hour, all tools and clients together.
+CREATE TABLE archon_mcp_rollups_hourly (
+    hour TEXT NOT NULL,
+    status TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    calls INTEGER NOT NULL,
+    duration_us INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    PRIMARY KEY (hour, status, bucket)
 ) WITHOUT ROWID;
 
 -- What the project tools keep.
