@@ -40,9 +40,10 @@ impl Store {
                     let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&sqlite.readers).await?;
                     Ok(of_sqlite(&rows)?)
                 }
-                Backend::Postgres(pool) => {
+                Backend::Postgres(postgres) => {
                     let sql = format!("SELECT row_to_json(q)::text FROM (\n{query}\n) AS q LIMIT {MAX_ROWS}");
-                    let mut transaction = pool.begin_with("BEGIN READ ONLY").await?;
+                    let mut transaction = postgres.begin().await?;
+                    sqlx::query("SET TRANSACTION READ ONLY").execute(&mut *transaction).await?;
                     let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut *transaction).await?;
                     transaction.rollback().await?;
                     of_postgres(&rows)

@@ -45,7 +45,10 @@ const FAULTS: [(&str, &[(&str, &str)]); 26] = [
             ("client-id-of-another-principal", "header x-archon-session-id: expected something other than"),
         ],
     ),
-    ("leaks-the-first-session", &[("sessions-are-kept-apart", "")]),
+    (
+        "leaks-the-first-session",
+        &[("sessions-are-kept-apart", "rows of SELECT session_id FROM archon_mcp_protocol_sessions")],
+    ),
     ("short-ids", &[("session-ids-are-safe", "header mcp-session-id: expected a text that matches")]),
     ("no-hints", &[("errors-tell-the-way-out", "json /error/data/hint")]),
     (

@@ -19,7 +19,7 @@ pub(super) fn serve(answer: impl Fn(&mut std::net::TcpStream) + Send + Sync + Cl
             let Ok(mut stream) = stream else { return };
             let answer = answer.clone();
             std::thread::spawn(move || {
-                _ = std::io::Read::read(&mut stream, &mut [0; 65536]);
+                _ = std::io::Read::read(&mut stream, &mut [0; 8192]);
                 answer(&mut stream);
             });
         }

@@ -11,80 +11,79 @@ fn with_session(steps: &str) -> String {
 
 const HEARTBEAT: &str = "[[step]]\ncall.tool = \"heartbeat\"\n";
 
+/// Steps after a session was opened, and what is said of the one that fails.
+const FAILING: &[(&str, &str)] = &[
+    ("[[step]]\ncall.method = \"no/such\"\n", "json: expected a result, got { \"code\": -32601"),
+    ("[[step]]\ncall.tool = \"test_fail\"\ncall.arguments.message = \"oh\"\n", "json /result/isError: expected false"),
+    ("[[step]]\ncall.method = \"ping\"\nexpect.status = [404, \"5xx\"]\n", "status: expected 404 or 5xx, got 200"),
+    (
+        "[[step]]\ncall.method = \"ping\"\nexpect.headers.x-none = { present = true }\n",
+        "header x-none: expected something, got nothing",
+    ),
+    (
+        "[[step]]\ncall.method = \"ping\"\nexpect.headers.content-type = \"text/html\"\n",
+        "header content-type: expected \"text/html\"",
+    ),
+    (
+        "[[step]]\ncall.method = \"ping\"\nexpect.body = { contains = \"pong\" }\n",
+        "body: expected something with \"pong\" in it",
+    ),
+    (
+        "[[step]]\ncall.method = \"tools/list\"\nexpect.json.\"/result/tools\".length = 1\n",
+        "json /result/tools: expected something of length 1",
+    ),
+    ("[[step]]\ncall.method = \"ping\"\nexpect.duration.at_least = \"5s\"\n", "duration: expected at least 5s"),
+    (
+        "[[step]]\ncall.tool = \"test_sleep\"\ncall.arguments.ms = 50\nexpect.duration.at_most = \"10ms\"\n",
+        "duration: expected at most 10ms",
+    ),
+    (
+        "[[step]]\ncall.tool = \"test_sleep\"\ncall.arguments.ms = 5000\ntimeout = \"100ms\"\n",
+        "no answer from http://127.0.0.1",
+    ),
+    ("[[step]]\ncall.method = \"ping\"\nsave.x = \"/result/none\"\n", "the answer has nothing at \"/result/none\""),
+    ("[[step]]\nnotify.method = \"notifications/x\"\nexpect.status = 200\n", "status: expected 200, got 202"),
+    ("[[step]]\ndelete = {}\n[[step]]\ndelete = {}\n", "status: expected 2xx, got 404"),
+    ("[[step]]\ndelete = {}\n[[step]]\ncall.method = \"ping\"\n", "status: expected 200, got 404"),
+    ("[[step]]\nsql.query = \"SELECT 1\"\nexpect.rows = [[2]]\n", "expected 2, got 1"),
+    (
+        "[[step]]\nsql.query = \"SELECT 1 WHERE 1 = 2\"\nexpect.json.\"/0/0\" = \"1\"\n",
+        "rows /0/0: expected \"1\", got nothing",
+    ),
+    ("[[step]]\nlog.matches = 'never said'\ntimeout = \"100ms\"\n", "log: expected a line that matches never said"),
+    (
+        "[[step]]\nlog = { matches = 'listening', absent = true }\n",
+        "log: expected no line that matches listening, got ",
+    ),
+    (
+        "[[step]]\nwait = \"100ms\"\n[[step.do]]\ncall.method = \"ping\"\nexpect.status = 404\n",
+        "not within 100ms: status: expected 404, got 200",
+    ),
+    ("[[step]]\ndelete = {}\n[[step]]\nexpire = {}\n", "the session was not active"),
+    (
+        "[[step]]\nrepeat.times = 3\n[[step.do]]\ncall.method = \"ping\"\nexpect.json.\"/id\" = 2\n",
+        "json /id: expected 2, got 3",
+    ),
+    (
+        "[[step]]\nparallel.times = 3\n[[step.do]]\ncall.method = \"ping\"\nexpect.status = 404\n",
+        "status: expected 404, got 200",
+    ),
+    (
+        "[[step]]\nparallel = {}\n[[step.do]]\ncall.method = \"ping\"\n[[step.do]]\ndelete = {}\nexpect.status = 405\n",
+        "status: expected 405, got 204",
+    ),
+    ("[[step]]\nrestart = {}\n[[step.do]]\ncall.method = \"ping\"\n", "no server answers at"),
+    ("[[step]]\nadvance = \"2h\"\n[[step]]\ncall.method = \"ping\"\n", "status: expected 200, got 404"),
+    (
+        "[[step]]\ninitialize.revision = \"2025-03-26\"\nexpect.json.\"/result/protocolVersion\" = \"x\"\n",
+        "json /result/protocolVersion: expected \"x\"",
+    ),
+];
+
 #[tokio::test]
 async fn each_step_can_fail() {
     let bench = Bench::new();
-    let cases: &[(&str, &str)] = &[
-        ("[[step]]\ncall.method = \"no/such\"\n", "json: expected a result, got { \"code\": -32601"),
-        (
-            "[[step]]\ncall.tool = \"test_fail\"\ncall.arguments.message = \"oh\"\n",
-            "json /result/isError: expected false",
-        ),
-        ("[[step]]\ncall.method = \"ping\"\nexpect.status = [404, \"5xx\"]\n", "status: expected 404 or 5xx, got 200"),
-        (
-            "[[step]]\ncall.method = \"ping\"\nexpect.headers.x-none = { present = true }\n",
-            "header x-none: expected something, got nothing",
-        ),
-        (
-            "[[step]]\ncall.method = \"ping\"\nexpect.headers.content-type = \"text/html\"\n",
-            "header content-type: expected \"text/html\"",
-        ),
-        (
-            "[[step]]\ncall.method = \"ping\"\nexpect.body = { contains = \"pong\" }\n",
-            "body: expected something with \"pong\" in it",
-        ),
-        (
-            "[[step]]\ncall.method = \"tools/list\"\nexpect.json.\"/result/tools\".length = 1\n",
-            "json /result/tools: expected something of length 1",
-        ),
-        ("[[step]]\ncall.method = \"ping\"\nexpect.duration.at_least = \"5s\"\n", "duration: expected at least 5s"),
-        (
-            "[[step]]\ncall.tool = \"test_sleep\"\ncall.arguments.ms = 50\nexpect.duration.at_most = \"10ms\"\n",
-            "duration: expected at most 10ms",
-        ),
-        (
-            "[[step]]\ncall.tool = \"test_sleep\"\ncall.arguments.ms = 5000\ntimeout = \"100ms\"\n",
-            "no answer from http://127.0.0.1",
-        ),
-        ("[[step]]\ncall.method = \"ping\"\nsave.x = \"/result/none\"\n", "the answer has nothing at \"/result/none\""),
-        ("[[step]]\nnotify.method = \"notifications/x\"\nexpect.status = 200\n", "status: expected 200, got 202"),
-        ("[[step]]\ndelete = {}\n[[step]]\ndelete = {}\n", "status: expected 2xx, got 404"),
-        ("[[step]]\ndelete = {}\n[[step]]\ncall.method = \"ping\"\n", "status: expected 200, got 404"),
-        ("[[step]]\nsql.query = \"SELECT 1\"\nexpect.rows = [[2]]\n", "expected 2, got 1"),
-        (
-            "[[step]]\nsql.query = \"SELECT 1 WHERE 1 = 2\"\nexpect.json.\"/0/0\" = \"1\"\n",
-            "rows /0/0: expected \"1\", got nothing",
-        ),
-        ("[[step]]\nlog.matches = 'never said'\ntimeout = \"100ms\"\n", "log: expected a line that matches never said"),
-        (
-            "[[step]]\nlog = { matches = 'listening', absent = true }\n",
-            "log: expected no line that matches listening, got ",
-        ),
-        (
-            "[[step]]\nwait = \"100ms\"\n[[step.do]]\ncall.method = \"ping\"\nexpect.status = 404\n",
-            "not within 100ms: status: expected 404, got 200",
-        ),
-        ("[[step]]\ndelete = {}\n[[step]]\nexpire = {}\n", "the session was not active"),
-        (
-            "[[step]]\nrepeat.times = 3\n[[step.do]]\ncall.method = \"ping\"\nexpect.json.\"/id\" = 2\n",
-            "json /id: expected 2, got 3",
-        ),
-        (
-            "[[step]]\nparallel.times = 3\n[[step.do]]\ncall.method = \"ping\"\nexpect.status = 404\n",
-            "status: expected 404, got 200",
-        ),
-        (
-            "[[step]]\nparallel = {}\n[[step.do]]\ncall.method = \"ping\"\n[[step.do]]\ndelete = {}\nexpect.status = 405\n",
-            "status: expected 405, got 204",
-        ),
-        ("[[step]]\nrestart = {}\n[[step.do]]\ncall.method = \"ping\"\n", "no server answers at"),
-        ("[[step]]\nadvance = \"2h\"\n[[step]]\ncall.method = \"ping\"\n", "status: expected 200, got 404"),
-        (
-            "[[step]]\ninitialize.revision = \"2025-03-26\"\nexpect.json.\"/result/protocolVersion\" = \"x\"\n",
-            "json /result/protocolVersion: expected \"x\"",
-        ),
-    ];
-    for (steps, expected) in cases {
+    for (steps, expected) in FAILING {
         let finished = bench.play(&with_session(steps), &[]).await;
         assert_eq!(finished["verdict"], "failed", "{steps}\n{finished:#}");
         assert!(message(&finished).contains(expected), "{steps}\n{finished:#}");
