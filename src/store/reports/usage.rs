@@ -158,7 +158,7 @@ impl Store {
     }
 
     /// An expression that yields the hour of a time as SQLite writes it.
-    fn hour_text(&self, column: &str) -> String {
+    pub(super) fn hour_text(&self, column: &str) -> String {
         match self.dialect() {
             Dialect::Sqlite => format!("substr({column}, 1, 13) || ':00:00.000'"),
             Dialect::Postgres => format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:00:00.000')"),
