@@ -8,19 +8,21 @@
 //! | 1 | [`protocol`] | MCP's nouns as they stand on the wire: serde only, no IO, no clock |
 //! | 2 | [`model`] | our nouns: sessions, request records, boots, time |
 //! | 3 | [`store`], [`client`] | SQL on two databases; MCP over HTTP from the other side |
-//! | 4 | [`session`] | the life of a session: opened, validated, bound, touched, reaped, recovered |
+//! | 4 | [`session`], [`queries`] | the life of a session: opened, validated, bound, touched, reaped, recovered; read models for people |
 //! | 5 | [`tools`] | the built-in tools, and the trait for one more |
 //! | 6 | [`mcp`] | what a server does with a method |
 //! | 7 | [`server`] | HTTP: routes, headers, status codes, SSE |
 //! | 8 | [`cli`] | one file a subcommand; the only reader of arguments and environment |
 //!
-//! A request goes `server → mcp → session → store`, and to a tool by `mcp → tools`.
+//! A request goes `server → mcp → session → store`, and to a tool by `mcp → tools`. An operator looks by
+//! `cli → queries → store`, and ends sessions by `cli → session → store`.
 
 pub mod cli;
 pub mod client;
 pub mod mcp;
 pub mod model;
 pub mod protocol;
+pub mod queries;
 pub mod server;
 pub mod session;
 pub mod store;

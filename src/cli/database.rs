@@ -4,6 +4,7 @@ use clap::Args;
 use thiserror::Error;
 
 use super::{identity, paths};
+use crate::queries::Queries;
 use crate::store::{Location, OpenError, OpenOptions, Role, Store};
 
 /// Which database.
@@ -38,12 +39,20 @@ impl Database {
         })
     }
 
-    /// Opens it for an operator: it must be there.
+    /// Opens it to look: it must be there, and may be an original Archon's.
     ///
     /// # Errors
-    /// [`NoDatabase`] when it is not; else [`OpenError`].
-    pub(super) async fn open(&self) -> anyhow::Result<Store> {
-        let options = OpenOptions { location: self.location()?, role: Role::Operator, sync_full: false };
+    /// [`NoDatabase`] when it is not there; else [`OpenError`].
+    pub(super) async fn look(&self) -> anyhow::Result<Queries> {
+        Ok(Queries::new(self.open(Role::Reader).await?).await?)
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// [`NoDatabase`] when it is not there; else [`OpenError`].
+    pub(super) async fn open(&self, role: Role) -> anyhow::Result<Store> {
+        let options = OpenOptions { location: self.location()?, role, sync_full: false };
         Store::open(&options).await.map_err(|error| match error {
             OpenError::Missing { database } => NoDatabase { database, user: identity::user() }.into(),
             other => other.into(),

@@ -65,6 +65,16 @@ impl Usage {
     }
 }
 
+/// An id that leads to no session, or to one that has ended.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub struct NoSession {
+    /// What is wrong.
+    pub message: String,
+    /// What may be done.
+    pub hint: String,
+}
+
 /// How errors are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
@@ -176,6 +186,9 @@ fn judge(error: &Error) -> Verdict {
         if cause.is::<TokenFileError>() {
             let hint = "a line is: sha256-of-token name [email] [uuid]; printf %s TOKEN | sha256sum makes the first";
             return verdict(USAGE, "token_file", Some(hint.to_owned()));
+        }
+        if let Some(e) = cause.downcast_ref::<NoSession>() {
+            return verdict(NO_SESSION, "session", Some(e.hint.clone()));
         }
         if let Some(e) = cause.downcast_ref::<Usage>() {
             return verdict(USAGE, "usage", e.hint.clone());

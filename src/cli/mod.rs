@@ -7,15 +7,25 @@ mod arguments;
 pub mod call;
 mod coerce;
 mod database;
+pub mod db;
+pub mod events;
 pub mod exit;
+pub mod expire;
+mod follow;
 mod identity;
+pub mod list;
 mod logging;
 mod output;
 mod paths;
 mod pretty;
+pub mod requests;
 pub mod serve;
+pub mod show;
 mod signal;
+pub mod stats;
 mod target;
+mod watch;
+mod which;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -35,6 +45,13 @@ pub struct Cli {
 enum Command {
     Serve(Box<serve::Options>),
     Call(call::Options),
+    List(list::Options),
+    Show(show::Options),
+    Requests(requests::Options),
+    Events(events::Options),
+    Stats(stats::Options),
+    Expire(expire::Options),
+    Db(db::Options),
 }
 
 impl Command {
@@ -42,6 +59,13 @@ impl Command {
         match self {
             Self::Serve(options) => options.run().await,
             Self::Call(options) => options.run().await,
+            Self::List(options) => options.run().await,
+            Self::Show(options) => options.run().await,
+            Self::Requests(options) => options.run().await,
+            Self::Events(options) => options.run().await,
+            Self::Stats(options) => options.run().await,
+            Self::Expire(options) => options.run().await,
+            Self::Db(options) => options.run().await,
         }
     }
 }

@@ -9,6 +9,7 @@ mod error;
 mod housekeeping;
 mod live;
 mod open;
+pub mod operator;
 mod recent;
 pub mod status;
 mod validate;

@@ -6,7 +6,9 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, SqliteConnection};
 
-use super::{OpenError, Role, Tables};
+use super::backend::read;
+use super::lookup::patiently;
+use super::{OpenError, Role, Store, StoreError, Tables};
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/postgres");
@@ -144,6 +146,29 @@ async fn found_in_postgres(connection: &mut PgConnection) -> sqlx::Result<Found>
         found.newest_migration = sqlx::query_scalar(NEWEST_MIGRATION).fetch_one(&mut *connection).await?;
     }
     Ok(found)
+}
+
+/// A step that the schema has been brought up by.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Migration {
+    /// Its number.
+    pub version: i64,
+    /// What it is for.
+    pub description: String,
+}
+
+impl Store {
+    /// The steps that the schema has been brought up by, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn migrations(&self) -> Result<Vec<Migration>, StoreError> {
+        patiently(async {
+            read!(self, db => sqlx::query_as("SELECT version, description FROM archonctl_migrations ORDER BY version")
+                .fetch_all(db).await)
+        })
+        .await
+    }
 }
 
 /// Our migrations, in our table, next to those of a newer program that lets us in.

@@ -174,6 +174,24 @@ pub(super) const CREDIT_ARCHON: RowStatement = RowStatement {
            WHERE t.session_id = j.session_id AND t.status = 'active' AND t.boot < j.boot",
 };
 
+/// Archon sessions that are ended together.
+pub(super) const END_ARCHON: RowStatement = RowStatement {
+    table: "archon_mcp_sessions",
+    columns: &["session_id", "status", "disconnected_at", "disconnect_reason", "ended_by"],
+    text: "UPDATE {table} SET status = j.status, disconnected_at = j.disconnected_at, \
+           disconnect_reason = j.disconnect_reason, ended_by = j.ended_by FROM {joined rows} \
+           WHERE {table}.session_id = j.session_id AND {table}.status = 'active' RETURNING CAST({table}.session_id AS TEXT)",
+};
+
+/// Protocol sessions without an Archon session that are ended together.
+pub(super) const END_PROTOCOL: RowStatement = RowStatement {
+    table: "archon_mcp_protocol_sessions",
+    columns: &["protocol_session_id", "status", "disconnected_at", "disconnect_reason", "ended_by"],
+    text: "UPDATE {table} SET status = j.status, disconnected_at = j.disconnected_at, \
+           disconnect_reason = j.disconnect_reason, ended_by = j.ended_by FROM {joined rows} \
+           WHERE {table}.protocol_session_id = j.protocol_session_id AND {table}.status = 'active' RETURNING {table}.protocol_session_id",
+};
+
 /// Counters of sessions.
 pub(super) const COUNT: RowStatement = RowStatement {
     table: "archon_mcp_sessions",

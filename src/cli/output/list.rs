@@ -31,6 +31,10 @@ pub(in crate::cli) struct List<T> {
     pub(in crate::cli) now: Timestamp,
     /// Members of the JSON document before the list.
     pub(in crate::cli) head: Vec<(&'static str, Value)>,
+    /// The columns of the table.
+    pub(in crate::cli) columns: Vec<Column>,
+    /// The sum of all, as the last line of the table.
+    pub(in crate::cli) total: Option<T>,
     /// What people should know besides; for an empty list, what may be done about it.
     pub(in crate::cli) note: Option<String>,
 }
@@ -38,13 +42,19 @@ pub(in crate::cli) struct List<T> {
 impl<T: Listed> List<T> {
     /// A list of things as they were at that moment.
     pub(in crate::cli) fn new(rows: Vec<T>, now: Timestamp) -> Self {
-        Self { rows, now, head: Vec::new(), note: None }
+        Self { rows, now, head: Vec::new(), columns: T::COLUMNS.to_vec(), total: None, note: None }
     }
 
     /// With another member in the JSON document.
     pub(in crate::cli) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.head.push((name, value.into()));
         self
+    }
+
+    /// With a note for people that there are more, and how to see them.
+    pub(in crate::cli) fn noting_more(self, more: bool) -> Self {
+        let count = self.rows.len();
+        if more { self.noting(format!("The first {count} are shown; --limit 0 shows all.")) } else { self }
     }
 
     /// With a note for people.
@@ -63,7 +73,8 @@ impl<T: Listed> List<T> {
         if self.rows.is_empty() {
             return String::new();
         }
-        table(T::COLUMNS, self.rows.iter().map(|row| row.cells(self.now)).collect(), screen, widths)
+        let rows = self.rows.iter().chain(&self.total).map(|row| row.cells(self.now)).collect();
+        table(&self.columns, rows, screen, widths)
     }
 }
 
@@ -113,6 +124,9 @@ impl<T: Listed> Serialize for List<T> {
         document.serialize_entry("version", &VERSION)?;
         for (name, value) in &self.head {
             document.serialize_entry(name, value)?;
+        }
+        if let Some(total) = &self.total {
+            document.serialize_entry("total", total)?;
         }
         document.serialize_entry(T::LIST, &self.rows)?;
         document.end()

@@ -28,6 +28,11 @@ pub(in crate::cli) const fn column(title: &'static str, least: usize, rank: u8) 
 }
 
 impl Column {
+    /// The same under another title.
+    pub(in crate::cli) const fn titled(self, title: &'static str) -> Self {
+        Self { title, ..self }
+    }
+
     /// The same for numbers.
     pub(in crate::cli) const fn right(self) -> Self {
         Self { right: true, ..self }

@@ -117,6 +117,22 @@ impl Store {
         .await
     }
 
+    /// The counters of all sessions used since then, added up; under no name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn counted_in_all(&self, since: Timestamp) -> Result<CounterRow, StoreError> {
+        report(async {
+            read!(self, db => sqlx::query_as(
+                "SELECT '' AS name, CAST(COALESCE(SUM(calls), 0) AS BIGINT) AS calls, \
+                 CAST(COALESCE(SUM(errors), 0) AS BIGINT) AS errors, \
+                 CAST(COALESCE(SUM(prompt_tokens), 0) AS BIGINT) AS prompt_tokens, \
+                 CAST(COALESCE(SUM(completion_tokens), 0) AS BIGINT) AS completion_tokens \
+                 FROM archon_mcp_sessions WHERE last_activity >= $1").bind(since).fetch_one(db).await)
+        })
+        .await
+    }
+
     /// Sums from the request rows that arrived since then, with exact latencies.
     ///
     /// # Errors

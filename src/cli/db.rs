@@ -1,0 +1,114 @@
+//! `archonctl db`: care for the database.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::database::{Database, NoDatabase};
+use super::exit::DONE;
+use super::output::{Cell, Column, List, Listed, Output, column};
+use crate::model::clock::Clock;
+use crate::model::timestamp::Timestamp;
+use crate::store::schema::Migration;
+use crate::store::{OpenError, Role, Tables};
+
+const EXAMPLES: &str = "\
+Examples:
+  archonctl db migrate
+  archonctl db migrate --database-url postgres://archon@db.example.org/archon";
+
+/// Care for the database
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Migrate(Migrate),
+}
+
+const MIGRATE_EXAMPLES: &str = "\
+Examples:
+  archonctl db migrate
+  archonctl db migrate --json
+
+A server does the same when it starts; this is for whoever wants it done before. A database that is not there is made, and
+a schema that is up to date stays as it is. Servers may go on meanwhile.
+JSON: {\"version\": 1, \"database\": \"...\", \"schema\": 1, \"applied\": [{\"version\": 1, \"description\": \"...\"}]}.";
+
+/// Bring the schema up to date
+#[derive(Debug, Args)]
+#[command(after_help = MIGRATE_EXAMPLES)]
+struct Migrate {
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    database: Database,
+}
+
+impl Options {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Each with its exit code: see [`super::exit`].
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Migrate(options) => options.run().await,
+        }
+    }
+}
+
+impl Migrate {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let before = self.before().await?;
+        let store = self.database.open(Role::Migrator).await?;
+        let after = store.migrations().await?;
+        let schema = after.last().map_or(0, |step| step.version);
+        let shown = store.location().shown();
+        let applied: Vec<_> = after.into_iter().filter(|step| !before.contains(step)).map(Step::from).collect();
+        let note = match applied.len() {
+            0 => format!("{shown} is up to date: its schema has version {schema}."),
+            _ => format!("{shown} has been brought up to version {schema}."),
+        };
+        let list = List::new(applied, Clock::default().now()).with("database", shown).with("schema", schema);
+        self.output.print(&list.noting(note))?;
+        Ok(ExitCode::from(DONE))
+    }
+
+    /// The steps that were done before; none where there is no database yet.
+    async fn before(&self) -> anyhow::Result<Vec<Migration>> {
+        match self.database.open(Role::Reader).await {
+            Ok(store) if store.tables() == Tables::Original => Err(OpenError::Foreign.into()),
+            Ok(store) => Ok(store.migrations().await?),
+            Err(error) if error.is::<NoDatabase>() => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A step that was done.
+#[derive(Debug, Serialize)]
+struct Step {
+    version: i64,
+    description: String,
+}
+
+impl From<Migration> for Step {
+    fn from(migration: Migration) -> Self {
+        Self { version: migration.version, description: migration.description }
+    }
+}
+
+impl Listed for Step {
+    const LIST: &'static str = "applied";
+    const FIELDS: &'static [&'static str] = &["version", "description"];
+    const COLUMNS: &'static [Column] = &[column("VERSION", 0, 0).right(), column("STEP", 8, 0)];
+
+    fn cells(&self, _now: Timestamp) -> Vec<Cell> {
+        vec![Cell::new(self.version.to_string()), Cell::new(&self.description)]
+    }
+}

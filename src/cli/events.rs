@@ -1,0 +1,127 @@
+//! `archonctl events`: what happened to sessions.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use humantime::parse_duration as duration;
+
+use super::database::Database;
+use super::exit::{DONE, Usage};
+use super::follow::{Numbered, Source, follow};
+use super::output::{Cell, Column, List, Listed, Output, column, when};
+use super::which;
+use super::which::Limit;
+use crate::model::timestamp::Timestamp;
+use crate::queries::Queries;
+use crate::queries::events::{Event, EventQuery};
+use crate::store::Tables;
+
+const EXAMPLES: &str = "\
+Examples:
+  archonctl events
+  archonctl events -f --kind ended
+  archonctl events --session 550e8400 --json
+
+The last ones are shown, the newest at the end. JSON: {\"version\": 1, \"events\": [...]}; with -f a line for each event.";
+
+/// Show what happened to sessions, as it comes with -f
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    /// Go on with new ones as they come, until Ctrl-C
+    #[arg(short, long)]
+    follow: bool,
+    /// Only those of that session
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+    /// Only those of that kind: initialised, created, ended, recovered, refused, …
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// Only those of that time, such as 15m or 2d
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    since: Option<Duration>,
+    #[command(flatten)]
+    limit: Limit,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    database: Database,
+}
+
+impl Options {
+    /// Shows them.
+    ///
+    /// # Errors
+    /// Each with its exit code: see [`super::exit`].
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let queries = self.database.look().await?;
+        if queries.store().tables() == Tables::Original {
+            let hint = "archonctl list --all and archonctl requests read what it has";
+            return Err(Usage::new("an original Archon keeps no events", hint).into());
+        }
+        let session = match &self.session {
+            Some(typed) => Some(which::session(&queries, typed).await?.session_id),
+            None => None,
+        };
+        let query = EventQuery { session, kind: self.kind.clone(), since: self.since };
+        let source = Rows { queries: &queries, query, limit: self.limit.count() };
+        if self.follow {
+            return follow(&source, queries.store(), &self.output).await;
+        }
+        let list = List::new(source.before().await?, queries.clock().now());
+        self.output.print(&list.noting_if_empty("No event matches. The first client that connects makes one."))?;
+        Ok(ExitCode::from(DONE))
+    }
+}
+
+struct Rows<'a> {
+    queries: &'a Queries,
+    query: EventQuery,
+    limit: Option<usize>,
+}
+
+impl Source<Event> for Rows<'_> {
+    async fn last(&self) -> anyhow::Result<i64> {
+        Ok(self.queries.store().last_event().await?)
+    }
+
+    async fn before(&self) -> anyhow::Result<Vec<Event>> {
+        Ok(self.queries.events(&self.query, self.limit).await?)
+    }
+
+    async fn after(&self, number: i64) -> anyhow::Result<Vec<Event>> {
+        Ok(self.queries.events_after(&self.query, number).await?)
+    }
+}
+
+impl Numbered for Event {
+    fn number(&self) -> i64 {
+        self.id
+    }
+}
+
+impl Listed for Event {
+    const LIST: &'static str = "events";
+    const FIELDS: &'static [&'static str] =
+        &["id", "at", "kind", "session_id", "protocol_session_id", "reason", "actor"];
+    const COLUMNS: &'static [Column] = &[
+        column("TIME", 19, 0),
+        column("EVENT", 8, 0),
+        column("SESSION", 9, 0),
+        column("REASON", 8, 1),
+        column("BY", 6, 2),
+        column("PROTOCOL SESSION", 9, 3),
+    ];
+
+    fn cells(&self, _now: Timestamp) -> Vec<Cell> {
+        vec![
+            Cell::new(when(self.at)),
+            Cell::new(&self.kind),
+            Cell::or_dash(self.session_id.as_deref()),
+            Cell::or_dash(self.reason.as_deref()),
+            Cell::or_dash(self.actor.as_deref()),
+            Cell::or_dash(self.protocol_session_id.as_deref()),
+        ]
+    }
+}

@@ -1,0 +1,275 @@
+//! `archonctl expire`: an operator ends sessions.
+
+use std::collections::HashSet;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args};
+use humantime::parse_duration as duration;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::database::Database;
+use super::exit::{DONE, NO, NoSession, Usage};
+use super::list::client_text;
+use super::output::{Cell, Column, List, Listed, Output, Screen, View, ago, column, tell};
+use super::{identity, which};
+use crate::model::text::clean;
+use crate::model::timestamp::Timestamp;
+use crate::queries::Queries;
+use crate::queries::find::Found;
+use crate::queries::sessions::{Session, SessionFilter, Status};
+use crate::session::operator::{Order, Targets, expire};
+use crate::store::{Role, StoreError};
+
+/// The longest reason that is kept.
+const LONGEST_REASON: usize = 500;
+
+const EXAMPLES: &str = "\
+Examples:
+  archonctl expire 550e8400 --reason 'stuck client'
+  archonctl expire --idle 2h --dry-run
+  archonctl expire --client 'Claude Code' --yes
+  archonctl expire --all --reason maintenance
+
+Running servers refuse the sessions within about a second; their clients open new ones. An Archon session's id ends every
+protocol session bound to it; a protocol session's id ends that one, and the Archon session if no other is bound to it.
+Who ended a session is recorded as USER@HOST. JSON: {\"version\": 1, \"dry_run\": false, \"ended\": 1, \"sessions\": [...]}.";
+
+/// End sessions
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+#[command(group = ArgGroup::new("which").required(true).multiple(true).args(["ids", "idle", "client", "all"]))]
+pub struct Options {
+    /// Sessions to end: ids of either kind, or their beginnings
+    #[arg(value_name = "ID", conflicts_with_all = ["idle", "client", "all"])]
+    ids: Vec<String>,
+    /// End those that were not used for so long, such as 2h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    idle: Option<Duration>,
+    /// End those of that client: its type, or its name as given
+    #[arg(long, value_name = "NAME")]
+    client: Option<String>,
+    /// End every live session
+    #[arg(long, conflicts_with_all = ["idle", "client"])]
+    all: bool,
+    /// Only say which ones it would end
+    #[arg(long)]
+    dry_run: bool,
+    /// Why, for whoever looks later
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    database: Database,
+}
+
+impl Options {
+    /// Ends them.
+    ///
+    /// # Errors
+    /// Each with its exit code: see [`super::exit`]. Nothing was ended then, or some chunks of many.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let queries = Queries::new(self.database.open(Role::Operator).await?).await?;
+        let (targets, mut sessions) = if self.ids.is_empty() {
+            let sessions = self.chosen(&queries).await?;
+            (targets_of(&sessions), sessions)
+        } else {
+            self.given(&queries).await?
+        };
+        let now = queries.clock().now();
+        if self.dry_run || sessions.is_empty() {
+            let ended = sessions.iter().map(|session| session.session_id.clone()).collect();
+            self.output.print(&Done::new(sessions, self.dry_run, &ended, now))?;
+            return Ok(ExitCode::from(DONE));
+        }
+        if self.ids.is_empty() && !self.yes && !agreed(sessions.len())? {
+            tell("Nothing was ended.");
+            return Ok(ExitCode::from(NO));
+        }
+        let note = self.reason.as_deref().map(|reason| clean(reason, LONGEST_REASON));
+        let order = Order { by: identity::actor(), note, at: queries.clock().now() };
+        let ended = expire(queries.store(), &targets, &order).await?;
+        // Some may have ended by themselves meanwhile.
+        sessions.retain(|s| {
+            ended.contains(&s.session_id) || s.protocol_session_id.as_ref().is_some_and(|id| ended.contains(id))
+        });
+        let ended = sessions.iter().map(|session| session.session_id.clone()).collect();
+        self.output.print(&Done::new(sessions, false, &ended, now))?;
+        Ok(ExitCode::from(DONE))
+    }
+
+    /// Live sessions that the options choose.
+    async fn chosen(&self, queries: &Queries) -> Result<Vec<Session>, StoreError> {
+        let filter = SessionFilter {
+            statuses: vec![Status::Active],
+            client: self.client.clone(),
+            idle: self.idle,
+            ..SessionFilter::default()
+        };
+        Ok(queries.sessions(&filter).await?.rows)
+    }
+
+    /// The sessions that were named; all of them must be there and live, or none is ended.
+    async fn given(&self, queries: &Queries) -> anyhow::Result<(Targets, Vec<Session>)> {
+        let (mut targets, mut sessions) = (Targets::default(), Vec::<Session>::new());
+        for typed in &self.ids {
+            let found = which::session(queries, typed).await?;
+            let mut session = live(queries, &found).await?;
+            match found.protocol_session_id {
+                Some(id) => {
+                    session.protocol_session_id = Some(id.clone());
+                    targets.protocol.push(id);
+                }
+                None if session.called_tools => targets.archon.push(found.session_id),
+                None => targets.waiting.extend(session.protocol_session_id.clone()),
+            }
+            if !sessions.contains(&session) {
+                sessions.push(session);
+            }
+        }
+        Ok((targets, sessions))
+    }
+}
+
+/// The session, if it is live.
+async fn live(queries: &Queries, found: &Found) -> anyhow::Result<Session> {
+    let hint = || "archonctl list shows live sessions".to_owned();
+    let id = found.protocol_session_id.clone().unwrap_or_else(|| found.session_id.to_string());
+    let Some(story) = queries.story(found, Some(1)).await? else {
+        return Err(NoSession { message: format!("the session {id} is gone"), hint: hint() }.into());
+    };
+    let protocol =
+        story.protocol_sessions.iter().find(|p| Some(&p.protocol_session_id) == found.protocol_session_id.as_ref());
+    let session = &story.session;
+    let (status, reason, by) = protocol.map_or((session.status, &session.disconnect_reason, &session.ended_by), |p| {
+        (p.status, &p.disconnect_reason, &p.ended_by)
+    });
+    if status == Status::Active {
+        return Ok(story.session);
+    }
+    let (reason, by) = (reason.as_deref().unwrap_or("-"), by.as_deref().unwrap_or("nobody"));
+    Err(NoSession { message: format!("the session {id} has ended already: {reason} by {by}"), hint: hint() }.into())
+}
+
+fn targets_of(sessions: &[Session]) -> Targets {
+    let mut targets = Targets::default();
+    for session in sessions {
+        if session.called_tools {
+            targets.archon.extend(Uuid::parse_str(&session.session_id));
+        } else {
+            targets.waiting.extend(session.protocol_session_id.clone());
+        }
+    }
+    targets
+}
+
+/// Asks on a terminal; off one nobody can answer.
+fn agreed(count: usize) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        let message = format!("{} would end, and there is no terminal to ask on", sessions_text(count));
+        return Err(Usage::new(message, "add --yes, or look first with --dry-run").into());
+    }
+    let mut err = io::stderr();
+    write!(err, "End {}? [y/N] ", sessions_text(count))?;
+    err.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+fn sessions_text(count: usize) -> String {
+    if count == 1 { "1 session".to_owned() } else { format!("{count} sessions") }
+}
+
+/// What was done, or would be.
+struct Done {
+    list: List<Ended>,
+    dry_run: bool,
+}
+
+/// A session that was ended, or would be.
+#[derive(Debug, Serialize)]
+struct Ended {
+    session_id: String,
+    protocol_session_id: Option<String>,
+    client_type: String,
+    client_version: Option<String>,
+    user_name: Option<String>,
+    last_activity: Timestamp,
+    calls: i64,
+}
+
+impl Done {
+    fn new(sessions: Vec<Session>, dry_run: bool, ended: &HashSet<String>, now: Timestamp) -> Self {
+        let count = if dry_run { 0 } else { ended.len() };
+        let rows = sessions.into_iter().filter(|session| ended.contains(&session.session_id)).map(|s| Ended {
+            session_id: s.session_id,
+            protocol_session_id: s.protocol_session_id,
+            client_type: s.client_type,
+            client_version: s.client_version,
+            user_name: s.user_name,
+            last_activity: s.last_activity,
+            calls: s.calls,
+        });
+        let list = List::new(rows.collect(), now).with("dry_run", dry_run).with("ended", count);
+        Self { list, dry_run }
+    }
+}
+
+impl View for Done {
+    fn text(&self, screen: &Screen) -> String {
+        let count = self.list.rows.len();
+        let (would, sessions) = (if self.dry_run { "Would end " } else { "Ended " }, sessions_text(count));
+        if count == 0 {
+            return "No live session matches; nothing was ended.".to_owned();
+        }
+        format!("{}\n\n{would}{sessions}.", self.list.text(screen))
+    }
+
+    fn note(&self) -> Option<String> {
+        None
+    }
+
+    fn document(&self) -> serde_json::Result<String> {
+        self.list.document()
+    }
+
+    fn lines(&self) -> serde_json::Result<Vec<String>> {
+        self.list.lines()
+    }
+
+    fn csv(&self, header: bool) -> io::Result<String> {
+        self.list.csv(header)
+    }
+}
+
+impl Listed for Ended {
+    const LIST: &'static str = "sessions";
+    const FIELDS: &'static [&'static str] =
+        &["session_id", "protocol_session_id", "client_type", "client_version", "user_name", "last_activity", "calls"];
+    const COLUMNS: &'static [Column] = &[
+        column("SESSION", 9, 0),
+        column("CLIENT", 8, 0),
+        column("USER", 6, 2),
+        column("LAST USED", 0, 0),
+        column("CALLS", 0, 1).right(),
+        column("PROTOCOL SESSION", 9, 3),
+    ];
+
+    fn cells(&self, now: Timestamp) -> Vec<Cell> {
+        vec![
+            Cell::new(&self.session_id),
+            Cell::new(client_text(&self.client_type, self.client_version.as_deref())),
+            Cell::or_dash(self.user_name.as_deref()),
+            Cell::new(ago(self.last_activity, now)),
+            Cell::new(self.calls.to_string()),
+            Cell::or_dash(self.protocol_session_id.as_deref()),
+        ]
+    }
+}

@@ -1,0 +1,191 @@
+//! `archonctl requests`: the handled requests.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use humantime::parse_duration as duration;
+
+use super::database::Database;
+use super::exit::{DONE, Usage};
+use super::follow::{Numbered, Source, follow};
+use super::output::{Cell, Column, List, Listed, Output, column, millis, when};
+use super::which;
+use super::which::Limit;
+use crate::model::timestamp::Timestamp;
+use crate::queries::Queries;
+use crate::queries::requests::{Request, RequestQuery};
+use crate::store::Tables;
+
+const EXAMPLES: &str = "\
+Examples:
+  archonctl requests
+  archonctl requests -f --status error
+  archonctl requests --session 550e8400 --tool health_check --since 1h
+  archonctl requests --limit 0 -o csv > requests.csv
+
+The last ones are shown, the newest at the end. A session's id may be of either kind, or the beginning of one.
+JSON: {\"version\": 1, \"requests\": [...]}; with -f a line for each request.";
+
+/// Show handled requests, as they come with -f
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    /// Go on with new ones as they come, until Ctrl-C
+    #[arg(short, long)]
+    follow: bool,
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    limit: Limit,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    database: Database,
+}
+
+#[derive(Debug, Args)]
+struct Filter {
+    /// Only those of that session
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+    /// Only those of that client: its type, or its name as given
+    #[arg(long, value_name = "NAME")]
+    client: Option<String>,
+    /// Only those of that user: name or address
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Only those of that tool
+    #[arg(long, value_name = "TOOL")]
+    tool: Option<String>,
+    /// Only those that ended in success, error or timeout
+    #[arg(long, value_name = "STATUS", hide_possible_values = true)]
+    status: Option<Outcome>,
+    /// Only those of that time, such as 15m or 2d
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    since: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Outcome {
+    Success,
+    Error,
+    Timeout,
+}
+
+impl Options {
+    /// Shows them.
+    ///
+    /// # Errors
+    /// Each with its exit code: see [`super::exit`].
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let queries = self.database.look().await?;
+        if self.follow && queries.store().tables() == Tables::Original {
+            let message = "the requests of an original Archon have no numbers to follow them by";
+            return Err(Usage::new(message, "leave out --follow, and use --since").into());
+        }
+        let query = self.filter.query(&queries).await?;
+        let source = Rows { queries: &queries, query, limit: self.limit.count() };
+        if self.follow {
+            return follow(&source, queries.store(), &self.output).await;
+        }
+        let list = List::new(source.before().await?, queries.clock().now());
+        self.output.print(&list.noting_if_empty("No request matches. archonctl call TOOL makes one."))?;
+        Ok(ExitCode::from(DONE))
+    }
+}
+
+impl Filter {
+    async fn query(&self, queries: &Queries) -> anyhow::Result<RequestQuery> {
+        let session = match &self.session {
+            Some(typed) => Some(which::session(queries, typed).await?),
+            None => None,
+        };
+        let status = self.status.map(|status| {
+            match status {
+                Outcome::Success => "success",
+                Outcome::Error => "error",
+                Outcome::Timeout => "timeout",
+            }
+            .to_owned()
+        });
+        let (client, user, tool) = (self.client.clone(), self.user.clone(), self.tool.clone());
+        Ok(RequestQuery { session, client, user, tool, status, since: self.since })
+    }
+}
+
+struct Rows<'a> {
+    queries: &'a Queries,
+    query: RequestQuery,
+    limit: Option<usize>,
+}
+
+impl Source<Request> for Rows<'_> {
+    async fn last(&self) -> anyhow::Result<i64> {
+        Ok(self.queries.store().last_request().await?)
+    }
+
+    async fn before(&self) -> anyhow::Result<Vec<Request>> {
+        Ok(self.queries.requests(&self.query, self.limit).await?)
+    }
+
+    async fn after(&self, number: i64) -> anyhow::Result<Vec<Request>> {
+        Ok(self.queries.requests_after(&self.query, number).await?)
+    }
+}
+
+impl Numbered for Request {
+    fn number(&self) -> i64 {
+        self.number
+    }
+}
+
+impl Listed for Request {
+    const LIST: &'static str = "requests";
+    const FIELDS: &'static [&'static str] = &[
+        "id",
+        "timestamp",
+        "session_id",
+        "protocol_session_id",
+        "client_type",
+        "user_name",
+        "method",
+        "tool_name",
+        "status",
+        "duration_ms",
+        "prompt_tokens",
+        "completion_tokens",
+        "estimated_cost_usd",
+        "error_message",
+        "session_rule",
+        "late",
+    ];
+    const COLUMNS: &'static [Column] = &[
+        column("TIME", 19, 0),
+        column("SESSION", 9, 2),
+        column("CLIENT", 8, 5),
+        column("METHOD", 10, 4),
+        column("TOOL", 8, 0),
+        column("STATUS", 7, 0),
+        column("TOOK", 6, 1).right(),
+        column("TOKENS", 0, 6).right(),
+        column("ERROR", 10, 3),
+    ];
+
+    fn cells(&self, _now: Timestamp) -> Vec<Cell> {
+        let status = Cell::or_dash(self.status.as_deref());
+        let succeeded = self.status.as_deref().is_none_or(|status| status == "success");
+        let error = self.error_message.as_deref().or(self.late.then_some("its session had ended"));
+        vec![
+            Cell::or_dash(self.timestamp.map(when)),
+            Cell::or_dash(self.session_id.as_deref().or(self.protocol_session_id.as_deref())),
+            Cell::or_dash(self.client_type.as_deref()),
+            Cell::or_dash(self.method.as_deref()),
+            Cell::or_dash(self.tool_name.as_deref()),
+            if succeeded { status.good() } else { status.bad() },
+            Cell::or_dash(self.duration_ms.map(millis)),
+            Cell::or_dash(self.prompt_tokens.zip(self.completion_tokens).map(|(p, c)| (p + c).to_string())),
+            Cell::or_dash(error),
+        ]
+    }
+}

@@ -1,0 +1,216 @@
+//! `archonctl show`: a session's whole story.
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::database::Database;
+use super::exit::NoSession;
+use super::list::{client_text, status_cell};
+use super::output::{Cell, Column, List, Listed, Output, Screen, VERSION, View, Widths, ago, column, line, span, when};
+use super::watch::Watch;
+use super::which;
+use crate::model::timestamp::Timestamp;
+use crate::queries::Queries;
+use crate::queries::find::Found;
+use crate::queries::sessions::Status;
+use crate::queries::story::{ProtocolSession, Story};
+
+const EXAMPLES: &str = "\
+Examples:
+  archonctl show 550e8400
+  archonctl show 550e8400 --requests 0 --json
+  archonctl show 550e8400 --watch
+
+ID is an Archon session's (X-Archon-Session-Id) or a protocol session's (Mcp-Session-Id), or the beginning of one.
+JSON: {\"version\": 1, \"session\": {...}, \"client_capabilities\": {...}, \"end_note\": null, \"protocol_sessions\": [...],
+\"requests\": [...], \"events\": [...]}. CSV is the session alone.";
+
+/// Tell a session's whole story
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    /// The session's id, of either kind, or its beginning
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Its last requests: so many; 0 is all
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
+    requests: usize,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    watch: Watch,
+    #[command(flatten)]
+    database: Database,
+}
+
+impl Options {
+    /// Tells it.
+    ///
+    /// # Errors
+    /// Each with its exit code: see [`super::exit`].
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let queries = self.database.look().await?;
+        let found = which::session(&queries, &self.id).await?;
+        self.watch.show(&self.output, async || self.told(&queries, &found).await).await
+    }
+
+    async fn told(&self, queries: &Queries, found: &Found) -> anyhow::Result<Told> {
+        let requests = (self.requests > 0).then_some(self.requests);
+        let gone = || NoSession {
+            message: format!("the session {} is gone", found.session_id),
+            hint: "archonctl list --all shows every session".to_owned(),
+        };
+        let story = queries.story(found, requests).await?.ok_or_else(gone)?;
+        Ok(Told { version: VERSION, story, now: queries.clock().now() })
+    }
+}
+
+/// A story as it is shown.
+#[derive(Debug, Serialize)]
+struct Told {
+    version: u32,
+    #[serde(flatten)]
+    story: Story,
+    #[serde(skip)]
+    now: Timestamp,
+}
+
+impl View for Told {
+    fn text(&self, screen: &Screen) -> String {
+        let session = &self.story.session;
+        let moment = |at: Timestamp| format!("{} ({})", when(at), ago(at, self.now));
+        let user = [&session.user_name, &session.user_email, &session.user_id];
+        let user: Vec<_> = user.into_iter().flatten().map(String::as_str).collect();
+        let mut facts = vec![
+            ("Session", session.session_id.clone()),
+            ("Protocol session", session.protocol_session_id.clone().unwrap_or_else(|| "-".to_owned())),
+            ("Status", self.status()),
+            ("Client", self.client()),
+            ("User", if user.is_empty() { "-".to_owned() } else { user.join(", ") }),
+            ("Started", moment(session.connected_at)),
+            ("Last used", moment(session.last_activity)),
+        ];
+        facts.extend(session.disconnected_at.map(|at| ("Ended", format!("{}, {}", moment(at), self.end()))));
+        facts.push(("Lasted", span(std::time::Duration::from_secs(session.duration_s))));
+        facts.push(("Calls", self.calls()));
+        let facts: Vec<_> = facts.iter().map(|(name, value)| format!("{name:<18}{}", line(value))).collect();
+        let mut parts = vec![facts.join("\n")];
+        parts.extend(part("Protocol sessions", &self.story.protocol_sessions, self.now, screen));
+        parts.extend(part("Last requests", &self.story.requests, self.now, screen));
+        parts.extend(part("Events", &self.story.events, self.now, screen));
+        parts.join("\n\n")
+    }
+
+    fn note(&self) -> Option<String> {
+        None
+    }
+
+    fn document(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
+    }
+
+    fn lines(&self) -> serde_json::Result<Vec<String>> {
+        Ok(vec![self.document()?])
+    }
+
+    fn csv(&self, header: bool) -> io::Result<String> {
+        List::new(vec![self.story.session.clone()], self.now).csv(header)
+    }
+}
+
+/// A table under its title; nothing for none.
+fn part<T: Listed + Clone>(title: &str, rows: &[T], now: Timestamp, screen: &Screen) -> Option<String> {
+    let list = List::new(rows.to_vec(), now);
+    (!rows.is_empty()).then(|| format!("{title}\n{}", list.continued(screen, &mut Widths::default())))
+}
+
+impl Told {
+    fn status(&self) -> String {
+        let session = &self.story.session;
+        let status = session.status.as_str();
+        match (session.status, session.expires_at) {
+            (Status::Active, Some(at)) => format!("{status}, for another {} unless used", span(at.since(self.now))),
+            _ => status.to_owned(),
+        }
+    }
+
+    fn client(&self) -> String {
+        let session = &self.story.session;
+        let client = client_text(&session.client_type, session.client_version.as_deref());
+        match &session.client_name {
+            Some(name) if *name != session.client_type => format!("{client} ({name})"),
+            _ => client,
+        }
+    }
+
+    /// Why and by whom, with what an operator had to say.
+    fn end(&self) -> String {
+        let session = &self.story.session;
+        let reason = session.disconnect_reason.as_deref().unwrap_or("-");
+        let by = session
+            .ended_by
+            .as_ref()
+            .map_or_else(|| ": its time was over; no server has met it since".to_owned(), |by| format!(" by {by}"));
+        let note = self.story.end_note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+        format!("{reason}{by}{note}")
+    }
+
+    fn calls(&self) -> String {
+        let session = &self.story.session;
+        if !session.called_tools {
+            return "none yet".to_owned();
+        }
+        let tokens = format!("{} tokens in, {} out", session.prompt_tokens, session.completion_tokens);
+        format!("{}, {} failed; {tokens}", session.calls, session.errors)
+    }
+}
+
+impl Listed for ProtocolSession {
+    const LIST: &'static str = "protocol_sessions";
+    const FIELDS: &'static [&'static str] = &[
+        "protocol_session_id",
+        "protocol_version",
+        "client_name",
+        "client_version",
+        "status",
+        "bound_by",
+        "connected_at",
+        "last_activity",
+        "expires_at",
+        "disconnected_at",
+        "disconnect_reason",
+        "ended_by",
+    ];
+    const COLUMNS: &'static [Column] = &[
+        column("ID", 9, 0),
+        column("STATUS", 6, 0),
+        column("BOUND BY", 0, 2),
+        column("REVISION", 0, 5),
+        column("STARTED", 0, 4),
+        column("LAST USED", 0, 1),
+        column("ENDED", 8, 3),
+    ];
+
+    fn cells(&self, now: Timestamp) -> Vec<Cell> {
+        let bound = match self.bound_by.as_deref() {
+            Some("new") => Some("making it"),
+            Some("client") => Some("its client's word"),
+            Some("bound") => Some("its client's connection"),
+            other => other,
+        };
+        let reason = self.disconnect_reason.as_deref();
+        let end = reason.map(|r| self.ended_by.as_ref().map_or_else(|| r.to_owned(), |by| format!("{r} by {by}")));
+        vec![
+            Cell::new(&self.protocol_session_id),
+            status_cell(self.status),
+            Cell::or_dash(bound),
+            Cell::new(&self.protocol_version),
+            Cell::new(ago(self.connected_at, now)),
+            Cell::new(ago(self.last_activity, now)),
+            Cell::or_dash(end),
+        ]
+    }
+}

@@ -1,0 +1,56 @@
+//! Read models for people: what the list, the statistics and the dashboard show, computed once, so that they never
+//! disagree. The SQL is [`crate::store::reports`]'.
+//!
+//! The types are the JSON that operators get: field names are its names, version 1 of its shape. A later version may add
+//! members; times are RFC 3339 in UTC, units stand in names, ids are whole.
+
+pub mod events;
+pub mod find;
+pub mod percentiles;
+pub mod requests;
+pub mod sessions;
+pub mod story;
+pub mod usage;
+
+use crate::model::clock::Clock;
+use crate::store::reports::alive::Moment;
+use crate::store::{Store, StoreError};
+
+/// A store to look at, and a clock that goes by its time.
+#[derive(Debug, Clone)]
+pub struct Queries {
+    store: Store,
+    clock: Clock,
+}
+
+impl Queries {
+    /// Looks at a store.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not answer.
+    pub async fn new(store: Store) -> Result<Self, StoreError> {
+        let clock = Clock::default();
+        if let Some(offset) = store.clock_offset().await? {
+            clock.follow_database(offset);
+        }
+        Ok(Self { store, clock })
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Now, with what tells rows that are alive from rows that are over.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn moment(&self) -> Result<Moment, StoreError> {
+        self.store.moment(self.clock.now()).await
+    }
+}

@@ -1,0 +1,148 @@
+//! The list of handled requests.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Queries;
+use super::find::Found;
+use crate::model::timestamp::Timestamp;
+use crate::store::reports::requests::{Owner, Part, RequestFilter, RequestRow};
+use crate::store::{StoreError, Tables};
+
+/// A handled request:
+///
+/// ```json
+/// {"id": "17", "timestamp": "2026-01-10T12:00:00.000Z", "session_id": "…", "protocol_session_id": "…",
+///  "client_type": "Claude Code", "user_name": null, "method": "tools/call", "tool_name": "health_check",
+///  "status": "success", "duration_ms": 1.5, "prompt_tokens": 10, "completion_tokens": 20, "estimated_cost_usd": null,
+///  "error_message": null, "session_rule": "bound", "late": false}
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Its id: a number, or a UUID in an original Archon's table.
+    pub id: String,
+    /// When it arrived.
+    pub timestamp: Option<Timestamp>,
+    /// The Archon session, once there is one.
+    pub session_id: Option<String>,
+    /// The protocol session.
+    pub protocol_session_id: Option<String>,
+    /// The detected program.
+    pub client_type: Option<String>,
+    /// Whose session it was.
+    pub user_name: Option<String>,
+    /// `tools/call`, `tools/list`, …
+    pub method: Option<String>,
+    /// The tool.
+    pub tool_name: Option<String>,
+    /// `success`, `error`, `timeout`.
+    pub status: Option<String>,
+    /// How long the tool (or method) alone took.
+    pub duration_ms: Option<f64>,
+    /// Tokens of the arguments.
+    pub prompt_tokens: Option<i64>,
+    /// Tokens of the result.
+    pub completion_tokens: Option<i64>,
+    /// From the price table of the server's operator.
+    pub estimated_cost_usd: Option<f64>,
+    /// What went wrong.
+    pub error_message: Option<String>,
+    /// The rule that gave it its Archon session: `client` (named by it), `bound`, `new`.
+    pub session_rule: Option<String>,
+    /// It began before its session ended and finished after.
+    pub late: bool,
+    /// Its number, for those who follow.
+    #[serde(skip)]
+    pub number: i64,
+}
+
+impl From<RequestRow> for Request {
+    fn from(row: RequestRow) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "285 years in microseconds still have all their digits")]
+        let duration_ms = row.duration_us.map(|us| us as f64 / 1000.0);
+        Self {
+            id: row.id,
+            timestamp: row.timestamp,
+            session_id: row.session_id,
+            protocol_session_id: row.protocol_session_id,
+            client_type: row.client_type,
+            user_name: row.user_name,
+            method: row.method,
+            tool_name: row.tool_name,
+            status: row.status,
+            duration_ms,
+            prompt_tokens: row.prompt_tokens,
+            completion_tokens: row.completion_tokens,
+            estimated_cost_usd: row.estimated_cost,
+            error_message: row.error_message,
+            session_rule: row.session_rule,
+            late: row.late,
+            number: row.number,
+        }
+    }
+}
+
+/// Which requests.
+#[derive(Debug, Clone, Default)]
+pub struct RequestQuery {
+    /// Of that session.
+    pub session: Option<Found>,
+    /// Of that client type or name, whatever its case.
+    pub client: Option<String>,
+    /// Of that user's name or address, whatever its case.
+    pub user: Option<String>,
+    /// Of that tool.
+    pub tool: Option<String>,
+    /// `success`, `error`, `timeout`.
+    pub status: Option<String>,
+    /// Arrived within that time.
+    pub since: Option<Duration>,
+}
+
+impl Queries {
+    /// The last requests that pass a filter, the oldest first; `None` is all.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn requests(&self, query: &RequestQuery, limit: Option<usize>) -> Result<Vec<Request>, StoreError> {
+        let limit = limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+        self.requests_in(query, Part::Last(limit)).await
+    }
+
+    /// The first requests after that number that pass a filter.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn requests_after(&self, query: &RequestQuery, after: i64) -> Result<Vec<Request>, StoreError> {
+        self.requests_in(query, Part::After(after, super::events::AT_ONCE)).await
+    }
+
+    async fn requests_in(&self, query: &RequestQuery, part: Part) -> Result<Vec<Request>, StoreError> {
+        let owner = match &query.session {
+            Some(found) => Some(self.owner(found).await?),
+            None => None,
+        };
+        let filter = RequestFilter {
+            owner,
+            client: query.client.as_deref().map(str::to_lowercase),
+            user: query.user.as_deref().map(str::to_lowercase),
+            tool: query.tool.clone(),
+            status: query.status.clone(),
+            since: query.since.map(|since| self.clock.now().minus(since)),
+        };
+        Ok(self.store.requests(&filter, part).await?.into_iter().map(Request::from).collect())
+    }
+
+    /// Rows of a client that has called no tool stand under its protocol session.
+    pub(super) async fn owner(&self, found: &Found) -> Result<Owner, StoreError> {
+        if self.store.tables() == Tables::Original || self.store.archon_session(found.session_id).await?.is_some() {
+            return Ok(Owner::Session(found.session_id));
+        }
+        let protocol = match &found.protocol_session_id {
+            Some(id) => Some(id.clone()),
+            None => self.store.session_row(found.session_id).await?.and_then(|row| row.protocol_session_id),
+        };
+        Ok(protocol.map_or(Owner::Session(found.session_id), Owner::Protocol))
+    }
+}
