@@ -1,0 +1,99 @@
+//! How many sessions stand where, and who has many of them open.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Queries;
+use crate::model::timestamp::Timestamp;
+use crate::store::StoreError;
+use crate::store::reports::standings::Ended;
+
+/// A session that was not used for so long is idle.
+pub const IDLE_AFTER: Duration = Duration::from_mins(5);
+/// A client of one user with so many open sessions is one to look at.
+pub const CROWD: i64 = 20;
+
+/// How many sessions stand where: `{"active": 12, "idle": 3, "disconnected": 40, "expired": 7}`. The idle ones are among
+/// the active.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// A server would accept them.
+    pub active: i64,
+    /// Those of them that were not used for [`IDLE_AFTER`].
+    pub idle: i64,
+    /// Somebody ended them.
+    pub disconnected: i64,
+    /// Their time is over.
+    pub expired: i64,
+}
+
+impl Counts {
+    /// All of them.
+    pub fn all(self) -> i64 {
+        self.active + self.disconnected + self.expired
+    }
+}
+
+/// A client of one user with many open sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crowd {
+    /// The client's type.
+    pub client_type: String,
+    /// Whose; empty if unknown.
+    pub user_name: String,
+    /// How many.
+    pub sessions: i64,
+}
+
+/// Ended sessions, counted until a moment: whoever counts again has only to add those that ended after it.
+#[derive(Debug, Clone, Copy)]
+pub struct Tally {
+    until: Timestamp,
+    ended: Ended,
+}
+
+/// A row may be committed so long after the end that it tells.
+const LATE: Duration = Duration::from_secs(10);
+
+impl Queries {
+    /// Counts the sessions that have ended, all of them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tally(&self) -> Result<Tally, StoreError> {
+        let until = self.clock.now().minus(LATE);
+        Ok(Tally { until, ended: self.store.ended(until, false).await? })
+    }
+
+    /// How many sessions stand where, from a tally of ended ones that was made earlier.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn counts(&self, tally: Tally) -> Result<Counts, StoreError> {
+        let moment = self.moment().await?;
+        let living = self.store.living(&moment, moment.now.minus(IDLE_AFTER)).await?;
+        let since = self.store.ended(tally.until, true).await?;
+        Ok(Counts {
+            active: living.alive,
+            idle: living.idle,
+            disconnected: tally.ended.disconnected + since.disconnected,
+            expired: tally.ended.expired + since.expired + living.over,
+        })
+    }
+
+    /// Clients of one user that have [`CROWD`] open sessions or more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn crowds(&self) -> Result<Vec<Crowd>, StoreError> {
+        let moment = self.moment().await?;
+        let rows = self.store.crowds(&moment, CROWD).await?;
+        let crowd = |row: crate::store::reports::standings::Crowd| Crowd {
+            client_type: row.client_type,
+            user_name: row.user_name,
+            sessions: row.sessions,
+        };
+        Ok(rows.into_iter().map(crowd).collect())
+    }
+}
