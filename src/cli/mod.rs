@@ -6,6 +6,7 @@
 mod arguments;
 pub mod call;
 mod coerce;
+pub mod dashboard;
 mod database;
 pub mod db;
 pub mod events;
@@ -51,6 +52,7 @@ enum Command {
     Events(events::Options),
     Stats(stats::Options),
     Expire(expire::Options),
+    Dashboard(dashboard::Options),
     Db(db::Options),
 }
 
@@ -65,6 +67,7 @@ impl Command {
             Self::Events(options) => options.run().await,
             Self::Stats(options) => options.run().await,
             Self::Expire(options) => options.run().await,
+            Self::Dashboard(options) => options.run().await,
             Self::Db(options) => options.run().await,
         }
     }
