@@ -36,7 +36,7 @@ fi
 # --force: without it a scenario from before or after a revision is skipped, and a skip exits 0. So is a check within a
 # scenario; therefore we ask for the line that says that all passed, not for the exit code alone.
 passes() {
-  timeout 120 "$cache/node_modules/.bin/node" --require ./scripts/conformance-loopback.cjs "$cache/node_modules/$suite/dist/index.js" \
+  timeout 120 "$cache/node_modules/.bin/node" --require ./scripts/loopback.cjs "$cache/node_modules/$suite/dist/index.js" \
     server --url "$url" --scenario "$1" --spec-version "$2" --force -o "$folder/results" >"$folder/output" 2>&1 &&
     grep -qE '^Passed: ([1-9][0-9]*)/\1, 0 failed, 0 warnings' "$folder/output" &&
     ! grep -q SKIPPED "$folder/output"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What takes too long for every change: the whole suite several times over, ten rounds of kills on both databases, the
-# benchmark. Run it before a release and read what it prints.
+# benchmarks. Run it before a release and read what it prints.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,3 +20,5 @@ for round in {1..10}; do
   cargo test --test suite session::survival
 done
 scripts/bench.sh
+echo "== operators and a big store"
+scripts/operator-bench.sh

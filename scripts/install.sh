@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs with apt what is missing of the things named: scripts/install.sh cc curl sqlite3 postgres node
+# Installs with apt what is missing of the things named: scripts/install.sh cc curl sqlite3 postgres node python
 # Does nothing, and needs no rights, where all of them are there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,6 +8,7 @@ present() {
   case $1 in
     postgres) scripts/postgres.sh programs >/dev/null ;;
     node) command -v node >/dev/null && command -v npm >/dev/null ;;
+    python) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }
@@ -17,6 +18,7 @@ packages() {
     cc) echo build-essential ;;
     postgres) echo postgresql ;;
     node) echo nodejs npm ;;
+    python) echo python3 python3-venv ;;
     *) echo "$1" ;;
   esac
 }

@@ -4,6 +4,8 @@
 #   folder=$(scripts/postgres.sh start)           quick and careless, for tests
 #   folder=$(scripts/postgres.sh start --fsync)   as durable as PostgreSQL is by default, for benchmarks
 #   cat "$folder/url"                             the URL of its maintenance database
+#   scripts/postgres.sh pause "$folder"           ends it as a crash would, and keeps the folder
+#   scripts/postgres.sh resume "$folder"          starts it again on the same port
 #   scripts/postgres.sh stop "$folder"            ends it and removes the folder
 #   scripts/postgres.sh programs                  the folder that holds initdb; fails where there is none
 #
@@ -56,6 +58,22 @@ CONF
   fail 'PostgreSQL does not start'
 }
 
+ours() {
+  [[ $1 == */archonctl-postgres.* && -d $1 ]] || { echo "not a folder of ours: $1" >&2; exit 2; }
+}
+
+pause() {
+  ours "$1"
+  as_postgres "$(programs)/pg_ctl" stop -D "$1/data" -m immediate -w >/dev/null
+}
+
+resume() {
+  ours "$1"
+  local port
+  port=$(sed 's|.*:\([0-9]*\)/.*|\1|' "$1/url")
+  as_postgres "$(programs)/pg_ctl" start -D "$1/data" -l "$1/log" -w -t 60 -o "-p $port" >/dev/null
+}
+
 fail() {
   echo "$1; the end of its log:" >&2
   tail -n 20 "$folder/log" >&2
@@ -64,7 +82,7 @@ fail() {
 
 stop() {
   local folder=$1
-  [[ $folder == */archonctl-postgres.* && -d $folder ]] || { echo "not a folder of ours: $folder" >&2; exit 2; }
+  ours "$folder"
   # By the pid in the data folder; "immediate", since nothing in there is kept.
   if [[ -e $folder/data/postmaster.pid ]]; then
     as_postgres "$(programs)/pg_ctl" stop -D "$folder/data" -m immediate -w >/dev/null || true
@@ -75,7 +93,9 @@ stop() {
 case "$*" in
   start) start $'fsync = off\nfull_page_writes = off' ;;
   'start --fsync') start '' ;;
+  'pause '*) pause "$2" ;;
+  'resume '*) resume "$2" ;;
   'stop '*) stop "$2" ;;
   programs) programs ;;
-  *) echo "usage: $0 start [--fsync] | stop FOLDER | programs" >&2; exit 2 ;;
+  *) echo "usage: $0 start [--fsync] | pause FOLDER | resume FOLDER | stop FOLDER | programs" >&2; exit 2 ;;
 esac

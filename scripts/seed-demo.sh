@@ -34,9 +34,16 @@ case $url in
     path=${url#sqlite:} path=${path#//}
     sql() { sqlite3 -bail "$path"; }
     ago() { echo "strftime('%Y-%m-%d %H:%M:%f', $now, printf('%+.3f seconds', -($1)))"; }
-    cut() { if [[ $1 == minute ]]; then echo "substr($2, 1, 16) || ':00.000'"; else echo "substr($2, 1, 13) || ':00:00.000'"; fi; }
+    cut() {
+      case $1 in
+        minute) echo "substr($2, 1, 16) || ':00.000'" ;;
+        hour) echo "substr($2, 1, 13) || ':00:00.000'" ;;
+        day) echo "substr($2, 1, 10) || ' 00:00:00.000'" ;;
+      esac
+    }
     uuid='' now="(SELECT now FROM demo_now)" clock="strftime('%Y-%m-%d %H:%M:%f', 'now')" settle='PRAGMA optimize; ANALYZE;'
-    begin='PRAGMA busy_timeout = 10000; PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE;'
+    begin='PRAGMA busy_timeout = 10000; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY;
+      PRAGMA cache_size = -600000; BEGIN IMMEDIATE;'
     ;;
   *) usage ;;
 esac
@@ -45,9 +52,9 @@ esac
   { echo "$0: there are sessions in that database already" >&2; exit 1; }
 
 # An id that differs from its neighbours' from the first digit on, as real ones do.
-id() {
-  if [[ $uuid ]]; then echo "(lpad(to_hex(($1 * 2654435761) & 4294967295), 8, '0') || '-$2-4000-8000-' || lpad(to_hex($1), 12, '0'))"
-  else echo "(printf('%08x', ($1 * 2654435761) & 4294967295) || '-$2-4000-8000-' || printf('%012x', $1))"; fi
+id() { # id NUMBER FACTOR: an odd factor gives each number its own first eight digits
+  if [[ $uuid ]]; then echo "(lpad(to_hex(($1 * $2) & 4294967295), 8, '0') || '-0000-4000-8000-' || lpad(to_hex($1), 12, '0'))"
+  else echo "(printf('%08x', ($1 * $2) & 4294967295) || '-0000-4000-8000-' || printf('%012x', $1))"; fi
 }
 pick() { # pick NUMBER WORD…: one of the words
   local number=$1 count=$(($# - 1)) n=0 text='CASE'
@@ -74,7 +81,7 @@ CREATE TEMP TABLE demo_latencies AS
 -- The first twentieth is live; the others began up to a month ago, the last one first.
 CREATE TEMP TABLE demo_sessions AS
   $(counting 1 $((sessions + waiting)))
-  SELECT i, $(id i 0001)$uuid AS session_id, $(id i 0002) AS protocol_session_id,
+  SELECT i, $(id i 2654435761)$uuid AS session_id, $(id i 1779033703) AS protocol_session_id,
     $(pick i 'Claude Code' 'Cursor' 'VS Code' 'Codex' 'Gemini' 'Windsurf') AS client_type,
     $(pick i claude-code cursor-vscode 'Visual Studio Code' codex-mcp-client gemini-cli-mcp-client windsurf) AS client_name,
     $(pick i 2.0.31 1.7.44 1.106.0 0.46.0 0.9.0 1.12.21) AS client_version,
@@ -95,13 +102,13 @@ INSERT INTO archon_mcp_boots
 
 INSERT INTO archon_mcp_protocol_sessions
   (protocol_session_id, session_id, principal, protocol_version, client_type, client_name, client_version, connected_at,
-   last_activity, expires_at, boot, status, disconnected_at, total_duration, disconnect_reason, ended_by)
+   last_activity, expires_at, boot, status, disconnected_at, total_duration, disconnect_reason, ended_by, called)
   SELECT protocol_session_id, session_id, principal, '2025-11-25', client_type, client_name, client_version, $(ago began),
     $(ago 'began - lasted'), $(ago 'began - lasted - 3600'), (SELECT MAX(number) FROM archon_mcp_boots),
     CASE WHEN live = 1 THEN 'active' WHEN i % 3 = 0 THEN 'expired' ELSE 'disconnected' END,
     CASE WHEN live = 0 THEN $(ago 'began - lasted') END, CASE WHEN live = 0 THEN CAST(lasted AS INTEGER) END,
     CASE WHEN live = 0 THEN CASE WHEN i % 3 = 0 THEN 'timeout' ELSE 'client_disconnect' END END,
-    CASE WHEN live = 0 THEN CASE WHEN i % 3 = 0 THEN 'server' ELSE 'client' END END
+    CASE WHEN live = 0 THEN CASE WHEN i % 3 = 0 THEN 'server' ELSE 'client' END END, waiting = 0
   FROM demo_sessions ORDER BY began DESC;
 INSERT INTO archon_mcp_sessions
   (session_id, client_type, client_name, client_version, principal, user_name, connected_at, last_activity, expires_at, boot,
@@ -133,15 +140,19 @@ UPDATE archon_mcp_sessions AS t SET calls = r.calls, errors = r.errors, prompt_t
   FROM (SELECT session_id, COUNT(*) AS calls, SUM(CASE WHEN status <> 'success' THEN 1 ELSE 0 END) AS errors,
           SUM(prompt_tokens) AS p, SUM(completion_tokens) AS c FROM archon_mcp_requests GROUP BY session_id) r
   WHERE t.session_id = r.session_id;
-$(for unit in minute hour; do
-  [[ $unit == minute ]] && table=archon_mcp_rollups || table=archon_mcp_rollups_hourly
-  echo "INSERT INTO $table
-  ($unit, method, tool_name, client_type, status, bucket, calls, duration_us, prompt_tokens, completion_tokens)
-  SELECT $(cut $unit r.timestamp), r.method, r.tool_name, s.client_type, r.status, l.bucket, COUNT(*), SUM(r.duration_us),
+INSERT INTO archon_mcp_rollups
+  (minute, method, tool_name, client_type, status, bucket, calls, duration_us, prompt_tokens, completion_tokens)
+  SELECT $(cut minute r.timestamp), r.method, r.tool_name, s.client_type, r.status, l.bucket, COUNT(*), SUM(r.duration_us),
     SUM(r.prompt_tokens), SUM(r.completion_tokens)
   FROM archon_mcp_requests r JOIN archon_mcp_sessions s ON s.session_id = r.session_id
-  JOIN demo_latencies l ON l.us = r.duration_us GROUP BY 1, 2, 3, 4, 5, 6;"
-done)
+  JOIN demo_latencies l ON l.us = r.duration_us GROUP BY 1, 2, 3, 4, 5, 6;
+INSERT INTO archon_mcp_rollups_daily
+  (day, method, tool_name, client_type, status, bucket, calls, duration_us, prompt_tokens, completion_tokens)
+  SELECT $(cut day minute), method, tool_name, client_type, status, bucket, SUM(calls), SUM(duration_us), SUM(prompt_tokens),
+    SUM(completion_tokens) FROM archon_mcp_rollups GROUP BY 1, 2, 3, 4, 5, 6;
+INSERT INTO archon_mcp_rollups_hourly (hour, status, bucket, calls, duration_us, prompt_tokens, completion_tokens)
+  SELECT $(cut hour minute), status, bucket, SUM(calls), SUM(duration_us), SUM(prompt_tokens), SUM(completion_tokens)
+  FROM archon_mcp_rollups GROUP BY 1, 2, 3;
 COMMIT;
 $settle
 SQL

@@ -6,8 +6,11 @@ use std::io::Read;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::protocol::tools::ToolDescription;
+
 use super::coerce::coerce;
 use super::exit::Usage;
+use super::signature::{missing, unknown};
 
 /// What was typed.
 #[derive(Debug)]
@@ -50,6 +53,16 @@ impl Typed {
     /// Whether the tool's schema is needed to understand them.
     pub(super) fn needs_schema(&self) -> bool {
         matches!(self, Self::Pairs(pairs) if pairs.values().any(|g| matches!(g, Given::Text(_))))
+    }
+
+    /// What was typed wrong, by the tool's schema: a name that it does not have, or one that is missing. A name with `:=`
+    /// goes through as it stands.
+    pub(super) fn fault(&self, tool: &ToolDescription) -> Option<Usage> {
+        let Self::Pairs(pairs) = self else { return None };
+        let texts: Vec<_> =
+            pairs.iter().filter(|(_, g)| matches!(g, Given::Text(_))).map(|(key, _)| key.as_str()).collect();
+        let all: Vec<_> = pairs.keys().map(String::as_str).collect();
+        unknown(tool, &texts).or_else(|| missing(tool, &all))
     }
 
     /// The arguments as the tool gets them.

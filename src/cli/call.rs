@@ -1,28 +1,43 @@
-//! `archonctl call`: one tool, once. Opens a session, calls, closes it.
+//! `archonctl call`: one tool, once, or as often as was asked for.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use serde_json::Value;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
-use crate::client::{Client, ClientError, ToolAnswer};
+use crate::client::{Arguments, Client, ClientError, ProtocolError, Repeat, ToolAnswer};
+use crate::protocol::tools::ToolDescription;
 
 use super::arguments::Typed;
-use super::exit;
-use super::output::printable;
+use super::exit::{self, Failure};
+use super::output::{Format, Screen, View, printable, tell, write_out};
 use super::pretty::pretty;
-use super::signal::interrupted;
+use super::repeat::{self, Plan};
+use super::signal::or_interrupted;
+use super::signature::{fault, meant_tool};
 use super::target::Target;
+use super::visit::{Visit, Which};
 
-const EXAMPLES: &str = r#"Examples:
+const EXAMPLES: &str = "Examples:
   archonctl call health_check
   archonctl call find_projects query=auth page=2
-  archonctl call find_projects --args '{"query": "auth"}' --json
+  archonctl call find_projects --args '{\"query\": \"auth\"}' --json
+  archonctl call find_projects --args @arguments.json --ignore-tool-error
+  archonctl call health_check --repeat 1000 --concurrency 8
 
-It opens a session, calls, closes it, and prints the text of the answer, indented if it is JSON. An answer that the tool
-marks as an error goes to standard error, and the exit code is 5: archonctl --help lists them all."#;
+It calls on the session that archonctl init remembers; without one it opens a session, calls, and closes it. It prints the \
+text of the answer, indented if it is JSON; with --json the result as MCP has it: {content, structuredContent, isError, …}. \
+An answer that the tool marks as an error goes to standard error, and the exit code is 5: archonctl --help lists them all.
+
+A session that the server has lost is replaced once, which is said on standard error: a call that was refused for its \
+session never ran. A call whose answer was lost is repeated only if the tool says that it is read-only or idempotent, or \
+you do.
+
+With --repeat no answer is printed but how long they took: on standard error, or with --json as the one document {version, \
+tool, calls, failed, tool_errors, concurrency, elapsed_ms, answers_per_second, latency_ms: {min, p50, p95, p99, max}}.";
 
 /// Call a tool and print its answer
 #[derive(Debug, Args)]
@@ -37,11 +52,46 @@ pub struct Options {
     /// All arguments as one JSON object; from a file with @FILE, from standard input with -
     #[arg(long, value_name = "JSON|@FILE|-")]
     args: Option<String>,
+    #[command(flatten)]
+    way: Way,
+    #[command(flatten)]
+    plan: PlanOptions,
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// How to call, and what to print.
+#[derive(Debug, Clone, Copy, Args)]
+struct Way {
     /// Print the whole result as JSON, and an error as one JSON line on standard error
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    target: Target,
+    /// Treat an answer that the tool marks as an error like any other
+    #[arg(long)]
+    ignore_tool_error: bool,
+    /// Twice is as good as once: repeat a call whose answer was lost, whatever the tool says
+    #[arg(long)]
+    idempotent: bool,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Measuring")]
+struct PlanOptions {
+    /// Call that often, and print how long it took in place of the answers
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    repeat: Option<u32>,
+    /// With --repeat: that many calls at the same time
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    concurrency: u32,
+}
+
+/// An answer or error, and what to do about it.
+#[derive(Debug)]
+struct Called {
+    answer: Result<ToolAnswer, ClientError>,
+    advice: Option<String>,
 }
 
 impl Options {
@@ -51,42 +101,110 @@ impl Options {
     /// Each with its exit code: see [`exit`].
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let typed = Typed::read(self.args.as_deref(), &self.pairs)?;
-        let client = Client::connect(self.target.into_options()?).await?;
-        let called = tokio::select! {
-            // In this order: the signals are caught before the call can reach the server.
-            biased;
-            signal = interrupted() => Err(signal.into()),
-            answer = call(&client, &self.tool, typed) => answer,
+        let visit = Visit::begin(self.target, self.which).await?;
+        let (tool, way) = (self.tool.as_str(), self.way);
+        let done = match self.plan.plan() {
+            Some(plan) => measure(&visit.client, tool, typed, way, plan).await,
+            None => or_interrupted(call(&visit.client, tool, typed, way)).await.and_then(|called| print(called, way)),
         };
-        let printed = print(called, self.json);
-        if let Err(error) = client.close().await {
-            // The answer is there; a session that stays open costs nobody anything but a little patience.
-            let _ = writeln!(io::stderr(), "warning: the session is not closed: {}", printable(&error.to_string()));
-        }
-        printed.map(|()| ExitCode::from(exit::DONE))
+        visit.end().await;
+        done.map(|()| ExitCode::from(exit::DONE))
     }
 }
 
-async fn call(client: &Client, tool: &str, typed: Typed) -> anyhow::Result<ToolAnswer> {
-    let schema = if typed.needs_schema() {
-        let tools = client.list_tools().await.context("cannot ask for the tool's schema")?;
-        // A tool that is not there has no schema; the server will say so better than we can.
-        tools.into_iter().find(|t| t.name == tool).map_or(Value::Null, |t| t.input_schema)
-    } else {
-        Value::Null
+impl PlanOptions {
+    fn plan(self) -> Option<Plan> {
+        let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+        Some(Plan { calls: size(self.repeat?), at_once: size(self.concurrency) })
+    }
+}
+
+impl Way {
+    /// Whether a call whose answer was lost may be repeated; `None` leaves it to the tool.
+    fn repeat(self) -> Option<Repeat> {
+        self.idempotent.then_some(Repeat::Allowed)
+    }
+}
+
+async fn call(client: &Client, tool: &str, typed: Typed, way: Way) -> anyhow::Result<Called> {
+    let (arguments, tools) = prepare(client, tool, typed).await?;
+    let answer = match way.repeat() {
+        Some(repeat) => client.call_tool_again(tool, arguments.clone(), repeat).await,
+        None => client.call_tool(tool, arguments.clone()).await,
     };
-    Ok(client.call_tool(tool, typed.into_json(&schema)?).await?)
+    let advice = match &answer {
+        Err(ClientError::Tool(_)) if way.ignore_tool_error => None,
+        Err(ClientError::Tool(_) | ClientError::Protocol(ProtocolError::Answered(_))) => {
+            advise(client, tool, &arguments, tools).await
+        }
+        _ => None,
+    };
+    Ok(Called { answer, advice })
+}
+
+/// The arguments as the tool wants them. The schema is asked for only where it is needed to understand them; then what is
+/// plainly wrong is not sent at all.
+async fn prepare(
+    client: &Client,
+    tool: &str,
+    typed: Typed,
+) -> anyhow::Result<(Box<RawValue>, Option<Vec<ToolDescription>>)> {
+    if !typed.needs_schema() {
+        return Ok((typed.into_json(&Value::Null)?, None));
+    }
+    let tools = client.list_tools().await.context("cannot ask for the tool's schema")?;
+    // A tool that is not there has no schema; the server will say so better than we can.
+    let Some(found) = tools.iter().find(|t| t.name == tool) else {
+        return Ok((typed.into_json(&Value::Null)?, Some(tools)));
+    };
+    match typed.fault(found) {
+        Some(fault) => Err(fault.into()),
+        None => Ok((typed.into_json(&found.input_schema)?, Some(tools))),
+    }
+}
+
+/// What may have been meant by a call that the server refused: another tool, or other arguments.
+async fn advise(
+    client: &Client,
+    tool: &str,
+    arguments: &RawValue,
+    tools: Option<Vec<ToolDescription>>,
+) -> Option<String> {
+    let tools = match tools {
+        Some(tools) => tools,
+        // Where it cannot be had the error alone has to do.
+        None => client.list_tools().await.ok()?,
+    };
+    let Some(found) = tools.iter().find(|t| t.name == tool) else { return Some(meant_tool(tool, &tools)) };
+    let given: Map<String, Value> = serde_json::from_str(arguments.get()).ok()?;
+    let fault = fault(found, &given)?;
+    Some(fault.hint.iter().fold(fault.message.clone(), |message, hint| format!("{message}; {hint}")))
+}
+
+/// The same call many times over.
+async fn measure(client: &Client, tool: &str, typed: Typed, way: Way, plan: Plan) -> anyhow::Result<()> {
+    let (arguments, _) = or_interrupted(prepare(client, tool, typed)).await?;
+    let tally = repeat::run(client, tool, (Arguments::from(arguments), way.repeat()), plan).await;
+    let summary = tally.summary(tool, plan);
+    if way.json {
+        let document = summary.document().context("cannot write the figures")? + "\n";
+        write_out(&document, &Screen::of_standard_output(), Format::Json).context("cannot write the figures")?;
+    } else {
+        tell(&summary.text);
+    }
+    tally.verdict(way.ignore_tool_error)
 }
 
 /// Prints an answer. With `--json` that of a tool that failed, too: a script gets all of it, besides the exit code.
-fn print(called: anyhow::Result<ToolAnswer>, json: bool) -> anyhow::Result<()> {
-    let failed = called.as_ref().err().and_then(|e| match e.downcast_ref() {
-        Some(ClientError::Tool(answer)) => Some(&**answer),
-        _ => None,
-    });
-    let text = match (called.as_ref().ok().or(failed), json) {
-        (Some(answer), true) => answer.raw.get().to_owned(),
-        (Some(answer), false) if failed.is_none() => readable(answer),
+fn print(called: Called, way: Way) -> anyhow::Result<()> {
+    let (answer, fine) = match &called.answer {
+        Ok(answer) => (Some(answer), true),
+        Err(ClientError::Tool(answer)) => (Some(&**answer), way.ignore_tool_error),
+        Err(_) => (None, false),
+    };
+    let text = match answer {
+        Some(answer) if way.json => answer.raw.get().to_owned(),
+        Some(answer) if fine => readable(answer),
         _ => String::new(),
     };
     if !text.is_empty() {
@@ -94,7 +212,11 @@ fn print(called: anyhow::Result<ToolAnswer>, json: bool) -> anyhow::Result<()> {
         let text = if out.is_terminal() { printable(&text) } else { text };
         writeln!(out, "{text}").and_then(|()| out.flush()).context("cannot write the answer")?;
     }
-    called.map(|_| ())
+    match (called.answer, called.advice) {
+        (Err(error), Some(advice)) if !fine => Err(Failure::advised(&error, advice).into()),
+        (Err(error), None) if !fine => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// The texts, or the structured content where there is no text.
@@ -102,7 +224,7 @@ fn readable(answer: &ToolAnswer) -> String {
     let text = answer.result.content.iter().filter_map(|c| c.as_text()).map(pretty).collect::<Vec<_>>().join("\n");
     let other = answer.result.content.iter().filter(|c| c.as_text().is_none()).count();
     if other > 0 {
-        let _ = writeln!(io::stderr(), "note: not shown are {other} parts that are no text; --json prints them");
+        tell(&format!("note: not shown are {other} parts that are no text; --json prints them"));
     }
     match &answer.result.structured_content {
         Some(structured) if text.is_empty() => pretty(structured.get()),

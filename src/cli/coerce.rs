@@ -7,6 +7,8 @@ use super::exit::Usage;
 
 /// References followed from one schema to the next; more of them go in circles.
 const MAX_DEPTH: usize = 16;
+/// Parts of a schema that are looked at; one that refers to itself several times over would keep us for ever.
+const MAX_PARTS: usize = 1000;
 
 /// The value of argument `name` as the tool's input schema wants it. A tool that takes a string, or does not say what it
 /// takes, gets a string; else the text must be JSON of a type that the schema names.
@@ -14,8 +16,7 @@ const MAX_DEPTH: usize = 16;
 /// # Errors
 /// When the text is of none of the schema's types.
 pub(super) fn coerce(name: &str, text: &str, schema: &Value) -> Result<Box<RawValue>, Usage> {
-    let mut wanted = Vec::new();
-    collect_types(&schema["properties"][name], schema, MAX_DEPTH, &mut wanted);
+    let wanted = types(&schema["properties"][name], schema);
     if wanted.is_empty() || wanted.contains(&"string") {
         return to_raw_value(text).map_err(|e| mismatch(name, text, &e.to_string()));
     }
@@ -31,27 +32,45 @@ fn mismatch(name: &str, text: &str, wanted: &str) -> Usage {
     )
 }
 
-/// Gathers the JSON types that a schema allows: from `type`, through `$ref`, and over the members of `anyOf` and its kin,
-/// which is how optional arguments are written.
-fn collect_types<'a>(schema: &'a Value, root: &'a Value, depth: usize, types: &mut Vec<&'a str>) {
-    let Some(depth) = depth.checked_sub(1) else { return };
-    match &schema["type"] {
-        Value::String(one) => types.push(one),
+/// The JSON types that a schema allows, in alphabetical order.
+pub(super) fn types<'a>(schema: &'a Value, root: &'a Value) -> Vec<&'a str> {
+    let mut types = Vec::new();
+    walk(schema, root, &mut |part| match &part["type"] {
+        Value::String(one) => types.push(one.as_str()),
         Value::Array(several) => types.extend(several.iter().filter_map(Value::as_str)),
         _ => {}
-    }
-    if let Some(pointer) = schema["$ref"].as_str().and_then(|r| r.strip_prefix('#')) {
-        collect_types(root.pointer(pointer).unwrap_or(&Value::Null), root, depth, types);
-    }
-    for choice in ["anyOf", "oneOf", "allOf"].iter().filter_map(|key| schema[key].as_array()).flatten() {
-        collect_types(choice, root, depth, types);
-    }
+    });
     types.sort_unstable();
     types.dedup();
+    types
+}
+
+/// Looks at a schema and what it is made of: through `$ref`, and over the members of `anyOf` and its kin, which is how
+/// optional arguments are written.
+pub(super) fn walk<'a>(schema: &'a Value, root: &'a Value, look: &mut dyn FnMut(&'a Value)) {
+    let mut parts_left = MAX_PARTS;
+    walk_down(schema, root, (MAX_DEPTH, &mut parts_left), look);
+}
+
+fn walk_down<'a>(
+    schema: &'a Value,
+    root: &'a Value,
+    (depth, parts_left): (usize, &mut usize),
+    look: &mut dyn FnMut(&'a Value),
+) {
+    let (Some(depth), Some(parts)) = (depth.checked_sub(1), parts_left.checked_sub(1)) else { return };
+    *parts_left = parts;
+    look(schema);
+    if let Some(pointer) = schema["$ref"].as_str().and_then(|r| r.strip_prefix('#')) {
+        walk_down(root.pointer(pointer).unwrap_or(&Value::Null), root, (depth, &mut *parts_left), look);
+    }
+    for choice in ["anyOf", "oneOf", "allOf"].iter().filter_map(|key| schema[key].as_array()).flatten() {
+        walk_down(choice, root, (depth, &mut *parts_left), look);
+    }
 }
 
 /// Whether a JSON text is of that JSON Schema type.
-fn is_of(json: &str, kind: &str) -> bool {
+pub(super) fn is_of(json: &str, kind: &str) -> bool {
     match json.as_bytes().first() {
         Some(b'{') => kind == "object",
         Some(b'[') => kind == "array",
@@ -136,6 +155,13 @@ mod tests {
         let error = coerce("limit", "x", &schema()).expect_err("does not fit");
         assert_eq!(error.message, "the argument limit takes integer or null, not \"x\"");
         assert_eq!(error.hint.as_deref(), Some("limit:=JSON sends any JSON as it stands"));
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_itself_has_an_end() {
+        let itself = vec![json!({"$ref": "#/$defs/A"}); 50];
+        let schema = json!({"properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"anyOf": itself}}});
+        assert_eq!(coerce("a", "1", &schema).expect("text").get(), r#""1""#);
     }
 
     #[test]

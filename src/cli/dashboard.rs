@@ -75,7 +75,8 @@ fn screen(name: &str) -> Result<Tab, String> {
     Tab::named(name).ok_or_else(|| format!("there are {}", names()))
 }
 
-fn size(text: &str) -> Result<(u16, u16), String> {
+/// `120x40`: columns and lines.
+pub(super) fn size(text: &str) -> Result<(u16, u16), String> {
     let numbers = text.split_once('x').and_then(|(wide, high)| Some((wide.parse().ok()?, high.parse().ok()?)));
     let fits = |n: u16| (SIZES.0..=SIZES.1).contains(&n);
     numbers
@@ -99,7 +100,7 @@ impl Options {
                 let hint = "add --once for one frame as text, or --once -o json for the data";
                 return Err(Usage::new("the dashboard needs a terminal", hint).into());
             }
-            watch(self.view(paths::state_file("dashboard.json"))?).await?;
+            watch(self.view(paths::state_folder().ok().map(|folder| folder.join("dashboard.json")))?).await?;
         }
         Ok(ExitCode::from(DONE))
     }

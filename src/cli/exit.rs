@@ -8,7 +8,7 @@ use anyhow::Error;
 use serde_json::json;
 use thiserror::Error;
 
-use crate::client::{ClientError, OptionsError};
+use crate::client::{ClientError, FileError, OptionsError};
 use crate::server::TokenFileError;
 use crate::store::{OpenError, StoreError};
 
@@ -73,6 +73,30 @@ pub struct NoSession {
     pub message: String,
     /// What may be done.
     pub hint: String,
+}
+
+/// What a command found out by itself, with all that a script wants to know of it.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub(super) struct Failure {
+    /// One of the codes above.
+    pub(super) exit: u8,
+    /// A stable word.
+    pub(super) code: &'static str,
+    /// What is wrong.
+    pub(super) message: String,
+    /// What to do next.
+    pub(super) hint: Option<String>,
+}
+
+impl Failure {
+    /// A client's error with a better hint than it has.
+    pub(super) fn advised(error: &ClientError, hint: String) -> Self {
+        let (exit, code) = of_client(error);
+        // A server may say its own in its message as well.
+        let former = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        Self { exit, code, message: error.to_string().replace(&former, ""), hint: Some(hint) }
+    }
 }
 
 /// How errors are told.
@@ -177,6 +201,13 @@ fn judge(error: &Error) -> Verdict {
             let exit = if matches!(e, OpenError::Unreachable { .. }) { UNREACHABLE } else { USAGE };
             return verdict(exit, "database", Some(of_database(e).to_owned()));
         }
+        if let Some(e) = cause.downcast_ref::<Failure>() {
+            return verdict(e.exit, e.code, e.hint.clone());
+        }
+        if cause.is::<FileError>() {
+            let hint = "remove it to start anew; the sessions in it end by themselves";
+            return verdict(USAGE, "session_file", Some(hint.to_owned()));
+        }
         if cause.is::<NoDatabase>() {
             return verdict(USAGE, "database", Some(NO_DATABASE.to_owned()));
         }
@@ -255,7 +286,7 @@ mod tests {
     }
 
     fn session() -> ClientError {
-        ClientError::Session { message: "ended".into(), hint: None }
+        ClientError::Session { message: "ended".into(), hint: None, reopened: false }
     }
 
     #[test]
@@ -305,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_servers_words_cannot_drive_the_terminal() {
-        let error = Error::from(ClientError::Session { message: "a\u{1b}[2Jb".into(), hint: None });
+        let error = Error::from(ClientError::Session { message: "a\u{1b}[2Jb".into(), hint: None, reopened: false });
         assert!(!told(&error, &judge(&error), Style::Text).contains('\u{1b}'));
     }
 

@@ -5,26 +5,42 @@
 
 mod arguments;
 pub mod call;
+mod candidates;
+pub mod close;
 mod coerce;
+pub mod completions;
+pub mod config;
 pub mod dashboard;
 mod database;
 pub mod db;
+pub mod demo;
 pub mod events;
 pub mod exit;
 pub mod expire;
 mod follow;
 mod identity;
+pub mod init;
+pub mod inspector;
+mod item;
 pub mod list;
 mod logging;
+pub mod man;
+mod nearest;
 mod output;
 mod paths;
 mod pretty;
+pub mod ready;
+mod repeat;
 pub mod requests;
 pub mod serve;
+mod settings;
 pub mod show;
 mod signal;
+mod signature;
 pub mod stats;
 mod target;
+pub mod tools;
+mod visit;
 mod watch;
 mod which;
 
@@ -32,7 +48,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use settings::Settings;
 
 /// Keeps MCP sessions alive, shows them, and proves it.
 #[derive(Debug, Parser)]
@@ -45,7 +63,12 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<serve::Options>),
-    Call(call::Options),
+    Ready(Box<ready::Options>),
+    Init(Box<init::Options>),
+    Call(Box<call::Options>),
+    Tools(Box<tools::Options>),
+    Close(Box<close::Options>),
+    Inspector(Box<inspector::Options>),
     List(list::Options),
     Show(show::Options),
     Requests(requests::Options),
@@ -53,14 +76,33 @@ enum Command {
     Stats(stats::Options),
     Expire(expire::Options),
     Dashboard(dashboard::Options),
+    Demo(demo::Options),
     Db(db::Options),
+    Config(config::Options),
+    Completions(completions::Options),
+    Man(man::Options),
 }
 
 impl Command {
+    /// Whether a broken configuration file stands in its way: those that help to mend one, and those that do nothing with
+    /// it, run all the same.
+    fn needs_settings(&self) -> bool {
+        match self {
+            Self::Config(options) => options.needs_settings(),
+            Self::Completions(_) | Self::Man(_) => false,
+            _ => true,
+        }
+    }
+
     async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Serve(options) => options.run().await,
+            Self::Ready(options) => options.run().await,
+            Self::Init(options) => options.run().await,
             Self::Call(options) => options.run().await,
+            Self::Tools(options) => options.run().await,
+            Self::Close(options) => options.run().await,
+            Self::Inspector(options) => options.run().await,
             Self::List(options) => options.run().await,
             Self::Show(options) => options.run().await,
             Self::Requests(options) => options.run().await,
@@ -68,7 +110,11 @@ impl Command {
             Self::Stats(options) => options.run().await,
             Self::Expire(options) => options.run().await,
             Self::Dashboard(options) => options.run().await,
+            Self::Demo(options) => options.run().await,
             Self::Db(options) => options.run().await,
+            Self::Config(options) => options.run(),
+            Self::Completions(options) => options.run(),
+            Self::Man(options) => options.run(),
         }
     }
 }
@@ -78,11 +124,24 @@ impl Command {
 pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     let style = exit::Style::asked_for(&args);
-    let done = match Cli::try_parse_from(&args) {
-        Ok(cli) => block_on(cli.command.run()),
-        Err(usage) => Err(usage.into()),
-    };
+    match completions::answer(&args) {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::from(exit::DONE),
+        Err(error) => return exit::leave(&error, style),
+    }
+    let done = parse(&args).and_then(|cli| block_on(cli.command.run()));
     done.unwrap_or_else(|error| exit::leave(&error, style))
+}
+
+/// The command with its options: from the arguments, the environment, the configuration file.
+fn parse(args: &[OsString]) -> anyhow::Result<Cli> {
+    let mut settings = Settings::load(Cli::command());
+    let read = settings.command.try_get_matches_from_mut(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = read.map_err(|usage| usage.format(&mut settings.command))?;
+    match settings.fault {
+        Some(fault) if cli.command.needs_settings() => Err(fault.into()),
+        _ => Ok(cli),
+    }
 }
 
 fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {

@@ -15,11 +15,11 @@ use tokio::net::TcpListener;
 use super::database::Database;
 use super::exit::{DONE, Usage};
 use super::logging;
-use super::signal::stop_signal;
-use crate::mcp::{Engine, Patience, Tracking};
+use super::signal::{self, stop_signal};
+use crate::mcp::{Capture, Engine, Patience, Tracking};
 use crate::model::clock::Clock;
 use crate::server::{App, HostRules, Limits, Principals, Shutdown};
-use crate::session::{Policy, Sessions};
+use crate::session::{Caps, Policy, Sessions};
 use crate::store::{Location, OpenOptions, Role, Store};
 use crate::tools::prices::PriceTable;
 use crate::tools::tokens::{TokenCounter, TokenMethod};
@@ -68,9 +68,21 @@ struct SessionOptions {
     /// How often sessions past their time are ended
     #[arg(long, default_value = "5m", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_CLEANUP_INTERVAL")]
     cleanup_interval: Duration,
+    /// Request rows, events and ended sessions older than this are removed; sums by minute stay. `off` keeps all
+    #[arg(long, default_value = "30d", value_parser = retention, value_name = "TIME|off", env = "ARCHONCTL_RETENTION")]
+    retention: Retention,
     /// For how long a known session is trusted, and calls are taken, while the database does not answer
     #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_STORE_GRACE")]
     store_grace: Duration,
+    /// Live sessions in all; then `initialize` is answered 503 until one ends
+    #[arg(long, default_value = "100000", value_name = "N", env = "ARCHONCTL_MAX_SESSIONS")]
+    max_sessions: u64,
+    /// Live sessions of one principal; then 429 [default: none]
+    #[arg(long, value_name = "N", env = "ARCHONCTL_MAX_SESSIONS_PER_PRINCIPAL")]
+    max_sessions_per_principal: Option<u64>,
+    /// Sessions that one principal may open a second, with bursts of ten times as many; beyond that 429 [default: none]
+    #[arg(long, value_name = "N", env = "ARCHONCTL_MAX_INITIALIZE_RATE", value_parser = clap::value_parser!(u32).range(1..))]
+    max_initialize_rate: Option<u32>,
     /// SQLite: `full` survives power loss too, `normal` the end of the process
     #[arg(long, value_name = "LEVEL", default_value = "normal", env = "ARCHONCTL_SYNC")]
     sync: Sync,
@@ -85,6 +97,12 @@ struct CallOptions {
     /// How tokens are counted: `approx` is bytes / 4
     #[arg(long, value_name = "METHOD", default_value = "approx", env = "ARCHONCTL_TOKENS")]
     tokens: Tokens,
+    /// Whose arguments and error answers are kept, masked and cut to 4 KiB
+    #[arg(long, value_name = "WHICH", default_value = "off", env = "ARCHONCTL_CAPTURE")]
+    capture: Captures,
+    /// For how long; `off` for as long as the database lasts
+    #[arg(long, default_value = "24h", value_parser = retention, value_name = "TIME|off", env = "ARCHONCTL_CAPTURE_RETENTION")]
+    capture_retention: Retention,
     /// TOML file with prices in USD per 1,000 tokens, for `estimated_cost`
     #[arg(long, value_name = "FILE", env = "ARCHONCTL_PRICES")]
     prices: Option<PathBuf>,
@@ -102,11 +120,11 @@ struct CallOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Access")]
 struct AccessOptions {
-    /// A Host header to let in besides the loopback ones; repeatable
-    #[arg(long, value_name = "HOST")]
+    /// A Host header to let in besides the loopback ones; repeatable, or several with commas
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
     allow_host: Vec<String>,
-    /// An Origin header to let in besides the loopback ones; repeatable
-    #[arg(long, value_name = "ORIGIN")]
+    /// An Origin header to let in besides the loopback ones; repeatable, or several with commas
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     allow_origin: Vec<String>,
     /// Take the client's Host from X-Forwarded-Host
     #[arg(long)]
@@ -143,6 +161,14 @@ struct RunOptions {
     test_clock: bool,
 }
 
+/// How long rows are kept; `None` is for ever. (A type of its own, because the parser reads `Option` as "not required".)
+#[derive(Debug, Clone, Copy)]
+struct Retention(Option<Duration>);
+
+fn retention(text: &str) -> Result<Retention, humantime::DurationError> {
+    if text == "off" { Ok(Retention(None)) } else { duration(text).map(|time| Retention(Some(time))) }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Sync {
     Normal,
@@ -153,6 +179,23 @@ enum Sync {
 enum OnOff {
     On,
     Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Captures {
+    Off,
+    Errors,
+    All,
+}
+
+impl From<Captures> for Capture {
+    fn from(captures: Captures) -> Self {
+        match captures {
+            Captures::Off => Self::Off,
+            Captures::Errors => Self::Errors,
+            Captures::All => Self::All,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -181,6 +224,7 @@ impl Options {
     /// When it cannot begin: a wrong option, a database or port that cannot be had. Nothing was changed then.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         logging::start(self.running.log_format);
+        signal::outlive_full_files();
         self.refuse_open_door()?;
         let principals = match &self.access.token_file {
             Some(file) => Principals::read(file)?,
@@ -197,7 +241,8 @@ impl Options {
         if let Err(error) = tokens.load_in_background() {
             tracing::warn!(%error, "no tokenizer: token counts stay estimates");
         }
-        let tracking = Tracking { on: self.calls.tracking == OnOff::On, tokens, prices };
+        let capture = self.calls.capture.into();
+        let tracking = Tracking { on: self.calls.tracking == OnOff::On, tokens, prices, capture };
         let tools = ToolSet::builtin();
         let tools = if self.calls.test_tools { testing::add_to(tools) } else { tools };
         let patience = Patience { tool: self.calls.tool_timeout, commit: self.calls.ack_deadline };
@@ -254,7 +299,14 @@ impl Options {
             max_age: self.sessions.max_session_age,
             recover_window: self.sessions.recover_window,
             cleanup_interval: self.sessions.cleanup_interval,
+            retention: self.sessions.retention.0,
+            capture_retention: self.calls.capture_retention.0,
             store_grace: self.sessions.store_grace,
+            caps: Caps {
+                sessions: Some(self.sessions.max_sessions),
+                per_principal: self.sessions.max_sessions_per_principal,
+                opened_per_second: self.sessions.max_initialize_rate,
+            },
             token_method,
         }
     }

@@ -28,6 +28,24 @@ pub(super) async fn interrupted() -> Interrupted {
     }
 }
 
+/// A file that may not grow (a limit of the service manager, `ulimit -f`) is an error that we handle, not the end of the
+/// process, which is what SIGXFSZ does to who does not catch it.
+pub(super) fn outlive_full_files() {
+    /// SIGXFSZ on Linux and macOS.
+    const FILE_SIZE: i32 = 25;
+    // The handler stays when its stream goes. Where there can be none, all is as without us.
+    _ = signal(SignalKind::from_raw(FILE_SIZE));
+}
+
+/// Waits for a piece of work, or for being asked to stop. The signals are caught before the work begins.
+pub(super) async fn or_interrupted<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::select! {
+        biased;
+        signal = interrupted() => Err(signal.into()),
+        done = work => done,
+    }
+}
+
 async fn received(kind: SignalKind) {
     // Where no handler can be installed the signal keeps its default action, which ends us as well.
     match signal(kind) {

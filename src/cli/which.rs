@@ -34,8 +34,12 @@ pub(super) async fn session(queries: &Queries, typed: &str) -> anyhow::Result<Fo
             hint: "archonctl list --all shows every session".to_owned(),
         }
         .into()),
-        Search::Several(ids) => Err(Usage::new(
-            format!("{typed:?} is the beginning of more than one id: {}", ids.join(", ")),
+        Search::Several(ids, more) => Err(Usage::new(
+            format!(
+                "{typed:?} is the beginning of more than one id: {}{}",
+                ids.join(", "),
+                if more { ", …" } else { "" }
+            ),
             "type more of the id",
         )
         .into()),

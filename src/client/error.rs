@@ -14,13 +14,15 @@ use super::tool::ToolAnswer;
 /// Why a request has no good answer.
 #[derive(Debug, Error)]
 pub enum ClientError {
-    /// The session was refused (404, or a 400 that speaks of the session), and so was the new one.
+    /// The session was refused (404, or a 400 that speaks of the session).
     #[error("the server refuses the session: {message}")]
     Session {
         /// What the server said.
         message: String,
         /// The way out that the server named.
         hint: Option<String>,
+        /// Whether this was a new session in place of a lost one.
+        reopened: bool,
     },
     /// There is no connection, or it broke.
     #[error("{stage} {place}: {cause}")]
@@ -129,15 +131,24 @@ pub enum ProtocolError {
 }
 
 impl ClientError {
+    /// The same error, of a session that was opened in place of a lost one.
+    pub(super) fn after_reopening(mut self) -> Self {
+        if let Self::Session { reopened, .. } = &mut self {
+            *reopened = true;
+        }
+        self
+    }
+
     /// What to do next: the server's own advice where it gave one.
     pub fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Session { hint: Some(hint), .. }
             | Self::Auth { hint: Some(hint), .. }
             | Self::Http { hint: Some(hint), .. } => Some(Cow::Borrowed(hint)),
-            Self::Session { .. } => Some(Cow::Borrowed(
+            Self::Session { reopened: true, .. } => Some(Cow::Borrowed(
                 "a new session was refused too; look for a restart, or for several servers behind one address",
             )),
+            Self::Session { .. } => Some(Cow::Borrowed("archonctl init opens a new one")),
             Self::Connection { stage: Stage::BeforeSending, .. } => {
                 Some(Cow::Borrowed("start one with: archonctl serve; or name another with --url"))
             }

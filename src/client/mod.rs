@@ -1,7 +1,8 @@
 //! MCP over HTTP from the other side: a client that keeps its session, and gets it back when the server lost it.
 //!
 //! ```text
-//! Client     one session: opens it, heals it once a request, closes it
+//! SessionFile   sessions between two runs of a program: one file, several programs at once
+//! Client     one session: opens or resumes it, heals it once a request, closes it
 //!   link     one request and its one answer: ids, deadline, repeats where they are safe (`patience`, `backoff`)
 //!   transport   one HTTP exchange: headers, body caps, typed refusals
 //! ```
@@ -14,7 +15,10 @@ mod error;
 mod link;
 mod options;
 mod patience;
+mod ready;
 mod refusal;
+mod remembered;
+mod reveal;
 mod session;
 mod sse;
 mod tool;
@@ -34,7 +38,9 @@ use crate::protocol::tools::{CallToolResult, ListToolsResult, ToolDescription};
 
 pub use backoff::Backoff;
 pub use error::{ClientError, ProtocolError, Stage};
-pub use options::{ClientOptions, OptionsError, Token};
+pub use options::{ClientOptions, OnLoss, OptionsError, Token};
+pub use ready::why_not_ready;
+pub use remembered::{FileError, Remembered, SessionFile};
 pub use session::Session;
 pub use tool::{Arguments, Repeat, ToolAnswer};
 
@@ -46,6 +52,17 @@ use transport::Transport;
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 /// More pages than this of `tools/list` are a server that counts in circles (our bound).
 const MAX_PAGES: usize = 1000;
+
+/// How a session was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// The server has ended it.
+    Ended,
+    /// The server did not know it any more.
+    Gone,
+    /// The server lets no client end one, or keeps none.
+    Left,
+}
 
 /// A client with an open session. Requests may run side by side.
 #[derive(Debug)]
@@ -67,14 +84,28 @@ impl Client {
     pub async fn connect(options: ClientOptions) -> Result<Self, ClientError> {
         let link = Link::new(Transport::new(&options)?, options.backoff);
         let deadline = Deadline::after(options.timeout);
-        let session = session::open(&link, &options.client, None, deadline).await?;
-        Ok(Self {
-            link,
-            options,
-            session: watch::Sender::new(Arc::new(session)),
-            healing: Mutex::new(()),
-            repeatable: DashSet::new(),
-        })
+        let session = session::open(&link, &options.client, options.archon_session.as_deref(), deadline).await?;
+        Ok(Self::with(link, options, session))
+    }
+
+    /// Goes on with a session that was opened before, by this program or another. Nothing is sent yet: whether the server
+    /// still knows it shows at the first request, and then it is healed like any other.
+    ///
+    /// # Errors
+    /// When this machine cannot talk HTTP at all.
+    pub fn resume(options: ClientOptions, session: Session) -> Result<Self, ClientError> {
+        let link = Link::new(Transport::new(&options)?, options.backoff);
+        Ok(Self::with(link, options, session))
+    }
+
+    fn with(link: Link, options: ClientOptions, session: Session) -> Self {
+        let session = watch::Sender::new(Arc::new(session));
+        Self { link, options, session, healing: Mutex::new(()), repeatable: DashSet::new() }
+    }
+
+    /// The server's URL, without secrets.
+    pub fn place(&self) -> &str {
+        self.link.place()
     }
 
     /// The session as it is now; a later request may replace it.
@@ -135,15 +166,17 @@ impl Client {
     ///
     /// # Errors
     /// When the server cannot be told; it will end the session by itself after a while.
-    pub async fn close(self) -> Result<(), ClientError> {
+    pub async fn close(self) -> Result<Closed, ClientError> {
         let session = self.session();
         if session.id.is_none() {
-            return Ok(());
+            return Ok(Closed::Left);
         }
         let deadline = Deadline::after(self.options.timeout.min(CLOSE_PATIENCE));
         match self.link.end(&session.headers(), deadline).await {
-            Err(ClientError::Session { .. } | ClientError::Http { status: 405, .. }) => Ok(()),
-            outcome => outcome,
+            Ok(()) => Ok(Closed::Ended),
+            Err(ClientError::Session { .. }) => Ok(Closed::Gone),
+            Err(ClientError::Http { status: 405, .. }) => Ok(Closed::Left),
+            Err(error) => Err(error),
         }
     }
 
@@ -160,10 +193,10 @@ impl Client {
         let ask = Ask { method, params, repeat, deadline: Deadline::after(self.options.timeout) };
         let session = self.session();
         match self.ask(ask, &session).await {
-            Err(ClientError::Session { message, .. }) => {
+            Err(ClientError::Session { message, .. }) if self.options.on_loss == OnLoss::Reopen => {
                 debug!(message, "the session is lost; opening a new one");
                 let session = self.heal(&session, ask.deadline).await?;
-                self.ask(ask, &session).await
+                self.ask(ask, &session).await.map_err(ClientError::after_reopening)
             }
             outcome => outcome,
         }

@@ -3,13 +3,16 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use reqwest::Url;
-use reqwest::header::HeaderValue;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::protocol::header::{PROTOCOL_VERSION, SESSION, SESSION_ALIAS};
 use crate::protocol::initialize::Implementation;
 
 use super::backoff::Backoff;
+use super::session::check_id;
 
 /// How a [`super::Client`] finds its server and behaves towards it.
 #[derive(Debug, Clone)]
@@ -23,6 +26,19 @@ pub struct ClientOptions {
     pub timeout: Duration,
     /// How a request is repeated where that is safe.
     pub backoff: Backoff,
+    pub(super) archon_session: Option<String>,
+    /// What happens when the server has lost the session.
+    pub on_loss: OnLoss,
+    pub(super) headers: HeaderMap,
+}
+
+/// What happens when the server has lost the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLoss {
+    /// A new one is opened, once a request.
+    Reopen,
+    /// The request fails with [`super::ClientError::Session`].
+    Fail,
 }
 
 /// Why options are of no use.
@@ -37,7 +53,40 @@ pub enum OptionsError {
     /// The token is empty, or has characters that no HTTP header can carry. It is not repeated either.
     #[error("the token is empty, or has characters that an HTTP header cannot carry")]
     Token,
+    /// No session id of any server.
+    #[error("{id:?} is no session id: one has visible ASCII characters alone")]
+    SessionId {
+        /// What was given.
+        id: String,
+    },
+    /// A name or value that no HTTP header can have. The value is not repeated: it may be a secret.
+    #[error("the header {name:?} cannot be sent: {reason}")]
+    Header {
+        /// The name, as given.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A header that says what MCP needs.
+    #[error("the header {name:?} is ours to set")]
+    Reserved {
+        /// The name, as given.
+        name: String,
+    },
 }
+
+/// Headers that the transport and the session set themselves.
+const OURS: [HeaderName; 9] = [
+    HeaderName::from_static(SESSION),
+    HeaderName::from_static(SESSION_ALIAS),
+    HeaderName::from_static(PROTOCOL_VERSION),
+    header::ACCEPT,
+    header::CONTENT_TYPE,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::CONNECTION,
+    header::HOST,
+];
 
 impl ClientOptions {
     /// Options for the server at that URL: no token, our own name, 30 seconds.
@@ -55,7 +104,54 @@ impl ClientOptions {
             client: Implementation { name: "archonctl".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
             timeout: Duration::from_secs(30),
             backoff: Backoff::default(),
+            archon_session: None,
+            on_loss: OnLoss::Reopen,
+            headers: HeaderMap::new(),
         })
+    }
+
+    /// Names the Archon session that a new protocol session goes on with.
+    ///
+    /// # Errors
+    /// When it can be no session id.
+    pub fn go_on_with(&mut self, archon_session: String) -> Result<(), OptionsError> {
+        check_id(&archon_session)?;
+        self.archon_session = Some(archon_session);
+        Ok(())
+    }
+
+    /// Sends one more header with every request; of two with the same name the later one holds. The Archon session may be
+    /// named so, as a client's configuration file does it: it holds until the server answers with one.
+    ///
+    /// # Errors
+    /// When it cannot be sent, or is one of those that say what MCP needs.
+    pub fn add_header(&mut self, name: &str, value: &str) -> Result<(), OptionsError> {
+        let wrong = |reason| OptionsError::Header { name: name.to_owned(), reason };
+        let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("a name has letters, digits and -"))?;
+        if OURS.contains(&parsed) {
+            return Err(OptionsError::Reserved { name: name.to_owned() });
+        }
+        let mut value = HeaderValue::from_str(value).map_err(|_| wrong("its value has characters of no header"))?;
+        value.set_sensitive(true);
+        self.headers.insert(parsed, value);
+        Ok(())
+    }
+
+    /// Whether a header of that name was added.
+    pub fn has_header(&self, name: &str) -> bool {
+        self.headers.contains_key(name)
+    }
+
+    /// What sessions of this server are remembered under: [`Self::place`], and of a query, which may hold a secret but
+    /// tells servers apart, the beginning of its hash.
+    pub fn key(&self) -> String {
+        match self.url.query() {
+            None => self.place(),
+            Some(query) => {
+                let hash = Sha256::digest(query.as_bytes());
+                format!("{}?{:02x}{:02x}{:02x}{:02x}", self.place(), hash[0], hash[1], hash[2], hash[3])
+            }
+        }
     }
 
     /// The URL as errors and logs show it: without user, password, query and fragment, any of which may be secret.
@@ -70,7 +166,7 @@ impl ClientOptions {
     }
 
     /// Whether the server is on this machine: a proxy could not reach it.
-    pub(super) fn is_loopback(&self) -> bool {
+    pub fn is_loopback(&self) -> bool {
         let host = self.url.host_str().unwrap_or_default();
         let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
         address.map_or(host == "localhost" || host.ends_with(".localhost"), |ip| ip.is_loopback())
@@ -118,6 +214,26 @@ mod tests {
         assert!(!format!("{:?}", options.token).contains("hunter3"));
         assert_eq!(Token::parse(" \n").err(), Some(OptionsError::Token));
         assert_eq!(Token::parse("a\u{7}b").err(), Some(OptionsError::Token));
+    }
+
+    #[test]
+    fn a_key_tells_servers_apart_and_no_secret() {
+        let key = |url: &str| ClientOptions::new(url).expect("url").key();
+        assert_eq!(key("http://me:hunter2@host/mcp#x"), "http://host/mcp");
+        let (one, other) = (key("http://host/mcp?key=hunter2"), key("http://host/mcp?key=hunter3"));
+        assert!(one != other && one.starts_with("http://host/mcp?") && !one.contains("hunter"), "{one} {other}");
+    }
+
+    #[test]
+    fn headers_are_looked_at_and_never_shown() {
+        let mut options = ClientOptions::new("http://host/mcp").expect("url");
+        options.add_header("X-Team", "hunter2").expect("a header");
+        options.add_header("x-team", "hunter3").expect("a header");
+        assert_eq!(options.headers.len(), 1);
+        assert!(options.has_header("X-TEAM") && !format!("{options:?}").contains("hunter"));
+        for (name, value) in [("a b", "x"), ("", "x"), ("x", "a\nb"), ("Mcp-Session-Id", "x"), ("accept", "*/*")] {
+            assert!(options.add_header(name, value).is_err(), "{name}: {value}");
+        }
     }
 
     #[test]

@@ -105,7 +105,7 @@ mod tests {
             (refused(503, None), Repeat::Never, true),
             (refused(429, None), Repeat::Never, true),
             (refused(500, None), Repeat::Allowed, false),
-            (ClientError::Session { message: String::new(), hint: None }, Repeat::Allowed, false),
+            (ClientError::Session { message: String::new(), hint: None, reopened: false }, Repeat::Allowed, false),
         ] {
             assert_eq!(is_passing(&error, repeat), passing, "{error} {repeat:?}");
         }

@@ -19,8 +19,10 @@ pub(super) fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], with_s
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             ClientError::Auth { status: status.as_u16(), message, hint }
         }
-        StatusCode::NOT_FOUND if with_session => ClientError::Session { message, hint },
-        StatusCode::BAD_REQUEST if with_session && speaks_of_session(body) => ClientError::Session { message, hint },
+        StatusCode::NOT_FOUND if with_session => ClientError::Session { message, hint, reopened: false },
+        StatusCode::BAD_REQUEST if with_session && speaks_of_session(body) => {
+            ClientError::Session { message, hint, reopened: false }
+        }
         _ => ClientError::Http { status: status.as_u16(), message, hint, retry_after: retry_after(headers) },
     }
 }

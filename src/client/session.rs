@@ -9,6 +9,7 @@ use crate::protocol::revision::Revision;
 
 use super::error::{ClientError, ProtocolError};
 use super::link::{Ask, Link};
+use super::options::OptionsError;
 use super::patience::Deadline;
 use super::tool::Repeat;
 
@@ -19,17 +20,28 @@ pub struct Session {
     pub id: Option<String>,
     /// The Archon session (`X-Archon-Session-Id`); `None` when the server is not of our kind.
     pub archon_id: Option<String>,
-    /// The revision agreed on.
-    pub revision: Revision,
-    /// The server's name and version.
+    /// The revision agreed on; `None` when somebody else agreed on it. A server knows that of its sessions.
+    pub revision: Option<Revision>,
+    /// The server's name and version; empty where they are not known.
     pub server: Implementation,
 }
 
 impl Session {
+    /// A session that somebody else opened and of which the ids are known.
+    ///
+    /// # Errors
+    /// When an id cannot be one: visible ASCII, as the specification says.
+    pub fn given(id: Option<String>, archon_id: Option<String>) -> Result<Self, OptionsError> {
+        for id in id.iter().chain(&archon_id) {
+            check_id(id)?;
+        }
+        Ok(Self { id, archon_id, revision: None, server: Implementation::default() })
+    }
+
     /// What every request in this session carries.
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = archon_header(self.archon_id.as_deref());
-        headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(self.revision.as_str()));
+        insert(&mut headers, PROTOCOL_VERSION, self.revision.map(Revision::as_str));
         insert(&mut headers, SESSION, self.id.as_deref());
         headers
     }
@@ -54,8 +66,10 @@ pub(super) async fn open(
     let session = Session {
         id: text(&answer.headers, SESSION),
         archon_id: text(&answer.headers, ARCHON_SESSION),
-        revision: Revision::parse(&result.protocol_version)
-            .ok_or(ProtocolError::Revision { asked: result.protocol_version })?,
+        revision: Some(
+            Revision::parse(&result.protocol_version)
+                .ok_or(ProtocolError::Revision { asked: result.protocol_version })?,
+        ),
         server: result.server_info,
     };
     link.tell("notifications/initialized", &session.headers(), deadline).await?;
@@ -73,9 +87,29 @@ fn archon_header(id: Option<&str>) -> HeaderMap {
     headers
 }
 
-/// Ids came out of headers, so they fit into headers.
-fn insert(headers: &mut HeaderMap, name: &'static str, id: Option<&str>) {
-    if let Some(value) = id.and_then(|id| HeaderValue::from_str(id).ok()) {
+/// Texts that came out of headers, or were looked at by [`check_id`], fit into headers.
+fn insert(headers: &mut HeaderMap, name: &'static str, text: Option<&str>) {
+    if let Some(value) = text.and_then(|text| HeaderValue::from_str(text).ok()) {
         headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+/// Whether a text can be a session id of any server (basic/transports: 0x21 to 0x7E).
+pub(super) fn check_id(id: &str) -> Result<(), OptionsError> {
+    let visible = !id.is_empty() && id.bytes().all(|b| (0x21..=0x7e).contains(&b));
+    if visible { Ok(()) } else { Err(OptionsError::SessionId { id: id.to_owned() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_visible_ascii() {
+        let given = |id: &str| Session::given(Some(id.to_owned()), None);
+        assert!(given("a").is_ok_and(|s| s.headers()[SESSION] == "a" && s.headers().len() == 1));
+        for bad in ["", "a b", "a\n", "\u{e9}"] {
+            assert!(given(bad).is_err() && Session::given(None, Some(bad.to_owned())).is_err(), "{bad:?}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use reqwest::{RequestBuilder, Response, Url};
 use crate::protocol::header::SESSION;
 
 use super::error::{ClientError, ProtocolError, Stage};
-use super::options::{ClientOptions, Token};
+use super::options::ClientOptions;
 use super::refusal;
 
 /// The largest answer that we hold, in bytes; on an event stream, the largest event.
@@ -29,7 +29,7 @@ impl Transport {
     pub(super) fn new(options: &ClientOptions) -> Result<Self, ClientError> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("archonctl/", env!("CARGO_PKG_VERSION")))
-            .default_headers(standing_headers(options.token.as_ref()))
+            .default_headers(standing_headers(options))
             .redirect(Policy::custom(follow_on_the_same_server))
             .tcp_nodelay(true);
         if options.is_loopback() {
@@ -56,6 +56,14 @@ impl Transport {
     pub(super) async fn post(&self, message: impl Into<Vec<u8>>, headers: &HeaderMap) -> Result<Response, ClientError> {
         let request = self.http.post(self.url.clone()).header(header::CONTENT_TYPE, "application/json");
         self.send(request.body(message.into()), headers).await
+    }
+
+    /// Asks for what is at the address.
+    ///
+    /// # Errors
+    /// As [`Self::post`].
+    pub(super) async fn get(&self) -> Result<Response, ClientError> {
+        self.send(self.http.get(self.url.clone()), &HeaderMap::new()).await
     }
 
     /// Ends a session.
@@ -106,10 +114,11 @@ impl Transport {
 }
 
 /// What every request carries. A client MUST accept both kinds of answer (basic/transports, sending messages).
-fn standing_headers(token: Option<&Token>) -> HeaderMap {
-    let accept = HeaderValue::from_static("application/json, text/event-stream");
-    let mut headers = HeaderMap::from_iter([(header::ACCEPT, accept)]);
-    if let Some(token) = token {
+/// What a request says itself, such as its Archon session, goes before the added headers.
+fn standing_headers(options: &ClientOptions) -> HeaderMap {
+    let mut headers = options.headers.clone();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    if let Some(token) = &options.token {
         headers.insert(header::AUTHORIZATION, token.0.clone());
     }
     headers

@@ -23,6 +23,11 @@ mod theme;
 mod update;
 mod warnings;
 
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
 
 
 

@@ -63,15 +63,19 @@ impl Engine {
         let told = Told::new(request.id, outcome, caller.live.revision.has_structured_output());
         self.meter.count("tools/call", Some(&target.name), told.status, took);
         let output = told.output.as_deref().map_or("", RawValue::get);
+        let arguments = target.arguments.map(RawValue::get);
+        let answer = if output.is_empty() { told.error.as_deref().unwrap_or_default() } else { output };
+        let captured = self.tracking.capture.of(told.status, arguments, answer);
         let handled = Handled {
             session_id: Some(archon.id),
             method: "tools/call",
             tool: Some(target.name),
             duration_us: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
             error: told.error,
-            tokens: self.tracking.tokens.of_call(target.arguments.map(RawValue::get), output),
+            tokens: self.tracking.tokens.of_call(arguments, output),
+            captured,
             rule: Some(rule),
-            late: self.sessions.has_ended(&caller.live, &archon, took).await,
+            late: caller.live.has_ended(),
             ..Handled::of(&caller.live, received, told.status)
         };
         let deferred = self.record(handled).await;

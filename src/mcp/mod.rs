@@ -1,6 +1,7 @@
 //! What a server does with a method.
 
 mod call;
+mod capture;
 mod initialize;
 mod meter;
 mod record;
@@ -13,6 +14,7 @@ use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub use capture::Capture;
 pub use meter::Meter;
 pub use record::Tracking;
 

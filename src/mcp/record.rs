@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::Engine;
+use super::{Capture, Engine};
+use crate::model::mask;
 use crate::model::request::{RequestStatus, Tokens};
 use crate::model::session::SessionRule;
 use crate::model::text::clean;
 use crate::model::timestamp::Timestamp;
 use crate::session::Live;
-use crate::store::rows::{NewRequest, Write};
-use crate::store::writer::Commit;
+use crate::store::rows::{Captured, NewRequest, Write};
+use crate::store::ticket::Commit;
 use crate::tools::prices::PriceTable;
 use crate::tools::tokens::TokenCounter;
 
@@ -27,6 +28,8 @@ pub struct Tracking {
     pub tokens: TokenCounter,
     /// What they cost, if the operator says so.
     pub prices: Option<PriceTable>,
+    /// Whose words are kept.
+    pub capture: Capture,
 }
 
 /// A handled request, to be recorded.
@@ -43,6 +46,7 @@ pub(super) struct Handled<'a> {
     pub(super) tokens: Option<Tokens>,
     pub(super) rule: Option<SessionRule>,
     pub(super) late: bool,
+    pub(super) captured: Option<Box<Captured>>,
 }
 
 impl<'a> Handled<'a> {
@@ -60,6 +64,7 @@ impl<'a> Handled<'a> {
             tokens: None,
             rule: None,
             late: false,
+            captured: None,
         }
     }
 }
@@ -86,11 +91,12 @@ impl Engine {
             timestamp: handled.received,
             duration_us: handled.duration_us,
             status: handled.status,
-            error_message: handled.error.map(|message| clean(&message, MESSAGE_CHARS)),
+            error_message: handled.error.map(|message| clean(&mask::text(&message), MESSAGE_CHARS)),
             tokens: handled.tokens,
             estimated_cost,
             rule: handled.rule,
             late: handled.late,
+            captured: handled.captured,
         };
         let ticket = self.sessions.store().writer().submit(Write::Request(Box::new(row)));
         match ticket.within(self.patience.commit).await {

@@ -3,6 +3,7 @@
 pub mod client_type;
 pub mod clock;
 pub mod latency;
+pub mod mask;
 pub mod principal;
 pub mod request;
 pub mod session;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The `status` of a request row, honestly: see design, "Honest rows".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RequestStatus {
     /// The tool or method did what was asked.
     Success,

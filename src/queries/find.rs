@@ -7,7 +7,7 @@ use crate::store::StoreError;
 use crate::store::reports::sessions::Candidate;
 
 /// So many sessions are looked up and named when an id is ambiguous.
-const NAMED: i64 = 10;
+const NAMED: usize = 10;
 
 /// A session that was meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub struct Found {
 pub enum Search {
     /// One session.
     One(Found),
-    /// Several begin like that: the ids, of which there may be more.
-    Several(Vec<String>),
+    /// Several begin like that: some of the ids, and whether there are more.
+    Several(Vec<String>, bool),
     /// None.
     Nothing,
 }
@@ -39,11 +39,13 @@ impl Queries {
         if typed.is_empty() {
             return Ok(Search::Nothing);
         }
-        Ok(choose(self.store.session_candidates(typed, NAMED).await?, typed))
+        // One more tells whether there are more.
+        let limit = i64::try_from(NAMED + 1).unwrap_or(i64::MAX);
+        Ok(choose(&self.store.session_candidates(typed, limit).await?, typed))
     }
 }
 
-fn choose(candidates: Vec<Candidate>, typed: &str) -> Search {
+fn choose(candidates: &[Candidate], typed: &str) -> Search {
     let id_of = |c: &Candidate| c.protocol_session_id.clone().unwrap_or_else(|| c.session_id.clone());
     let found = |c: &Candidate| {
         let session_id = Uuid::parse_str(&c.session_id).ok()?;
@@ -51,11 +53,17 @@ fn choose(candidates: Vec<Candidate>, typed: &str) -> Search {
     };
     // A whole id is that session's, whatever else begins with it.
     let whole = candidates.iter().find(|c| id_of(c).eq_ignore_ascii_case(typed));
-    let one = whole.or(if let [one] = candidates.as_slice() { Some(one) } else { None });
+    // An Archon session stands before its protocol sessions, and if all are one session, it is the one.
+    let first = candidates.first().filter(|first| candidates.iter().all(|c| c.session_id == first.session_id));
+    let is_one = candidates.len() == 1 || first.is_some_and(|first| first.protocol_session_id.is_none());
+    let one = whole.or(first.filter(|_| is_one));
     if let Some(found) = one.and_then(found) {
         return Search::One(found);
     }
-    if candidates.is_empty() { Search::Nothing } else { Search::Several(candidates.iter().map(id_of).collect()) }
+    if candidates.is_empty() {
+        return Search::Nothing;
+    }
+    Search::Several(candidates.iter().take(NAMED).map(id_of).collect(), candidates.len() > NAMED)
 }
 
 #[cfg(test)]
@@ -74,12 +82,17 @@ mod tests {
         let one = |protocol: Option<&str>| {
             Search::One(Found { session_id: A.parse().expect("an id"), protocol_session_id: protocol.map(Into::into) })
         };
-        assert_eq!(choose(vec![], "5"), Search::Nothing);
-        assert_eq!(choose(vec![candidate(A, None)], "5"), one(None));
-        assert_eq!(choose(vec![candidate(A, Some("p-1"))], "p"), one(Some("p-1")));
-        let several = Search::Several(vec![A.into(), B.into()]);
-        assert_eq!(choose(vec![candidate(A, None), candidate(B, None)], "55"), several);
-        let longer = vec![candidate(A, Some("p-1")), candidate(B, Some("p-10"))];
-        assert_eq!(choose(longer, "p-1"), one(Some("p-1")), "a whole id goes before the beginning of another");
+        assert_eq!(choose(&[], "5"), Search::Nothing);
+        assert_eq!(choose(&[candidate(A, None)], "5"), one(None));
+        assert_eq!(choose(&[candidate(A, Some("p-1"))], "p"), one(Some("p-1")));
+        assert_eq!(choose(&[candidate(A, None), candidate(A, Some("55"))], "5"), one(None), "both are one session");
+        let several = Search::Several(vec![A.into(), B.into()], false);
+        assert_eq!(choose(&[candidate(A, None), candidate(B, None)], "55"), several);
+        let two = [candidate(A, Some("p-1")), candidate(A, Some("p-2"))];
+        assert!(matches!(choose(&two, "p"), Search::Several(..)), "two protocol sessions of one session");
+        let longer = [candidate(A, Some("p-1")), candidate(B, Some("p-10"))];
+        assert_eq!(choose(&longer, "p-1"), one(Some("p-1")), "a whole id goes before the beginning of another");
+        let many: Vec<_> = (0..=NAMED).map(|n| candidate(A, Some(&format!("p-{n}")))).collect();
+        assert!(matches!(choose(&many, "p-"), Search::Several(ids, true) if ids.len() == NAMED));
     }
 }

@@ -149,7 +149,8 @@ impl Queries {
             By::Client => Group::Client,
             By::Session => Group::Session,
             By::User => Group::User,
-            By::Day | By::Hour => Group::Hour,
+            By::Day => Group::Day,
+            By::Hour => Group::Hour,
         };
         let counted = matches!(query.by, By::Session | By::User);
         let (source, (total, mut groups)) = if query.exact || self.store.tables() == Tables::Original {
@@ -159,7 +160,7 @@ impl Queries {
         } else {
             (Source::Rollups, add_up(&self.store.rolled_up(group, from).await?, query.by, Scale::Buckets))
         };
-        let limit = query.limit.filter(|_| group != Group::Hour).unwrap_or(usize::MAX);
+        let limit = query.limit.filter(|_| !matches!(query.by, By::Day | By::Hour)).unwrap_or(usize::MAX);
         let more = groups.len() > limit;
         groups.truncate(limit);
         // Rollups know whole minutes.
@@ -173,13 +174,13 @@ impl Queries {
         group: Group,
         from: Timestamp,
     ) -> Result<(Source, (Usage, Vec<Usage>)), StoreError> {
-        let total = Usage::from(self.store.counted_in_all(from).await?);
+        // One more tells whether there are more.
+        let limit = query.limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1));
+        let (total, rows) = tokio::join!(self.store.counted_in_all(from), self.store.counted(group, from, limit));
+        let (total, rows) = (Usage::from(total?), rows?);
         if total.calls <= READ_UNASKED {
             return Ok((Source::Rows, add_up(&self.store.summed(group, from).await?, query.by, Scale::Exact)));
         }
-        // One more tells whether there are more.
-        let limit = query.limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1));
-        let rows = self.store.counted(group, from, limit).await?;
         Ok((Source::Counters, (total, rows.into_iter().map(Usage::from).collect())))
     }
 }
@@ -200,17 +201,16 @@ impl From<CounterRow> for Usage {
 /// The rows of each group, and of all, in one sum each.
 fn add_up(rows: &[UsageRow], by: By, scale: Scale) -> (Usage, Vec<Usage>) {
     let mut total = Sum::default();
-    let mut sums = HashMap::<String, Sum>::new();
+    let mut sums = HashMap::<&str, Sum>::new();
     for row in rows {
-        let name = match (by, Timestamp::parse_sql(&row.name)) {
-            (By::Day, Some(hour)) => hour.day().to_string(),
-            (By::Hour, Some(hour)) => hour.to_string(),
-            _ => row.name.clone(),
-        };
-        sums.entry(name).or_default().add(row);
+        sums.entry(&row.name).or_default().add(row);
         total.add(row);
     }
-    let mut groups: Vec<_> = sums.into_iter().map(|(name, sum)| sum.finished(name, scale)).collect();
+    let name = |text: &str| match (by, Timestamp::parse_sql(text)) {
+        (By::Day | By::Hour, Some(begin)) => begin.to_string(),
+        _ => text.to_owned(),
+    };
+    let mut groups: Vec<_> = sums.into_iter().map(|(text, sum)| sum.finished(name(text), scale)).collect();
     match by {
         By::Hour => fill_gaps(&mut groups, Duration::from_hours(1)),
         By::Day => fill_gaps(&mut groups, Duration::from_hours(24)),
@@ -286,7 +286,8 @@ mod tests {
             ("2026-01-10T15:00:00.000Z", 2),
         ];
         assert_eq!(calls, expected);
-        let (_, days) = add_up(&rows, By::Day, Scale::Exact);
-        assert_eq!((days.len(), days[0].name.as_str(), days[0].calls), (1, "2026-01-10T00:00:00.000Z", 3));
+        let days = [row("2026-01-10 00:00:00.000", "success", 1, 3), row("2026-01-12 00:00:00.000", "success", 1, 1)];
+        let (_, days) = add_up(&days, By::Day, Scale::Exact);
+        assert_eq!((days.len(), days[0].name.as_str(), days[1].calls), (3, "2026-01-10T00:00:00.000Z", 0));
     }
 }

@@ -21,13 +21,15 @@ pub(super) async fn healthz() -> Response {
     text(StatusCode::OK, "ok\n")
 }
 
-/// The server can serve: the database answers, and it is not stopping.
+/// The server can serve: the database answers and takes writes, and it is not stopping.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     if app.is_draining() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
     }
-    match app.engine.sessions().store().ping().await {
-        Ok(()) => text(StatusCode::OK, "ready\n"),
+    let store = app.engine.sessions().store();
+    match store.ping().await {
+        Ok(()) if store.takes_writes() => text(StatusCode::OK, "ready\n"),
+        Ok(()) => text(StatusCode::SERVICE_UNAVAILABLE, "the database takes no writes\n"),
         Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
     }
 }
@@ -38,7 +40,7 @@ pub(super) async fn health(State(app): State<Arc<App>>, request: Request) -> Res
         return Reply::from(refusal).into_response();
     }
     let status = app.engine.sessions().status().await;
-    let healthy = status.database_answers && !app.is_draining();
+    let healthy = status.database_answers && status.database_writable && !app.is_draining();
     let code = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut response = text(code, report(&app, &status).to_string());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -49,9 +51,11 @@ pub(super) async fn health(State(app): State<Arc<App>>, request: Request) -> Res
 fn report(app: &App, status: &Status) -> serde_json::Value {
     let (sessions, writer) = (app.engine.sessions(), app.engine.sessions().store().writer().stats());
     let boot = sessions.boot();
-    let state = match (status.database_answers, app.is_draining()) {
-        (true, false) => "healthy",
-        (true, true) => "draining",
+    let state = match (status.database_answers, status.database_writable) {
+        (true, true) if app.is_draining() => "draining",
+        (true, true) => "healthy",
+        // Known sessions are served for a while; none can be opened.
+        (true, false) => "degraded",
         (false, _) => "unhealthy",
     };
     json!({
@@ -67,6 +71,7 @@ fn report(app: &App, status: &Status) -> serde_json::Value {
         "database": {
             "kind": sessions.store().location().kind(),
             "answers": status.database_answers,
+            "takes_writes": status.database_writable,
             "answer_ms": status.database_time.as_secs_f64() * 1000.0,
             "queued_rows": writer.waiting,
             "deferred_rows": writer.deferred,

@@ -101,6 +101,8 @@ impl Snapshot {
 
     fn store(&self, encoder: &mut DescriptorEncoder<'_>) -> Encoded {
         gauge(encoder, "database_up", "Whether the database answers", i64::from(self.status.database_answers))?;
+        let writable = i64::from(self.status.database_writable);
+        gauge(encoder, "database_writable", "Whether the database takes what we write", writable)?;
         gauge(
             encoder,
             "queue_rows",

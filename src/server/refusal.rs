@@ -7,7 +7,7 @@ use crate::mcp::Caller;
 use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, INVALID_REQUEST, REFUSED, SESSION_NOT_FOUND};
 use crate::protocol::frame::FrameError;
 use crate::protocol::header;
-use crate::session::SessionError;
+use crate::session::{Cap, SessionError};
 
 /// A request that is not served.
 #[derive(Debug)]
@@ -121,6 +121,21 @@ impl Refusal {
         Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, body) }
     }
 
+    /// 503 where the whole server is full, 429 where it is this client's own doing.
+    fn capped(cap: Cap) -> Self {
+        let (status, reason, hint, seconds) = match cap {
+            Cap::Sessions(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "full", "try again later; sessions end by DELETE or when idle", 5)
+            }
+            Cap::PerPrincipal(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "too_many_sessions", "use a session again, or end one with DELETE", 5)
+            }
+            Cap::Rate(_) => (StatusCode::TOO_MANY_REQUESTS, "too_fast", "keep the session and use it again", 1),
+        };
+        let body = ErrorBody::new(REFUSED, format!("No new session: {cap}")).because(reason, hint);
+        Self { retry_after: Some(seconds), ..Self::new(status, body) }
+    }
+
     pub(super) fn panicked() -> Self {
         let body = ErrorBody::new(INTERNAL_ERROR, "this request broke on our side; the server goes on")
             .because("internal_error", "report it with the server's log; the session is kept");
@@ -156,6 +171,7 @@ impl From<SessionError> for Refusal {
                 }
                 refusal
             }
+            SessionError::Capped(cap) => Self::capped(cap),
             SessionError::Unavailable(error) => {
                 tracing::debug!(%error, "a session could not be checked");
                 Self::busy("the session store does not answer now")

@@ -14,12 +14,20 @@ use crate::model::principal::Principal;
 use crate::model::session::{EndReason, SessionRule};
 use crate::model::text::clean;
 use crate::store::ending::Ending;
-use crate::store::lookup::StoredSession;
+use crate::store::lookup::{Reserver, StoredSession};
 use crate::store::rows::{Binding, ClientFacts, NewSession, Write};
-use crate::store::writer::Commit;
+use crate::store::ticket::{Commit, Ticket};
 
 /// What a named id turned out to be.
-pub(super) type Named = Result<Option<Arc<Archon>>, SessionError>;
+#[derive(Debug)]
+pub(super) enum Named {
+    /// A live session of the caller's principal.
+    Live(Arc<Archon>),
+    /// The id is reserved, for that protocol session of the caller's principal.
+    Reserved(Uuid, Reserver),
+    /// Not to be used; said once in the log.
+    Refused,
+}
 
 impl Sessions {
     /// The Archon session of a tool call, and the rule that gave it. Creates it where there is none.
@@ -40,7 +48,7 @@ impl Sessions {
                 Bound::Reserved(reserved, _) if own == Some(*reserved) => {}
                 _ => {
                     // Boxed, as below: these are rare, and every call's future would carry their size along.
-                    if let Some(found) = Box::pin(self.client_archon(live, text, own, principal, patience)).await {
+                    if let Some(found) = Box::pin(self.client_archon(live, text, principal, patience)).await {
                         return found;
                     }
                 }
@@ -57,13 +65,12 @@ impl Sessions {
         &self,
         live: &Arc<Live>,
         text: &str,
-        id: Option<Uuid>,
         principal: &Principal,
         patience: Duration,
     ) -> Option<(Arc<Archon>, SessionRule)> {
+        let unbound = matches!(&*live.bound(), Bound::Reserved(..));
         match self.named_archon(text, principal, &live.id).await {
-            Ok(Some(archon)) => {
-                let unbound = matches!(&*live.bound(), Bound::Reserved(..));
+            Ok(Named::Live(archon)) => {
                 if unbound {
                     let binding = Binding { protocol_session_id: live.id.clone(), session_id: archon.id };
                     *live.bound() = Bound::Exists(archon.clone());
@@ -72,19 +79,19 @@ impl Sessions {
                 }
                 Some((archon, SessionRule::Client))
             }
-            // Reserved by another protocol session of the same principal: it is made now.
-            Err(SessionError::Unknown) => match id {
-                Some(id) => Some(self.create(live, id, principal, patience).await),
-                None => None,
-            },
+            // It is made now.
+            Ok(Named::Reserved(id, _)) if unbound => Some(self.create(live, id, principal, patience).await),
+            Ok(Named::Reserved(id, owner)) => self.create_for(owner, id, principal, patience).await,
             // Not to be used, or the store cannot tell: an analytics id never makes a call fail.
-            Ok(None) | Err(_) => None,
+            Ok(Named::Refused) | Err(_) => None,
         }
     }
 
-    /// The Archon session that a client names: `Some` if it is live and the principal's; `None` if it is not to be used
-    /// (with one warning); [`SessionError::Unknown`] if it is reserved for this principal but not made yet.
-    pub(super) async fn named_archon(&self, text: &str, principal: &Principal, protocol_id: &str) -> Named {
+    /// What an id that a client names turns out to be.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] when the store cannot tell.
+    async fn named_archon(&self, text: &str, principal: &Principal, protocol_id: &str) -> Result<Named, SessionError> {
         let Ok(id) = Uuid::parse_str(text) else { return Ok(self.invalid(text, protocol_id)) };
         let cached = self.archons.get(&id).map(|entry| entry.value().clone());
         if let Some(archon) = cached
@@ -92,7 +99,7 @@ impl Sessions {
             && !archon.times.is_over(self.clock.now())
         {
             let own = archon.principal == principal.name;
-            return Ok(if own { Some(archon) } else { self.invalid(text, protocol_id) });
+            return Ok(if own { Named::Live(archon) } else { self.invalid(text, protocol_id) });
         }
         match self.store.archon_session(id).await? {
             Some(stored) if stored.principal != *principal.name || stored.life.ended.is_some() => {
@@ -100,12 +107,12 @@ impl Sessions {
                 Ok(self.invalid(text, protocol_id))
             }
             Some(stored) => Ok(if self.unless_over(&stored).await? {
-                Some(self.archon_from(&stored, self.uptime_ms()))
+                Named::Live(self.archon_from(&stored, self.uptime_ms()))
             } else {
                 self.invalid(text, protocol_id)
             }),
             None => match self.store.reserved_by(id).await? {
-                Some(owner) if *owner == *principal.name => Err(SessionError::Unknown),
+                Some(owner) if *owner.principal == *principal.name => Ok(Named::Reserved(id, owner)),
                 _ => Ok(self.invalid(text, protocol_id)),
             },
         }
@@ -115,15 +122,14 @@ impl Sessions {
     /// principal), else a new one.
     pub(super) async fn reservable(&self, opening: &Opening<'_>) -> Result<Reservable, SessionError> {
         let Some(text) = opening.archon else { return Ok(Reservable::New(Uuid::new_v4())) };
-        match self.named_archon(text, opening.principal, "").await {
-            Ok(Some(archon)) => Ok(Reservable::Exists(archon)),
-            Err(SessionError::Unknown) => Ok(Reservable::New(Uuid::parse_str(text).unwrap_or_else(|_| Uuid::new_v4()))),
-            Ok(None) => Ok(Reservable::New(Uuid::new_v4())),
-            Err(error) => Err(error),
-        }
+        Ok(match self.named_archon(text, opening.principal, "").await? {
+            Named::Live(archon) => Reservable::Exists(archon),
+            Named::Reserved(id, _) => Reservable::New(id),
+            Named::Refused => Reservable::New(Uuid::new_v4()),
+        })
     }
 
-    fn invalid(&self, text: &str, protocol_id: &str) -> Option<Arc<Archon>> {
+    fn invalid(&self, text: &str, protocol_id: &str) -> Named {
         if self.warned.first(("archon", protocol_id, text)) {
             let id = clean(text, 128);
             tracing::warn!(
@@ -131,7 +137,7 @@ impl Sessions {
                 "Client-provided session {id} invalid/expired, will create new session"
             );
         }
-        None
+        Named::Refused
     }
 
     /// Whether a stored Archon session is in time; one past its time is ended there and then.
@@ -171,7 +177,6 @@ impl Sessions {
         principal: &Principal,
         patience: Duration,
     ) -> (Arc<Archon>, SessionRule) {
-        let now = self.clock.now();
         // Another protocol session with the same reserved id may have made it already.
         let mut rule = SessionRule::Bound;
         let (archon, client, ticket) = {
@@ -185,28 +190,57 @@ impl Sessions {
                 Arc::new(self.new_archon(id, principal))
             };
             let archon = self.archons.entry(id).or_insert_with(make).value().clone();
-            let row = self.session_row(live, &archon, &client, principal);
+            let row = self.session_row(&live.id, &archon, &client, principal);
             let ticket = self.store.writer().submit(Write::Create(Box::new(row)));
             *bound = Bound::Exists(archon.clone());
             (archon, client, ticket)
         };
+        if !self.is_created(ticket, &archon, &client, patience).await {
+            *live.bound() = Bound::Reserved(Uuid::new_v4(), client);
+        }
+        (archon, rule)
+    }
+
+    /// Rule 1 for a caller with a session of its own: the one that it names is made for the protocol session that has
+    /// reserved it, and the caller's own binding stays.
+    async fn create_for(
+        &self,
+        owner: Reserver,
+        id: Uuid,
+        principal: &Principal,
+        patience: Duration,
+    ) -> Option<(Arc<Archon>, SessionRule)> {
+        let mut rule = SessionRule::Client;
+        let client = owner.client.facts();
+        let make = || {
+            rule = SessionRule::New;
+            Arc::new(self.new_archon(id, principal))
+        };
+        let archon = self.archons.entry(id).or_insert_with(make).value().clone();
+        let row = self.session_row(&Arc::from(owner.protocol_session_id), &archon, &client, principal);
+        let ticket = self.store.writer().submit(Write::Create(Box::new(row)));
+        self.is_created(ticket, &archon, &client, patience).await.then_some((archon, rule))
+    }
+
+    /// Waits for the commit of a new Archon session. `false` when the store refused its row; late is not refused.
+    async fn is_created(&self, ticket: Ticket, archon: &Archon, client: &ClientFacts, patience: Duration) -> bool {
         match ticket.within(patience).await {
             Commit::Done => {
                 archon.pending.store(false, Relaxed);
-                archon.times.confirm(self.policy.expires_at(now, now), self.uptime_ms());
+                archon.times.confirm(archon.times.expires_at(), self.uptime_ms());
                 tracing::info!(
-                    session = %archon.id, client = %live.client_type,
-                    "Archon tracking session created on first tool call - session: {}, client: {}", archon.id, live.client_type
+                    session = %archon.id, client = %client.client_type,
+                    "Archon tracking session created on first tool call - session: {}, client: {}", archon.id, client.client_type
                 );
             }
             Commit::Deferred => {}
             Commit::Refused(reason) => {
                 tracing::warn!(session = %archon.id, reason, "Failed to persist session to database");
                 self.archons.remove(&archon.id);
-                *live.bound() = Bound::Reserved(Uuid::new_v4(), client);
+                return false;
             }
         }
-        (archon, rule)
+        true
     }
 
     fn new_archon(&self, id: Uuid, principal: &Principal) -> Archon {
@@ -219,11 +253,17 @@ impl Sessions {
         }
     }
 
-    fn session_row(&self, live: &Live, archon: &Archon, client: &ClientFacts, principal: &Principal) -> NewSession {
+    fn session_row(
+        &self,
+        protocol_id: &Arc<str>,
+        archon: &Archon,
+        client: &ClientFacts,
+        principal: &Principal,
+    ) -> NewSession {
         let metadata = serde_json::json!({ "name": client.client_name, "version": client.client_version });
         NewSession {
             session_id: archon.id,
-            protocol_session_id: live.id.clone(),
+            protocol_session_id: protocol_id.clone(),
             principal: principal.name.clone(),
             client: client.clone(),
             connected_at: archon.times.started(),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::Sessions;
 use crate::store::StoreError;
 use crate::store::ending::ReapRule;
-use crate::store::fold::{ArchonTouch, ProtocolTouch, Touches};
+use crate::store::retention::Pruned;
+use crate::store::touches::{ArchonTouch, ProtocolTouch, Touches};
 
 /// One chunk of any bulk work: bounded, so that no transaction holds others up for long.
 const CHUNK: i64 = 500;
@@ -111,6 +112,28 @@ impl Sessions {
         again.live.extend(dirty.live.into_iter().filter(|live| live.times.soil()));
         again.archons.extend(dirty.archons.into_iter().filter(|archon| archon.times.soil()));
         Err(error)
+    }
+
+    /// Removes what is older than the operator wants it kept. Sums stay.
+    ///
+    /// # Errors
+    /// [`StoreError`]; chunks before it are done.
+    pub async fn prune(&self) -> Result<Pruned, StoreError> {
+        let now = self.clock.now();
+        let mut pruned = Pruned::default();
+        if let Some(retention) = self.policy.retention {
+            while pruned.grew_by(self.store.prune(now.minus(retention), CHUNK).await?) {}
+        }
+        if let Some(retention) = self.policy.capture_retention {
+            while pruned.grew_by(self.store.prune_captures(now.minus(retention), CHUNK).await?) {}
+        }
+        if !pruned.is_empty() {
+            let Pruned { requests, events, sessions, captures } = pruned;
+            tracing::info!(
+                "Removed what was old: {requests} requests, {events} events, {sessions} ended sessions, words of {captures} calls"
+            );
+        }
+        Ok(pruned)
     }
 
     /// Gives idle sessions the time back in which no server was alive.

@@ -1,5 +1,6 @@
 //! Why a session cannot be used.
 
+use super::caps::Cap;
 use crate::store::StoreError;
 use crate::store::lookup::Ended;
 
@@ -18,6 +19,9 @@ pub enum SessionError {
     /// It belongs to another principal. Callers answer as for [`Self::Unknown`]: who guesses learns nothing.
     #[error("the session belongs to another principal")]
     Foreign,
+    /// There is no place for one more. The sessions that there are go on.
+    #[error("no more sessions now: {0}")]
+    Capped(Cap),
     /// The store cannot tell now. Never "unknown": one wrong 404 loses a client for good.
     #[error(transparent)]
     Unavailable(#[from] StoreError),

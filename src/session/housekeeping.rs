@@ -8,11 +8,16 @@ use tokio::task::JoinSet;
 
 use super::Sessions;
 use crate::store::StoreError;
+use crate::store::outage::Work;
 
 /// Touches and sums are written this often.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// A boot says this often that it is alive.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+/// The same while the database takes no writes.
+const HEARTBEAT_IN_OUTAGE: Duration = Duration::from_secs(1);
+/// A cleanup that failed is tried again after this long, if the interval is not shorter.
+const CLEANUP_RETRY: Duration = Duration::from_secs(5);
 /// Idle sessions leave memory this often.
 const EVICT_EVERY: Duration = Duration::from_secs(30);
 
@@ -61,16 +66,11 @@ impl Sessions {
     async fn flush_every_second(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(FLUSH_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut failing = false;
         let mut since_eviction = Duration::ZERO;
         loop {
             ticks.tick().await;
-            let outcome = self.flush().await;
-            // Once for each outage: the store's own log line says the rest.
-            if outcome.is_err() && !failing {
-                report("writing session activity", outcome.clone());
-            }
-            failing = outcome.is_err();
+            // What fails is kept for the next time; the store has noted it.
+            _ = self.flush().await;
             since_eviction += FLUSH_EVERY;
             if since_eviction >= EVICT_EVERY {
                 since_eviction = Duration::ZERO;
@@ -81,12 +81,14 @@ impl Sessions {
 
     async fn beat(self: Arc<Self>) {
         loop {
-            self.clock.sleep(HEARTBEAT_EVERY).await;
+            // While the database takes nothing, it is asked more often: this is how a quiet server learns that it is back.
+            let pause = if self.store.outage().is_on() { HEARTBEAT_IN_OUTAGE } else { HEARTBEAT_EVERY };
+            self.clock.sleep(pause).await;
             if let Ok(Some(offset)) = self.store.clock_offset().await {
                 self.clock.follow_database(offset);
             }
-            let cleaned = self.last_cleanup();
-            report("the heartbeat", self.store.heartbeat(self.boot.begun.number, self.clock.now(), cleaned).await);
+            let beat = self.store.heartbeat(self.boot.begun.number, self.clock.now(), self.last_cleanup()).await;
+            self.store.outage().note(Work::Heartbeat, beat.as_ref().map(|()| ()));
         }
     }
 
@@ -96,9 +98,19 @@ impl Sessions {
             self.clock.sleep_until(due).await;
             // Counted from its beginning: what a cleanup takes, and what the clock does meanwhile, puts off none.
             due = self.clock.now().plus(self.policy.cleanup_interval);
-            report("the session cleanup", self.clean_up().await.map(|_| ()));
-            report("finishing the sums of dead boots", self.fold_dead_boots().await);
+            let cleaned = self.clean_up_all().await;
+            self.store.outage().note(Work::Cleanup, cleaned.as_ref().map(|()| ()));
+            // Sooner than the interval says, where the database was in the way.
+            if cleaned.is_err() {
+                due = due.min(self.clock.now().plus(CLEANUP_RETRY));
+            }
         }
+    }
+
+    async fn clean_up_all(&self) -> Result<(), StoreError> {
+        self.clean_up().await?;
+        self.fold_dead_boots().await?;
+        self.prune().await.map(|_| ())
     }
 
     async fn keep_busy_alive(self: Arc<Self>) {

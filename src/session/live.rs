@@ -202,7 +202,8 @@ impl Live {
         self.ended.store(true, Relaxed);
     }
 
-    pub(super) fn is_marked_ended(&self) -> bool {
+    /// Whether its end was made or seen here; one made elsewhere is found by the times of its rows (see the store).
+    pub fn has_ended(&self) -> bool {
         self.ended.load(Relaxed)
     }
 
@@ -241,6 +242,7 @@ impl Drop for Running {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::Caps;
     use std::time::Duration;
 
     fn policy() -> Policy {
@@ -249,7 +251,10 @@ mod tests {
             max_age: Some(Duration::from_secs(90)),
             recover_window: Duration::ZERO,
             cleanup_interval: Duration::ZERO,
+            retention: None,
+            capture_retention: None,
             store_grace: Duration::ZERO,
+            caps: Caps::default(),
             token_method: "off",
         }
     }

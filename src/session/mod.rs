@@ -4,6 +4,7 @@
 //! made on demand and dropped when idle: no task, no channel, and nothing that a `kill -9` could take with it.
 
 mod bind;
+mod caps;
 mod cleanup;
 mod error;
 mod housekeeping;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use dashmap::DashMap;
 use uuid::Uuid;
 
+pub use caps::{BURST, Cap, Caps};
 pub use error::SessionError;
 pub use live::{Archon, Live, Running};
 pub use open::Opening;
@@ -32,6 +34,7 @@ use crate::store::boots::{Begun, NewBoot};
 use crate::store::ending::Credits;
 use crate::store::rows::{NewEvent, Write};
 use crate::store::{Store, StoreError};
+use caps::Tallies;
 use recent::StatusCache;
 use warned::Warned;
 
@@ -53,6 +56,7 @@ pub struct Sessions {
     warned: Warned,
     counters: Counters,
     recent: StatusCache,
+    tallies: Tallies,
 }
 
 /// The rules that the operator chose.
@@ -66,8 +70,14 @@ pub struct Policy {
     pub recover_window: Duration,
     /// How often sessions past their time are ended.
     pub cleanup_interval: Duration,
+    /// Request rows, events and ended sessions older than this are removed; `None` keeps them for ever.
+    pub retention: Option<Duration>,
+    /// The same for captured words, which may be more private than useful.
+    pub capture_retention: Option<Duration>,
     /// For so long a session that was valid is trusted while the store does not answer.
     pub store_grace: Duration,
+    /// How many sessions there may be.
+    pub caps: Caps,
     /// How tokens are counted; recorded with the boot.
     pub token_method: &'static str,
 }
@@ -145,6 +155,7 @@ impl Sessions {
             warned: Warned::default(),
             counters: Counters::default(),
             recent: StatusCache::default(),
+            tallies: Tallies::default(),
         }))
     }
 

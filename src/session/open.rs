@@ -43,8 +43,9 @@ impl Sessions {
     /// Opens a protocol session, with an Archon session bound or reserved.
     ///
     /// # Errors
-    /// [`SessionError::Unavailable`] when it could not be committed.
+    /// [`SessionError::Unavailable`] when it could not be committed; [`SessionError::Capped`] when there is no place.
     pub async fn open(&self, opening: &Opening<'_>) -> Result<Arc<Live>, SessionError> {
+        let _place = self.admit(opening.principal).await?;
         let (client, client_info) = facts_of(opening.params);
         let client = Arc::new(client);
         let bound = match self.reservable(opening).await? {

@@ -19,6 +19,8 @@ pub struct Status {
     pub boot_number: i64,
     /// Whether the database answered just now.
     pub database_answers: bool,
+    /// Whether it takes what we write.
+    pub database_writable: bool,
     /// How long its answer took.
     pub database_time: Duration,
     /// Live Archon sessions; `None` when the store cannot tell.
@@ -52,7 +54,11 @@ impl Status {
     pub fn health(&self) -> Health {
         if !self.database_answers {
             Health::Unhealthy
-        } else if self.draining || self.active_sessions.is_none() || self.protocol_sessions.is_none() {
+        } else if !self.database_writable
+            || self.draining
+            || self.active_sessions.is_none()
+            || self.protocol_sessions.is_none()
+        {
             Health::Degraded
         } else {
             Health::Healthy
@@ -75,6 +81,7 @@ impl Sessions {
             uptime: self.boot.started.elapsed(),
             boot_number: self.boot.begun.number,
             database_answers: counts.is_some(),
+            database_writable: self.store.takes_writes(),
             database_time: asked.elapsed(),
             active_sessions: counts.map(|c| c.archon_active),
             protocol_sessions: counts.map(|c| c.protocol_active),
@@ -106,11 +113,13 @@ mod tests {
     fn health_goes_by_the_database_first() {
         let well = Status {
             database_answers: true,
+            database_writable: true,
             active_sessions: Some(0),
             protocol_sessions: Some(0),
             ..Status::default()
         };
         assert_eq!(well.health(), Health::Healthy);
+        assert_eq!(Status { database_writable: false, ..well.clone() }.health(), Health::Degraded);
         assert_eq!(Status { draining: true, ..well.clone() }.health(), Health::Degraded);
         assert_eq!(Status { active_sessions: None, ..well.clone() }.health(), Health::Degraded);
         assert_eq!(Status { database_answers: false, ..well }.health(), Health::Unhealthy);

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use super::live::{Bound, Live, Times};
 use super::{SessionError, Sessions};
@@ -13,11 +12,8 @@ use crate::protocol::header;
 use crate::protocol::revision::Revision;
 use crate::store::StoreError;
 use crate::store::ending::Ending;
-use crate::store::lookup::{Ended, Life, StoredProtocolSession, shared};
-use crate::store::rows::{Binding, ClientFacts, Write};
-
-/// A request that took longer than this is checked for having outlived its session.
-const LATE_ENOUGH_TO_ASK: Duration = Duration::from_millis(100);
+use crate::store::lookup::{Ended, Life, StoredProtocolSession};
+use crate::store::rows::{Binding, Write};
 
 impl Sessions {
     /// The live session of that id.
@@ -87,7 +83,7 @@ impl Sessions {
             // Made here a moment ago and still in the queue: the row will come.
             (Bound::Exists(archon), None) if row.archon.is_none() && archon.pending.load(Relaxed) => {}
             (Bound::Exists(_), None) => {
-                let client = Arc::new(facts_of(row));
+                let client = Arc::new(row.client.facts());
                 *bound = Bound::Reserved(uuid::Uuid::new_v4(), client);
             }
             (Bound::Reserved(..), None) => {}
@@ -111,18 +107,12 @@ impl Sessions {
         let bound = match row.archon.as_ref().filter(|archon| archon.life.ended.is_none()) {
             Some(archon) => Bound::Exists(self.archon_from(archon, uptime)),
             // The reserved id; a new one where that was used up by a session that has ended.
-            None if row.archon.is_none() => Bound::Reserved(row.session_id, Arc::new(facts_of(&row))),
-            None => Bound::Reserved(uuid::Uuid::new_v4(), Arc::new(facts_of(&row))),
+            None if row.archon.is_none() => Bound::Reserved(row.session_id, Arc::new(row.client.facts())),
+            None => Bound::Reserved(uuid::Uuid::new_v4(), Arc::new(row.client.facts())),
         };
         let times = Times::new(row.life.started, row.life.last_activity, self.effective_expiry(&row.life), uptime);
-        let live = Arc::new(Live::new(
-            Arc::from(id),
-            principal.name.clone(),
-            revision,
-            shared(row.client_type.as_deref()),
-            times,
-            bound,
-        ));
+        let live =
+            Arc::new(Live::new(Arc::from(id), principal.name.clone(), revision, row.client.program(), times, bound));
         // Of concurrent first hits one wins, and all go on with its entry.
         let entry = self.live.entry(live.id.clone());
         let first = matches!(entry, dashmap::Entry::Vacant(_));
@@ -176,20 +166,6 @@ impl Sessions {
         self.credits.extend(stored, life.boot, life.started)
     }
 
-    /// Whether a session has ended since a request that took so long began in it. An end made here is known at once; the
-    /// store is asked only where the request was long enough for that not to matter. When it cannot tell: no.
-    pub async fn has_ended(&self, live: &Live, archon: &super::Archon, took: Duration) -> bool {
-        if live.is_marked_ended() {
-            return true;
-        }
-        if took < LATE_ENOUGH_TO_ASK {
-            return false;
-        }
-        let protocol = self.store.protocol_session(&live.id).await;
-        let ended = matches!(protocol, Ok(Some(row)) if row.life.ended.is_some());
-        ended || matches!(self.store.archon_session(archon.id).await, Ok(Some(row)) if row.life.ended.is_some())
-    }
-
     /// The Archon session's id of a session in memory.
     pub fn archon_id_of(&self, id: &str) -> Option<uuid::Uuid> {
         self.live.get(id).map(|entry| entry.value().archon_id())
@@ -217,22 +193,10 @@ impl Sessions {
         if ended {
             let seconds = now.since(live.times.started()).as_secs();
             tracing::debug!(session = %live.id, "Session {} closed gracefully (duration: {seconds}s, reason: client_disconnect)", live.id);
-            Ok(())
-        } else {
-            Err(SessionError::Ended(Ended { at: None, reason: String::new(), by: String::new() }))
+            return Ok(());
         }
-    }
-}
-
-/// What the client said in `initialize`, from the row.
-fn facts_of(row: &StoredProtocolSession) -> ClientFacts {
-    ClientFacts {
-        client_type: shared(row.client_type.as_deref()),
-        client_name: row.client_name.clone(),
-        client_version: row.client_version.clone(),
-        client_capabilities: row
-            .client_capabilities
-            .clone()
-            .and_then(|text| serde_json::value::RawValue::from_string(text).ok()),
+        // Somebody was faster; the row says who.
+        let row = self.store.protocol_session(&live.id).await?;
+        Err(row.and_then(|row| row.life.ended).map_or(SessionError::Unknown, SessionError::Ended))
     }
 }

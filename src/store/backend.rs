@@ -7,6 +7,7 @@ use sqlx::{PgPool, SqlitePool};
 use tokio::sync::Mutex;
 
 use super::StoreError;
+use super::file::OpenFile;
 
 /// The pools of one open database.
 #[derive(Debug)]
@@ -21,8 +22,17 @@ pub(super) struct SqliteBackend {
     pub(super) readers: SqlitePool,
     pub(super) writer: SqlitePool,
     pub(super) gate: Gate,
+    /// `None` for a database in memory.
+    pub(super) file: Option<OpenFile>,
     /// Held for as long as the store is open: no second server on this file.
     pub(super) _lock: Option<std::fs::File>,
+}
+
+impl SqliteBackend {
+    /// Whether what was committed just now is in the file that others will find.
+    pub(super) fn check_file(&self) -> Result<(), StoreError> {
+        self.file.as_ref().map_or(Ok(()), OpenFile::check)
+    }
 }
 
 /// Whoever holds it may write to the SQLite file. Fair, unlike SQLite's own busy handler, which sleeps and hopes.
@@ -52,11 +62,21 @@ macro_rules! transact {
             match &$store.inner.backend {
                 $crate::store::backend::Backend::Sqlite(sqlite) => {
                     let _turn = sqlite.gate.lock().await;
-                    let mut transaction = sqlite.writer.begin_with("BEGIN IMMEDIATE").await?;
-                    let $tx = &mut *transaction;
-                    let out = $body?;
-                    transaction.commit().await?;
-                    Ok(out)
+                    let mut connection = sqlite.writer.acquire().await?;
+                    let outcome = async {
+                        let mut transaction = ::sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
+                        let $tx = &mut *transaction;
+                        let out = $body?;
+                        transaction.commit().await?;
+                        sqlite.check_file()?;
+                        Ok(out)
+                    }
+                    .await;
+                    // After a COMMIT that failed SQLite is out of the transaction, and sqlx does not know: no more of it.
+                    if outcome.is_err() {
+                        connection.close_on_drop();
+                    }
+                    outcome
                 }
                 $crate::store::backend::Backend::Postgres(pool) => {
                     let mut transaction = pool.begin().await?;

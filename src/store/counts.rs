@@ -14,7 +14,37 @@ pub struct SessionCounts {
     pub archon_active: i64,
 }
 
+/// Live protocol sessions, for the caps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LiveCounts {
+    /// Of everybody.
+    pub all: u64,
+    /// Of one principal.
+    pub own: u64,
+}
+
 impl Store {
+    /// Counts live protocol sessions, in all and of one principal.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the store cannot tell.
+    pub async fn live_counts(
+        &self,
+        now: Timestamp,
+        credited_from: i64,
+        principal: &str,
+    ) -> Result<LiveCounts, StoreError> {
+        let (all, own): (i64, i64) = patiently(async {
+            read!(self, db => sqlx::query_as(
+                "SELECT COUNT(*), COUNT(CASE WHEN principal = $3 THEN 1 END) FROM archon_mcp_protocol_sessions \
+                 WHERE status = 'active' AND (expires_at >= $1 OR boot < $2)")
+                .bind(now).bind(credited_from).bind(principal).fetch_one(db).await)
+        })
+        .await?;
+        let count = |n: i64| u64::try_from(n).unwrap_or(0);
+        Ok(LiveCounts { all: count(all), own: count(own) })
+    }
+
     /// Counts live sessions (by the partial indexes, so that months of ended ones cost nothing). A row past its time
     /// that no reaper has met yet is not live.
     ///

@@ -7,9 +7,8 @@ use uuid::Uuid;
 
 use super::backend::{read, transact};
 use super::codec::DbUuid;
-use super::fold::json;
 use super::lookup::patiently;
-use super::statements::{self, Dialect};
+use super::statements::{self, Dialect, json};
 use super::{Store, StoreError};
 use crate::model::session::EndReason;
 use crate::model::timestamp::Timestamp;

@@ -5,8 +5,7 @@ use uuid::Uuid;
 
 use super::backend::transact;
 use super::ending::{Ending, Reaped};
-use super::fold::json as rows_of;
-use super::statements;
+use super::statements::{self, json as rows_of};
 use super::{Store, StoreError};
 
 impl Store {

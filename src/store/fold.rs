@@ -5,21 +5,18 @@
 //! which row of this boot it reaches. Rows that a dead boot left unfolded are read and folded by whoever starts or
 //! cleans up next: nothing is counted twice, nothing is lost.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use serde::Serialize;
-use uuid::Uuid;
+use std::sync::{Mutex, PoisonError};
 
 use super::backend::{read, transact};
 use super::codec::DbUuid;
 use super::lookup::patiently;
-use super::rows::{NewRequest, sql};
-use super::statements::{self, RowStatement};
+use super::outage::Work;
+use super::rows::NewRequest;
+use super::statements::{self, RowStatement, json};
+use super::sums::Sums;
+use super::touches::Touches;
 use super::{Store, StoreError};
-use crate::model::latency;
 use crate::model::request::RequestStatus;
-use crate::model::text::clean;
 use crate::model::timestamp::Timestamp;
 
 /// Sums that wait to be written.
@@ -36,54 +33,14 @@ struct InHand<'a> {
     sums: Sums,
 }
 
-#[derive(Debug, Default)]
-struct Sums {
-    sessions: HashMap<Uuid, Counters>,
-    minutes: HashMap<MinuteKey, Counters>,
-    /// The highest row number that is in the sums.
-    seq: i64,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Counters {
-    calls: i64,
-    errors: i64,
-    duration_us: i64,
-    prompt_tokens: i64,
-    completion_tokens: i64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct MinuteKey {
-    minute: Timestamp,
-    method: Arc<str>,
-    tool_name: Arc<str>,
-    client_type: Arc<str>,
-    status: RequestStatus,
-    bucket: i32,
-}
-
 impl Fold {
     /// Adds a committed row.
     pub(super) fn add(&self, request: &NewRequest, seq: i64) {
-        let mut sums = self.lock();
-        sums.add(request, seq);
+        self.lock().add(request, seq);
     }
 
     fn take(&self) -> InHand<'_> {
         InHand { fold: self, sums: std::mem::take(&mut *self.lock()) }
-    }
-
-    /// Puts back what could not be written.
-    fn give_back(&self, older: Sums) {
-        let mut sums = self.lock();
-        for (id, counters) in older.sessions {
-            sums.sessions.entry(id).or_default().add(counters);
-        }
-        for (key, counters) in older.minutes {
-            sums.minutes.entry(key).or_default().add(counters);
-        }
-        sums.seq = sums.seq.max(older.seq);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Sums> {
@@ -100,125 +57,10 @@ impl InHand<'_> {
 
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
-        if self.sums.seq > 0 {
-            self.fold.give_back(std::mem::take(&mut self.sums));
+        if self.sums.seq() > 0 {
+            self.fold.lock().join(std::mem::take(&mut self.sums));
         }
     }
-}
-
-/// The longest text in a key of the sums: the database refuses keys beyond a size, and one refused key would stop them
-/// all.
-const KEY_TEXT_BYTES: usize = 200;
-
-/// A text that any database takes in a key.
-fn key_text(text: &Arc<str>) -> Arc<str> {
-    if text.len() <= KEY_TEXT_BYTES && !text.contains('\0') {
-        return text.clone();
-    }
-    let end = text.floor_char_boundary(KEY_TEXT_BYTES);
-    clean(&text[..end], KEY_TEXT_BYTES).into()
-}
-
-impl Sums {
-    fn add(&mut self, request: &NewRequest, seq: i64) {
-        let tokens = request.tokens.unwrap_or_default();
-        let counters = Counters {
-            calls: 1,
-            errors: i64::from(request.status != RequestStatus::Success),
-            duration_us: request.duration_us,
-            prompt_tokens: i64::from(tokens.prompt),
-            completion_tokens: i64::from(tokens.completion),
-        };
-        if let (Some(id), Some(_)) = (request.session_id, &request.tool_name) {
-            self.sessions.entry(id).or_default().add(counters);
-        }
-        let duration = std::time::Duration::from_micros(request.duration_us.try_into().unwrap_or(0));
-        let key = MinuteKey {
-            minute: request.timestamp.minute(),
-            method: key_text(&request.method),
-            tool_name: request.tool_name.as_ref().map(key_text).unwrap_or_default(),
-            client_type: key_text(&request.client_type),
-            status: request.status,
-            bucket: latency::bucket(duration),
-        };
-        self.minutes.entry(key).or_default().add(counters);
-        self.seq = self.seq.max(seq);
-    }
-}
-
-impl Counters {
-    fn add(&mut self, more: Self) {
-        self.calls += more.calls;
-        self.errors += more.errors;
-        self.duration_us += more.duration_us;
-        self.prompt_tokens += more.prompt_tokens;
-        self.completion_tokens += more.completion_tokens;
-    }
-}
-
-/// A session was used: its new last activity and the end of its time.
-#[derive(Debug, Clone, Serialize)]
-pub struct ProtocolTouch {
-    /// Which one.
-    pub protocol_session_id: Arc<str>,
-    /// When it was last used.
-    #[serde(serialize_with = "sql")]
-    pub last_activity: Timestamp,
-    /// Until when it is valid.
-    #[serde(serialize_with = "sql")]
-    pub expires_at: Timestamp,
-    /// The boot that says so.
-    pub boot: i64,
-}
-
-/// The same for an Archon session.
-#[derive(Debug, Clone, Serialize)]
-pub struct ArchonTouch {
-    /// Which one.
-    pub session_id: Uuid,
-    /// When it was last used.
-    #[serde(serialize_with = "sql")]
-    pub last_activity: Timestamp,
-    /// Until when it is valid.
-    #[serde(serialize_with = "sql")]
-    pub expires_at: Timestamp,
-    /// The boot that says so.
-    pub boot: i64,
-}
-
-/// What one flush writes besides the sums.
-#[derive(Debug, Default)]
-pub struct Touches {
-    /// Protocol sessions used since the last flush.
-    pub protocol: Vec<ProtocolTouch>,
-    /// Archon sessions used since the last flush.
-    pub archon: Vec<ArchonTouch>,
-}
-
-#[derive(Serialize)]
-struct CountRow {
-    session_id: Uuid,
-    calls: i64,
-    errors: i64,
-    prompt_tokens: i64,
-    completion_tokens: i64,
-}
-
-#[derive(Serialize)]
-struct MinuteRow {
-    #[serde(serialize_with = "sql")]
-    minute: Timestamp,
-    #[serde(serialize_with = "sql")]
-    hour: Timestamp,
-    method: Arc<str>,
-    tool_name: Arc<str>,
-    client_type: Arc<str>,
-    status: &'static str,
-    bucket: i32,
-    calls: i64,
-    duration_us: i64,
-    prompt_tokens: i64,
-    completion_tokens: i64,
 }
 
 const MOVE_MARK: &str = "UPDATE archon_mcp_boots SET folded_seq = $1 WHERE number = $2 AND folded_seq = $3";
@@ -241,76 +83,22 @@ struct Piece {
     sums: bool,
 }
 
-fn pieces(sums: &Sums, touches: &mut Touches) -> Vec<Piece> {
-    // Sorted, so that two servers lock rows in the same order and never wait for each other in a circle.
-    touches.protocol.sort_unstable_by(|a, b| a.protocol_session_id.cmp(&b.protocol_session_id));
-    touches.archon.sort_unstable_by_key(|t| t.session_id);
-    let mut counts: Vec<_> = sums
-        .sessions
-        .iter()
-        .map(|(id, c)| CountRow {
-            session_id: *id,
-            calls: c.calls,
-            errors: c.errors,
-            prompt_tokens: c.prompt_tokens,
-            completion_tokens: c.completion_tokens,
-        })
-        .collect();
-    counts.sort_unstable_by_key(|row| row.session_id);
-    let mut hours = HashMap::<MinuteKey, Counters>::new();
-    for (key, counters) in &sums.minutes {
-        hours.entry(MinuteKey { minute: key.minute.hour(), ..key.clone() }).or_default().add(*counters);
-    }
+/// The statements of a flush. `folded` is the mark: the sums are of that boot's rows after it.
+fn pieces(sums: &Sums, touches: &mut Touches, (boot, folded): (i64, i64)) -> Vec<Piece> {
+    touches.sort();
     // Archon sessions before protocol sessions, as in every transaction; the rows that all servers share come last.
     [
         (statements::TOUCH_ARCHON, json(&touches.archon), false),
-        (statements::COUNT, json(&counts), true),
+        (statements::COUNT, json(&sums.by_session()), true),
+        (statements::LATE, json(&sums.windows(boot, folded)), true),
         (statements::TOUCH_PROTOCOL, json(&touches.protocol), false),
-        (statements::ROLL_UP, json(&sorted_rows(&sums.minutes)), true),
-        (statements::ROLL_UP_HOURS, json(&sorted_rows(&hours)), true),
+        (statements::ROLL_UP, json(&sums.by_minute()), true),
+        (statements::ROLL_UP_HOURS, json(&sums.by_hour()), true),
+        (statements::ROLL_UP_DAYS, json(&sums.by_day()), true),
     ]
     .into_iter()
     .filter_map(|(statement, rows, sums)| rows.map(|rows| Piece { statement, rows, sums }))
     .collect()
-}
-
-/// In the order of their keys.
-fn sorted_rows(sums: &HashMap<MinuteKey, Counters>) -> Vec<MinuteRow> {
-    let mut rows: Vec<_> = sums.iter().map(|(key, c)| MinuteRow::new(key, *c)).collect();
-    rows.sort_unstable_by(|a, b| {
-        (a.minute, &a.method, &a.tool_name, &a.client_type, a.status, a.bucket).cmp(&(
-            b.minute,
-            &b.method,
-            &b.tool_name,
-            &b.client_type,
-            b.status,
-            b.bucket,
-        ))
-    });
-    rows
-}
-
-impl MinuteRow {
-    fn new(key: &MinuteKey, c: Counters) -> Self {
-        Self {
-            minute: key.minute,
-            hour: key.minute.hour(),
-            method: key.method.clone(),
-            tool_name: key.tool_name.clone(),
-            client_type: key.client_type.clone(),
-            status: key.status.as_str(),
-            bucket: key.bucket,
-            calls: c.calls,
-            duration_us: c.duration_us,
-            prompt_tokens: c.prompt_tokens,
-            completion_tokens: c.completion_tokens,
-        }
-    }
-}
-
-/// The rows as a JSON array; `None` when there are none. Rows of texts and numbers always serialise.
-pub(super) fn json<T: Serialize>(rows: &[T]) -> Option<String> {
-    if rows.is_empty() { None } else { serde_json::to_string(rows).ok() }
 }
 
 impl Store {
@@ -318,20 +106,32 @@ impl Store {
     ///
     /// # Errors
     /// On any error the sums are kept for the next flush, and touches that were not written come back to the caller.
-    pub async fn flush(&self, boot: i64, mut touches: Touches) -> Result<(), (StoreError, Touches)> {
+    pub async fn flush(&self, boot: i64, touches: Touches) -> Result<(), (StoreError, Touches)> {
+        let outcome = self.write_flush(boot, touches).await;
+        match &outcome {
+            // With nothing to write nothing is known.
+            Ok(wrote) if *wrote => self.outage().note(Work::Sums, Ok(())),
+            Ok(_) => {}
+            Err((error, _)) => self.outage().note(Work::Sums, Err(error)),
+        }
+        outcome.map(|_| ())
+    }
+
+    /// `false` when there was nothing to write.
+    async fn write_flush(&self, boot: i64, mut touches: Touches) -> Result<bool, (StoreError, Touches)> {
         let fold = &self.inner.fold;
         let mut mark = fold.mark.lock().await;
         let in_hand = fold.take();
-        let pieces = pieces(&in_hand.sums, &mut touches);
+        let pieces = pieces(&in_hand.sums, &mut touches, (boot, *mark));
         if pieces.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
-        let upto = in_hand.sums.seq;
+        let upto = in_hand.sums.seq();
         match self.write_sums(boot, (*mark, upto), &pieces).await {
             Ok(true) => {
                 *mark = upto.max(*mark);
                 in_hand.arrived();
-                Ok(())
+                Ok(true)
             }
             // The mark is not where we left it: the answer to an earlier COMMIT was lost, or others took this boot for
             // dead and folded its rows. The rows know.
@@ -339,7 +139,7 @@ impl Store {
                 Ok(reached) => {
                     *mark = reached;
                     in_hand.arrived();
-                    Ok(())
+                    Ok(true)
                 }
                 Err(error) => Err((error, Touches::default())),
             },
@@ -406,7 +206,8 @@ impl Store {
         }
         if !rows.is_empty() {
             // If somebody else has folded these rows meanwhile, the mark is not there any more, and nothing is written.
-            self.write_sums(boot, (mark, sums.seq), &pieces(&sums, &mut Touches::default())).await?;
+            let pieces = pieces(&sums, &mut Touches::default(), (boot, mark));
+            self.write_sums(boot, (mark, sums.seq()), &pieces).await?;
         }
         Ok(rows.len())
     }
@@ -447,6 +248,7 @@ impl Leftover {
             estimated_cost: None,
             rule: None,
             late: false,
+            captured: None,
         }
     }
 }

@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 use super::backend::{in_time, read};
 use super::codec::DbUuid;
+use super::rows::ClientFacts;
 use super::{Store, StoreError};
+use crate::model::client_type;
 use crate::model::timestamp::Timestamp;
 
 /// A read that takes longer than this counts as "the store cannot tell".
@@ -48,6 +50,29 @@ pub struct StoredProtocolSession {
     pub principal: String,
     /// The revision agreed on.
     pub protocol_version: String,
+    /// What the client said of itself.
+    pub client: StoredClient,
+    /// The Archon session that it is bound to, or the id reserved for it.
+    pub session_id: Uuid,
+    /// That Archon session, if it exists.
+    pub archon: Option<StoredSession>,
+}
+
+/// The protocol session for which an Archon session's id is reserved.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Reserver {
+    /// Its id.
+    pub protocol_session_id: String,
+    /// Who owns it.
+    pub principal: String,
+    /// What its client said of itself.
+    #[sqlx(flatten)]
+    pub client: StoredClient,
+}
+
+/// What a client said of itself, as stored.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct StoredClient {
     /// The client's type.
     pub client_type: Option<String>,
     /// The client's name as given.
@@ -56,10 +81,24 @@ pub struct StoredProtocolSession {
     pub client_version: Option<String>,
     /// Its capabilities as JSON.
     pub client_capabilities: Option<String>,
-    /// The Archon session that it is bound to, or the id reserved for it.
-    pub session_id: Uuid,
-    /// That Archon session, if it exists.
-    pub archon: Option<StoredSession>,
+}
+
+impl StoredClient {
+    /// The client's type; rows typed by hand may lack it.
+    pub fn program(&self) -> Arc<str> {
+        Arc::from(self.client_type.as_deref().unwrap_or(client_type::UNKNOWN))
+    }
+
+    /// For the row of the Archon session that this client's first call makes.
+    pub fn facts(&self) -> ClientFacts {
+        let capabilities = self.client_capabilities.clone();
+        ClientFacts {
+            client_type: self.program(),
+            client_name: self.client_name.clone(),
+            client_version: self.client_version.clone(),
+            client_capabilities: capabilities.and_then(|text| serde_json::value::RawValue::from_string(text).ok()),
+        }
+    }
 }
 
 /// An Archon session as stored.
@@ -77,10 +116,8 @@ pub struct StoredSession {
 struct ProtocolRow {
     principal: String,
     protocol_version: String,
-    client_type: Option<String>,
-    client_name: Option<String>,
-    client_version: Option<String>,
-    client_capabilities: Option<String>,
+    #[sqlx(flatten)]
+    client: StoredClient,
     session_id: DbUuid,
     connected_at: Timestamp,
     last_activity: Timestamp,
@@ -167,10 +204,7 @@ impl Store {
             },
             principal: row.principal,
             protocol_version: row.protocol_version,
-            client_type: row.client_type,
-            client_name: row.client_name,
-            client_version: row.client_version,
-            client_capabilities: row.client_capabilities,
+            client: row.client,
             session_id: row.session_id.0,
             archon: row.archon.stored(),
         }))
@@ -189,14 +223,17 @@ impl Store {
         Ok(row.and_then(ArchonColumns::stored))
     }
 
-    /// Who has reserved that id: the principal of a live protocol session bound to it.
+    /// Who has reserved that id: a live protocol session bound to it, the eldest if they are several.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the store cannot tell.
-    pub async fn reserved_by(&self, id: Uuid) -> Result<Option<String>, StoreError> {
+    pub async fn reserved_by(&self, id: Uuid) -> Result<Option<Reserver>, StoreError> {
         patiently(async {
-            read!(self, db => sqlx::query_scalar(
-                "SELECT principal FROM archon_mcp_protocol_sessions WHERE session_id = $1 AND status = 'active' LIMIT 1",
+            read!(self, db => sqlx::query_as(
+                "SELECT protocol_session_id, principal, client_type, client_name, client_version, \
+                 CAST(client_capabilities AS TEXT) AS client_capabilities \
+                 FROM archon_mcp_protocol_sessions WHERE session_id = $1 AND status = 'active' \
+                 ORDER BY connected_at LIMIT 1",
             ).bind(DbUuid(id)).fetch_optional(db).await)
         })
         .await
@@ -218,9 +255,4 @@ impl Store {
 /// A read with a time limit.
 pub(super) async fn patiently<T>(read: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
     in_time(PATIENCE, async { Ok(read.await?) }).await
-}
-
-/// The client type of a stored session, shared by all who have it.
-pub fn shared(text: Option<&str>) -> Arc<str> {
-    Arc::from(text.unwrap_or(crate::model::client_type::UNKNOWN))
 }

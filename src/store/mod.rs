@@ -11,20 +11,27 @@ pub mod counts;
 pub mod ending;
 mod ending_many;
 pub mod error;
-pub mod fold;
+mod file;
+mod fold;
 pub mod location;
 pub mod lookup;
 mod open;
+pub mod outage;
 mod postgres;
 pub mod projects;
 pub mod reports;
+pub mod retention;
 pub mod rows;
 pub mod schema;
 mod sqlite;
 mod statements;
+mod sums;
+pub mod ticket;
+pub mod touches;
 pub mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use error::{OpenError, StoreError};
 pub use location::Location;
@@ -32,7 +39,11 @@ pub use open::{OpenOptions, Role};
 
 use backend::Backend;
 use fold::Fold;
+use outage::Outage;
 use writer::Writer;
+
+/// A batch that takes longer than this keeps everybody waiting.
+const STALLED: Duration = Duration::from_secs(2);
 
 /// An open database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -47,6 +58,7 @@ struct Inner {
     backend: Backend,
     writer: Writer,
     fold: Arc<Fold>,
+    outage: Arc<Outage>,
 }
 
 /// Whose tables a database holds.
@@ -67,6 +79,16 @@ impl Store {
     /// Where it is.
     pub fn location(&self) -> &Location {
         &self.inner.location
+    }
+
+    /// Whether the database takes what we write.
+    pub fn outage(&self) -> &Outage {
+        &self.inner.outage
+    }
+
+    /// Whether a session that is opened now would be written in time: nothing fails, and no batch hangs.
+    pub fn takes_writes(&self) -> bool {
+        !self.inner.outage.is_on() && self.writer().stats().oldest < STALLED
     }
 
     /// The group-commit writer.

@@ -14,7 +14,9 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
 use super::backend::{Backend, SqliteBackend};
+use super::file::OpenFile;
 use super::fold::Fold;
+use super::outage::Outage;
 use super::postgres::PgSink;
 use super::sqlite::{SqliteSink, SqliteTarget};
 use super::statements::Dialect;
@@ -22,6 +24,8 @@ use super::writer::{self, Queued, Shared, Writer};
 use super::{Inner, Location, OpenError, Store, Tables, schema, sqlite};
 
 const READERS: u32 = 4;
+/// As much of a SQLite file is mapped into the memory of somebody who looks at it.
+const MAPPED_BYTES: &str = "1073741824";
 /// How long PostgreSQL may take to let us in, and to be made ready: others may be migrating it just now.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 const PREPARE_PATIENCE: Duration = Duration::from_mins(1);
@@ -57,7 +61,8 @@ impl Store {
     /// [`OpenError`]; then nothing was changed.
     pub async fn open(options: &OpenOptions) -> Result<Self, OpenError> {
         let fold = Arc::new(Fold::default());
-        let (writer, queue, shared) = Writer::new(fold.clone());
+        let outage = Arc::new(Outage::default());
+        let (writer, queue, shared) = Writer::new(fold.clone(), outage.clone());
         let role = options.role;
         let mut tables = Tables::Ours;
         let backend = match &options.location {
@@ -84,7 +89,9 @@ impl Store {
                 open_sqlite(&target, role, None, (queue, shared)).await?
             }
         };
-        Ok(Self { inner: Arc::new(Inner { location: options.location.clone(), tables, backend, writer, fold }) })
+        Ok(Self {
+            inner: Arc::new(Inner { location: options.location.clone(), tables, backend, writer, fold, outage }),
+        })
     }
 
     pub(super) fn dialect(&self) -> Dialect {
@@ -189,16 +196,27 @@ async fn open_sqlite(
     if needs_migration {
         schema::migrate_sqlite(&mut *writer.acquire().await.map_err(fails)?).await?;
     }
-    let reading = if target.vfs.is_none() { options.read_only(true) } else { options };
+    let mut reading = if target.vfs.is_none() { options.read_only(true) } else { options };
+    if role == Role::Reader {
+        // Somebody looks once, at much: pages are read where they lie, instead of being copied one by one.
+        reading = reading.pragma("mmap_size", MAPPED_BYTES);
+    }
     let readers = pool.max_connections(READERS).connect_with(reading).await.map_err(fails)?;
     let gate = Arc::new(Mutex::new(()));
     let broken = |e: rusqlite::Error| OpenError::Unwritable { path: target.path.clone(), reason: e.to_string() };
     if target.own_checkpoints {
         sqlite::spawn_checkpoints(target, gate.clone(), Arc::downgrade(&shared)).map_err(broken)?;
     }
-    let sink = SqliteSink::spawn(target, gate.clone()).map_err(broken)?;
+    let file = match target.vfs {
+        Some(_) => None,
+        None => Some(
+            OpenFile::at(&target.path)
+                .map_err(|e| OpenError::Unwritable { path: target.path.clone(), reason: e.to_string() })?,
+        ),
+    };
+    let sink = SqliteSink::spawn(target, file.clone(), gate.clone()).map_err(broken)?;
     tokio::spawn(writer::run(queue, shared, sink));
-    Ok(Backend::Sqlite(SqliteBackend { readers, writer, gate, _lock: lock }))
+    Ok(Backend::Sqlite(SqliteBackend { readers, writer, gate, file, _lock: lock }))
 }
 
 fn pg_options(url: &str) -> Result<PgConnectOptions, OpenError> {

@@ -12,9 +12,8 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::backend::in_time;
-use super::fold::json;
-use super::rows::{NewRequest, Numbered, Write, sql};
-use super::statements::{self, Dialect, RowStatement};
+use super::rows::{CaptureRow, NewRequest, Numbered, Write, sql};
+use super::statements::{self, Dialect, RowStatement, json};
 use super::writer::{Batch, Outcome, Queued, Sink};
 use crate::model::timestamp::Timestamp;
 
@@ -78,7 +77,7 @@ impl<'a> RequestRow<'a> {
 /// The statements for some writes, in the order in which they depend on each other.
 fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<(RowStatement, String)> {
     let (mut opens, mut creates, mut requests, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut bindings = Vec::new();
+    let (mut bindings, mut captures) = (Vec::new(), Vec::new());
     for (queued, seq) in writes.iter().zip(first_seq..) {
         match &queued.write {
             Write::Open(row) => opens.push(&**row),
@@ -87,7 +86,11 @@ fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<(RowState
                 bindings.push(row.binding());
             }
             Write::Bind(row) => bindings.push((**row).clone()),
-            Write::Request(request) => requests.push(RequestRow::new(request, boot, seq)),
+            Write::Request(request) => {
+                requests.push(RequestRow::new(request, boot, seq));
+                let words = request.captured.as_deref();
+                captures.extend(words.map(|words| CaptureRow::new(request.timestamp, words, boot, seq)));
+            }
             Write::Event(row) => events.push(Numbered { row: &**row, boot, seq }),
             Write::Barrier => {}
         }
@@ -97,6 +100,7 @@ fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<(RowState
         (statements::CREATE, json(&creates)),
         (statements::BIND, json(&bindings)),
         (statements::REQUEST, json(&requests)),
+        (statements::CAPTURE, json(&captures)),
         (statements::ADOPT, json(&bindings)),
         (statements::EVENT, json(&events)),
     ]

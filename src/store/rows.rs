@@ -123,6 +123,17 @@ pub struct NewRequest {
     pub rule: Option<SessionRule>,
     /// It began before its session ended and finished after.
     pub late: bool,
+    /// Its words, where they are kept.
+    pub captured: Option<Box<Captured>>,
+}
+
+/// The words of a call, masked and cut: a row of `archon_mcp_captures`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Captured {
+    /// Its arguments, as JSON unless they were cut.
+    pub arguments: String,
+    /// What it answered, if it failed.
+    pub answer: Option<String>,
 }
 
 /// An event that no trigger writes.
@@ -167,6 +178,23 @@ pub enum Write {
     Event(Box<NewEvent>),
     /// Nothing: its waiter learns that all before it is committed.
     Barrier,
+}
+
+/// The words of a call under the number of its row.
+#[derive(Debug, Serialize)]
+pub(super) struct CaptureRow<'a> {
+    boot: i64,
+    seq: i64,
+    #[serde(serialize_with = "sql")]
+    at: Timestamp,
+    arguments: &'a str,
+    answer: Option<&'a str>,
+}
+
+impl<'a> CaptureRow<'a> {
+    pub(super) fn new(at: Timestamp, words: &'a Captured, boot: i64, seq: i64) -> Self {
+        Self { boot, seq, at, arguments: &words.arguments, answer: words.answer.as_deref() }
+    }
 }
 
 /// A row under the number that its boot gave it: sent twice, it is stored once.

@@ -11,15 +11,17 @@ use tokio::sync::oneshot;
 
 use super::StoreError;
 use super::backend::Gate;
-use super::fold::json;
-use super::rows::{NewRequest, Numbered, Write};
-use super::statements::{self, Dialect, RowStatement};
+use super::file::OpenFile;
+use super::rows::{CaptureRow, NewRequest, Numbered, Write};
+use super::statements::{self, Dialect, RowStatement, json};
 use super::writer::{Batch, Outcome, Shared, Sink};
 
 /// Below this size a checkpoint of the write-ahead log is not worth its fsync.
 const WAL_SMALL_BYTES: u64 = 4 << 20;
 /// Past this size the log is emptied even if writers have to wait a moment for it.
 const WAL_LARGE_BYTES: u64 = 64 << 20;
+/// So long we wait for another program that writes; then it is an outage, and told.
+const BUSY: Duration = Duration::from_secs(2);
 /// How often the size is looked at, and how long a checkpoint may keep writers waiting for a reader to finish.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(100);
 const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(20);
@@ -50,7 +52,7 @@ impl SqliteTarget {
             Some(vfs) => Connection::open_with_flags_and_vfs(&self.path, flags, vfs)?,
             None => Connection::open_with_flags(&self.path, flags)?,
         };
-        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "synchronous", if self.sync_full { "FULL" } else { "NORMAL" })?;
         if self.own_checkpoints {
@@ -72,14 +74,16 @@ type Written = oneshot::Sender<(Batch, Result<Vec<Outcome>, StoreError>)>;
 
 impl SqliteSink {
     /// Starts the thread. It ends when the sink is dropped.
-    pub(super) fn spawn(target: &SqliteTarget, gate: Gate) -> rusqlite::Result<Self> {
+    pub(super) fn spawn(target: &SqliteTarget, file: Option<OpenFile>, gate: Gate) -> rusqlite::Result<Self> {
         let mut connection = target.connect()?;
         let (batches, queue) = std::sync::mpsc::channel::<(Batch, Written)>();
         std::thread::Builder::new()
             .name("archonctl-writer".into())
             .spawn(move || {
                 while let Ok((batch, written)) = queue.recv() {
-                    let outcome = write(&mut connection, &batch);
+                    // Checked after the commit: a batch that went into a removed file is tried again, and stored once.
+                    let outcome = write(&mut connection, &batch)
+                        .and_then(|outcomes| file.as_ref().map_or(Ok(()), OpenFile::check).map(|()| outcomes));
                     // Nobody waits only when the runtime is gone, and the process with it.
                     _ = written.send((batch, outcome));
                 }
@@ -156,7 +160,10 @@ fn insert_request(connection: &Connection, request: &NewRequest, boot: i64, seq:
         boot,
         seq,
     ])?;
-    Ok(())
+    match &request.captured {
+        Some(words) => run(connection, &statements::CAPTURE, &CaptureRow::new(request.timestamp, words, boot, seq)),
+        None => Ok(()),
+    }
 }
 
 /// Starts the checkpoint thread: it moves the write-ahead log into the file, so that no commit has to.

@@ -4,11 +4,18 @@
 //! target table. On PostgreSQL that is `jsonb_populate_recordset` over the table's own row type; on SQLite, `json_each`
 //! with one extraction a column.
 
+use serde::Serialize;
+
 /// Which SQL the text is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     Sqlite,
     Postgres,
+}
+
+/// The rows as a JSON array; `None` when there are none. Rows of texts and numbers always serialise.
+pub(super) fn json<T: Serialize>(rows: &[T]) -> Option<String> {
+    if rows.is_empty() { None } else { serde_json::to_string(rows).ok() }
 }
 
 /// A statement over the rows of a JSON array.
@@ -18,7 +25,7 @@ pub(super) struct RowStatement {
     pub(super) table: &'static str,
     /// The columns that are read from the objects.
     pub(super) columns: &'static [&'static str],
-    /// The statement, with `{rows}` or `{joined rows}`, `{columns}` and `{table}`.
+    /// The statement, with `{rows}` or `{joined rows}`, `{columns}`, `{table}`, and `{finished}`: when request `r` was.
     pub(super) text: &'static str,
 }
 
@@ -38,11 +45,16 @@ impl RowStatement {
                 (rows.clone(), rows)
             }
         };
+        let finished = match dialect {
+            Dialect::Postgres => "r.timestamp + r.duration_us * INTERVAL '1 microsecond'",
+            Dialect::Sqlite => "strftime('%Y-%m-%d %H:%M:%f', r.timestamp, (r.duration_us / 1000000.0) || ' seconds')",
+        };
         self.text
             .replace("{rows}", &rows)
             .replace("{joined rows}", &joined)
             .replace("{columns}", &self.columns.join(", "))
             .replace("{table}", self.table)
+            .replace("{finished}", finished)
     }
 }
 
@@ -96,8 +108,8 @@ pub(super) const CREATE: RowStatement = RowStatement {
 pub(super) const BIND: RowStatement = RowStatement {
     table: "archon_mcp_protocol_sessions",
     columns: &["protocol_session_id", "session_id"],
-    text: "UPDATE archon_mcp_protocol_sessions AS p SET session_id = j.session_id FROM {joined rows} \
-           WHERE p.protocol_session_id = j.protocol_session_id AND p.session_id <> j.session_id",
+    text: "UPDATE archon_mcp_protocol_sessions AS p SET session_id = j.session_id, called = TRUE FROM {joined rows} \
+           WHERE p.protocol_session_id = j.protocol_session_id AND (p.session_id <> j.session_id OR NOT p.called)",
 };
 
 /// … and owns the requests from before it existed.
@@ -130,6 +142,13 @@ pub(super) const REQUEST: RowStatement = RowStatement {
         "boot",
         "seq",
     ],
+    text: INSERT_ONCE,
+};
+
+/// The words of some of them.
+pub(super) const CAPTURE: RowStatement = RowStatement {
+    table: "archon_mcp_captures",
+    columns: &["boot", "seq", "at", "arguments", "answer"],
     text: INSERT_ONCE,
 };
 
@@ -201,6 +220,17 @@ pub(super) const COUNT: RowStatement = RowStatement {
            completion_tokens = t.completion_tokens + j.completion_tokens FROM {joined rows} WHERE t.session_id = j.session_id",
 };
 
+/// Calls that began before the end of their session and finished after it. An end made on this server is known when the
+/// row is written; one made elsewhere (another server, an operator, SQL) is seen here.
+pub(super) const LATE: RowStatement = RowStatement {
+    table: "archon_mcp_requests",
+    columns: &["session_id", "boot", "seq"],
+    text: "UPDATE archon_mcp_requests AS r SET late = true \
+           FROM {joined rows} JOIN archon_mcp_sessions s ON s.session_id = j.session_id \
+           WHERE s.status <> 'active' AND r.session_id = j.session_id AND r.boot = j.boot AND r.seq > j.seq \
+           AND NOT r.late AND r.timestamp <= s.disconnected_at AND {finished} > s.disconnected_at",
+};
+
 /// Sums by minute.
 pub(super) const ROLL_UP: RowStatement = RowStatement {
     table: "archon_mcp_rollups",
@@ -223,11 +253,11 @@ pub(super) const ROLL_UP: RowStatement = RowStatement {
            completion_tokens = t.completion_tokens + excluded.completion_tokens",
 };
 
-/// Sums by hour.
-pub(super) const ROLL_UP_HOURS: RowStatement = RowStatement {
-    table: "archon_mcp_rollups_hourly",
+/// Sums by day.
+pub(super) const ROLL_UP_DAYS: RowStatement = RowStatement {
+    table: "archon_mcp_rollups_daily",
     columns: &[
-        "hour",
+        "day",
         "method",
         "tool_name",
         "client_type",
@@ -239,7 +269,18 @@ pub(super) const ROLL_UP_HOURS: RowStatement = RowStatement {
         "completion_tokens",
     ],
     text: "INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM {rows} WHERE true \
-           ON CONFLICT (hour, method, tool_name, client_type, status, bucket) DO UPDATE SET \
+           ON CONFLICT (day, method, tool_name, client_type, status, bucket) DO UPDATE SET \
+           calls = t.calls + excluded.calls, duration_us = t.duration_us + excluded.duration_us, \
+           prompt_tokens = t.prompt_tokens + excluded.prompt_tokens, \
+           completion_tokens = t.completion_tokens + excluded.completion_tokens",
+};
+
+/// Sums of tool calls by hour.
+pub(super) const ROLL_UP_HOURS: RowStatement = RowStatement {
+    table: "archon_mcp_rollups_hourly",
+    columns: &["hour", "status", "bucket", "calls", "duration_us", "prompt_tokens", "completion_tokens"],
+    text: "INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM {rows} WHERE true \
+           ON CONFLICT (hour, status, bucket) DO UPDATE SET \
            calls = t.calls + excluded.calls, duration_us = t.duration_us + excluded.duration_us, \
            prompt_tokens = t.prompt_tokens + excluded.prompt_tokens, \
            completion_tokens = t.completion_tokens + excluded.completion_tokens",

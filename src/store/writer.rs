@@ -4,14 +4,16 @@
 //! gathers by itself.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
 use super::fold::Fold;
+use super::outage::{Outage, Work};
 use super::rows::Write;
+use super::ticket::Ticket;
 
 /// So many writes may wait; a full queue refuses calls long before (see [`Writer::admits`]).
 pub const CAPACITY: usize = 65_536;
@@ -27,6 +29,7 @@ pub struct Writer {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) fold: Arc<Fold>,
+    outage: Arc<Outage>,
     start: Instant,
     waiting: AtomicUsize,
     /// Milliseconds after `start` at which the batch in hand was taken, plus one; zero between batches.
@@ -34,7 +37,6 @@ pub(super) struct Shared {
     /// The boot whose rows these are; set when the boot row is written, before any request is served.
     boot: AtomicI64,
     next_seq: AtomicI64,
-    failing: AtomicBool,
     committed: AtomicU64,
     batches: AtomicU64,
     commit_micros: AtomicU64,
@@ -93,28 +95,10 @@ pub struct WriterStats {
     pub dropped: u64,
 }
 
-/// A claim on a commit.
-#[derive(Debug)]
-pub struct Ticket {
-    done: oneshot::Receiver<Outcome>,
-    shared: Arc<Shared>,
-}
-
-/// Whether a row was on disk when its waiter went on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Commit {
-    /// It was.
-    Done,
-    /// It is still queued, and counted.
-    Deferred,
-    /// It is given up and counted as dropped: the database refuses it, or the queue was full.
-    Refused(String),
-}
-
 impl Writer {
-    pub(super) fn new(fold: Arc<Fold>) -> (Self, mpsc::Receiver<Queued>, Arc<Shared>) {
+    pub(super) fn new(fold: Arc<Fold>, outage: Arc<Outage>) -> (Self, mpsc::Receiver<Queued>, Arc<Shared>) {
         let (queue, receiver) = mpsc::channel(CAPACITY);
-        let shared = Arc::new(Shared::new(fold));
+        let shared = Arc::new(Shared::new(fold, outage));
         (Self { queue, shared: shared.clone() }, receiver, shared)
     }
 
@@ -181,43 +165,16 @@ impl Writer {
     }
 }
 
-impl Ticket {
-    /// Waits for the commit, at most until `deadline` has passed; then the row is counted as deferred and stays queued.
-    pub async fn within(self, deadline: Duration) -> Commit {
-        match tokio::time::timeout(deadline, self.done).await {
-            Ok(Ok(Ok(()))) => Commit::Done,
-            Ok(Ok(Err(StoreError::Data(reason) | StoreError::Unavailable(reason)))) => Commit::Refused(reason),
-            // Not yet, or the writer is gone: the row may or may not be stored.
-            Ok(Err(_)) | Err(_) => {
-                self.shared.deferred.fetch_add(1, Relaxed);
-                Commit::Deferred
-            }
-        }
-    }
-
-    /// Waits for the commit of something that must be on disk.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] after `deadline`; [`StoreError::Data`] when the database refuses it.
-    pub async fn required(self, deadline: Duration) -> Result<(), StoreError> {
-        match tokio::time::timeout(deadline, self.done).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(StoreError::Unavailable("the writer has stopped".into())),
-            Err(_) => Err(StoreError::Unavailable(format!("no commit within {deadline:?}"))),
-        }
-    }
-}
-
 impl Shared {
-    fn new(fold: Arc<Fold>) -> Self {
+    fn new(fold: Arc<Fold>, outage: Arc<Outage>) -> Self {
         Self {
             fold,
+            outage,
             start: Instant::now(),
             waiting: AtomicUsize::new(0),
             busy_since: AtomicU64::new(0),
             boot: AtomicI64::new(0),
             next_seq: AtomicI64::new(1),
-            failing: AtomicBool::new(false),
             committed: AtomicU64::new(0),
             batches: AtomicU64::new(0),
             commit_micros: AtomicU64::new(0),
@@ -262,16 +219,12 @@ impl Shared {
         self.committed.fetch_add(stored as u64, Relaxed);
         self.batches.fetch_add(1, Relaxed);
         self.commit_micros.fetch_add(u64::try_from(began.elapsed().as_micros()).unwrap_or(0), Relaxed);
-        if self.failing.swap(false, Relaxed) {
-            tracing::info!("the database takes writes again");
-        }
+        self.outage.note(Work::Rows, Ok(()));
     }
 
-    /// The batch could not be written; it is kept. Logged once for each outage, not once for each try.
-    fn batch_failed(&self, error: &StoreError) {
-        if !self.failing.swap(true, Relaxed) {
-            tracing::error!(%error, waiting = self.waiting.load(Relaxed), "writes are kept until the database takes them");
-        }
+    /// An answer leaves before its row is committed.
+    pub(super) fn defer_one(&self) {
+        self.deferred.fetch_add(1, Relaxed);
     }
 
     /// One row is given up.
@@ -316,7 +269,7 @@ async fn write_until_it_holds<S: Sink>(mut batch: Batch, shared: &Shared, sink: 
                 shared.finish(&mut given_back, outcomes, began);
                 return given_back;
             }
-            Err(error) => shared.batch_failed(&error),
+            Err(error) => shared.outage.note(Work::Rows, Err(&error)),
         }
         batch = given_back;
         tokio::time::sleep(retry_delay(failures)).await;

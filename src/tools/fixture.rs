@@ -33,7 +33,10 @@ impl Fixture {
             max_age: None,
             recover_window: Duration::ZERO,
             cleanup_interval: Duration::from_mins(5),
+            retention: None,
+            capture_retention: None,
             store_grace: Duration::from_mins(1),
+            caps: crate::session::Caps::default(),
             token_method: "off",
         };
         Self {

@@ -1,25 +1,17 @@
 //! `archonctl call` as a program: what it prints where, and its exit codes.
 
 use archonctl::cli::exit;
-use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use predicates::str::{contains, is_empty};
 use serde_json::{Value, json};
 
 use crate::faulty::{Fault, Faulty};
+use crate::home::{Home, nobody, run_on};
+use crate::terminal::show;
 
-/// The program with an environment that says nothing about servers.
-fn archonctl() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_archonctl"));
-    command.env_remove("ARCHONCTL_URL").env_remove("ARCHONCTL_TOKEN");
-    command
-}
-
-/// Runs `archonctl call ARGS` against a server, without blocking the server's thread.
+/// Runs `archonctl call ARGS` against a server, in a home of its own.
 async fn call(server: &Faulty, args: &[&str]) -> Assert {
-    let mut command = archonctl();
-    command.env("ARCHONCTL_URL", &server.url).arg("call").args(args);
-    tokio::task::spawn_blocking(move || command.assert()).await.expect("it ran")
+    Home::with(server).run(&[&["call"], args].concat()).await
 }
 
 fn exited(assert: Assert, code: u8) -> Assert {
@@ -67,13 +59,23 @@ async fn a_failed_tool_speaks_on_standard_error() {
 }
 
 #[tokio::test]
-async fn an_unknown_tool_is_the_servers_to_explain() {
+async fn an_unknown_tool_is_the_servers_to_explain_and_ours_to_guess() {
     let server = Faulty::start().await;
-    let body = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"unknown tool: rite",
-        "data":{"hint":"did you mean write?"}}}"#;
-    server.script("tools/call", [Fault::Raw(200, "application/json", body)]);
-    let assert = exited(call(&server, &["rite", "n=5"]).await, exit::FAILED);
-    assert.stderr("error: unknown tool: rite (-32602)\nhint: did you mean write?\n");
+    let refusals = [
+        Fault::Raw(
+            200,
+            "application/json",
+            r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"unknown tool: rite"}}"#,
+        ),
+        Fault::Result(json!({"content": [{"type": "text", "text": "unknown tool: rite"}], "isError": true})),
+    ];
+    for (refusal, message) in refusals.into_iter().zip(["unknown tool: rite (-32602)", "unknown tool: rite"]) {
+        for args in [&["rite"][..], &["rite", "n=5"]] {
+            server.script("tools/call", [refusal.clone()]);
+            let expected = format!("error: {message}\nhint: did you mean write(n?: integer, text?: string)?\n");
+            exited(call(&server, args).await, exit::FAILED).stdout(is_empty()).stderr(expected);
+        }
+    }
 }
 
 #[tokio::test]
@@ -88,18 +90,15 @@ async fn exit_codes_tell_auth_timeout_and_session_apart() {
     exited(call(&server, &["write"]).await, exit::NO_SESSION).stderr(contains("gone"));
 }
 
-#[test]
-fn without_a_server_it_says_how_to_start_one() {
-    // Bound and not listening: the port is ours, and connections to it are refused.
-    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
-    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
-    let url = format!("http://{}/mcp", socket.local_addr().expect("an address"));
-    let refused = archonctl().args(["call", "health_check", "--url", &url]).assert();
+#[tokio::test]
+async fn without_a_server_it_says_how_to_start_one() {
+    let (_port, url) = nobody();
+    let refused = Home::empty().run(&["call", "health_check", "--url", &url]).await;
     exited(refused, exit::UNREACHABLE)
         .stdout(is_empty())
         .stderr(contains(format!("error: no server answers at {url}")))
         .stderr(contains("hint: start one with: archonctl serve"));
-    let refused = archonctl().args(["call", "health_check", "--url", &url, "--json"]).assert();
+    let refused = Home::empty().run(&["call", "health_check", "--url", &url, "--json"]).await;
     exited(refused, exit::UNREACHABLE).stderr(contains(r#"{"error":{"code":"connection""#));
 }
 
@@ -129,11 +128,10 @@ async fn wrong_usage_is_2_and_nothing_is_sent() {
 #[tokio::test]
 async fn arguments_come_from_standard_input_and_the_token_from_the_environment() {
     let server = Faulty::start().await;
-    let mut command = archonctl();
-    command.args(["call", "write", "--args", "-", "--url", &server.url]).env("ARCHONCTL_TOKEN", "secret");
-    command.write_stdin("{\"text\": \"in\"}\n");
-    let assert = tokio::task::spawn_blocking(move || command.assert()).await.expect("it ran");
-    exited(assert, exit::DONE).stdout("{\n  \"text\": \"in\"\n}\n");
+    let home = Home::with(&server);
+    let mut command = home.command(&["call", "write", "--args", "-"]);
+    command.env("ARCHONCTL_TOKEN", "secret");
+    exited(run_on(command, "{\"text\": \"in\"}\n").await, exit::DONE).stdout("{\n  \"text\": \"in\"\n}\n");
     assert_eq!(server.seen("tools/call")[0].headers["authorization"], "Bearer secret");
 }
 
@@ -142,11 +140,8 @@ async fn a_signal_closes_the_session_and_has_its_exit_code() {
     for (signal, code) in [("-INT", exit::INTERRUPTED), ("-TERM", exit::TERMINATED)] {
         let server = Faulty::start().await;
         server.script("tools/call", [Fault::Silence]);
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_archonctl"))
-            .args(["call", "write", "--url", &server.url])
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .expect("started");
+        let home = Home::with(&server);
+        let mut child = home.start(&["call", "write"]);
         server.called().await;
         let kill = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
         assert!(kill.is_ok_and(|status| status.success()));
@@ -154,4 +149,152 @@ async fn a_signal_closes_the_session_and_has_its_exit_code() {
         assert_eq!(ended.code(), Some(i32::from(code)), "{signal}");
         assert_eq!(server.open_sessions(), 0, "{signal}");
     }
+}
+
+#[tokio::test]
+async fn an_error_of_the_tool_may_be_an_answer_like_any_other() {
+    let server = Faulty::start().await;
+    let result = json!({"content": [{"type": "text", "text": "disk full"}], "isError": true});
+    server.script("tools/call", [Fault::Result(result.clone()), Fault::Result(result)]);
+    let assert = exited(call(&server, &["write", "--ignore-tool-error"]).await, exit::DONE);
+    assert.stdout("disk full\n").stderr(is_empty());
+    let assert = exited(call(&server, &["write", "--ignore-tool-error", "--json"]).await, exit::DONE);
+    assert.stdout(contains(r#""isError":true"#)).stderr(is_empty());
+}
+
+#[tokio::test]
+async fn arguments_that_cannot_be_right_are_not_sent() {
+    let server = Faulty::start().await;
+    let schema = json!({"type": "object", "properties": {"text": {"type": "string"}, "n": {"type": "integer"}},
+        "required": ["text"]});
+    let tools = json!({"tools": [{"name": "write", "inputSchema": schema}]});
+    let told = async |args: &[&str]| {
+        server.script("tools/list", [Fault::Result(tools.clone())]);
+        let assert = exited(call(&server, args).await, exit::USAGE).stdout(is_empty());
+        String::from_utf8(assert.get_output().stderr.clone()).expect("text")
+    };
+    let expected = "error: write has no argument txet\nhint: did you mean text? write(text: string, n?: integer)\n";
+    assert_eq!(told(&["write", "txet=a"]).await, expected);
+    let text = told(&["write", "n=1"]).await;
+    assert_eq!(text, "error: of write's arguments text is missing\nhint: write(text: string, n?: integer)\n");
+    assert_eq!(server.ran(), 0);
+
+    // What goes to the server as it stands is the server's to judge; our guess comes after.
+    let refusal = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"invalid params"}}"#;
+    for (args, guess) in [
+        (&["write", "txet:=1"][..], "write has no argument txet; did you mean text? write(text"),
+        (&["write"], "of write's arguments text is missing; write(text"),
+        (&["write", "--args", r#"{"text": 1}"#], "the argument text takes string, not 1; write(text"),
+    ] {
+        server.script("tools/call", [Fault::Raw(200, "application/json", refusal)]);
+        server.script("tools/list", [Fault::Result(tools.clone())]);
+        let assert = exited(call(&server, args).await, exit::FAILED);
+        assert.stderr(contains("error: invalid params (-32602)\n")).stderr(contains(format!("hint: {guess}")));
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_answer_was_lost_is_repeated_only_where_twice_is_as_good_as_once() {
+    for (args, ran, code) in [
+        (&["write", "--args", "{}"][..], 1, exit::UNREACHABLE),
+        (&["write", "n=1"], 1, exit::UNREACHABLE),
+        (&["write", "--args", "{}", "--retries", "9"], 1, exit::UNREACHABLE),
+        (&["write", "--args", "{}", "--idempotent"], 2, exit::DONE),
+        (&["read", "n=1"], 2, exit::DONE),
+        (&["read", "n=1", "--retries", "0"], 1, exit::UNREACHABLE),
+    ] {
+        for fault in [Fault::CutBefore, Fault::CutMidway, Fault::StreamEnds] {
+            let server = Faulty::start().await;
+            server.script("tools/call", [fault.clone()]);
+            exited(call(&server, args).await, code);
+            assert_eq!(server.ran(), ran, "{args:?}: {fault:?}");
+            assert_eq!(server.open_sessions(), 0, "{args:?}: {fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_answer_ends_in_the_right_code() {
+    for (fault, code, words) in [
+        (Fault::Stream, exit::DONE, ""),
+        (Fault::Late(std::time::Duration::from_millis(300)), exit::DONE, ""),
+        (Fault::Busy(503), exit::DONE, ""),
+        (Fault::Raw(200, "text/html", "<html>"), exit::FAILED, "does not speak MCP"),
+        (Fault::Raw(500, "text/plain", "oh"), exit::FAILED, "answered 500: oh"),
+        (Fault::Raw(401, "text/plain", "who?"), exit::AUTH, "--token-file"),
+    ] {
+        let server = Faulty::start().await;
+        server.script("tools/call", [fault.clone()]);
+        let assert = exited(call(&server, &["write"]).await, code).stderr(contains(words));
+        let text = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+        assert_eq!(text, if code == exit::DONE { "{}\n" } else { "" }, "{fault:?}");
+    }
+    let server = Faulty::start().await;
+    server.script("tools/call", [Fault::Busy(503)]);
+    exited(call(&server, &["write", "--retries", "0"]).await, exit::FAILED).stderr(contains("answered 503"));
+    assert_eq!(server.ran(), 0);
+}
+
+#[tokio::test]
+async fn repeated_calls_are_counted_and_timed() {
+    let server = Faulty::start().await;
+    let assert = exited(call(&server, &["write", "n=1", "--repeat", "20", "--concurrency", "4"]).await, exit::DONE);
+    let text = String::from_utf8(assert.stdout(is_empty()).get_output().stderr.clone()).expect("text");
+    assert!(text.starts_with("20 calls, 0 without an answer, 0 with an error of the tool; 4 at once, "), "{text}");
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines.len() == 2 && lines[1].starts_with("min ") && lines[1].contains("  p99 "), "{text}");
+    assert_eq!((server.ran(), server.seen("tools/list").len(), server.open_sessions()), (20, 2, 0));
+
+    let failed = json!({"content": [], "isError": true});
+    let faults = [Fault::Result(failed), Fault::CutBefore];
+    server.script("tools/call", faults.clone());
+    let args = ["call", "write", "--repeat", "5", "--json"];
+    let home = Home::with(&server);
+    let figures = home.json(&args, exit::UNREACHABLE).await;
+    let counts = ["version", "calls", "failed", "tool_errors", "concurrency"].map(|name| figures[name].clone());
+    assert_eq!(counts, [1, 5, 1, 1, 1].map(Value::from), "{figures}");
+    let latency = |name: &str| figures["latency_ms"][name].as_f64().expect("a number");
+    assert!(latency("min") > 0.0 && latency("min") <= latency("p50") && latency("p50") <= latency("max"));
+    assert_eq!(server.ran(), 25, "none is repeated that was not asked for");
+
+    server.script("tools/call", faults[..1].to_vec());
+    let told = exited(home.run(&["call", "write", "--repeat", "3"]).await, exit::FAILED);
+    told.stderr(contains("error: 1 of 3 calls went wrong; the first: the tool failed"));
+    server.script("tools/call", faults[..1].to_vec());
+    exited(home.run(&["call", "write", "--repeat", "3", "--ignore-tool-error"]).await, exit::DONE);
+}
+
+#[tokio::test]
+async fn repeated_calls_show_their_progress_to_people_alone_and_can_be_stopped() {
+    let server = Faulty::start().await;
+    let home = Home::with(&server);
+    let command = home.command(&["call", "write", "--repeat", "30"]);
+    let shown = tokio::task::spawn_blocking(move || show(command, 80)).await.expect("it ran");
+    assert!(shown.status.success() && shown.text.contains("/30 "), "{}", shown.text);
+
+    server.script("tools/call", [Fault::Silence]);
+    let mut child = home.start(&["call", "write", "--repeat", "30"]);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while server.ran() < 31 {
+        assert!(std::time::Instant::now() < until, "the call arrives");
+        tokio::task::yield_now().await;
+    }
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(kill.is_ok_and(|status| status.success()));
+    let ended = tokio::task::spawn_blocking(move || child.wait()).await.expect("joined").expect("ended");
+    assert_eq!((ended.code(), server.open_sessions()), (Some(i32::from(exit::INTERRUPTED)), 0));
+}
+
+#[tokio::test]
+async fn numbers_out_of_range_are_wrong_usage() {
+    let server = Faulty::start().await;
+    for args in [
+        &["write", "--repeat", "0"][..],
+        &["write", "--repeat", "1000001"],
+        &["write", "--repeat", "5", "--concurrency", "0"],
+        &["write", "--retries", "-1"],
+    ] {
+        exited(call(&server, args).await, exit::USAGE);
+    }
+    assert!(server.seen("initialize").is_empty());
 }

@@ -150,7 +150,15 @@ fn wrong_usage_shows_the_right_one() {
 #[test]
 fn help_fits_a_narrow_terminal_and_shows_examples() {
     let home = home();
-    for args in [&["--help"][..], &["serve", "--help"], &["call", "--help"], &["--version"]] {
+    for args in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["call", "--help"],
+        &["init", "--help"],
+        &["tools", "--help"],
+        &["close", "--help"],
+        &["--version"],
+    ] {
         let output = run(home.path(), args);
         assert_eq!(output.status.code(), Some(i32::from(exit::DONE)), "{args:?}");
         assert!(output.stderr.is_empty() && !output.stdout.is_empty(), "{args:?}");

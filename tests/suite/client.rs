@@ -32,7 +32,7 @@ fn header<'a>(seen: &'a Seen, name: &str) -> Option<&'a str> {
 async fn opens_calls_and_closes() {
     let (server, client) = connected().await;
     let session = client.session();
-    assert_eq!((session.revision, session.server.name.as_str()), (Revision::V2025_06_18, "faulty"));
+    assert_eq!((session.revision, session.server.name.as_str()), (Some(Revision::V2025_06_18), "faulty"));
     assert_eq!(session.archon_id.as_deref(), Some("archon-1"));
 
     let answer = client.call_tool("write", json!({"n": 1})).await.expect("an answer");

@@ -57,6 +57,11 @@ impl Database {
             println!("skipped: no PostgreSQL");
             return None;
         };
+        Some(Self::on_postgres(maintenance))
+    }
+
+    /// A database of its own on the PostgreSQL with that maintenance database.
+    pub(crate) fn on_postgres(maintenance: String) -> Self {
         let name = format!("archonctl_{}", Uuid::new_v4().simple());
         let template = env::var(TEMPLATE).unwrap_or_else(|_| "template1".to_owned());
         block_on(rows_of_postgres(&maintenance, &format!("CREATE DATABASE {name} TEMPLATE {template}")))
@@ -64,7 +69,12 @@ impl Database {
         let mut url = reqwest::Url::parse(&maintenance).expect("the URL of a maintenance database");
         url.set_path(&name);
         let folder = TempDir::new().expect("a temporary folder");
-        Some(Self { url: url.into(), maintenance: Some(maintenance), folder })
+        Self { url: url.into(), maintenance: Some(maintenance), folder }
+    }
+
+    /// The URL of the maintenance database, where it is PostgreSQL.
+    pub(crate) fn maintenance(&self) -> Option<&str> {
+        self.maintenance.as_deref()
     }
 
     /// What `--database-url` takes.

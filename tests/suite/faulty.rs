@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use archonctl::client::{Backoff, ClientOptions};
 use axum::Router;
@@ -25,6 +26,8 @@ pub(crate) enum Fault {
     StreamEnds,
     /// No answer, ever.
     Silence,
+    /// The answer comes so much later.
+    Late(Duration),
     /// The answer comes as an event stream, a notification, a ping and a foreign answer before it.
     Stream,
     /// The result is this one.
@@ -61,6 +64,7 @@ struct Memory {
     seen: Vec<Seen>,
     ran: usize,
     refusal: Refusal,
+    keeps_none: bool,
 }
 
 /// The server. It ends with the test's runtime.
@@ -83,6 +87,7 @@ impl Faulty {
             seen: vec![],
             ran: 0,
             refusal: Refusal::NotFound,
+            keeps_none: false,
         };
         let url = format!("http://{}/mcp", listener.local_addr().expect("an address"));
         let server = Self { url, memory: Arc::new(Mutex::new(memory)), called: Arc::default() };
@@ -102,6 +107,11 @@ impl Faulty {
         let mut memory = self.memory();
         memory.sessions.clear();
         memory.refusal = refusal;
+    }
+
+    /// From now on it answers without sessions.
+    pub(crate) fn keep_no_sessions(&self) {
+        self.memory().keeps_none = true;
     }
 
     /// How often a tool has run.
@@ -127,7 +137,7 @@ impl Faulty {
     /// Options for this server that repeat without delay.
     pub(crate) fn options(&self) -> ClientOptions {
         let mut options = ClientOptions::new(&self.url).expect("a URL");
-        let soon = std::time::Duration::from_millis(1);
+        let soon = Duration::from_millis(1);
         options.backoff = Backoff { attempts: 3, first: soon, cap: soon };
         options
     }
@@ -144,7 +154,7 @@ async fn answer(State(server): State<Faulty>, headers: HeaderMap, body: Bytes) -
         let mut memory = server.memory();
         memory.seen.push(Seen { method: method.clone(), headers: headers.clone(), message: message.clone() });
         let known = session_of(&headers).is_some_and(|id| memory.sessions.contains(&id));
-        if method != "initialize" && !known {
+        if method != "initialize" && !known && !memory.keeps_none {
             return refuse(memory.refusal);
         }
         (memory.faults.get_mut(&method).and_then(VecDeque::pop_front), known)
@@ -168,7 +178,7 @@ async fn answer(State(server): State<Faulty>, headers: HeaderMap, body: Bytes) -
     };
     let reply = json!({"jsonrpc": "2.0", "id": message["id"], "result": result}).to_string();
     let mut response = send(fault, reply).await;
-    if method == "initialize" {
+    if method == "initialize" && !server.memory().keeps_none {
         assert!(!known, "a client that opens a session names none");
         let id = uuid::Uuid::new_v4().to_string();
         response.headers_mut().insert("mcp-session-id", id.parse().expect("a header"));
@@ -191,6 +201,10 @@ async fn send(fault: Option<Fault>, reply: String) -> Response {
         }
         Some(Fault::StreamEnds) => (STREAM, "id: 1\ndata:\n\n".to_owned()).into_response(),
         Some(Fault::Silence) => std::future::pending().await,
+        Some(Fault::Late(by)) => {
+            tokio::time::sleep(by).await;
+            (JSON, reply).into_response()
+        }
         Some(Fault::Stream) => {
             let before = "id: 1\ndata:\n\n: keep-alive\n\n\
                 data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{}}\n\n\

@@ -1,5 +1,7 @@
 //! The one integration test. Its modules mirror `src`; what many of them need stands beside them: [`databases`] (a fresh
-//! one per test), [`process`] (the real `archonctl serve`, to be killed), [`http`] (raw requests, and a small MCP client).
+//! one per test), [`process`] (the real `archonctl serve`, to be killed), [`http`] (raw requests, and a small MCP client),
+//! [`faulty`] (a server that goes wrong on purpose), [`home`] (where the client's commands run), [`terminal`] (a
+//! screen for them).
 //!
 //! `scripts/test.sh` runs it with a PostgreSQL; plain `cargo test` runs the SQLite half.
 
@@ -7,13 +9,27 @@ mod architecture;
 mod call;
 mod cli;
 mod client;
+mod completions;
+mod config;
 mod databases;
+mod deploy;
+mod failing;
 mod faulty;
+mod help;
+mod home;
 mod http;
+mod init;
+mod inspector;
+mod man;
+mod operator;
 mod process;
 mod protocol;
 mod readme;
+mod ready;
 mod second_opinion;
 mod server;
 mod session;
 mod store;
+mod target;
+mod terminal;
+mod tools;

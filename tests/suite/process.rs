@@ -56,8 +56,17 @@ impl ServeProcess {
 
     /// The same on a given address: that of a server that has ended, so that its clients find this one.
     pub(crate) async fn start_at(address: &str, database: &Database, arguments: &[&str]) -> Self {
+        Self::launch_on(database.url(), address, database, arguments).await
+    }
+
+    /// The same as [`Self::start`], on another way to the database.
+    pub(crate) async fn start_on(url: &str, database: &Database, arguments: &[&str]) -> Self {
+        Self::launch_on(url, "127.0.0.1:0", database, arguments).await
+    }
+
+    async fn launch_on(url: &str, address: &str, database: &Database, arguments: &[&str]) -> Self {
         let mut command = archonctl(database.folder());
-        command.args(["serve", "--bind", address, "--database-url", database.url()]).args(arguments);
+        command.args(["serve", "--bind", address, "--database-url", url]).args(arguments);
         Self::launch(command).await
     }
 

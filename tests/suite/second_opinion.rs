@@ -54,7 +54,7 @@ async fn calculator() -> (String, std::sync::Arc<LocalSessionManager>) {
 async fn speaks_with_the_official_sdk() {
     let (url, sessions) = calculator().await;
     let client = Client::connect(ClientOptions::new(&url).expect("a URL")).await.expect("connected");
-    assert_eq!(client.session().revision, Revision::LATEST);
+    assert_eq!(client.session().revision, Some(Revision::LATEST));
     let tools = client.list_tools().await.expect("tools");
     assert_eq!(tools.iter().map(|t| t.name.as_ref()).collect::<Vec<_>>(), ["sum"]);
     let answer = client.call_tool("sum", json!({"a": 19, "b": 23})).await.expect("an answer");

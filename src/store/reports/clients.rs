@@ -3,6 +3,7 @@
 use super::alive::Moment;
 use super::report;
 use super::sessions::Standing;
+use super::usage::Group;
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::read;
 use crate::store::{Store, StoreError, Tables};
@@ -87,7 +88,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn begun_by_hour(&self, since: Timestamp) -> Result<Vec<(String, i64)>, StoreError> {
-        let hour = self.hour_text("connected_at");
+        let hour = self.begin_text(Group::Hour, "connected_at");
         let waiting = if self.tables() == Tables::Ours {
             " UNION ALL SELECT connected_at FROM archon_mcp_protocol_sessions p WHERE connected_at >= $1 AND NOT EXISTS \
              (SELECT 1 FROM archon_mcp_sessions s WHERE s.session_id = p.session_id)"

@@ -91,7 +91,7 @@ const OURS: &str = "SELECT r.id AS number, CAST(r.id AS TEXT) AS id, r.timestamp
      COALESCE(r.duration_us, CAST(r.duration_ms AS BIGINT) * 1000) AS duration_us, \
      CAST(r.prompt_tokens AS BIGINT) AS prompt_tokens, CAST(r.completion_tokens AS BIGINT) AS completion_tokens, \
      CAST(r.estimated_cost AS DOUBLE PRECISION) AS estimated_cost, r.error_message, r.session_rule, r.late \
-     FROM archon_mcp_requests r LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id \
+     FROM {rows} r LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id \
      LEFT JOIN archon_mcp_protocol_sessions p ON p.protocol_session_id = r.protocol_session_id";
 
 const ORIGINAL: &str = "SELECT CAST(0 AS BIGINT) AS number, CAST(r.request_id AS TEXT) AS id, r.timestamp, \
@@ -99,34 +99,50 @@ const ORIGINAL: &str = "SELECT CAST(0 AS BIGINT) AS number, CAST(r.request_id AS
      r.method, r.tool_name, r.status, CAST(r.duration_ms AS BIGINT) * 1000 AS duration_us, \
      CAST(r.prompt_tokens AS BIGINT) AS prompt_tokens, CAST(r.completion_tokens AS BIGINT) AS completion_tokens, \
      CAST(r.estimated_cost AS DOUBLE PRECISION) AS estimated_cost, r.error_message, CAST(NULL AS TEXT) AS session_rule, \
-     FALSE AS late FROM archon_mcp_requests r LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id";
+     FALSE AS late FROM {rows} r LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id";
 
 impl RequestFilter {
-    /// `$1` session, `$2` protocol session, `$3` client, `$4` user, `$5` tool, `$6` status, `$7` since, `$8` the first
-    /// number since then; `$9` is the limit and `$10` the number after which.
-    fn conditions(&self, tables: Tables, part: Part) -> String {
-        let ours = tables == Tables::Ours;
-        let client = if ours {
-            "(LOWER(COALESCE(s.client_type, p.client_type)) = $3 OR LOWER(COALESCE(s.client_name, p.client_name)) = $3)"
-        } else {
-            "LOWER(s.client_type) = $3"
-        };
-        let user = if ours {
-            "(LOWER(s.user_name) = $4 OR LOWER(s.user_email) = $4 OR LOWER(COALESCE(s.principal, p.principal)) = $4)"
-        } else {
-            "(LOWER(s.user_name) = $4 OR LOWER(s.user_email) = $4)"
-        };
+    /// The conditions on rows alone: `$1` session, `$2` protocol session, `$5` tool, `$6` status, `$7` since, `$8` the
+    /// first number since then; `$9` is the limit and `$10` the number after which.
+    fn of_rows(&self, tables: Tables, part: Part) -> String {
         all_of(&[
             (matches!(self.owner, Some(Owner::Session(_))), "r.session_id = $1"),
             (matches!(self.owner, Some(Owner::Protocol(_))), "r.session_id IS NULL AND r.protocol_session_id = $2"),
-            (self.client.is_some(), client),
-            (self.user.is_some(), user),
             (self.tool.is_some(), "r.tool_name = $5"),
             (self.status.is_some(), "r.status = $6"),
             (self.since.is_some(), "r.timestamp >= $7"),
-            (self.since.is_some() && ours, "r.id >= $8"),
+            (self.since.is_some() && tables == Tables::Ours, "r.id >= $8"),
             (matches!(part, Part::After(..)), "r.id > $10"),
         ])
+    }
+
+    /// The conditions on their sessions: `$3` client, `$4` user.
+    fn of_sessions(&self, tables: Tables) -> String {
+        let (client, user) = match tables {
+            Tables::Ours => (
+                "(LOWER(COALESCE(s.client_type, p.client_type)) = $3 OR LOWER(COALESCE(s.client_name, p.client_name)) = $3)",
+                "(LOWER(s.user_name) = $4 OR LOWER(s.user_email) = $4 OR LOWER(COALESCE(s.principal, p.principal)) = $4)",
+            ),
+            Tables::Original => ("LOWER(s.client_type) = $3", "(LOWER(s.user_name) = $4 OR LOWER(s.user_email) = $4)"),
+        };
+        all_of(&[(self.client.is_some(), client), (self.user.is_some(), user)])
+    }
+
+    fn sql(&self, tables: Tables, part: Part) -> String {
+        let (columns, key) = match tables {
+            Tables::Ours => (OURS, "r.id"),
+            Tables::Original => (ORIGINAL, "r.timestamp"),
+        };
+        let direction = if matches!(part, Part::Last(_)) { "DESC" } else { "ASC" };
+        let (rows, sessions) = (self.of_rows(tables, part), self.of_sessions(tables));
+        let order = format!("ORDER BY {key} {direction}");
+        if self.client.is_some() || self.user.is_some() {
+            let columns = columns.replace("{rows}", "archon_mcp_requests");
+            return format!("{columns} WHERE {rows} AND {sessions} {order} LIMIT $9");
+        }
+        // The few rows first, then their sessions: so nobody is tempted to read all sessions.
+        let few = format!("(SELECT * FROM archon_mcp_requests r WHERE {rows} {order} LIMIT $9)");
+        format!("{} {order}", columns.replace("{rows}", &few))
     }
 }
 
@@ -137,15 +153,11 @@ impl Store {
     /// [`StoreError`].
     pub async fn requests(&self, filter: &RequestFilter, part: Part) -> Result<Vec<RequestRow>, StoreError> {
         let tables = self.tables();
-        let (columns, key) = match tables {
-            Tables::Ours => (OURS, "r.id"),
-            Tables::Original => (ORIGINAL, "r.timestamp"),
+        let (limit, after) = match part {
+            Part::Last(limit) => (limit, 0),
+            Part::After(number, limit) => (limit, number),
         };
-        let (direction, limit, after) = match part {
-            Part::Last(limit) => ("DESC", limit, 0),
-            Part::After(number, limit) => ("ASC", limit, number),
-        };
-        let sql = format!("{columns} WHERE {} ORDER BY {key} {direction} LIMIT $9", filter.conditions(tables, part));
+        let sql = filter.sql(tables, part);
         let (session, protocol) = match &filter.owner {
             Some(Owner::Session(id)) => (Some(DbUuid(*id)), None),
             Some(Owner::Protocol(id)) => (None, Some(id.as_str())),
@@ -162,7 +174,7 @@ impl Store {
                 .bind(limit).bind(after).fetch_all(db).await)
         })
         .await?;
-        if direction == "DESC" {
+        if matches!(part, Part::Last(_)) {
             rows.reverse();
         }
         Ok(rows)

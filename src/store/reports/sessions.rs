@@ -222,7 +222,7 @@ impl Store {
         let mut rows = self.session_rows(archon, page).await?;
         if tables == Tables::Ours {
             let waiting = format!(
-                "SELECT {WAITING} FROM archon_mcp_protocol_sessions p WHERE {is} AND {} AND NOT EXISTS \
+                "SELECT {WAITING} FROM archon_mcp_protocol_sessions p WHERE NOT called AND {is} AND {} AND NOT EXISTS \
                  (SELECT 1 FROM archon_mcp_sessions s WHERE s.session_id = p.session_id) \
                  ORDER BY last_activity DESC LIMIT $5",
                 page.conditions(CLIENT, "LOWER(principal) = $2")

@@ -1,5 +1,7 @@
 //! Sums of tool calls: from the rollups, from the counters of sessions, or from the very rows.
 
+use std::time::Duration;
+
 use super::report;
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::read;
@@ -17,14 +19,16 @@ pub enum Group {
     Session,
     /// The user.
     User,
-    /// The hour in which they arrived; whoever wants days adds them up.
+    /// The hour in which they arrived.
     Hour,
+    /// The day.
+    Day,
 }
 
 /// Calls of one group, status and latency.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct UsageRow {
-    /// The tool, the client, the id, the user, or the hour as `YYYY-MM-DD HH:MM:SS.SSS`.
+    /// The tool, the client, the id, the user, or the beginning of the hour or day as `YYYY-MM-DD HH:MM:SS.SSS`.
     pub name: String,
     /// `success`, `error`, `timeout`.
     pub status: String,
@@ -62,10 +66,9 @@ const SUMS: &str = "CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(duration_us) A
 const USER: &str = "COALESCE(NULLIF(s.user_name, ''), NULLIF(s.user_email, ''), NULLIF(s.principal, ''), '')";
 const ORIGINAL_USER: &str = "COALESCE(NULLIF(s.user_name, ''), NULLIF(s.user_email, ''), '')";
 
-/// The first moment of an hour that is summed as a whole.
-fn whole_hours_since(since: Timestamp) -> Timestamp {
-    let hour = since.hour();
-    if hour == since { hour } else { hour.plus(std::time::Duration::from_hours(1)) }
+/// The first moment of an hour or day that is summed as a whole.
+fn whole_from(since: Timestamp, step: Duration, begin: fn(Timestamp) -> Timestamp) -> Timestamp {
+    if begin(since) == since { since } else { begin(since).plus(step) }
 }
 
 impl Store {
@@ -74,22 +77,27 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn rolled_up(&self, group: Group, since: Timestamp) -> Result<Vec<UsageRow>, StoreError> {
-        let (minute, hour) = (since.minute(), whole_hours_since(since.minute()));
-        let name = match group {
-            Group::Client => "client_type".to_owned(),
-            Group::Hour => self.hour_text("at"),
-            Group::Tool | Group::Session | Group::User => "tool_name".to_owned(),
-        };
+        let minute = since.minute();
         let columns = "status, bucket, calls, duration_us, prompt_tokens, completion_tokens";
+        // Whole hours or days, and the minutes before the first of them.
+        let (name, step, whole, first) = if matches!(group, Group::Hour | Group::Day) {
+            let first = whole_from(minute, Duration::from_hours(1), Timestamp::hour);
+            (self.begin_text(group, "at"), "hour AS at", "archon_mcp_rollups_hourly WHERE hour >= $2", first)
+        } else {
+            let name = if group == Group::Client { "client_type" } else { "tool_name" };
+            let first = whole_from(minute, Duration::from_hours(24), Timestamp::day);
+            let whole = "archon_mcp_rollups_daily WHERE day >= $2 AND tool_name <> ''";
+            (name.to_owned(), "tool_name, client_type", whole, first)
+        };
+        let part = step.replace("hour", "minute");
         let sql = format!(
             "SELECT {name} AS name, status, CAST(bucket AS BIGINT) AS latency, {SUMS} FROM ( \
-                 SELECT hour AS at, tool_name, client_type, {columns} FROM archon_mcp_rollups_hourly \
-                 WHERE hour >= $2 AND tool_name <> '' UNION ALL \
-                 SELECT minute AS at, tool_name, client_type, {columns} FROM archon_mcp_rollups \
+                 SELECT {step}, {columns} FROM {whole} UNION ALL \
+                 SELECT {part}, {columns} FROM archon_mcp_rollups \
                  WHERE minute >= $1 AND minute < $2 AND tool_name <> '') r GROUP BY 1, 2, 3"
         );
         report(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(minute).bind(hour).fetch_all(db).await)
+            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(minute).bind(first).fetch_all(db).await)
         })
         .await
     }
@@ -99,17 +107,20 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn counted(&self, group: Group, since: Timestamp, limit: i64) -> Result<Vec<CounterRow>, StoreError> {
+        // Without the condition, where it lets all pass: SQLite would look for it in an index.
+        let used = if since.millis() > 0 { "last_activity >= $1 AND" } else { "" };
         let sql = if group == Group::User {
             format!(
                 "SELECT {USER} AS name, CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(errors) AS BIGINT) AS errors, \
                  CAST(SUM(prompt_tokens) AS BIGINT) AS prompt_tokens, \
                  CAST(SUM(completion_tokens) AS BIGINT) AS completion_tokens FROM archon_mcp_sessions s \
-                 WHERE last_activity >= $1 AND calls > 0 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT $2"
+                 WHERE {used} calls > 0 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT $2"
             )
         } else {
-            "SELECT CAST(session_id AS TEXT) AS name, calls, errors, prompt_tokens, completion_tokens \
-             FROM archon_mcp_sessions s WHERE last_activity >= $1 AND calls > 0 ORDER BY calls DESC, session_id LIMIT $2"
-                .to_owned()
+            format!(
+                "SELECT CAST(session_id AS TEXT) AS name, calls, errors, prompt_tokens, completion_tokens \
+                 FROM archon_mcp_sessions s WHERE {used} calls > 0 ORDER BY calls DESC, session_id LIMIT $2"
+            )
         };
         report(async {
             read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).bind(limit).fetch_all(db).await)
@@ -122,15 +133,16 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn counted_in_all(&self, since: Timestamp) -> Result<CounterRow, StoreError> {
-        report(async {
-            read!(self, db => sqlx::query_as(
-                "SELECT '' AS name, CAST(COALESCE(SUM(calls), 0) AS BIGINT) AS calls, \
-                 CAST(COALESCE(SUM(errors), 0) AS BIGINT) AS errors, \
-                 CAST(COALESCE(SUM(prompt_tokens), 0) AS BIGINT) AS prompt_tokens, \
-                 CAST(COALESCE(SUM(completion_tokens), 0) AS BIGINT) AS completion_tokens \
-                 FROM archon_mcp_sessions WHERE last_activity >= $1").bind(since).fetch_one(db).await)
-        })
-        .await
+        let used = if since.millis() > 0 { "last_activity >= $1" } else { "TRUE" };
+        let sql = format!(
+            "SELECT '' AS name, CAST(COALESCE(SUM(calls), 0) AS BIGINT) AS calls, \
+             CAST(COALESCE(SUM(errors), 0) AS BIGINT) AS errors, \
+             CAST(COALESCE(SUM(prompt_tokens), 0) AS BIGINT) AS prompt_tokens, \
+             CAST(COALESCE(SUM(completion_tokens), 0) AS BIGINT) AS completion_tokens \
+             FROM archon_mcp_sessions WHERE {used}"
+        );
+        report(async { read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).fetch_one(db).await) })
+            .await
     }
 
     /// Sums from the request rows that arrived since then, with exact latencies.
@@ -144,7 +156,7 @@ impl Store {
         let (name, joins) = match (group, ours) {
             (Group::Tool, _) => ("r.tool_name".to_owned(), String::new()),
             (Group::Session, _) => ("COALESCE(CAST(r.session_id AS TEXT), '')".to_owned(), String::new()),
-            (Group::Hour, _) => (self.hour_text("r.timestamp"), String::new()),
+            (Group::Hour | Group::Day, _) => (self.begin_text(group, "r.timestamp"), String::new()),
             (Group::Client, true) => {
                 ("COALESCE(s.client_type, p.client_type, 'Unknown')".to_owned(), format!("{sessions} {protocol}"))
             }
@@ -173,11 +185,15 @@ impl Store {
         .await
     }
 
-    /// An expression that yields the hour of a time as SQLite writes it.
-    pub(super) fn hour_text(&self, column: &str) -> String {
-        match self.dialect() {
-            Dialect::Sqlite => format!("substr({column}, 1, 13) || ':00:00.000'"),
-            Dialect::Postgres => format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:00:00.000')"),
+    /// An expression that yields the beginning of the hour or day of a time as SQLite writes it.
+    pub(super) fn begin_text(&self, group: Group, column: &str) -> String {
+        match (self.dialect(), group) {
+            (Dialect::Sqlite, Group::Day) => format!("substr({column}, 1, 10) || ' 00:00:00.000'"),
+            (Dialect::Sqlite, _) => format!("substr({column}, 1, 13) || ':00:00.000'"),
+            (Dialect::Postgres, Group::Day) => {
+                format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD 00:00:00.000')")
+            }
+            (Dialect::Postgres, _) => format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:00:00.000')"),
         }
     }
 }

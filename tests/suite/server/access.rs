@@ -11,7 +11,7 @@ fn hex(digit: u8) -> char {
 }
 
 /// A server that knows ada (token `a`) and bob (token `b`).
-async fn with_tokens() -> House {
+pub(super) async fn with_tokens(arguments: &[&str]) -> House {
     let db = Database::sqlite();
     let file = db.folder().join("tokens");
     let line = |token: &str, name: &str| {
@@ -21,12 +21,12 @@ async fn with_tokens() -> House {
     };
     std::fs::write(&file, line("a", "ada") + &line("b", "bob")).expect("a token file");
     let path = file.to_str().expect("a path").to_owned();
-    House::open_on(db, &["--token-file", &path]).await
+    House::open_on(db, &[&["--token-file", &path], arguments].concat()).await
 }
 
 #[tokio::test]
 async fn a_token_is_asked_for() {
-    let house = with_tokens().await;
+    let house = with_tokens(&[]).await;
     let wrong = [None, Some("Bearer wrong"), Some("Bearer "), Some("Basic YTpi"), Some("a")];
     for authorization in wrong {
         let headers: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().collect();
@@ -43,7 +43,7 @@ async fn a_token_is_asked_for() {
 
 #[tokio::test]
 async fn anothers_session_is_not_found_and_noted_once() {
-    let house = with_tokens().await;
+    let house = with_tokens(&[]).await;
     let client = |token| Mcp::new(house.server.url()).with_token(token);
     let (ada, bob) = (client("a").initialize(LATEST).await, client("b").initialize(LATEST).await);
     let theirs = [("mcp-session-id", ada.id.as_str())];
@@ -114,7 +114,7 @@ async fn the_operator_lets_others_in() {
 
 #[tokio::test]
 async fn there_is_nothing_to_log_in_to() {
-    let house = with_tokens().await;
+    let house = with_tokens(&[]).await;
     for path in ["oauth-protected-resource", "oauth-protected-resource/mcp", "oauth-authorization-server"] {
         let answer = house.request(&format!("GET /.well-known/{path}"), &[], "").await;
         assert_refused(&answer, 404, -32000, "not_found");

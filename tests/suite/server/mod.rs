@@ -4,6 +4,8 @@
 mod access;
 mod answers;
 mod batch;
+mod caps;
+mod capture;
 mod hostile;
 mod messages;
 mod sessions;

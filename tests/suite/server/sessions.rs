@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
@@ -74,6 +75,19 @@ async fn other_methods_need_an_id_that_was_issued() {
     }
     let answer = house.post(&[("mcp-session-id", STRANGE)], PING).await;
     assert_eq!(answer.json()["id"], 7, "a refusal answers its request");
+}
+
+#[tokio::test]
+async fn of_many_deletes_one_ends_the_session_and_the_others_learn_by_whom() {
+    let house = House::open(&[]).await;
+    let session = house.session().await;
+    let answers = join_all((0..8).map(|_| session.delete())).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 204).count(), 1);
+    for answer in answers.iter().filter(|answer| answer.status != 204) {
+        let json = assert_refused(answer, 404, -32001, "session_ended");
+        assert_eq!(json["error"]["data"]["ended_by"], "client");
+        assert!(json["error"]["data"]["ended_at"].is_string(), "{json}");
+    }
 }
 
 #[tokio::test]

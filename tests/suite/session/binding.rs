@@ -115,6 +115,28 @@ on_every_database!(a_reserved_id_is_shared_before_it_exists, |db| async {
     until(&db, "SELECT COUNT(*) FROM archon_mcp_requests WHERE session_id IS NULL", "0").await;
 });
 
+on_every_database!(a_reserved_id_is_made_for_its_owner_when_a_bound_session_names_it, |db| async {
+    let (_server, mcp) = start(&db).await;
+    let owner = mcp.initialize_with(&[], "codex", REVISION).await;
+    let bound = mcp.initialize(REVISION).await;
+    let own = echo(&bound).await;
+    let id = archon(&owner);
+    for _ in 0..2 {
+        assert_eq!(echo_naming(&bound, id).await, id);
+    }
+    assert_eq!(echo(&bound).await, own, "it keeps its own");
+    assert_eq!(echo(&owner).await, id);
+    assert_eq!(rules(&db, &bound), pairs([("new", &own), ("new", id), ("client", id), ("bound", &own)]));
+    assert_eq!(rules(&db, &owner), pairs([("bound", id)]));
+    let of = |id: &str| format!("SELECT client_name FROM archon_mcp_sessions WHERE session_id = '{id}'");
+    assert_eq!((db.value(&of(id)), db.value(&of(&own))), ("codex".to_owned(), "suite".to_owned()));
+    let bindings = "SELECT session_id FROM archon_mcp_protocol_sessions WHERE protocol_session_id = ";
+    for (session, archon) in [(&owner, id), (&bound, &own)] {
+        assert_eq!(db.value(&format!("{bindings}'{}'", session.id)), archon);
+    }
+    until(&db, "SELECT COUNT(*) FROM archon_mcp_requests WHERE session_id IS NULL", "0").await;
+});
+
 on_every_database!(who_makes_a_reserved_session_adopts_the_rows_of_all_who_share_it, |db| async {
     let (_server, mcp) = start(&db).await;
     let first = mcp.initialize(REVISION).await;

@@ -227,10 +227,10 @@ on_every_database!(a_call_that_outlives_its_session_is_answered_and_late, |db| a
     let before = db.rows(activity);
     let answer = nap.await.expect("joined");
     assert_eq!(answer.json()["result"]["isError"], false, "{}", answer.text());
-    let rows = db.rows("SELECT status, CAST(late AS INTEGER) FROM archon_mcp_requests WHERE tool_name = 'test_sleep'");
-    assert_eq!(rows, [[Some("success".to_owned()), Some("1".to_owned())]]);
+    assert_eq!(db.value("SELECT status FROM archon_mcp_requests WHERE tool_name = 'test_sleep'"), "success");
     // Counted: so what the call touched has been written, too.
     until(&db, &format!("SELECT calls FROM archon_mcp_sessions WHERE session_id = '{id}'"), "1").await;
+    assert_eq!(db.value("SELECT CAST(late AS INTEGER) FROM archon_mcp_requests WHERE tool_name = 'test_sleep'"), "1");
     assert_eq!(db.rows(activity), before);
     let begun = Instant::now();
     refused(&session, "operator").await;
@@ -256,4 +256,32 @@ on_every_database!(the_cleanup_and_the_clients_may_find_the_same_end, |db| async
     .await;
     let ends = "SELECT COUNT(*) FROM archon_mcp_session_events WHERE kind = 'ended'";
     assert_eq!(db.value(ends), "200", "each life ends once");
+});
+
+on_every_database!(captured_words_have_a_retention_of_their_own, |db| async {
+    let mut server = start(&db, &["--capture", "all", "--capture-retention", "1h"]).await;
+    let session = Mcp::new(server.url()).initialize(REVISION).await;
+    echo(&session).await;
+    let captures = "SELECT COUNT(*) FROM archon_mcp_captures";
+    assert_eq!(db.value(captures), "1");
+    advance_over_a_cleanup(&mut server, "2h").await;
+    until(&db, captures, "0").await;
+    assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_requests WHERE method = 'tools/call'"), "1");
+});
+
+on_every_database!(what_is_older_than_the_retention_is_removed, |db| async {
+    let mut server = start(&db, &["--session-timeout", "1h", "--retention", "1d"]).await;
+    let session = Mcp::new(server.url()).initialize(REVISION).await;
+    echo(&session).await;
+    // First it ends, then it is old.
+    advance_over_a_cleanup(&mut server, "2h").await;
+    refused(&session, "timeout").await;
+    let left = "SELECT (SELECT COUNT(*) FROM archon_mcp_requests) + (SELECT COUNT(*) FROM archon_mcp_sessions) \
+                + (SELECT COUNT(*) FROM archon_mcp_protocol_sessions)";
+    assert_ne!(db.value(left), "0");
+    advance_over_a_cleanup(&mut server, "2d").await;
+    until(&db, left, "0").await;
+    assert_ne!(db.value("SELECT SUM(calls) FROM archon_mcp_rollups"), "0");
+    let answer = session.request("ping", json!({})).await;
+    assert_eq!((answer.status, &answer.json()["error"]["data"]["reason"]), (404, &json!("session_unknown")));
 });

@@ -55,6 +55,39 @@ fn assert_sums_equal_rows(db: &Database) {
     let mut wanted = wanted;
     wanted.sort();
     assert_eq!(stored, wanted);
+    // Hours and days are sums of the minutes.
+    let sums = "SUM(calls), SUM(duration_us), SUM(prompt_tokens), SUM(completion_tokens)";
+    let (minute, key) = (time(db, "minute"), "method, tool_name, client_type, status, bucket");
+    assert_eq!(
+        rows(
+            db,
+            &format!(
+                "SELECT {}, {key}, {sums} FROM archon_mcp_rollups_daily GROUP BY 1, {key} ORDER BY 1, {key}",
+                time(db, "day")
+            )
+        ),
+        rows(
+            db,
+            &format!(
+                "SELECT substr({minute}, 1, 10) || ' 00:00:00.000', {key}, {sums} FROM archon_mcp_rollups GROUP BY 1, {key} ORDER BY 1, {key}"
+            )
+        )
+    );
+    assert_eq!(
+        rows(
+            db,
+            &format!(
+                "SELECT {}, status, bucket, {sums} FROM archon_mcp_rollups_hourly GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+                time(db, "hour")
+            )
+        ),
+        rows(
+            db,
+            &format!(
+                "SELECT substr({minute}, 1, 13) || ':00:00.000', status, bucket, {sums} FROM archon_mcp_rollups WHERE tool_name <> '' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+            )
+        )
+    );
 }
 
 /// Requests of all kinds, different for each `n`.
@@ -219,6 +252,29 @@ on_every_database!(no_name_is_too_long_or_too_strange_for_a_sum, |db| async {
         [["12", "1"], ["200", "1"]]
     );
     assert_eq!(db.value("SELECT MAX(LENGTH(tool_name)) FROM archon_mcp_requests"), long.len().to_string());
+});
+
+on_every_database!(a_call_that_ran_over_the_end_of_its_session_is_late, |db| async {
+    let store = serving(&db).await;
+    let ms = |n| NOON.plus(Duration::from_millis(n));
+    let ran = |n, from: u64, to: u64| {
+        let duration_us = 1000 * i64::try_from(to - from).expect("a duration");
+        requests(NewRequest { timestamp: ms(from), duration_us, ..call(n) })
+    };
+    store_all(&store, pair(1).into_iter().chain(pair(2))).await;
+    // The store's own news of an end: nobody told this server.
+    store.end_archon_session(ids(1).1, by(EndReason::Operator, "bob", ms(50))).await.expect("an end");
+    let spans = [(0, 49), (0, 50), (0, 51), (50, 51), (51, 60), (20, 2000)];
+    store_all(&store, spans.into_iter().flat_map(|(from, to)| [ran(1, from, to), ran(2, from, to)])).await;
+    flush(&store).await;
+    let late = "SELECT session_id, duration_us FROM archon_mcp_requests WHERE CAST(late AS INTEGER) <> 0 ORDER BY seq";
+    let ended = |duration_us: &str| [ids(1).1.to_string(), duration_us.to_owned()];
+    assert_eq!(rows(&db, late), [ended("51000"), ended("1000"), ended("1980000")]);
+    // What a dead boot left is looked at in the same way.
+    store_all(&store, [ran(1, 30, 70), ran(2, 30, 70)]).await;
+    store.end_boot(1, ms(80), "crash").await.expect("an end");
+    fold_all(&beside(&db).await, 1, 10).await;
+    assert_eq!(count(&db, "archon_mcp_requests WHERE CAST(late AS INTEGER) <> 0"), 4);
 });
 
 on_every_database!(touches_only_move_forward, |db| async {

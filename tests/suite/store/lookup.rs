@@ -54,9 +54,12 @@ on_every_database!(what_was_stored_is_found, |db| async {
     store_all(&store, [opens(protocol(1))]).await;
     let found = store.protocol_session(&ids(1).0).await.expect("an answer").expect("a session");
     assert_eq!((&*found.principal, &*found.protocol_version, found.session_id), ("alice", "2025-11-25", ids(1).1));
-    assert_eq!(found.client_type.as_deref(), Some("Claude Code"));
-    assert_eq!((found.client_name.as_deref(), found.client_version.as_deref()), (Some("claude-code"), Some("1.0.0")));
-    assert_eq!(found.client_capabilities.map(|c| c.replace(' ', "")).as_deref(), Some(r#"{"roots":{}}"#));
+    assert_eq!(found.client.client_type.as_deref(), Some("Claude Code"));
+    assert_eq!(
+        (found.client.client_name.as_deref(), found.client.client_version.as_deref()),
+        (Some("claude-code"), Some("1.0.0"))
+    );
+    assert_eq!(found.client.client_capabilities.map(|c| c.replace(' ', "")).as_deref(), Some(r#"{"roots":{}}"#));
     assert_eq!((found.life.started, found.life.last_activity), (NOON, NOON));
     assert_eq!((found.life.expires_at, found.life.boot, found.life.ended), (Some(NOON.plus(TIMEOUT)), Some(1), None));
     assert!(found.archon.is_none(), "only reserved");
@@ -73,10 +76,12 @@ on_every_database!(what_was_stored_is_found, |db| async {
 on_every_database!(a_reserved_id_belongs_to_a_live_principal, |db| async {
     let store = serving(&db).await;
     store_all(&store, [opens(protocol(1))]).await;
-    assert_eq!(store.reserved_by(ids(1).1).await.expect("an answer").as_deref(), Some("alice"));
-    assert_eq!(store.reserved_by(ids(2).1).await.expect("an answer"), None);
+    let reserver = store.reserved_by(ids(1).1).await.expect("an answer").expect("a reserver");
+    assert_eq!((&*reserver.protocol_session_id, &*reserver.principal), (&*ids(1).0, "alice"));
+    assert_eq!(&*reserver.client.facts().client_type, "Claude Code");
+    assert!(store.reserved_by(ids(2).1).await.expect("an answer").is_none());
     store.end_protocol_session(&ids(1).0, by(EndReason::ClientDisconnect, "client", NOON)).await.expect("an end");
-    assert_eq!(store.reserved_by(ids(1).1).await.expect("an answer"), None);
+    assert!(store.reserved_by(ids(1).1).await.expect("an answer").is_none());
 });
 
 on_every_database!(counts_are_of_live_sessions, |db| async {

@@ -10,6 +10,7 @@ mod outages;
 mod plans;
 mod poison;
 mod reaping;
+mod retention;
 mod schema;
 mod writing;
 
@@ -21,9 +22,9 @@ use archonctl::model::session::{EndReason, SessionRule};
 use archonctl::model::timestamp::Timestamp;
 use archonctl::store::boots::{Begun, NewBoot};
 use archonctl::store::ending::{Ending, ReapRule};
-use archonctl::store::fold::{ArchonTouch, ProtocolTouch, Touches};
 use archonctl::store::rows::{Binding, ClientFacts, NewEvent, NewProtocolSession, NewRequest, NewSession, Write};
-use archonctl::store::writer::Commit;
+use archonctl::store::ticket::Commit;
+use archonctl::store::touches::{ArchonTouch, ProtocolTouch, Touches};
 use archonctl::store::{Location, OpenError, OpenOptions, Role, Store};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -139,6 +140,7 @@ fn call(n: u32) -> NewRequest {
         estimated_cost: None,
         rule: Some(SessionRule::Bound),
         late: false,
+        captured: None,
     }
 }
 

@@ -56,6 +56,8 @@ CREATE TABLE archon_mcp_sessions (
 CREATE INDEX archon_mcp_sessions_expiry ON archon_mcp_sessions (expires_at, boot) WHERE status = 'active';
 -- Lists show one state after the other, the most recently used first.
 CREATE INDEX archon_mcp_sessions_recent ON archon_mcp_sessions (status, last_activity);
+-- Ends by time and reason: what is old enough to go, and what the metrics count.
+CREATE INDEX archon_mcp_sessions_ended ON archon_mcp_sessions (disconnected_at, disconnect_reason) WHERE status <> 'active';
 
 -- What `initialize` creates: the session behind Mcp-Session-Id. Its id compares byte for byte.
 CREATE TABLE archon_mcp_protocol_sessions (
@@ -78,10 +80,15 @@ CREATE TABLE archon_mcp_protocol_sessions (
     disconnect_reason TEXT,
     ended_by TEXT,
     boot BIGINT,
+    -- Whether it has called a tool; until then nothing but this row tells that its client is there.
+    called BOOLEAN NOT NULL DEFAULT FALSE,
     CHECK ((status = 'active') = (disconnected_at IS NULL))
 );
+CREATE INDEX archon_mcp_protocol_sessions_waiting ON archon_mcp_protocol_sessions (status, last_activity) WHERE NOT called;
+CREATE INDEX archon_mcp_protocol_sessions_ended ON archon_mcp_protocol_sessions (disconnected_at) WHERE status <> 'active';
 CREATE INDEX archon_mcp_protocol_sessions_bound ON archon_mcp_protocol_sessions (session_id);
-CREATE INDEX archon_mcp_protocol_sessions_expiry ON archon_mcp_protocol_sessions (expires_at, boot) WHERE status = 'active';
+-- With the principal, so that the caps are counted in the index alone.
+CREATE INDEX archon_mcp_protocol_sessions_expiry ON archon_mcp_protocol_sessions (expires_at, boot, principal) WHERE status = 'active';
 
 -- One handled request: the guide's columns, then ours.
 CREATE TABLE archon_mcp_requests (
@@ -109,6 +116,17 @@ CREATE UNIQUE INDEX archon_mcp_requests_once ON archon_mcp_requests (boot, seq);
 -- Apart, because rows without a session may be many, and their index must find those of one protocol session.
 CREATE INDEX archon_mcp_requests_session ON archon_mcp_requests (session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX archon_mcp_requests_unbound ON archon_mcp_requests (protocol_session_id) WHERE session_id IS NULL;
+
+-- What was said in a call, masked, where the operator asked for it. Of a request row by boot and number.
+CREATE TABLE archon_mcp_captures (
+    boot BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    at TIMESTAMPTZ NOT NULL,
+    arguments TEXT NOT NULL,
+    answer TEXT,
+    PRIMARY KEY (boot, seq)
+);
+CREATE INDEX archon_mcp_captures_at ON archon_mcp_captures (at);
 
 -- One change in a session's life.
 CREATE TABLE archon_mcp_session_events (
@@ -142,9 +160,9 @@ CREATE TABLE archon_mcp_rollups (
     PRIMARY KEY (minute, method, tool_name, client_type, status, bucket)
 );
 
--- The same by hour: a month of minutes is too much to read while somebody waits.
-CREATE TABLE archon_mcp_rollups_hourly (
-    hour TIMESTAMPTZ NOT NULL,
+-- The same by day: a month of minutes is too much to read while somebody waits.
+CREATE TABLE archon_mcp_rollups_daily (
+    day TIMESTAMPTZ NOT NULL,
     method TEXT NOT NULL,
     tool_name TEXT NOT NULL,
     client_type TEXT NOT NULL,
@@ -154,7 +172,19 @@ CREATE TABLE archon_mcp_rollups_hourly (
     duration_us BIGINT NOT NULL,
     prompt_tokens BIGINT NOT NULL,
     completion_tokens BIGINT NOT NULL,
-    PRIMARY KEY (hour, method, tool_name, client_type, status, bucket)
+    PRIMARY KEY (day, method, tool_name, client_type, status, bucket)
+);
+
+-- Tool calls by hour, all tools and clients together.
+CREATE TABLE archon_mcp_rollups_hourly (
+    hour TIMESTAMPTZ NOT NULL,
+    status TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    calls BIGINT NOT NULL,
+    duration_us BIGINT NOT NULL,
+    prompt_tokens BIGINT NOT NULL,
+    completion_tokens BIGINT NOT NULL,
+    PRIMARY KEY (hour, status, bucket)
 );
 
 -- What the project tools keep.
@@ -240,7 +270,9 @@ ALTER TABLE archon_mcp_boots ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_protocol_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_requests ENABLE ROW LEVEL SECURITY;
+ALTER TABLE archon_mcp_captures ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_session_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_rollups ENABLE ROW LEVEL SECURITY;
+ALTER TABLE archon_mcp_rollups_daily ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_mcp_rollups_hourly ENABLE ROW LEVEL SECURITY;
 ALTER TABLE archon_projects ENABLE ROW LEVEL SECURITY;

@@ -59,6 +59,8 @@ CREATE TABLE archon_mcp_sessions (
 CREATE INDEX archon_mcp_sessions_expiry ON archon_mcp_sessions (expires_at, boot) WHERE status = 'active';
 -- Lists show one state after the other, the most recently used first.
 CREATE INDEX archon_mcp_sessions_recent ON archon_mcp_sessions (status, last_activity);
+-- Ends by time and reason: what is old enough to go, and what the metrics count.
+CREATE INDEX archon_mcp_sessions_ended ON archon_mcp_sessions (disconnected_at, disconnect_reason) WHERE status <> 'active';
 
 -- What `initialize` creates: the session behind Mcp-Session-Id.
 CREATE TABLE archon_mcp_protocol_sessions (
@@ -81,10 +83,15 @@ CREATE TABLE archon_mcp_protocol_sessions (
     disconnect_reason TEXT,
     ended_by TEXT,
     boot INTEGER,
+    -- Whether it has called a tool; until then nothing but this row tells that its client is there.
+    called BOOLEAN NOT NULL DEFAULT 0,
     CHECK (status <> 'active' OR disconnected_at IS NULL)
 ) WITHOUT ROWID;
+CREATE INDEX archon_mcp_protocol_sessions_waiting ON archon_mcp_protocol_sessions (status, last_activity) WHERE NOT called;
+CREATE INDEX archon_mcp_protocol_sessions_ended ON archon_mcp_protocol_sessions (disconnected_at) WHERE status <> 'active';
 CREATE INDEX archon_mcp_protocol_sessions_bound ON archon_mcp_protocol_sessions (session_id);
-CREATE INDEX archon_mcp_protocol_sessions_expiry ON archon_mcp_protocol_sessions (expires_at, boot) WHERE status = 'active';
+-- With the principal, so that the caps are counted in the index alone.
+CREATE INDEX archon_mcp_protocol_sessions_expiry ON archon_mcp_protocol_sessions (expires_at, boot, principal) WHERE status = 'active';
 
 -- One handled request: the guide's columns, then ours.
 CREATE TABLE archon_mcp_requests (
@@ -112,6 +119,17 @@ CREATE UNIQUE INDEX archon_mcp_requests_once ON archon_mcp_requests (boot, seq);
 -- Apart, because rows without a session may be many, and their index must find those of one protocol session.
 CREATE INDEX archon_mcp_requests_session ON archon_mcp_requests (session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX archon_mcp_requests_unbound ON archon_mcp_requests (protocol_session_id) WHERE session_id IS NULL;
+
+-- What was said in a call, masked, where the operator asked for it. Of a request row by boot and number.
+CREATE TABLE archon_mcp_captures (
+    boot INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    answer TEXT,
+    PRIMARY KEY (boot, seq)
+);
+CREATE INDEX archon_mcp_captures_at ON archon_mcp_captures (at);
 
 -- One change in a session's life.
 CREATE TABLE archon_mcp_session_events (
@@ -145,9 +163,9 @@ CREATE TABLE archon_mcp_rollups (
     PRIMARY KEY (minute, method, tool_name, client_type, status, bucket)
 ) WITHOUT ROWID;
 
--- The same by hour: a month of minutes is too much to read while somebody waits.
-CREATE TABLE archon_mcp_rollups_hourly (
-    hour TEXT NOT NULL,
+-- The same by day: a month of minutes is too much to read while somebody waits.
+CREATE TABLE archon_mcp_rollups_daily (
+    day TEXT NOT NULL,
     method TEXT NOT NULL,
     tool_name TEXT NOT NULL,
     client_type TEXT NOT NULL,
@@ -157,7 +175,19 @@ CREATE TABLE archon_mcp_rollups_hourly (
     duration_us INTEGER NOT NULL,
     prompt_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL,
-    PRIMARY KEY (hour, method, tool_name, client_type, status, bucket)
+    PRIMARY KEY (day, method, tool_name, client_type, status, bucket)
+) WITHOUT ROWID;
+
+-- Tool calls by hour, all tools and clients together.
+CREATE TABLE archon_mcp_rollups_hourly (
+    hour TEXT NOT NULL,
+    status TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    calls INTEGER NOT NULL,
+    duration_us INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    PRIMARY KEY (hour, status, bucket)
 ) WITHOUT ROWID;
 
 -- What the project tools keep.

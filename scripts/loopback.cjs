@@ -1,4 +1,4 @@
-// Loaded before the conformance harness: servers that it opens without naming a host would listen on every network.
+// Loaded before programs that open servers without naming a host: they would listen on every network.
 const net = require('node:net');
 
 const listen = net.Server.prototype.listen;

@@ -1,0 +1,106 @@
+//! What completes where: names of tools, ids of live sessions.
+
+use std::ffi::{OsStr, OsString};
+use std::time::Duration;
+
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+
+use crate::client::Client;
+use crate::protocol::tools::ToolDescription;
+use crate::queries::Queries;
+use crate::queries::sessions::{Session, SessionFilter, Sessions, Status};
+use crate::store::Role;
+use crate::tools::ToolSet;
+
+use super::Cli;
+use super::database::Database;
+use super::output::{ago, line, printable};
+use super::settings::Settings;
+use super::target::Target;
+
+/// Somebody sits there with a finger on the key.
+const PATIENCE: Duration = Duration::from_millis(400);
+/// The commands whose argument is the name of a tool, and that argument.
+const OF_TOOLS: [(&str, &str); 2] = [("call", "tool"), ("tools", "tool")];
+
+/// Those whose argument is the id of a session.
+const OF_SESSIONS: [(&str, &str); 4] =
+    [("show", "id"), ("expire", "ids"), ("requests", "session"), ("events", "session")];
+/// More than that nobody reads through.
+const MOST: usize = 200;
+
+/// The commands with candidates for what only the running system knows.
+pub(super) fn attach(command: Command) -> Command {
+    let here = command.get_name().to_owned();
+    let command = command.mut_args(|arg| {
+        let place = (here.as_str(), arg.get_id().as_str());
+        if OF_TOOLS.contains(&place) {
+            arg.add(ArgValueCandidates::new(tools))
+        } else if OF_SESSIONS.contains(&place) {
+            arg.add(ArgValueCandidates::new(sessions))
+        } else {
+            arg
+        }
+    });
+    command.mut_subcommands(attach)
+}
+
+/// The server's tools; if it does not answer, those that each of ours has.
+fn tools() -> Vec<CompletionCandidate> {
+    let found = soon(tools_of_server()).unwrap_or_else(|| ToolSet::builtin().descriptions().to_vec());
+    let candidate = |tool: ToolDescription| {
+        let title = tool.title.map(|title| printable(&title).into());
+        CompletionCandidate::new(tool.name.into_owned()).help(title)
+    };
+    found.into_iter().filter(|tool| is_plain(&tool.name)).map(candidate).collect()
+}
+
+/// A word that no shell reads as anything else: it comes from a server and goes onto somebody's command line.
+fn is_plain(word: &str) -> bool {
+    !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
+}
+
+async fn tools_of_server() -> Option<Vec<ToolDescription>> {
+    let target = Target::from_arg_matches(&typed()?).ok()?;
+    let client = Client::connect(target.into_options().ok()?).await.ok()?;
+    let tools = client.list_tools().await.ok()?;
+    // It ends by itself when nobody ends it.
+    _ = client.close().await;
+    Some(tools)
+}
+
+/// The live sessions, the most recently used first.
+fn sessions() -> Vec<CompletionCandidate> {
+    let Some(found) = soon(live_sessions()) else { return Vec::new() };
+    let candidate = |(rank, session): (usize, Session)| {
+        let user = session.user_name.map_or_else(String::new, |name| format!(" of {name}"));
+        let help = format!("{}{user}, used {}", session.client_type, ago(session.last_activity, found.now));
+        CompletionCandidate::new(session.session_id).display_order(Some(rank)).help(Some(line(&help).into()))
+    };
+    found.rows.into_iter().enumerate().map(candidate).collect()
+}
+
+async fn live_sessions() -> Option<Sessions> {
+    let store = Database::from_arg_matches(&typed()?).ok()?.open(Role::Reader).await.ok()?;
+    let filter = SessionFilter { statuses: vec![Status::Active], limit: Some(MOST), ..SessionFilter::default() };
+    Queries::new(store).await.ok()?.sessions(&filter).await.ok()
+}
+
+/// The words typed so far, as far as they can be understood, with environment and configuration file: a `--url` before
+/// the cursor says whose tools they are.
+fn typed() -> Option<ArgMatches> {
+    let words: Vec<OsString> = std::env::args_os().skip_while(|word| word != OsStr::new("--")).skip(1).collect();
+    let command = Settings::load(Cli::command()).command.ignore_errors(true);
+    let (_, matches) = command.try_get_matches_from(words).ok()?.remove_subcommand()?;
+    Some(matches)
+}
+
+/// What comes of it in time.
+fn soon<T>(work: impl Future<Output = Option<T>>) -> Option<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let done = runtime.block_on(async { tokio::time::timeout(PATIENCE, work).await.ok().flatten() });
+    // Not `drop`: it would wait for a name lookup.
+    runtime.shutdown_background();
+    done
+}

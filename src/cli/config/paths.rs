@@ -1,0 +1,86 @@
+//! `archonctl config paths`: where our files are, and whether they are there.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, CommandFactory};
+use serde::Serialize;
+
+use super::value::of_command;
+use crate::cli::output::{Cell, Column, List, Listed, Output, column};
+use crate::cli::settings::Settings;
+use crate::cli::{Cli, paths};
+use crate::model::timestamp::Timestamp;
+use crate::store::Location;
+
+const EXAMPLES: &str = "\
+Examples:
+  archonctl config paths
+  archonctl config paths -o json
+
+The database is the one that archonctl serve would use. One on PostgreSQL is named and not asked.";
+
+/// Show where the configuration file, the database and the remembered sessions are
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Options {
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Serialize)]
+struct Place {
+    name: &'static str,
+    path: String,
+    /// `exists`, `missing`, or `remote`.
+    state: &'static str,
+}
+
+impl Options {
+    /// Shows the places.
+    ///
+    /// # Errors
+    /// When no variable names a folder, or the database's URL is none.
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let settings = Settings::load(Cli::command());
+        let state = paths::state_folder()?;
+        let sessions = state.join("sessions.json");
+        let mut places = Vec::new();
+        places.extend(settings.path().map(|path| local("configuration file", path)));
+        places.push(local("state folder", &state));
+        places.push(match database(&settings)? {
+            Location::SqliteFile(path) => local("database", &path),
+            other => Place { name: "database", path: other.shown(), state: "remote" },
+        });
+        places.push(local("remembered sessions", &sessions));
+        if let Some(fault) = &settings.fault {
+            super::super::output::tell(&format!("warning: {fault}"));
+        }
+        self.output.print(&List::new(places, Timestamp::default()))?;
+        Ok(())
+    }
+}
+
+fn local(name: &'static str, path: &Path) -> Place {
+    let state = if path.exists() { "exists" } else { "missing" };
+    Place { name, path: path.display().to_string(), state }
+}
+
+/// The database that a server would use.
+fn database(settings: &Settings) -> anyhow::Result<Location> {
+    let url = of_command(settings, &["serve"], &[])?.into_iter().find(|value| value.name == "database-url");
+    match url.and_then(|value| value.values?.pop()) {
+        Some(url) => Ok(Location::parse(&url)?),
+        None => Ok(Location::SqliteFile(PathBuf::new())),
+    }
+}
+
+impl Listed for Place {
+    const LIST: &'static str = "paths";
+    const FIELDS: &'static [&'static str] = &["name", "path", "state"];
+    const COLUMNS: &'static [Column] = &[column("NAME", 8, 0), column("PATH", 0, 0), column("STATE", 6, 0)];
+
+    fn cells(&self, _now: Timestamp) -> Vec<Cell> {
+        let state = Cell::new(self.state);
+        vec![Cell::new(self.name), Cell::new(&self.path), if self.state == "missing" { state.faint() } else { state }]
+    }
+}

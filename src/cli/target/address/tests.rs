@@ -1,0 +1,101 @@
+//! Which server is meant, as a table.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+const LOCAL: &str = r#"{"mcpServers": {"archon": {"type": "http", "url": "http://127.0.0.1:${PORT:-1}/mcp",
+    "headers": {"X-A": "${TEAM}"}}, "program": {"command": "npx"}}}"#;
+const REMOTE: &str = r#"{"servers": {"far": {"url": "https://example.com/mcp"}}}"#;
+const TWO: &str = r#"{"mcpServers": {"one": {"type": "http", "url": "http://one/"},
+    "two": {"type": "http", "url": "http://two/"}, "old": {"type": "sse", "url": "http://old/"}}}"#;
+
+/// A home with a project in it, which has these files.
+fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().expect("a folder");
+    fs::create_dir_all(root.path().join("project/.git")).expect("made");
+    for (name, text) in files {
+        let path = root.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+    root
+}
+
+fn find(root: &Path, address: &Address) -> Result<Found, Usage> {
+    let variable = |name: &str| (name == "TEAM").then(|| "blue".to_owned());
+    address.find_in(&Surroundings { working: &root.join("project"), home: Some(root), variable: &variable })
+}
+
+fn server(name: &str) -> Address {
+    Address { server: Some(name.to_owned()), ..Address::default() }
+}
+
+fn config(root: &Path, file: &str, name: Option<&str>) -> Address {
+    Address { config: Some(root.join(file)), server: name.map(str::to_owned), url: None }
+}
+
+#[test]
+fn the_nearer_the_name_the_stronger() {
+    let root = project(&[("project/.mcp.json", LOCAL), (".claude.json", TWO), ("other.json", TWO)]);
+    let root = root.path();
+    let url = |address: &Address| find(root, address).map(|found| found.url).map_err(|e| e.message);
+    let all = Address { url: Some("http://flag/".to_owned()), ..config(root, "other.json", Some("two")) };
+    assert_eq!(url(&all).as_deref(), Ok("http://flag/"));
+    assert_eq!(find(root, &all).expect("found").notes.len(), 1, "what was named in vain is said");
+    assert_eq!(url(&config(root, "other.json", Some("two"))).as_deref(), Ok("http://two/"));
+    assert_eq!(url(&config(root, "project/.mcp.json", None)).as_deref(), Ok("http://127.0.0.1:1/mcp"));
+    assert_eq!(url(&server("archon")).as_deref(), Ok("http://127.0.0.1:1/mcp"));
+    assert_eq!(url(&server("two")).as_deref(), Ok("http://two/"), "of the user's own file");
+    assert_eq!(url(&Address::default()).as_deref(), Ok("http://127.0.0.1:1/mcp"));
+    let root =
+        project(&[(".claude.json", TWO), ("project/.vscode/mcp.json", r#"{"servers": {"p": {"command": "x"}}}"#)]);
+    let found = find(root.path(), &Address::default()).expect("the default");
+    assert_eq!(found, plain(DEFAULT_URL), "neither a program nor the user's own files decide by themselves");
+}
+
+#[test]
+fn a_discovered_server_is_told_and_its_headers_come_along() {
+    let root = project(&[("project/.mcp.json", LOCAL)]);
+    let found = find(root.path(), &Address::default()).expect("found");
+    assert_eq!(found.headers, [("X-A".to_owned(), "blue".to_owned())]);
+    assert!(found.notes[0].starts_with("the server is archon of ") && found.notes.len() == 1, "{found:?}");
+    assert!(find(root.path(), &server("archon")).expect("found").notes.is_empty(), "who names it knows it");
+}
+
+#[test]
+fn a_server_elsewhere_has_to_be_named() {
+    let root = project(&[("project/.cursor/mcp.json", REMOTE)]);
+    let error = find(root.path(), &Address::default()).expect_err("not by itself");
+    assert!(error.hint.is_some_and(|hint| hint.contains("--server far")), "{}", error.message);
+    let found = find(root.path(), &server("far")).expect("named");
+    assert_eq!(found.url, "https://example.com/mcp");
+    assert!(found.notes[0].contains(r#"no "type": "http""#), "{found:?}");
+}
+
+#[test]
+fn what_is_not_clear_is_asked() {
+    let root = project(&[("project/.mcp.json", TWO), ("program.json", r#"{"mcpServers": {"p": {"command": "x"}}}"#)]);
+    let root = root.path();
+    for (address, message, hint) in [
+        (Address::default(), "names several servers: one, two", "--server NAME"),
+        (server("tow"), "no server tow in", "did you mean two?"),
+        (server("archon"), "no server archon in", "there is: old, one, two"),
+        (server("old"), "is of type sse", "over HTTP"),
+        (config(root, "project/.mcp.json", None), "names several servers", "--server NAME"),
+        (config(root, "program.json", None), "names no server over HTTP", "standard input"),
+        (config(root, "program.json", Some("p")), "is a program on standard input", "over HTTP"),
+        (config(root, "none.json", None), "cannot read", "--url"),
+    ] {
+        let error = find(root, &address).expect_err(message);
+        assert!(error.message.contains(message), "{error}");
+        assert!(error.hint.as_ref().is_some_and(|h| h.contains(hint)), "{error}: {:?}", error.hint);
+    }
+    let unset = project(&[("project/.mcp.json", &LOCAL.replace("TEAM", "NOBODY"))]);
+    let error = find(unset.path(), &Address::default()).expect_err("unset");
+    assert!(
+        error.message.contains("the server archon of") && error.message.contains("${NOBODY} is not set"),
+        "{error}"
+    );
+}

@@ -1,0 +1,92 @@
+//! `${VAR}` in a client's configuration file.
+
+use std::path::Path;
+
+use super::super::exit::Usage;
+
+/// What a text may refer to.
+pub(super) struct Known<'a> {
+    /// The environment.
+    pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
+    /// `${workspaceFolder}`: the folder that the file configures.
+    pub(super) workspace: &'a Path,
+    /// `${userHome}`.
+    pub(super) home: Option<&'a Path>,
+}
+
+/// The text with `${VAR}`, `${VAR:-default}`, `${env:VAR}`, `${workspaceFolder}` and `${userHome}` filled in. `$VAR` stays.
+///
+/// # Errors
+/// When something is not set: it is named, and nothing is sent without it.
+pub(super) fn expand(text: &str, known: &Known<'_>) -> Result<String, Usage> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let Some((name, after)) = after.split_once('}') else { break };
+        out.push_str(before);
+        out.push_str(&value(name, known)?);
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn value(reference: &str, known: &Known<'_>) -> Result<String, Usage> {
+    let as_text = |path: &Path| path.display().to_string();
+    let found = match reference {
+        "workspaceFolder" => return Ok(as_text(known.workspace)),
+        "userHome" => known.home.map(as_text),
+        _ if reference.starts_with("input:") => {
+            let hint = "it is asked for by an editor; give the value with -H 'Name: value', and the server with --url";
+            return Err(Usage::new(format!("${{{reference}}} has no value here"), hint));
+        }
+        _ => {
+            let (name, default) = match reference.split_once(":-") {
+                Some((name, default)) => (name, Some(default)),
+                None => (reference, None),
+            };
+            let set = (known.variable)(name.strip_prefix("env:").unwrap_or(name)).filter(|value| !value.is_empty());
+            set.or_else(|| default.map(str::to_owned))
+        }
+    };
+    found.ok_or_else(|| {
+        let name = reference.trim_start_matches("env:");
+        Usage::new(format!("${{{reference}}} is not set"), format!("set {name} in the environment"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(text: &str) -> Result<String, Usage> {
+        let variable = |name: &str| match name {
+            "PORT" => Some("8051".to_owned()),
+            "EMPTY" => Some(String::new()),
+            _ => None,
+        };
+        expand(text, &Known { variable: &variable, workspace: Path::new("/work"), home: Some(Path::new("/home/me")) })
+    }
+
+    #[test]
+    fn fills_in_what_is_set() {
+        for (text, expected) in [
+            ("plain $PORT {x}", "plain $PORT {x}"),
+            ("http://h:${PORT}/${env:PORT}", "http://h:8051/8051"),
+            ("${UNSET:-dev}${PORT:-1}${EMPTY:-a:b}${UNSET:-}", "dev8051a:b"),
+            ("${workspaceFolder}${userHome}", "/work/home/me"),
+            ("${PORT", "${PORT"),
+        ] {
+            assert_eq!(expanded(text).expect("set"), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_what_is_not_set() {
+        for text in ["${UNSET}", "a${env:UNSET}b", "${EMPTY}", "${input:token}", "${}"] {
+            let error = expanded(text).expect_err(text);
+            assert!(error.message.contains("${") && error.hint.is_some(), "{error}");
+        }
+        assert_eq!(expanded("${env:UNSET}").expect_err("unset").hint.as_deref(), Some("set UNSET in the environment"));
+    }
+}

@@ -1,0 +1,155 @@
+//! Which server a command talks to, and as whom: the options that all client commands share.
+
+mod address;
+mod discover;
+mod expand;
+mod servers;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::client::{Backoff, ClientOptions, OptionsError, Token};
+use crate::protocol::header::ARCHON_SESSION;
+
+use super::exit::Usage;
+use super::output::tell;
+use address::Address;
+
+/// The environment variable with the token. It has no flag: arguments are visible to everybody on the machine.
+const TOKEN_VARIABLE: &str = "ARCHONCTL_TOKEN";
+/// The header that a token is sent in.
+const AUTHORIZATION: &str = "authorization";
+
+/// The server to talk to, and how.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Server")]
+pub(super) struct Target {
+    #[command(flatten)]
+    address: Address,
+    /// File with the server's bearer token; without it `ARCHONCTL_TOKEN` is the token, if set
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// One more header to send; repeatable
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
+    headers: Vec<(String, String)>,
+    /// The longest that one request may take, repeats included
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+    /// How often a request is tried again that has not run: no connection, or a busy server
+    #[arg(long, value_name = "N", default_value_t = Backoff::default().attempts - 1)]
+    retries: u32,
+    /// The client name that the server is told
+    #[arg(long, value_name = "NAME", default_value = "archonctl")]
+    client_name: String,
+    /// The client version that the server is told
+    #[arg(long, value_name = "VERSION", default_value = env!("CARGO_PKG_VERSION"))]
+    client_version: String,
+}
+
+impl Target {
+    /// The same, at this address if there is one.
+    pub(super) fn at(mut self, url: Option<String>) -> Self {
+        if url.is_some() {
+            self.address.url = url;
+        }
+        self
+    }
+
+    /// The client options that these arguments, the environment and the configuration files of clients make. What the
+    /// user should know about them is said on standard error.
+    ///
+    /// # Errors
+    /// When the URL, a header or the token is of no use, or a file cannot be read.
+    pub(super) fn into_options(self) -> anyhow::Result<ClientOptions> {
+        let found = self.address.find()?;
+        found.notes.iter().for_each(|note| tell(&format!("note: {note}")));
+        let mut options = ClientOptions::new(&found.url)?;
+        add_headers(&mut options, &found.headers, &self.headers)?;
+        // What is said of one server goes before what is said of all.
+        let variable = if options.has_header(AUTHORIZATION) { None } else { std::env::var(TOKEN_VARIABLE).ok() };
+        options.token = token(self.token_file.as_deref(), variable)?;
+        if options.token.is_some() && self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(AUTHORIZATION)) {
+            return Err(Usage::new("a token file and an Authorization header are given", "give one of them").into());
+        }
+        options.timeout = self.timeout;
+        options.backoff.attempts = self.retries.saturating_add(1);
+        options.client.name = self.client_name;
+        options.client.version = self.client_version;
+        Ok(options)
+    }
+}
+
+/// Those of a configuration file, as far as they are not ours to set, then those of the command line.
+fn add_headers(
+    options: &mut ClientOptions,
+    of_file: &[(String, String)],
+    given: &[(String, String)],
+) -> Result<(), OptionsError> {
+    for (name, value) in of_file {
+        match options.add_header(name, value) {
+            // Files are written for clients that leave it to the file: Accept, Content-Type.
+            Err(OptionsError::Reserved { .. }) => {}
+            added => added?,
+        }
+    }
+    given.iter().try_for_each(|(name, value)| options.add_header(name, value))
+}
+
+/// `Name: value`.
+fn parse_header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("write it as 'Name: value'")?;
+    let name = name.trim();
+    if name.eq_ignore_ascii_case(ARCHON_SESSION) {
+        return Err("--archon-session ID names the Archon session".to_owned());
+    }
+    Ok((name.to_owned(), value.trim().to_owned()))
+}
+
+/// The file before the variable; an empty variable is none.
+fn token(file: Option<&Path>, variable: Option<String>) -> anyhow::Result<Option<Token>> {
+    let text = match file {
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|e| {
+            Usage::new(
+                format!("cannot read the token file {}: {e}", path.display()),
+                "it holds the token and nothing else",
+            )
+        })?),
+        None => variable.filter(|text| !text.is_empty()),
+    };
+    Ok(text.as_deref().map(Token::parse).transpose()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_the_command_line_go_before_those_of_a_file() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut options = ClientOptions::new("http://host/mcp").expect("a URL");
+        let of_file = [pair("Accept", "*/*"), pair("X-A", "file"), pair("X-Archon-Session-Id", "dev")];
+        add_headers(&mut options, &of_file, &[pair("x-a", "given")]).expect("all can be sent");
+        assert!(options.has_header("x-archon-session-id") && !options.has_header("accept"));
+        for bad in [pair("Accept", "*/*"), pair("X A", "1"), pair("X-A", "1\n2")] {
+            assert!(add_headers(&mut options, &[], &[bad]).is_err());
+        }
+        assert_eq!(parse_header("X-A:  b: c "), Ok(pair("X-A", "b: c")));
+        assert!(parse_header("X-A").is_err() && parse_header("x-archon-session-id: x").is_err());
+    }
+
+    #[test]
+    fn the_token_file_goes_before_the_variable() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("token");
+        std::fs::write(&path, "\n").expect("written");
+        assert!(token(Some(&path), Some("secret".into())).is_err(), "an empty file is no token");
+        std::fs::write(&path, "secret\n").expect("written");
+        assert!(token(Some(&path), None).expect("a token").is_some());
+        assert!(token(None, Some("secret".into())).expect("a token").is_some());
+        assert!(token(None, Some(String::new())).expect("no token").is_none());
+        assert!(token(None, None).expect("no token").is_none());
+        assert!(token(Some(&dir.path().join("none")), None).is_err());
+    }
+}

@@ -1,0 +1,179 @@
+//! The servers that a client's configuration file names: `.mcp.json` and its kin.
+
+use std::path::{Path, PathBuf};
+
+use jsonc_parser::ParseOptions;
+use serde_json::{Map, Value};
+
+use super::super::exit::Usage;
+
+/// A server of a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Server {
+    /// Its name there.
+    pub(super) name: String,
+    /// The file.
+    pub(super) file: PathBuf,
+    /// How it is reached.
+    pub(super) kind: Kind,
+}
+
+/// How a server is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Over Streamable HTTP.
+    Http {
+        /// Its address, `${VAR}` not yet filled in.
+        url: String,
+        /// What is sent with every request, likewise.
+        headers: Vec<(String, String)>,
+        /// Whether the file says so; some clients refuse an entry without it.
+        typed: bool,
+    },
+    /// In a way that we do not speak, and which.
+    Other(&'static str),
+}
+
+const STDIO: &str = "a program on standard input and output (stdio); archonctl speaks HTTP";
+const SSE: &str = "of type sse, the two addresses of 2024-11-05; archonctl speaks Streamable HTTP";
+const UNKNOWN: &str = "of a type that archonctl does not know; it speaks http";
+
+/// JSON with the two liberties that editors allow in their files.
+const LIKE_EDITORS: ParseOptions = ParseOptions {
+    allow_comments: true,
+    allow_trailing_commas: true,
+    allow_loose_object_property_names: false,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
+
+/// Reads a file; comments are allowed, as editors allow them. `folders` are the working folder and those above it, for a
+/// file that has servers by project.
+///
+/// # Errors
+/// When it cannot be read, or holds something else.
+pub(super) fn read(file: &Path, folders: &[&Path]) -> Result<Vec<Server>, Usage> {
+    let hint = "name the server with --url to do without it";
+    let text =
+        std::fs::read_to_string(file).map_err(|e| Usage::new(format!("cannot read {}: {e}", file.display()), hint))?;
+    parse(&text, file, folders).map_err(|why| Usage::new(format!("cannot use {}: {why}", file.display()), hint))
+}
+
+fn parse(text: &str, file: &Path, folders: &[&Path]) -> Result<Vec<Server>, String> {
+    let root: Value =
+        jsonc_parser::parse_to_serde_value(text, &LIKE_EDITORS).map_err(|e| format!("it is not JSON: {e}"))?;
+    let project = folders.iter().filter_map(|folder| root.get("projects")?.get(folder.to_str()?)).next();
+    let lists = project.into_iter().chain([&root]).flat_map(|place| [&place["mcpServers"], &place["servers"]]);
+    let mut servers: Vec<Server> = Vec::new();
+    for (name, entry) in lists.filter_map(Value::as_object).flatten() {
+        if servers.iter().all(|known| known.name != *name) {
+            let entry = entry.as_object().ok_or_else(|| format!("the server {name} is no object"))?;
+            let kind = kind(entry).map_err(|why| format!("the server {name}: {why}"))?;
+            servers.push(Server { name: name.clone(), file: file.to_owned(), kind });
+        }
+    }
+    Ok(servers)
+}
+
+fn kind(entry: &Map<String, Value>) -> Result<Kind, String> {
+    let url = ["url", "httpUrl", "serverUrl"].iter().find_map(|key| entry.get(*key));
+    let typed = entry.get("type").and_then(Value::as_str);
+    match (typed, url) {
+        (Some("http" | "streamable-http" | "streamableHttp") | None, Some(url)) => {
+            let url = url.as_str().ok_or("its url is no text")?.to_owned();
+            Ok(Kind::Http { url, headers: headers(entry.get("headers"))?, typed: typed.is_some() })
+        }
+        (Some("http" | "streamable-http" | "streamableHttp"), None) => Err("it has no url".to_owned()),
+        (Some("sse"), _) => Ok(Kind::Other(SSE)),
+        (Some("stdio") | None, _) => Ok(Kind::Other(STDIO)),
+        (Some(_), _) => Ok(Kind::Other(UNKNOWN)),
+    }
+}
+
+fn headers(value: Option<&Value>) -> Result<Vec<(String, String)>, String> {
+    let Some(value) = value else { return Ok(Vec::new()) };
+    let object = value.as_object().ok_or("its headers are no object")?;
+    let text = |(name, value): (&String, &Value)| {
+        let value = value.as_str().ok_or_else(|| format!("the header {name} is no text"))?;
+        Ok((name.clone(), value.to_owned()))
+    };
+    object.iter().map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Vec<Server>, String> {
+        parse(text, Path::new("/w/.mcp.json"), &[Path::new("/w/deep"), Path::new("/w")])
+    }
+
+    fn kinds(text: &str) -> Vec<(String, Kind)> {
+        parsed(text).expect("servers").into_iter().map(|s| (s.name, s.kind)).collect()
+    }
+
+    fn http(url: &str, typed: bool) -> Kind {
+        Kind::Http { url: url.to_owned(), headers: vec![], typed }
+    }
+
+    #[test]
+    fn reads_the_shapes_of_several_clients() {
+        let text = r#"{
+            // comments, as editors write them
+            "mcpServers": {
+                "a": {"type": "http", "url": "http://a/", "oauth": {}, "headersHelper": "rm -rf /"},
+                "b": {"url": "http://b/"},
+                "c": {"type": "streamable-http", "url": "http://c/"},
+                "d": {"command": "npx", "args": ["-y"]},
+                "e": {"type": "sse", "url": "http://e/"},
+                "f": {"type": "carrier-pigeon"},
+                "g": {"httpUrl": "http://g/"},
+            },
+        }"#;
+        let expected = [
+            ("a", http("http://a/", true)),
+            ("b", http("http://b/", false)),
+            ("c", http("http://c/", true)),
+            ("d", Kind::Other(STDIO)),
+            ("e", Kind::Other(SSE)),
+            ("f", Kind::Other(UNKNOWN)),
+            ("g", http("http://g/", false)),
+        ];
+        assert_eq!(kinds(text), expected.map(|(name, kind)| (name.to_owned(), kind)));
+        let text = r#"{"servers": {"x": {"type": "http", "url": "u", "headers": {"A": "${B}"}}}, "inputs": []}"#;
+        let headers = vec![("A".to_owned(), "${B}".to_owned())];
+        assert_eq!(kinds(text), [("x".to_owned(), Kind::Http { url: "u".to_owned(), headers, typed: true })]);
+        assert_eq!(kinds("{}"), []);
+        assert_eq!(kinds(""), []);
+    }
+
+    #[test]
+    fn a_projects_own_servers_come_first() {
+        let text = r#"{
+            "mcpServers": {"a": {"type": "http", "url": "everywhere"}, "b": {"type": "http", "url": "b"}},
+            "projects": {"/w": {"mcpServers": {"a": {"type": "http", "url": "here"}}}, "/other": {"mcpServers": {"c": {}}}}
+        }"#;
+        let expected = [("a".to_owned(), http("here", true)), ("b".to_owned(), http("b", true))];
+        assert_eq!(kinds(text), expected);
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        for (text, words) in [
+            ("{", "not JSON"),
+            (r#"{"servers": {"x": 1}}"#, "the server x is no object"),
+            (r#"{"servers": {"x": {"type": "http"}}}"#, "the server x: it has no url"),
+            (r#"{"servers": {"x": {"url": 1}}}"#, "its url is no text"),
+            (r#"{"servers": {"x": {"url": "u", "headers": []}}}"#, "its headers are no object"),
+            (r#"{"servers": {"x": {"url": "u", "headers": {"A": 1}}}}"#, "the header A is no text"),
+        ] {
+            let error = parsed(text).expect_err(text);
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! How a command comes to its session, and how it leaves it: a remembered one, one whose id was given, or a new one for
+//! this command alone.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::client::{Client, ClientOptions, OnLoss, Remembered, Session, SessionFile};
+use crate::model::clock::Clock;
+
+use super::exit::{Failure, NO_SESSION};
+use super::output::tell;
+use super::paths;
+use super::target::Target;
+
+/// Which session.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Session")]
+pub(super) struct Which {
+    /// The protocol session to use, in place of the remembered one
+    #[arg(long, value_name = "ID")]
+    pub(super) session: Option<String>,
+    /// The Archon session to go on with; without --session in a new protocol session, which stays open
+    #[arg(long, value_name = "ID")]
+    pub(super) archon_session: Option<String>,
+    /// Fail when the server has lost the session, in place of opening a new one
+    #[arg(long)]
+    pub(super) no_reinit: bool,
+}
+
+/// Nothing is remembered of this server.
+pub(super) fn not_remembered(url: &str) -> Failure {
+    Failure {
+        exit: NO_SESSION,
+        code: "session",
+        message: format!("no session with {url} is remembered"),
+        hint: Some("archonctl init opens one and remembers it".to_owned()),
+    }
+}
+
+/// A client, and where its session came from.
+#[derive(Debug)]
+pub(super) struct Visit {
+    /// The client.
+    pub(super) client: Client,
+    before: Arc<Session>,
+    origin: Origin,
+}
+
+#[derive(Debug)]
+enum Origin {
+    /// From the file, under that key.
+    Remembered { file: SessionFile, key: String },
+    /// From the command line.
+    Given,
+    /// Opened for this command.
+    New,
+}
+
+impl Visit {
+    /// Resumes the given or remembered session, or opens one.
+    ///
+    /// # Errors
+    /// When options or files are of no use, or a new session cannot be had.
+    pub(super) async fn begin(target: Target, which: Which) -> anyhow::Result<Self> {
+        let mut options = target.into_options()?;
+        options.on_loss = if which.no_reinit { OnLoss::Fail } else { OnLoss::Reopen };
+        if which.session.is_some() || which.archon_session.is_some() {
+            return Self::given(options, which).await;
+        }
+        let key = options.key();
+        // Without a home there is no file, and nothing that it could remember.
+        if let Ok(file) = paths::session_file()
+            && let Some(held) = file.find(&key)?
+        {
+            let client = Client::resume(options, held.session()?)?;
+            return Ok(Self::new(client, Origin::Remembered { file, key }));
+        }
+        Ok(Self::new(Client::connect(options).await?, Origin::New))
+    }
+
+    async fn given(mut options: ClientOptions, which: Which) -> anyhow::Result<Self> {
+        let client = match (which.session, which.archon_session) {
+            (None, Some(archon_id)) => {
+                options.go_on_with(archon_id)?;
+                Client::connect(options).await?
+            }
+            (id, archon_id) => Client::resume(options, Session::given(id, archon_id)?)?,
+        };
+        Ok(Self::new(client, Origin::Given))
+    }
+
+    fn new(client: Client, origin: Origin) -> Self {
+        Self { before: client.session(), client, origin }
+    }
+
+    /// To be called when the last request is done, before its answer is printed: a reader that goes away must not cost
+    /// the session. Says that a lost session was replaced, and remembers the new one; ends the session that was opened
+    /// for this command. What goes wrong here is said and changes nothing: the answer is there.
+    pub(super) async fn end(self) {
+        let now = self.client.session();
+        let lost = now.id != self.before.id;
+        if lost {
+            let (old, new) = (shown(self.before.id.as_deref()), shown(now.id.as_deref()));
+            tell(&format!("note: the server had lost session {old}; opened {new}"));
+        }
+        let surplus = match &self.origin {
+            Origin::New => true,
+            Origin::Given => false,
+            Origin::Remembered { file, key } if now != self.before => {
+                let held = file.replace(key, self.before.id.as_deref(), Remembered::of(&now, Clock::uncorrected()));
+                let held = held.unwrap_or_else(|e| {
+                    tell(&format!("warning: the session is not remembered: {e}"));
+                    false
+                });
+                // Another terminal has replaced the lost one first: theirs stays.
+                lost && !held
+            }
+            Origin::Remembered { .. } => false,
+        };
+        if surplus && let Err(error) = self.client.close().await {
+            // A session that stays open costs nobody anything but a little patience.
+            tell(&format!("warning: the session is not closed: {error}"));
+        }
+    }
+}
+
+/// An id for people.
+pub(super) fn shown(id: Option<&str>) -> &str {
+    id.unwrap_or("none")
+}

@@ -1,0 +1,205 @@
+//! How many sessions there may be, and how fast they may be opened: a flood of `initialize` must not fill the disk.
+
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use dashmap::DashMap;
+
+use super::{SessionError, Sessions};
+use crate::model::principal::Principal;
+use crate::store::StoreError;
+use crate::store::counts::LiveCounts;
+
+/// What an operator allows. `None` is no limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Caps {
+    /// Live protocol sessions in all, whichever server opened them.
+    pub sessions: Option<u64>,
+    /// Live protocol sessions of one principal.
+    pub per_principal: Option<u64>,
+    /// Sessions that one principal may open a second here, with bursts of [`BURST`] seconds' worth.
+    pub opened_per_second: Option<u32>,
+}
+
+/// Who has been quiet may open so many seconds' worth at once.
+pub const BURST: u32 = 10;
+
+/// A count from the database serves so long, with what was opened here since on top. Other servers count for themselves,
+/// so the caps of several servers may be passed by what they open within this time.
+const COUNT_FRESH: Duration = Duration::from_secs(1);
+/// A count that says "full" serves only so long: a place may have become free.
+const FULL_FRESH: Duration = Duration::from_millis(100);
+
+/// Which limit was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cap {
+    /// The server is full.
+    Sessions(u64),
+    /// The principal has as many as it may have.
+    PerPrincipal(u64),
+    /// It opens them too fast.
+    Rate(u32),
+}
+
+impl std::fmt::Display for Cap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sessions(n) => write!(f, "there are {n} live sessions, which is as many as this server keeps"),
+            Self::PerPrincipal(n) => write!(f, "you have {n} live sessions, which is as many as you may have"),
+            Self::Rate(n) => write!(f, "sessions are opened faster than {n} a second"),
+        }
+    }
+}
+
+/// What is known of the sessions that are opened here.
+#[derive(Debug, Default)]
+pub(super) struct Tallies {
+    all: Openings,
+    /// There are as many as lines in the token file.
+    by_principal: DashMap<Arc<str>, Arc<Tally>>,
+}
+
+/// What is known of one principal's.
+#[derive(Debug, Default)]
+struct Tally {
+    own: Openings,
+    /// Held over an await: openings of one principal that find the count stale wait for one read.
+    count: tokio::sync::Mutex<Option<Count>>,
+    bucket: Mutex<Option<Bucket>>,
+}
+
+/// Openings since this server began.
+#[derive(Debug, Default)]
+struct Openings {
+    admitted: AtomicU64,
+    /// Of these, the ones that are in the database by now, or will never be.
+    settled: AtomicU64,
+}
+
+/// What the database said, and which openings it could know of.
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    /// By uptime.
+    at_ms: u64,
+    live: LiveCounts,
+    all_settled: u64,
+    own_settled: u64,
+}
+
+/// A place for one session that is being opened. It is in the database, or given up, when this is dropped.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    sessions: &'a Sessions,
+    tally: Arc<Tally>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.sessions.tallies.all.settled.fetch_add(1, SeqCst);
+        self.tally.own.settled.fetch_add(1, SeqCst);
+    }
+}
+
+/// Places that refill with time.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    places: f64,
+    at_ms: u64,
+}
+
+impl Bucket {
+    /// Takes a place, if there is one.
+    fn take(self, now_ms: u64, per_second: u32) -> (Self, bool) {
+        let since = Duration::from_millis(now_ms.saturating_sub(self.at_ms)).as_secs_f64();
+        let places = since.mul_add(f64::from(per_second), self.places).min(f64::from(per_second.saturating_mul(BURST)));
+        let has_place = places >= 1.0;
+        (Self { places: if has_place { places - 1.0 } else { places }, at_ms: now_ms }, has_place)
+    }
+}
+
+impl Sessions {
+    /// A place for one more session of this principal.
+    ///
+    /// # Errors
+    /// [`SessionError::Capped`] when not; [`SessionError::Unavailable`] when the store cannot tell.
+    pub(super) async fn admit(&self, principal: &Principal) -> Result<Place<'_>, SessionError> {
+        let caps = self.policy.caps;
+        let tally = self.tallies.by_principal.entry(principal.name.clone()).or_default().value().clone();
+        if let Some(rate) = caps.opened_per_second
+            && !self.takes_place(&tally, rate)
+        {
+            return Err(SessionError::Capped(Cap::Rate(rate)));
+        }
+        if caps.sessions.is_some() || caps.per_principal.is_some() {
+            let mut known = tally.count.lock().await;
+            let mut count = match *known {
+                Some(count) if self.age(count) < COUNT_FRESH => count,
+                _ => self.count_live(principal, &tally).await?,
+            };
+            if self.met(count, &tally).is_some() && self.age(count) >= FULL_FRESH {
+                count = self.count_live(principal, &tally).await?;
+            }
+            *known = Some(count);
+            if let Some(cap) = self.met(count, &tally) {
+                return Err(SessionError::Capped(cap));
+            }
+            // While the next of this principal waits for its look.
+            return Ok(self.place(&tally));
+        }
+        Ok(self.place(&tally))
+    }
+
+    fn place(&self, tally: &Arc<Tally>) -> Place<'_> {
+        self.tallies.all.admitted.fetch_add(1, SeqCst);
+        tally.own.admitted.fetch_add(1, SeqCst);
+        Place { sessions: self, tally: tally.clone() }
+    }
+
+    fn takes_place(&self, tally: &Tally, per_second: u32) -> bool {
+        let mut bucket = tally.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = Bucket { places: f64::from(per_second.saturating_mul(BURST)), at_ms: self.uptime_ms() };
+        let (next, has_place) = bucket.unwrap_or(full).take(self.uptime_ms(), per_second);
+        *bucket = Some(next);
+        has_place
+    }
+
+    fn age(&self, count: Count) -> Duration {
+        Duration::from_millis(self.uptime_ms().saturating_sub(count.at_ms))
+    }
+
+    async fn count_live(&self, principal: &Principal, tally: &Tally) -> Result<Count, StoreError> {
+        // Taken before the read: what opens meanwhile may be counted twice, but never not at all.
+        let at_ms = self.uptime_ms();
+        let (all_settled, own_settled) = (self.tallies.all.settled.load(SeqCst), tally.own.settled.load(SeqCst));
+        let live = self.store.live_counts(self.clock.now(), self.credits.latest(), &principal.name).await?;
+        Ok(Count { at_ms, live, all_settled, own_settled })
+    }
+
+    /// The limit that one more session would pass.
+    fn met(&self, count: Count, tally: &Tally) -> Option<Cap> {
+        let all = count.live.all + self.tallies.all.admitted.load(SeqCst).saturating_sub(count.all_settled);
+        let own = count.live.own + tally.own.admitted.load(SeqCst).saturating_sub(count.own_settled);
+        let caps = self.policy.caps;
+        let full = caps.sessions.filter(|cap| all >= *cap).map(Cap::Sessions);
+        full.or_else(|| caps.per_principal.filter(|cap| own >= *cap).map(Cap::PerPrincipal))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_lets_bursts_through_and_then_the_rate() {
+        let mut bucket = Bucket { places: 20.0, at_ms: 0 };
+        let mut admitted = |at_ms: u64| {
+            let (next, has_place) = bucket.take(at_ms, 2);
+            bucket = next;
+            has_place
+        };
+        assert_eq!((0..30).filter(|_| admitted(0)).count(), 20);
+        assert!(!admitted(400) && admitted(500) && !admitted(999) && admitted(1000));
+        assert_eq!((0..30).filter(|_| admitted(3_600_000)).count(), 20, "no more than a burst gathers");
+    }
+}

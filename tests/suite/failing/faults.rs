@@ -1,0 +1,230 @@
+//! What can be wrong with a database, done to a real one.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, SqliteConnection};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+
+use crate::databases::Database;
+use crate::process::ServeProcess;
+
+/// Something that keeps the database from taking writes, until it ends.
+pub(super) trait Fault {
+    async fn begin(&mut self, db: &Database, server: &ServeProcess);
+    async fn end(&mut self, db: &Database, server: &ServeProcess);
+}
+
+/// Runs SQL in the maintenance database, with `{name}` for the name of this one; then cuts the server's connections.
+async fn from_outside(db: &Database, sql: &str) {
+    let name = db.url().rsplit('/').next().unwrap_or_default();
+    let mut admin = PgConnection::connect(db.maintenance().expect("PostgreSQL")).await.expect("connect");
+    let cut = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND application_name = 'archonctl'"
+    );
+    for sql in [sql.replace("{name}", name), cut] {
+        admin.execute(sqlx::AssertSqlSafe(sql)).await.expect("done");
+    }
+}
+
+/// It accepts no connection: it is stopping, or has too many.
+pub(super) struct Closed;
+
+impl Fault for Closed {
+    async fn begin(&mut self, db: &Database, _: &ServeProcess) {
+        from_outside(db, "ALTER DATABASE {name} ALLOW_CONNECTIONS false").await;
+    }
+
+    async fn end(&mut self, db: &Database, _: &ServeProcess) {
+        from_outside(db, "ALTER DATABASE {name} ALLOW_CONNECTIONS true").await;
+    }
+}
+
+/// The name now leads to a replica that takes no writes.
+pub(super) struct ReadOnly;
+
+impl Fault for ReadOnly {
+    async fn begin(&mut self, db: &Database, _: &ServeProcess) {
+        from_outside(db, "ALTER DATABASE {name} SET default_transaction_read_only = on").await;
+    }
+
+    async fn end(&mut self, db: &Database, _: &ServeProcess) {
+        from_outside(db, "ALTER DATABASE {name} RESET default_transaction_read_only").await;
+    }
+}
+
+/// Whatever would need a page answers as a full disk does.
+pub(super) struct NoSpace;
+
+const TABLES: [&str; 4] =
+    ["archon_mcp_requests", "archon_mcp_sessions", "archon_mcp_protocol_sessions", "archon_mcp_boots"];
+
+impl Fault for NoSpace {
+    async fn begin(&mut self, db: &Database, _: &ServeProcess) {
+        let full = "CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$ \
+                    BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;";
+        let triggers = TABLES.map(|table| {
+            format!("CREATE TRIGGER no_space BEFORE INSERT OR UPDATE ON {table} EXECUTE FUNCTION no_space();")
+        });
+        db.rows(&format!("{full}{}", triggers.concat()));
+    }
+
+    async fn end(&mut self, db: &Database, _: &ServeProcess) {
+        db.rows("DROP FUNCTION no_space CASCADE");
+    }
+}
+
+/// A PostgreSQL of its own, that is killed and started.
+pub(super) struct Cluster {
+    folder: String,
+}
+
+impl Cluster {
+    pub(super) fn start() -> Self {
+        Self { folder: script(&["start"]) }
+    }
+
+    pub(super) fn url(&self) -> String {
+        let url = std::fs::read_to_string(Path::new(&self.folder).join("url")).expect("its URL");
+        url.trim().to_owned()
+    }
+}
+
+impl Fault for Cluster {
+    async fn begin(&mut self, _: &Database, _: &ServeProcess) {
+        script(&["pause", &self.folder]);
+    }
+
+    async fn end(&mut self, _: &Database, _: &ServeProcess) {
+        script(&["resume", &self.folder]);
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        script(&["stop", &self.folder]);
+    }
+}
+
+fn script(arguments: &[&str]) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres.sh");
+    let output = Command::new(path).args(arguments).output().expect("scripts/postgres.sh");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn file(db: &Database) -> PathBuf {
+    PathBuf::from(db.url().trim_start_matches("sqlite://"))
+}
+
+/// The file and what belongs to it are moved away, and back.
+pub(super) struct Removed;
+
+impl Removed {
+    fn rename(db: &Database, from: &str, to: &str) {
+        let path = file(db);
+        // The database last: it is what is looked for.
+        for part in ["-wal", "-shm", ""] {
+            let at = |suffix: &str| PathBuf::from(format!("{}{part}{suffix}", path.display()));
+            std::fs::rename(at(from), at(to)).expect("moved");
+        }
+    }
+}
+
+impl Fault for Removed {
+    async fn begin(&mut self, db: &Database, _: &ServeProcess) {
+        Self::rename(db, "", ".away");
+    }
+
+    async fn end(&mut self, db: &Database, _: &ServeProcess) {
+        Self::rename(db, ".away", "");
+    }
+}
+
+/// No file of the server may grow or change any more (the system's limit), as on a full disk.
+pub(super) struct FileLimit;
+
+impl FileLimit {
+    /// For a process; it can be lifted again.
+    pub(super) fn set(pid: u32, limit: &str) {
+        let done = Command::new("prlimit").args(["--pid", &pid.to_string(), &format!("--fsize={limit}:")]).status();
+        assert!(done.expect("prlimit, of util-linux").success());
+    }
+}
+
+impl Fault for FileLimit {
+    async fn begin(&mut self, _: &Database, server: &ServeProcess) {
+        Self::set(server.pid(), "0");
+    }
+
+    async fn end(&mut self, _: &Database, server: &ServeProcess) {
+        Self::set(server.pid(), "unlimited");
+    }
+}
+
+/// Another program holds the write lock.
+#[derive(Default)]
+pub(super) struct Locked(Option<SqliteConnection>);
+
+impl Fault for Locked {
+    async fn begin(&mut self, db: &Database, _: &ServeProcess) {
+        let options = db.url().parse::<SqliteConnectOptions>().expect("a URL").busy_timeout(Duration::from_secs(30));
+        let mut connection = options.connect().await.expect("connect");
+        connection.execute("BEGIN IMMEDIATE").await.expect("the lock");
+        self.0 = Some(connection);
+    }
+
+    async fn end(&mut self, _: &Database, _: &ServeProcess) {
+        self.0.take().expect("locked").execute("ROLLBACK").await.expect("released");
+    }
+}
+
+/// A way to the database on which every packet takes its time.
+pub(super) struct Slow {
+    url: String,
+    delay_ms: Arc<AtomicU64>,
+}
+
+impl Slow {
+    pub(super) async fn before(db: &Database) -> Self {
+        let mut url = reqwest::Url::parse(db.url()).expect("a URL");
+        let target = format!("{}:{}", url.host_str().expect("a host"), url.port().expect("a port"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        url.set_port(Some(listener.local_addr().expect("an address").port())).expect("a URL with a port");
+        let delay_ms = Arc::<AtomicU64>::default();
+        let delay = delay_ms.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let Ok(server) = TcpStream::connect(&target).await else { continue };
+                let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+                tokio::spawn(carry(from_client, to_server, delay.clone()));
+                tokio::spawn(carry(from_server, to_client, delay.clone()));
+            }
+        });
+        Self { url: url.into(), delay_ms }
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(super) fn delay(&self, delay: Duration) {
+        self.delay_ms.store(u64::try_from(delay.as_millis()).expect("a short delay"), Relaxed);
+    }
+}
+
+async fn carry(mut from: impl AsyncReadExt + Unpin, mut to: impl AsyncWriteExt + Unpin, delay_ms: Arc<AtomicU64>) {
+    let mut packet = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut packet).await {
+        sleep(Duration::from_millis(delay_ms.load(Relaxed))).await;
+        if to.write_all(&packet[..length]).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! What each command prints: a table, a JSON document, JSON lines, CSV; and what it finds.
+
+use serde_json::json;
+
+use super::*;
+use crate::databases::on_every_database;
+
+const SESSION: &[&str] = &[
+    "session_id",
+    "protocol_session_id",
+    "status",
+    "called_tools",
+    "client_type",
+    "client_name",
+    "client_version",
+    "user_id",
+    "user_name",
+    "user_email",
+    "connected_at",
+    "last_activity",
+    "expires_at",
+    "disconnected_at",
+    "disconnect_reason",
+    "ended_by",
+    "duration_s",
+    "calls",
+    "errors",
+    "prompt_tokens",
+    "completion_tokens",
+];
+const REQUEST: &[&str] = &[
+    "id",
+    "timestamp",
+    "session_id",
+    "protocol_session_id",
+    "client_type",
+    "user_name",
+    "method",
+    "tool_name",
+    "status",
+    "duration_ms",
+    "prompt_tokens",
+    "completion_tokens",
+    "estimated_cost_usd",
+    "error_message",
+    "session_rule",
+    "late",
+];
+const EVENT: &[&str] = &["id", "at", "kind", "session_id", "protocol_session_id", "reason", "actor"];
+const USAGE: &[&str] = &[
+    "name",
+    "calls",
+    "errors",
+    "timeouts",
+    "mean_ms",
+    "p50_ms",
+    "p95_ms",
+    "p99_ms",
+    "prompt_tokens",
+    "completion_tokens",
+];
+const ENDED: &[&str] =
+    &["session_id", "protocol_session_id", "client_type", "client_version", "user_name", "last_activity", "calls"];
+
+/// A command, the list in its document, the members of an item, how many items there are in [`filled`], and a word that
+/// its table begins with.
+type Shape = (&'static [&'static str], &'static str, &'static [&'static str], usize, &'static str);
+
+/// Version 1 of every list. A member may be added; none may go, or change its name or place, without a new version.
+const SHAPES: &[Shape] = &[
+    (&["list"], "sessions", SESSION, 2, "SESSION"),
+    (&["list", "--all"], "sessions", SESSION, 4, "SESSION"),
+    (&["requests"], "requests", REQUEST, 3, "TIME"),
+    (&["events"], "events", EVENT, 6, "TIME"),
+    (&["stats"], "groups", USAGE, 2, "TOOL"),
+    (&["stats", "--by", "user"], "groups", USAGE, 1, "USER"),
+    (&["expire", "--all", "--dry-run"], "sessions", ENDED, 2, "SESSION"),
+    (&["db", "migrate"], "applied", &["version", "description"], 0, ""),
+];
+
+on_every_database!(every_list_has_its_shape_in_every_format, |db| async {
+    filled(&db);
+    for (args, list, fields, count, title) in SHAPES {
+        let json = document(&db, args);
+        assert_eq!(json["version"], 1, "{args:?}");
+        let items = json[list].as_array().unwrap_or_else(|| panic!("{args:?}: no {list} in {json}"));
+        assert_eq!(items.len(), *count, "{args:?}: {json}");
+        for item in items {
+            let mut members: Vec<_> = item.as_object().expect("an object").keys().map(String::as_str).collect();
+            let mut expected = fields.to_vec();
+            members.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(members, expected, "{args:?}");
+        }
+
+        let lines = printed(&db, &[args, &["-o", "jsonl"][..]].concat());
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        // "Lasted so far" goes on between two runs.
+        let timeless = |mut item: Value| {
+            item.as_object_mut().expect("an object").remove("duration_s");
+            item
+        };
+        let of = |items: &[Value]| items.iter().cloned().map(timeless).collect::<Vec<_>>();
+        assert_eq!(of(&lines), of(items), "{args:?}");
+
+        let text = printed(&db, &[args, &["-ocsv"][..]].concat());
+        let mut csv = csv::Reader::from_reader(text.as_bytes());
+        assert_eq!(csv.headers().expect("a header").iter().collect::<Vec<_>>(), *fields, "{args:?}");
+        assert_eq!(csv.records().map(|record| record.expect("a record")).count(), *count, "{args:?}");
+
+        let table = printed(&db, args);
+        assert!(table.starts_with(title), "{args:?}: {table}");
+        assert!(!table.contains('\u{1b}'), "{args:?}: {table}");
+        assert!(!table.lines().any(|line| line.ends_with(' ')), "{args:?}: {table}");
+    }
+});
+
+on_every_database!(a_list_shows_what_is_alive_and_who_has_called_nothing, |db| async {
+    filled(&db);
+    let live = document(&db, &["list"]);
+    assert_eq!(ids(&live), [LIVE, WAITING], "the last used first");
+    let [session, waiting] = [&live["sessions"][0], &live["sessions"][1]];
+    assert_eq!((&session["called_tools"], &waiting["called_tools"]), (&json!(true), &json!(false)));
+    assert_eq!(session["protocol_session_id"], LIVE_PROTOCOL);
+    assert_eq!(waiting["protocol_session_id"], WAITING_PROTOCOL);
+    assert_eq!((&session["user_name"], &session["calls"], &session["errors"]), (&json!("alice"), &json!(2), &json!(1)));
+    assert!(printed(&db, &["list"]).contains("none yet"));
+
+    for (args, expected) in [
+        (&["--all"][..], &[LIVE, CLOSED, WAITING, OVER][..]),
+        (&["--status", "expired"], &[OVER]),
+        (&["--status", "disconnected,expired"], &[CLOSED, OVER]),
+        (&["--client", "claude code"], &[LIVE]),
+        (&["--client", "cursor-vscode", "-a"], &[CLOSED, WAITING, OVER]),
+        (&["--user", "Alice"], &[LIVE]),
+        (&["--user", "alice@example.org"], &[LIVE]),
+        (&["--since", "15m", "--all"], &[LIVE]),
+        (&["--client", "nobody"], &[]),
+        (&["-n", "1"], &[LIVE]),
+    ] {
+        let found = document(&db, &[&["list"], args].concat());
+        let mut found_ids = ids(&found);
+        found_ids.sort_unstable();
+        assert_eq!(found_ids, expected, "{args:?}");
+        assert_eq!(found["more"], args.contains(&"-n"), "{args:?}");
+    }
+    let over = &document(&db, &["list", "--status", "expired"])["sessions"][0];
+    assert_eq!(
+        (&over["status"], &over["disconnect_reason"], &over["ended_by"]),
+        (&json!("expired"), &json!("timeout"), &Value::Null)
+    );
+    assert_eq!(over["disconnected_at"], over["expires_at"]);
+});
+
+on_every_database!(time_without_a_server_is_given_back_in_lists_too, |db| async {
+    filled(&db);
+    // The row's time was over half an hour ago, but no server has been alive for an hour: the next one will accept it.
+    db.rows(&format!("UPDATE archon_mcp_boots SET heartbeat_at = {}", ago(3600)));
+    let found = document(&db, &["list", "--client", "cursor"]);
+    assert!(ids(&found).contains(&OVER), "{found}");
+    assert_eq!(document(&db, &["show", OVER])["session"]["status"], "active");
+    // A server that came back after ten minutes of that has given ten minutes back, which is not enough.
+    db.rows(&format!(
+        "UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash';
+         INSERT INTO archon_mcp_boots (boot_id, version, started_at, heartbeat_at, outage_ms)
+         VALUES ('88888888-9999-4999-8999-999999999999', '0.1.0', {now}, {now}, 600000)",
+        now = ago(0)
+    ));
+    assert_eq!(document(&db, &["show", OVER])["session"]["status"], "expired");
+    db.rows("UPDATE archon_mcp_boots SET outage_ms = 2400000 WHERE outage_ms > 0");
+    assert_eq!(document(&db, &["show", OVER])["session"]["status"], "active");
+});
+
+on_every_database!(show_tells_the_whole_story, |db| async {
+    filled(&db);
+    for id in [LIVE, LIVE_PROTOCOL, "11111", "111111111111", "aaaa", "11111111-1111-4111-8111-111111111111"] {
+        let story = document(&db, &["show", id]);
+        assert_eq!((&story["version"], &story["session"]["session_id"]), (&json!(1), &json!(LIVE)), "{id}");
+    }
+    let story = document(&db, &["show", LIVE]);
+    assert_eq!(story["client_capabilities"], json!({"roots": {}}));
+    let protocol = &story["protocol_sessions"][0];
+    assert_eq!((&protocol["protocol_session_id"], &protocol["bound_by"]), (&json!(LIVE_PROTOCOL), &json!("new")));
+    assert_eq!(story["requests"].as_array().map(Vec::len), Some(2));
+    assert_eq!(story["events"].as_array().map(Vec::len), Some(2));
+    let text = printed(&db, &["show", LIVE]);
+    for words in [
+        LIVE,
+        LIVE_PROTOCOL,
+        "Claude Code 1.0.0 (claude-code)",
+        "alice",
+        "active, for another 59m",
+        "2, 1 failed",
+        "30 tokens in, 50 out",
+        "making it",
+        "2025-11-25",
+        "find_projects",
+        "initialised",
+        "created",
+    ] {
+        assert!(text.contains(words), "{words:?} is not in:\n{text}");
+    }
+    let closed = printed(&db, &["show", CLOSED]);
+    assert!(closed.contains("client_disconnect by client"), "{closed}");
+    let over = printed(&db, &["show", OVER]);
+    assert!(over.contains("no server has met it since"), "{over}");
+    let waiting = document(&db, &["show", "cccc"]);
+    assert_eq!(
+        (&waiting["session"]["session_id"], &waiting["session"]["called_tools"]),
+        (&json!(WAITING), &json!(false))
+    );
+    assert_eq!(waiting["requests"][0]["method"], "tools/list");
+    assert_eq!(printed(&db, &["show", LIVE, "-o", "csv"]).lines().count(), 2);
+    assert_eq!(printed(&db, &["show", LIVE, "-o", "jsonl"]).lines().count(), 1);
+});
+
+on_every_database!(requests_are_filtered_and_harmless, |db| async {
+    filled(&db);
+    for (args, count) in [
+        (&["--session", "1111111"][..], 2),
+        (&["--session", WAITING_PROTOCOL], 1),
+        (&["--client", "cursor"], 1),
+        (&["--user", "ALICE"], 2),
+        (&["--tool", "health_check"], 1),
+        (&["--status", "error"], 1),
+        (&["--since", "1h"], 3),
+        (&["--since", "1h", "--status", "timeout"], 0),
+        (&["-n", "2"], 2),
+        (&["-n", "0"], 3),
+    ] {
+        let found = document(&db, &[&["requests"], args].concat());
+        assert_eq!(found["requests"].as_array().map(Vec::len), Some(count), "{args:?}");
+    }
+    let failed = document(&db, &["requests", "--status", "error"]);
+    assert_eq!(failed["requests"][0]["error_message"], MISHAP, "JSON has it as it is");
+    let mut csv = csv::Reader::from_reader(
+        printed(&db, &["requests", "--status", "error", "-ocsv"]).into_bytes().leak() as &[u8],
+    );
+    let record = csv.records().next().expect("a record").expect("a record");
+    assert_eq!(record.iter().nth(13), Some(MISHAP), "and so has CSV");
+    let table = printed(&db, &["requests", "--status", "error"]);
+    assert!(table.contains("no \"such\" thing, said \u{fffd}[31mit"), "{table}");
+    assert_eq!(table.lines().count(), 2, "{table}");
+    for (args, count) in [(&["--kind", "created"][..], 3), (&["--session", LIVE], 2), (&["--since", "1s"], 0)] {
+        let found = document(&db, &[&["events"], args].concat());
+        assert_eq!(found["events"].as_array().map(Vec::len), Some(count), "{args:?}");
+    }
+});
+
+on_every_database!(statistics_agree_with_the_rows, |db| async {
+    filled(&db);
+    for by in ["tool", "client", "session", "user", "day", "hour"] {
+        for since in [&[][..], &["--since", "1h"]] {
+            let sums = document(&db, &[&["stats", "--by", by], since].concat());
+            let rows = document(&db, &[&["stats", "--by", by, "--exact"], since].concat());
+            assert_eq!((&sums["by"], &rows["source"]), (&json!(by), &json!("rows")));
+            for (sum, row) in [(&sums["total"], &rows["total"]), (&sums["groups"][0], &rows["groups"][0])] {
+                for member in ["name", "calls", "errors", "timeouts", "mean_ms", "prompt_tokens", "completion_tokens"] {
+                    assert_eq!(sum[member], row[member], "{member} by {by}: {sums} {rows}");
+                }
+                for percentile in ["p50_ms", "p95_ms", "p99_ms"] {
+                    let of = |usage: &Value| usage[percentile].as_f64().expect("a percentile");
+                    assert!((of(sum) - of(row)).abs() / of(row) <= 0.19, "{percentile} by {by}: {sums} {rows}");
+                }
+            }
+            assert_eq!((&sums["total"]["calls"], &sums["total"]["errors"]), (&json!(2), &json!(1)), "by {by}");
+        }
+    }
+    let exact = document(&db, &["stats", "--exact"]);
+    assert_eq!((&exact["total"]["p50_ms"], &exact["total"]["p99_ms"]), (&json!(1.5), &json!(40.0)));
+    assert_eq!(exact["groups"][1]["name"], "health_check");
+});

@@ -1,0 +1,56 @@
+//! `archonctl ready`: the truth, by exit code.
+
+use std::process::{Command, Output};
+
+use archonctl::cli::exit;
+
+use crate::config::closed_pipe;
+use crate::databases::on_every_database;
+use crate::faulty::Faulty;
+use crate::process::{ServeProcess, archonctl};
+
+fn run(mut command: Command) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command.output().expect("it ran");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (status.code().expect("a code"), text(stdout), text(stderr))
+}
+
+on_every_database!(ready_is_what_the_server_says, |db| async {
+    let mut server = ServeProcess::start(&db, &["--drain-delay", "30s", "--grace", "1s"]).await;
+    let url = server.url().to_owned();
+    let ready = |more: &[&str]| {
+        let mut command = archonctl(db.folder());
+        command.env("NO_COLOR", "1").args(["ready", "--timeout", "10s", "--url", &url]).args(more);
+        command
+    };
+    assert_eq!(run(ready(&[])), (exit::DONE.into(), "ready\n".into(), String::new()));
+    let (_, json, _) = run(ready(&["--json"]));
+    assert_eq!(json, "{\"ready\":true,\"reason\":null,\"version\":1}\n");
+    let sessions = db.value("SELECT count(*) FROM archon_mcp_protocol_sessions");
+    assert_eq!(sessions, "0", "a probe leaves no trace");
+    assert_eq!(closed_pipe(db.folder(), &["ready", "--url", &url]), (Some(exit::DONE.into()), String::new()));
+
+    server.sigterm();
+    server.wait_for_line("stopping", std::time::Duration::from_secs(10)).await;
+    let (code, text, errors) = run(ready(&[]));
+    assert_eq!((code, &*text, &*errors), (exit::NO.into(), "not ready: draining\n", ""));
+    assert_eq!(run(ready(&["--json"])).1, "{\"ready\":false,\"reason\":\"draining\",\"version\":1}\n");
+    assert_eq!(
+        closed_pipe(db.folder(), &["ready", "--url", &url]).0,
+        Some(exit::NO.into()),
+        "a pipe makes no server ready"
+    );
+    server.sigkill();
+    let (code, text, errors) = run(ready(&[]));
+    assert_eq!((code, &*text), (exit::UNREACHABLE.into(), ""), "{errors}");
+    assert!(errors.contains("hint: "), "{errors}");
+});
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_of_another_kind_is_not_ready() {
+    let server = Faulty::start().await;
+    let mut command = archonctl(std::env::temp_dir().as_path());
+    command.args(["ready", "--url", &server.url]);
+    let (code, text, _) = run(command);
+    assert_eq!((code, &*text), (exit::FAILED.into(), ""));
+}

@@ -1,0 +1,73 @@
+//! How many sessions there may be, and how fast they may be opened.
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep};
+
+use super::access::with_tokens;
+use super::*;
+use crate::databases::on_every_database;
+
+/// Opens sessions one after the other until one is refused; gives those, and the refusal.
+async fn fill(mcp: &Mcp, at_most: usize) -> (Vec<String>, Option<Answer>) {
+    let mut ids = Vec::new();
+    for _ in 0..at_most {
+        let answer = mcp.post(&[], initialize(LATEST)).await.expect("an answer");
+        match answer.header("mcp-session-id") {
+            Some(id) if answer.status == 200 => ids.push(id.to_owned()),
+            _ => return (ids, Some(answer)),
+        }
+    }
+    (ids, None)
+}
+
+on_every_database!(a_full_server_keeps_its_sessions_and_takes_no_more, |db| async {
+    let house = House::open_on(db, &["--max-sessions", "3"]).await;
+    let first = house.session().await;
+    let (rest, refusal) = fill(&house.mcp, 5).await;
+    assert_eq!(rest.len(), 2);
+    let refusal = refusal.expect("a refusal");
+    assert_refused(&refusal, 503, -32000, "full");
+    assert_eq!(refusal.header("retry-after"), Some("5"));
+    assert_serves(&first).await;
+    house.until("SELECT COUNT(*) FROM archon_mcp_protocol_sessions", "3").await;
+    // Who leaves makes room, and soon.
+    assert_eq!(first.delete().await.status, 204);
+    let deadline = Instant::now() + SOON;
+    while house.post(&[], initialize(LATEST)).await.status != 200 {
+        assert!(Instant::now() < deadline, "no room after an end");
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert_refused(&house.post(&[], initialize(LATEST)).await, 503, -32000, "full");
+});
+
+#[tokio::test]
+async fn openings_at_once_do_not_pass_the_cap() {
+    let house = House::open(&["--max-sessions", "10"]).await;
+    let answers = join_all((0..40).map(|_| house.post(&[], initialize(LATEST)))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 10);
+    assert_eq!(answers.iter().filter(|answer| answer.status == 503).count(), 30);
+}
+
+#[tokio::test]
+async fn what_one_principal_has_is_nobody_elses_loss() {
+    let house = with_tokens(&["--max-sessions-per-principal", "2"]).await;
+    let (ada, bob) = (house.mcp.clone().with_token("a"), house.mcp.clone().with_token("b"));
+    let (hers, refusal) = fill(&ada, 5).await;
+    assert_eq!(hers.len(), 2);
+    assert_refused(&refusal.expect("a refusal"), 429, -32000, "too_many_sessions");
+    let (his, refusal) = fill(&bob, 2).await;
+    assert_eq!((his.len(), refusal.is_none()), (2, true));
+}
+
+#[tokio::test]
+async fn a_flood_of_openings_is_slowed_down() {
+    let house = House::open(&["--max-initialize-rate", "1"]).await;
+    let answers = join_all((0..40).map(|_| house.post(&[], initialize(LATEST)))).await;
+    let (opened, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+    // A burst, and what the seconds of a slow machine add.
+    assert!((10..25).contains(&opened.len()), "{} were opened", opened.len());
+    for answer in refused {
+        assert_refused(answer, 429, -32000, "too_fast");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+}

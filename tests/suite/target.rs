@@ -1,0 +1,114 @@
+//! Which server the client's commands talk to, and as whom: arguments, environment, configuration files of MCP clients.
+
+use std::fs;
+
+use archonctl::cli::exit;
+use predicates::str::{contains, is_empty};
+use serde_json::json;
+
+use crate::faulty::Faulty;
+use crate::home::{Home, run};
+
+/// A home whose `.mcp.json` names that server as `archon`, with a header of its own.
+fn project(server: &Faulty) -> Home {
+    let home = Home::empty();
+    let address = server.url.trim_start_matches("http://");
+    let (host, path) = address.split_once('/').expect("a path");
+    let archon = json!({"type": "http", "url": format!("http://${{WHERE:-{host}}}/{path}"),
+        "headers": {"Authorization": "Bearer ${KEY:-none}", "Accept": "*/*", "X-Team": "blue"}});
+    let config = json!({"mcpServers": {"archon": archon, "program": {"command": "npx"}}});
+    fs::write(home.path().join(".mcp.json"), config.to_string()).expect("written");
+    fs::create_dir_all(home.path().join("deep/er")).expect("made");
+    home
+}
+
+#[tokio::test]
+async fn a_projects_file_is_found_said_and_obeyed() {
+    let server = Faulty::start().await;
+    let home = project(&server);
+    let mut command = home.command(&["call", "write"]);
+    command.current_dir(home.path().join("deep/er")).env("KEY", "secret").env("ARCHONCTL_TOKEN", "of-another");
+    let file = home.path().canonicalize().expect("there").join(".mcp.json");
+    let note = format!("note: the server is archon of {}\n", file.display());
+    run(command).await.code(i32::from(exit::DONE)).stdout("{}\n").stderr(note);
+    let headers = &server.seen("tools/call")[0].headers;
+    assert_eq!(
+        (&headers["authorization"], &headers["x-team"]),
+        (&"Bearer secret".parse().expect("a"), &"blue".parse().expect("a"))
+    );
+    assert_eq!(headers.get_all("accept").iter().count(), 1);
+
+    home.run(&["call", "write", "--server", "archon"]).await.code(i32::from(exit::DONE)).stderr(is_empty());
+    assert_eq!(server.seen("tools/call")[1].headers["authorization"], "Bearer none");
+    fs::write(home.path().join("token"), "from-file\n").expect("written");
+    home.run(&["call", "write", "--server", "archon", "--token-file", "token"]).await.code(i32::from(exit::DONE));
+    assert_eq!(server.seen("tools/call")[2].headers["authorization"], "Bearer from-file");
+}
+
+#[tokio::test]
+async fn flags_go_before_the_environment_and_that_before_files() {
+    let (file, named) = (Faulty::start().await, Faulty::start().await);
+    let home = project(&file);
+    let config = format!(r#"{{"servers": {{"a": {{"type": "http", "url": "{}"}}}}}}"#, named.url);
+    fs::write(home.path().join("other.json"), config).expect("written");
+    home.run(&["call", "write", "--config", "other.json", "--server", "a"]).await.code(i32::from(exit::DONE));
+    assert_eq!((named.ran(), file.ran()), (1, 0), "a named file before a found one");
+    let mut command = home.command(&["call", "write"]);
+    command.env("ARCHONCTL_URL", &named.url);
+    run(command).await.code(i32::from(exit::DONE)).stderr(is_empty());
+    assert_eq!((named.ran(), file.ran()), (2, 0), "the environment before a file");
+    let mut command = home.command(&["call", "write", "--url", &file.url]);
+    command.env("ARCHONCTL_URL", &named.url);
+    run(command).await.code(i32::from(exit::DONE)).stderr(is_empty());
+    assert_eq!((named.ran(), file.ran()), (2, 1), "the flag before the environment");
+}
+
+#[tokio::test]
+async fn what_a_file_leaves_open_is_an_error_and_nothing_is_sent() {
+    let server = Faulty::start().await;
+    let home = project(&server);
+    let told = async |args: &[&str], words: &str| {
+        home.run(&[&["call", "write"], args].concat()).await.code(i32::from(exit::USAGE)).stderr(contains(words));
+    };
+    told(&["--server", "program"], "is a program on standard input and output").await;
+    told(&["--server", "archom"], "hint: did you mean archon?").await;
+    told(&["--config", "none.json"], "cannot read none.json").await;
+    let write = |text: &str| fs::write(home.path().join(".mcp.json"), text).expect("written");
+    write(r#"{"mcpServers": {"a": {"type": "http", "url": "http://${UNSET}/"}}}"#);
+    told(&[], "the server a of").await;
+    told(&[], "hint: set UNSET in the environment").await;
+    write(r#"{"mcpServers": {"far": {"type": "http", "url": "http://192.0.2.1/mcp"}}}"#);
+    told(&[], "--server far uses it").await;
+    write(r#"{"mcpServers": {"a": {"type": "http", "url": "u"}, "b": {"type": "http", "url": "u"}}}"#);
+    told(&[], "names several servers: a, b").await;
+    write("{");
+    told(&[], "it is not JSON").await;
+    assert!(server.seen("initialize").is_empty());
+}
+
+#[tokio::test]
+async fn headers_are_sent_and_ours_are_protected() {
+    let server = Faulty::start().await;
+    let home = Home::with(&server);
+    home.run(&["call", "write", "-H", "X-A: 1: 2", "--header", "x-b:", "-H", "Authorization: Basic x"])
+        .await
+        .code(i32::from(exit::DONE));
+    for method in ["initialize", "notifications/initialized", "tools/call", "DELETE"] {
+        let headers = &server.seen(method)[0].headers;
+        let found = ["x-a", "x-b", "authorization"].map(|name| headers[name].to_str().expect("text"));
+        assert_eq!(found, ["1: 2", "", "Basic x"], "{method}");
+    }
+    let refused = async |args: &[&str], words: &str| {
+        let args = [&["call", "write"], args].concat();
+        home.run(&args).await.code(i32::from(exit::USAGE)).stdout(is_empty()).stderr(contains(words));
+    };
+    for ours in ["Mcp-Session-Id: x", "MCP-Protocol-Version: x", "Content-Type: x", "Host: x", "X-MCP-Session-Id: x"] {
+        refused(&["-H", ours], "is ours to set").await;
+    }
+    refused(&["-H", "X-Archon-Session-Id: x"], "--archon-session ID").await;
+    refused(&["-H", "novalue"], "Name: value").await;
+    refused(&["-H", "a b: c"], "cannot be sent").await;
+    fs::write(home.path().join("token"), "secret").expect("written");
+    refused(&["-H", "Authorization: x", "--token-file", "token"], "give one of them").await;
+    assert_eq!(server.seen("initialize").len(), 1);
+}
