@@ -30,8 +30,17 @@ const WARM_UP: Duration = Duration::from_secs(8);
 /// The size of that frame.
 const SIZE: (u16, u16) = (120, 30);
 
+const EXAMPLES: &str = "\
+Examples:
+  archonctl demo
+  archonctl demo --once --size 120x30
+
+Server, clients and database are gone when it ends. Each client has a habit: steady, bursty, failing, slow, silent, leaking
+(opens sessions and closes none) and tidy.";
+
 /// See it all at once: a throw-away server, clients with habits, and the dashboard
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Options {
     /// Print one frame after a few seconds and leave
     #[arg(long)]

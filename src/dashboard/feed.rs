@@ -17,7 +17,6 @@ use crate::queries::events::EventQuery;
 use crate::queries::find::Found;
 use crate::queries::requests::RequestQuery;
 use crate::queries::sessions::Session;
-use crate::queries::standings::Tally;
 use crate::queries::usage::{By, UsageQuery};
 use crate::session::operator::{Order, Targets, expire};
 use crate::store::{Location, OpenError, OpenOptions, Role, Store, StoreError, Tables};
@@ -69,7 +68,6 @@ pub(super) struct Feed {
     /// The file that it is, by its number on the disk.
     inode: Option<u64>,
     asked: HashMap<Question, Asked>,
-    tally: Option<(Tally, Instant, Duration)>,
     requests: Option<(Option<String>, Option<String>, i64)>,
     last_event: Option<i64>,
     /// The header has its half hour.
@@ -98,7 +96,7 @@ pub(super) async fn open(options: &OpenOptions) -> Result<Feed, FeedError> {
     let inode = inode(store.location());
     let queries = Queries::new(store).await?;
     let asked = HashMap::new();
-    Ok(Feed { queries, inode, asked, tally: None, requests: None, last_event: None, primed: false })
+    Ok(Feed { queries, inode, asked, requests: None, last_event: None, primed: false })
 }
 
 fn inode(location: &Location) -> Option<u64> {
@@ -173,10 +171,7 @@ impl Feed {
         let queries = self.queries.clone();
         Ok(match question {
             Question::Pulse => self.pulse().await?,
-            Question::Counts => {
-                let tally = self.tally().await?;
-                Answer::Counts(queries.counts(tally).await?)
-            }
+            Question::Counts => Answer::Counts(queries.counts().await?),
             Question::Crowds => Answer::Crowds(queries.crowds().await?),
             Question::Sessions(query) => Answer::Sessions(queries.window(query, SESSIONS).await?),
             Question::Latest(ids) => Answer::Latest(queries.latest(ids).await?),
@@ -205,19 +200,6 @@ impl Feed {
         self.primed = true;
         let original = self.queries.store().tables() == Tables::Original;
         Ok(Answer::Pulse(Pulse { boots, boots_today, minutes, original }))
-    }
-
-    /// Ended sessions are many and do not change: all of them are counted seldom, those that ended since each time.
-    async fn tally(&mut self) -> Result<Tally, StoreError> {
-        if let Some((tally, at, cost)) = self.tally
-            && at.elapsed() < (cost * DEAR * 4).max(SELDOM / 4)
-        {
-            return Ok(tally);
-        }
-        let began = Instant::now();
-        let tally = self.queries.tally().await?;
-        self.tally = Some((tally, Instant::now(), began.elapsed()));
-        Ok(tally)
     }
 
     async fn requests(&mut self, tool: Option<String>, status: Option<String>) -> Result<Answer, StoreError> {

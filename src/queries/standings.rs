@@ -5,9 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Queries;
-use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
-use crate::store::reports::standings::Ended;
 
 /// A session that was not used for so long is idle.
 pub const IDLE_AFTER: Duration = Duration::from_mins(5);
@@ -46,40 +44,17 @@ pub struct Crowd {
     pub sessions: i64,
 }
 
-/// Ended sessions, counted until a moment: whoever counts again has only to add those that ended after it.
-#[derive(Debug, Clone, Copy)]
-pub struct Tally {
-    until: Timestamp,
-    ended: Ended,
-}
-
-/// A row may be committed so long after the end that it tells.
-const LATE: Duration = Duration::from_secs(10);
-
 impl Queries {
-    /// Counts the sessions that have ended, all of them.
+    /// How many sessions stand where.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn tally(&self) -> Result<Tally, StoreError> {
-        let until = self.clock.now().minus(LATE);
-        Ok(Tally { until, ended: self.store.ended(until, false).await? })
-    }
-
-    /// How many sessions stand where, from a tally of ended ones that was made earlier.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn counts(&self, tally: Tally) -> Result<Counts, StoreError> {
+    pub async fn counts(&self) -> Result<Counts, StoreError> {
         let moment = self.moment().await?;
         let living = self.store.living(&moment, moment.now.minus(IDLE_AFTER)).await?;
-        let since = self.store.ended(tally.until, true).await?;
-        Ok(Counts {
-            active: living.alive,
-            idle: living.idle,
-            disconnected: tally.ended.disconnected + since.disconnected,
-            expired: tally.ended.expired + since.expired + living.over,
-        })
+        let ended = self.store.ended().await?;
+        let expired = ended.expired + living.over;
+        Ok(Counts { active: living.alive, idle: living.idle, disconnected: ended.disconnected, expired })
     }
 
     /// Clients of one user that have [`CROWD`] open sessions or more.

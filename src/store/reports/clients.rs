@@ -61,7 +61,7 @@ impl Store {
                 let calls = "CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(errors) AS BIGINT) AS errors";
                 texts.push(sums("archon_mcp_sessions", none, calls, lasted, "TRUE"));
                 let unlasted = format!("{none} AS lasted, {none} AS lasted_s");
-                let waiting = "NOT EXISTS (SELECT 1 FROM archon_mcp_sessions s \
+                let waiting = "NOT called AND NOT EXISTS (SELECT 1 FROM archon_mcp_sessions s \
                      WHERE s.session_id = archon_mcp_protocol_sessions.session_id)";
                 texts.push(sums("archon_mcp_protocol_sessions", "COUNT(*)", &no_calls, &unlasted, waiting));
             }
@@ -90,7 +90,7 @@ impl Store {
     pub async fn begun_by_hour(&self, since: Timestamp) -> Result<Vec<(String, i64)>, StoreError> {
         let hour = self.begin_text(Group::Hour, "connected_at");
         let waiting = if self.tables() == Tables::Ours {
-            " UNION ALL SELECT connected_at FROM archon_mcp_protocol_sessions p WHERE connected_at >= $1 AND NOT EXISTS \
+            " UNION ALL SELECT connected_at FROM archon_mcp_protocol_sessions p WHERE NOT called AND connected_at >= $1 AND NOT EXISTS \
              (SELECT 1 FROM archon_mcp_sessions s WHERE s.session_id = p.session_id)"
         } else {
             ""

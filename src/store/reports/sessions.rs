@@ -340,7 +340,7 @@ pub(super) fn archon_page(conditions: &str, order: &str, limit: &str, tables: Ta
 /// The same of clients that have called no tool.
 pub(super) fn waiting_page(conditions: &str, order: &str, limit: &str) -> String {
     format!(
-        "SELECT {WAITING} FROM archon_mcp_protocol_sessions p WHERE {conditions} AND NOT EXISTS \
+        "SELECT {WAITING} FROM archon_mcp_protocol_sessions p WHERE NOT called AND {conditions} AND NOT EXISTS \
          (SELECT 1 FROM archon_mcp_sessions s WHERE s.session_id = p.session_id) ORDER BY {order} LIMIT {limit}"
     )
 }

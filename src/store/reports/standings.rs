@@ -40,7 +40,7 @@ pub struct Crowd {
 
 /// What makes a protocol session stand for itself in lists.
 const WAITING: &str =
-    "NOT EXISTS (SELECT 1 FROM archon_mcp_sessions s WHERE s.session_id = archon_mcp_protocol_sessions.session_id)";
+    "NOT called AND NOT EXISTS (SELECT 1 FROM archon_mcp_sessions s WHERE s.session_id = archon_mcp_protocol_sessions.session_id)";
 
 /// The tables whose rows are listed, each with its own condition.
 fn listed(tables: Tables) -> Vec<(&'static str, &'static str)> {
@@ -78,21 +78,17 @@ impl Store {
         Ok(sum)
     }
 
-    /// Counts the sessions that have ended: until that moment, or after it.
+    /// Counts the sessions that have ended, by their index alone.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn ended(&self, moment: Timestamp, after: bool) -> Result<Ended, StoreError> {
-        let when = if after { "disconnected_at > $1" } else { "(disconnected_at <= $1 OR disconnected_at IS NULL)" };
+    pub async fn ended(&self) -> Result<Ended, StoreError> {
         let mut sum = Ended::default();
         for (table, own) in listed(self.tables()) {
-            let sql = format!(
-                "SELECT COUNT(CASE WHEN status = 'disconnected' THEN 1 END) AS disconnected, \
-                 COUNT(CASE WHEN status = 'expired' THEN 1 END) AS expired FROM {table} \
-                 WHERE status <> 'active' AND {when} AND {own}"
-            );
+            let count = |status: &str| format!("(SELECT COUNT(*) FROM {table} WHERE status = '{status}' AND {own})");
+            let sql = format!("SELECT {} AS disconnected, {} AS expired", count("disconnected"), count("expired"));
             let part: Ended = report(async {
-                read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(moment).fetch_one(db).await)
+                read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_one(db).await)
             })
             .await?;
             sum.disconnected += part.disconnected;
