@@ -260,8 +260,12 @@ impl App {
     pub(super) fn wants(&self) -> Vec<Question> {
         let mut wants = vec![Question::Pulse, Question::Counts, Question::Crowds];
         match self.view.details.last() {
-            Some(Detail::Session(id)) => wants.extend([Question::Story(*id), Question::Tools]),
-            Some(Detail::Request(request)) => wants.extend((request.number > 0).then_some(Question::Words(request.number))),
+            Some(Detail::Session(id)) => {
+                wants.extend([Question::Story(*id), Question::Latest(vec![id.to_string()]), Question::Tools]);
+            }
+            Some(Detail::Request(request)) => {
+                wants.extend((request.number > 0).then_some(Question::Words(request.number)))
+            }
             None => wants.extend(self.tab_wants()),
         }
         wants
@@ -269,11 +273,9 @@ impl App {
 
     fn tab_wants(&self) -> Vec<Question> {
         match self.view.tab {
-            Tab::Sessions => vec![
-                Question::Sessions(self.window_query()),
-                Question::Latest(self.seen_sessions()),
-                Question::Tools,
-            ],
+            Tab::Sessions => {
+                vec![Question::Sessions(self.window_query()), Question::Latest(self.seen_sessions()), Question::Tools]
+            }
             Tab::Requests => {
                 let filter = self.list(Place::Tab(Tab::Requests)).filter;
                 let status = filter.field("status").filter(|s| matches!(*s, "success" | "error" | "timeout"));
@@ -312,7 +314,11 @@ impl App {
             None if self.view.all => Vec::new(),
             None => vec![Status::Active],
         };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds and counts that were typed")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "seconds and counts that were typed"
+        )]
         let whole = |figure: f64| figure.max(0.0) as u64;
         WindowQuery {
             statuses,

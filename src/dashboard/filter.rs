@@ -100,7 +100,9 @@ impl Filter {
     /// The least figure that column must have, if the filter says so.
     pub(super) fn least(&self, name: &str) -> Option<f64> {
         self.terms.iter().filter(|term| !term.not).find_map(|term| match &term.test {
-            Test::Compare(field, Operator::Above | Operator::AtLeast, value) if canonical(field) == name => Some(*value),
+            Test::Compare(field, Operator::Above | Operator::AtLeast, value) if canonical(field) == name => {
+                Some(*value)
+            }
             _ => None,
         })
     }

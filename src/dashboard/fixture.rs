@@ -75,7 +75,10 @@ pub(super) fn populated(size: (u16, u16)) -> App {
         p95_ms: Some(3.0 + f64::from(n % 4)),
     };
     let minutes = (0..30).rev().map(minute).collect();
-    let boots = vec![boot(12, 10_920), Boot { ended_at: Some(ago(10_932)), end_cause: Some("crash".into()), ..boot(11, 90_000) }];
+    let boots = vec![
+        boot(12, 10_920),
+        Boot { ended_at: Some(ago(10_932)), end_cause: Some("crash".into()), ..boot(11, 90_000) },
+    ];
     give(&mut app, Answer::Pulse(Pulse { boots: boots.clone(), boots_today: 2, minutes, original: false }));
     give(&mut app, Answer::Boots(boots.into_iter().map(|b| Boot { recovered: Some(7), ..b }).collect()));
     give(&mut app, Answer::Counts(Counts { active: 3, idle: 1, disconnected: 40, expired: 7 }));
@@ -84,26 +87,52 @@ pub(super) fn populated(size: (u16, u16)) -> App {
         session(2, "Cursor", Some("bob"), (700, 9000), (7, 0)),
         session(3, "Windsurf", None, (30, 400), (120, 2)),
     ];
-    let revisions = rows.iter().map(|s| (s.protocol_session_id.clone().unwrap_or_default(), "2025-06-18".into())).collect();
+    let revisions =
+        rows.iter().map(|s| (s.protocol_session_id.clone().unwrap_or_default(), "2025-06-18".into())).collect();
     give(&mut app, Answer::Sessions(SessionWindow { rows, revisions, more: false, now: NOW }));
-    let latest = |tool: &str, ms| Latest { last_tool: Some(tool.into()), last_ms: Some(ms), p95_ms: Some(ms * 2.0), failed_in_a_row: 0 };
-    let all = [(id(1), latest("find_projects", 1.2)), (id(2), latest("manage_project", 4.0)), (id(3), latest("health_check", 0.3))];
+    let latest = |tool: &str, ms| Latest {
+        last_tool: Some(tool.into()),
+        last_ms: Some(ms),
+        p95_ms: Some(ms * 2.0),
+        failed_in_a_row: 0,
+    };
+    let all = [
+        (id(1), latest("find_projects", 1.2)),
+        (id(2), latest("manage_project", 4.0)),
+        (id(3), latest("health_check", 0.3)),
+    ];
     give(&mut app, Answer::Latest(all.into_iter().collect()));
-    give(&mut app, Answer::Tools(statistics(By::Tool, vec![usage("find_projects", 1204, 3), usage("health_check", 600, 0)])));
+    give(
+        &mut app,
+        Answer::Tools(statistics(By::Tool, vec![usage("find_projects", 1204, 3), usage("health_check", 600, 0)])),
+    );
     give(&mut app, Answer::Requests((1..=6).map(request).collect(), Part::Whole));
     give(&mut app, Answer::Events(vec![event(1, "initialised"), event(2, "created"), event(3, "ended")], Part::Whole));
     give(&mut app, Answer::Clients(clients()));
     let hours = vec![usage("2026-01-10T10:00:00.000Z", 900, 3), usage("2026-01-10T11:00:00.000Z", 904, 0)];
     let begun = vec![(ago(7200), 4), (ago(3600), 8)];
-    give(&mut app, Answer::History(History { step: Step::Hour, usage: statistics(By::Hour, hours), begun, clients: clients() }));
+    give(
+        &mut app,
+        Answer::History(History { step: Step::Hour, usage: statistics(By::Hour, hours), begun, clients: clients() }),
+    );
     app
 }
 
 /// The same morning, in which much is wrong.
 pub(super) fn troubled(size: (u16, u16)) -> App {
     let mut app = populated(size);
-    let stuck = Latest { last_tool: Some("manage_project".into()), last_ms: Some(900.0), p95_ms: Some(900.0), failed_in_a_row: 4 };
-    let slow = Latest { last_tool: Some("find_projects".into()), last_ms: Some(800.0), p95_ms: Some(800.0), failed_in_a_row: 0 };
+    let stuck = Latest {
+        last_tool: Some("manage_project".into()),
+        last_ms: Some(900.0),
+        p95_ms: Some(900.0),
+        failed_in_a_row: 4,
+    };
+    let slow = Latest {
+        last_tool: Some("find_projects".into()),
+        last_ms: Some(800.0),
+        p95_ms: Some(800.0),
+        failed_in_a_row: 0,
+    };
     give(&mut app, Answer::Latest([(id(2), stuck), (id(1), slow)].into_iter().collect()));
     let mut list = app.data.sessions.clone().expect("a list");
     list.rows[1].errors = 6;
@@ -143,7 +172,13 @@ pub(super) fn boot(number: i64, seconds: u64) -> Boot {
 }
 
 /// The n-th session: used and begun so long ago, with so many calls and errors.
-pub(super) fn session(n: u32, client: &str, user: Option<&str>, (used, began): (u64, u64), (calls, errors): (i64, i64)) -> Session {
+pub(super) fn session(
+    n: u32,
+    client: &str,
+    user: Option<&str>,
+    (used, began): (u64, u64),
+    (calls, errors): (i64, i64),
+) -> Session {
     Session {
         session_id: id(n),
         protocol_session_id: Some(format!("a{}", &id(n)[1..])),
@@ -172,7 +207,16 @@ pub(super) fn session(n: u32, client: &str, user: Option<&str>, (used, began): (
 fn usage(name: &str, calls: i64, errors: i64) -> Usage {
     let latency = Percentiles { p50_ms: Some(1.2), p95_ms: Some(3.1), p99_ms: Some(9.0) };
     let (prompt_tokens, completion_tokens) = (calls * 4, calls * 6);
-    Usage { name: name.into(), calls, errors, timeouts: Some(0), mean_ms: Some(1.4), latency, prompt_tokens, completion_tokens }
+    Usage {
+        name: name.into(),
+        calls,
+        errors,
+        timeouts: Some(0),
+        mean_ms: Some(1.4),
+        latency,
+        prompt_tokens,
+        completion_tokens,
+    }
 }
 
 fn statistics(by: By, groups: Vec<Usage>) -> Statistics {

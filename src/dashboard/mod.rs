@@ -28,9 +28,6 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
-
-
-
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -73,6 +73,8 @@ fn told(error: FeedError) -> DashboardError {
 pub async fn frame(options: &Options, size: (u16, u16)) -> Result<String, DashboardError> {
     let mut app = options.app(size);
     Desk::open(options).await?.fill(&mut app).await?;
+    // Nothing can be typed into a printed frame: that nothing can be changed by it goes without saying.
+    app.settings.read_only = false;
     Ok(text(&app))
 }
 
@@ -127,7 +129,8 @@ pub async fn document(options: &Options) -> Result<String, DashboardError> {
         desk.fill(&mut app).await?;
     }
     super::update::show(&mut app, Tab::Sessions);
-    let warnings: Vec<_> = warnings::overall(&app).iter().map(|w| json!({"urgency": w.urgency, "text": w.text})).collect();
+    let warnings: Vec<_> =
+        warnings::overall(&app).iter().map(|w| json!({"urgency": w.urgency, "text": w.text})).collect();
     let document = Document { version: VERSION, at: app.now, warnings, app: &app };
     Ok(document.json().to_string())
 }

@@ -53,7 +53,8 @@ impl Preferences {
     pub(super) fn apply(&self, app: &mut App) {
         app.view.tab = self.tab;
         app.view.all = self.all;
-        app.settings.interval = INTERVALS.iter().position(|ms| *ms == self.interval_ms).unwrap_or(app.settings.interval);
+        app.settings.interval =
+            INTERVALS.iter().position(|ms| *ms == self.interval_ms).unwrap_or(app.settings.interval);
         for (tab, list) in &self.lists {
             let listing = screens::listing(app, Place::Tab(*tab));
             let column = list.sort.as_ref().and_then(|key| listing.column(key));

@@ -149,17 +149,22 @@ impl Listing {
                 let (most, head) = natural(i)?;
                 let (least, greatest) = self.columns[i].width;
                 let wish = most.min(greatest).max(head);
-                Some((i, wish.min(least.max(head)), wish))
+                // A figure that is cut is another figure.
+                let least = if self.columns[i].right { wish } else { wish.min(least.max(head)) };
+                Some((i, least, wish))
             })
             .collect();
         // The least important goes first, of equals the last.
         while wanted.len() > 1 && least_room(&wanted) > room {
-            let Some(worst) = wanted.iter().enumerate().max_by_key(|(at, w)| (self.columns[w.0].rank, *at)) else { break };
+            let Some(worst) = wanted.iter().enumerate().max_by_key(|(at, w)| (self.columns[w.0].rank, *at)) else {
+                break;
+            };
             wanted.remove(worst.0);
         }
         let mut spare = room.saturating_sub(least_room(&wanted));
         let mut order: Vec<_> = (0..wanted.len()).collect();
-        order.sort_by_key(|at| self.columns[wanted[*at].0].rank);
+        // Names before sentences: a sentence takes what is left.
+        order.sort_by_key(|at| (self.columns[wanted[*at].0].width.1, self.columns[wanted[*at].0].rank));
         for at in order {
             let more = (wanted[at].2 - wanted[at].1).min(spare);
             wanted[at].1 += more;

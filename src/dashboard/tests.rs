@@ -60,7 +60,9 @@ fn sessions_at_every_size() {
 #[test]
 fn every_other_screen() {
     for (wide, high) in [(80, 24), (120, 40)] {
-        for (key, name) in [("2", "requests"), ("3", "tools"), ("4", "clients"), ("5", "events"), ("6", "history"), ("7", "boots")] {
+        for (key, name) in
+            [("2", "requests"), ("3", "tools"), ("4", "clients"), ("5", "events"), ("6", "history"), ("7", "boots")]
+        {
             let mut app = populated((wide, high));
             press(&mut app, key);
             assert_snapshot!(format!("{name}_{wide}x{high}"), screen(&app));
@@ -209,7 +211,7 @@ fn the_cursor_stays_on_its_row_and_at_the_top_when_it_is_there() {
 #[test]
 fn the_mouse_does_what_it_points_at() {
     let mut app = populated((80, 24));
-    let mut click = |app: &mut App, x: u16, y: u16| {
+    let click = |app: &mut App, x: u16, y: u16| {
         let kind = MouseEventKind::Down(MouseButton::Left);
         _ = update(app, Message::Mouse(MouseEvent { kind, column: x, row: y, modifiers: KeyModifiers::NONE }));
     };
@@ -238,7 +240,10 @@ fn the_rest_of_the_hands() {
     press(&mut app, ":interval 30s<enter>");
     assert_eq!(app.settings.interval().as_secs(), 30);
     press(&mut app, "3<enter>");
-    assert_eq!((app.view.tab, app.list(Place::Tab(Tab::Requests)).filter.text.as_str()), (Tab::Requests, "tool:find_projects"));
+    assert_eq!(
+        (app.view.tab, app.list(Place::Tab(Tab::Requests)).filter.text.as_str()),
+        (Tab::Requests, "tool:find_projects")
+    );
     press(&mut app, "<tab><tab>?");
     assert!(matches!(app.dialog, Some(Dialog::Help(0))));
 }
@@ -259,4 +264,25 @@ fn choices_survive_a_restart() {
     assert_eq!((again.view.tab, again.view.all, again.settings.interval().as_secs()), (Tab::Events, true, 5));
     std::fs::write(&file, "no json").expect("written");
     assert!(Preferences::read(&file).is_none());
+}
+
+#[test]
+fn an_hour_of_refreshes_is_not_held() {
+    use super::data::{MINUTES, Part, Pulse, SESSIONS, STREAM};
+    use crate::queries::latest::Latest;
+    use crate::queries::minutes::Minute;
+    let mut app = populated((80, 24));
+    for n in 0..1800u32 {
+        let rows =
+            (0..40).map(|i| crate::queries::requests::Request { id: (n * 40 + i).to_string(), ..fixture::request(1) });
+        give(&mut app, Answer::Requests(rows.collect(), Part::More));
+        let latest = (0..20).map(|i| (id(n * 20 + i), Latest::default()));
+        give(&mut app, Answer::Latest(latest.collect()));
+        let minute = fixture::NOW.plus(std::time::Duration::from_secs(u64::from(n) * 2)).minute();
+        let minutes = vec![Minute { minute, calls: 1, errors: 0, p95_ms: None }];
+        give(&mut app, Answer::Pulse(Pulse { minutes, ..Pulse::default() }));
+    }
+    assert_eq!(app.data.streams.requests.as_ref().map(std::collections::VecDeque::len), Some(STREAM));
+    assert!(app.data.latest.len() <= 10 * SESSIONS + 20, "{}", app.data.latest.len());
+    assert_eq!(app.data.pulse.as_ref().map(|pulse| pulse.minutes.len()), Some(MINUTES));
 }

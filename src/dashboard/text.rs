@@ -89,6 +89,10 @@ pub(super) fn percent(part: i64, whole: i64) -> String {
         return String::new();
     }
     let share = part as f64 * 100.0 / whole as f64;
+    // Nearly all is not all.
+    if part < whole && share >= 99.0 {
+        return format!("{:.1}%", share.min(99.9));
+    }
     if part == 0 || part == whole || share >= 10.0 { format!("{share:.0}%") } else { format!("{share:.1}%") }
 }
 
@@ -149,6 +153,7 @@ mod tests {
         assert_eq!([millis(0.84), millis(12.3), millis(3200.0)], ["0.8ms", "12ms", "3.2s"]);
         assert_eq!([count(9999), count(12_345), count(4_500_000)], ["9999", "12.3k", "4.5M"]);
         assert_eq!([percent(0, 0), percent(1, 200), percent(1, 3)], ["", "0.5%", "33%"]);
+        assert_eq!([percent(9999, 10_000), percent(7, 7)], ["99.9%", "100%"]);
     }
 
     #[test]

@@ -316,7 +316,8 @@ fn begin_filter(app: &mut App) {
 
 fn sort_by_next(app: &mut App, by: isize) {
     let Some(listing) = app.listing() else { return };
-    let shown: Vec<_> = listing.fit(usize::from(app.size.0).max(1)).into_iter().map(|(i, _)| listing.columns[i]).collect();
+    let shown: Vec<_> =
+        listing.fit(usize::from(app.size.0).max(1)).into_iter().map(|(i, _)| listing.columns[i]).collect();
     let Some(list) = app.list_mut().filter(|_| !shown.is_empty()) else { return };
     let count = isize::try_from(shown.len()).unwrap_or(1);
     let at = list.sort.and_then(|(key, _)| shown.iter().position(|column| column.key == key));

@@ -7,8 +7,9 @@ use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
 use crate::store::reports::clients::ClientRow;
 
-/// So many sessions of a client must be over before it is said to close none.
-const ENOUGH: i64 = 3;
+/// So many sessions of a client must have run out of time, or be open, before it is said to close none.
+const RUN_OUT: i64 = 3;
+const OPEN: i64 = 10;
 
 /// The sessions of one client type and version:
 ///
@@ -49,9 +50,9 @@ impl ClientUse {
         (self.lasted > 0).then(|| self.lasted_s as f64 / self.lasted as f64)
     }
 
-    /// Whether it never closes what it opens: the time of several ran out, and it closed none.
+    /// Whether it never closes what it opens: the time of several ran out or many are open, and it closed none.
     pub fn leaks(&self) -> bool {
-        self.closed == 0 && self.timed_out >= ENOUGH
+        self.closed == 0 && (self.timed_out >= RUN_OUT || self.open >= OPEN)
     }
 }
 

@@ -67,9 +67,8 @@ impl Latest {
         let mut latencies = Latencies::default();
         calls.iter().for_each(|call| latencies.add(call.duration_us, 1));
         let last = calls.first();
-        let failed = |call: &&CallRow| {
-            call.status != "success" && last.is_some_and(|last| last.tool_name == call.tool_name)
-        };
+        let failed =
+            |call: &&CallRow| call.status != "success" && last.is_some_and(|last| last.tool_name == call.tool_name);
         #[expect(clippy::cast_precision_loss, reason = "285 years in microseconds still have all their digits")]
         let ms = |call: &CallRow| call.duration_us as f64 / 1000.0;
         Self {

@@ -53,7 +53,7 @@ impl Queries {
         let moment = self.moment().await?;
         let living = self.store.living(&moment, moment.now.minus(IDLE_AFTER)).await?;
         let ended = self.store.ended().await?;
-        let expired = ended.expired + living.over;
+        let expired = ended.expired + living.past;
         Ok(Counts { active: living.alive, idle: living.idle, disconnected: ended.disconnected, expired })
     }
 

@@ -37,7 +37,7 @@ pub(super) fn listing(app: &App) -> Listing {
 
 fn row(client: &ClientUse) -> Row {
     let note = if client.leaks() {
-        Cell::text("never closes a session").toned(Tone::Warn)
+        Cell::text(format!("has closed none of {}", client.sessions)).toned(Tone::Warn)
     } else if client.silent > 0 && client.silent == client.sessions {
         Cell::text("calls no tool").toned(Tone::Dim)
     } else {

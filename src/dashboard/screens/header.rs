@@ -24,13 +24,15 @@ use crate::queries::minutes::Minute;
 
 /// From so many columns on, words stand in full.
 const WIDE: u16 = 76;
+/// And those of the line of sessions.
+const WIDER: u16 = 92;
 
 /// Draws it.
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let mut y = area.y;
     draw_server(app, Rect { y, height: 1, ..area }, buffer);
     y += 1;
-    let pieces = sessions(app, area.width >= WIDE);
+    let pieces = sessions(app, area.width >= WIDER);
     write(app, (area.x, y), area.right(), &pieces, buffer);
     y += 1;
     if area.height > 3 {
@@ -107,7 +109,12 @@ fn sessions(app: &App, wide: bool) -> Vec<(String, Tone)> {
         pieces.push((if wide { "  │  " } else { "  " }.to_owned(), Tone::Dim));
     }
     let Some(pulse) = &app.data.pulse else { return pieces };
-    figure(&mut pieces, format!("{:.1}", rate(&pulse.minutes, app.now)), if wide { "calls/s" } else { "/s" }, Tone::Strong);
+    figure(
+        &mut pieces,
+        format!("{:.1}", rate(&pulse.minutes, app.now)),
+        if wide { "calls/s" } else { "/s" },
+        Tone::Strong,
+    );
     let (calls, errors) = warnings::last_minutes(app, 5);
     let tone = if errors > 0 { Tone::Warn } else { Tone::Strong };
     if calls > 0 {
@@ -123,7 +130,8 @@ fn sessions(app: &App, wide: bool) -> Vec<(String, Tone)> {
 /// Calls in a second over the last sixty: this minute, and of the one before the part that is not a minute ago yet.
 #[expect(clippy::cast_precision_loss, reason = "a rate, shown with three digits")]
 fn rate(minutes: &[Minute], now: Timestamp) -> f64 {
-    let calls = |at: Timestamp| minutes.iter().find(|minute| minute.minute == at).map_or(0, |minute| minute.calls) as f64;
+    let calls =
+        |at: Timestamp| minutes.iter().find(|minute| minute.minute == at).map_or(0, |minute| minute.calls) as f64;
     let (this, before) = (now.minute(), now.minus(Duration::from_mins(1)).minute());
     let part = now.since(this).as_secs_f64() / 60.0;
     (calls(this) + calls(before) * (1.0 - part)) / 60.0
@@ -163,7 +171,8 @@ fn draw_warning(app: &App, area: Rect, buffer: &mut Buffer) {
             match warnings.first() {
                 Some(warning) => {
                     let others = warnings.len() - 1;
-                    let more = if others > 0 { format!(" (w: go there; {others} more)") } else { " (w: go there)".to_owned() };
+                    let more =
+                        if others > 0 { format!(" (w: go there; {others} more)") } else { " (w: go there)".to_owned() };
                     let more = if warning.subject.is_some() { more } else { String::new() };
                     (format!("⚠ {}", warning.text), warning.tone(), more)
                 }
@@ -193,7 +202,8 @@ mod tests {
 
     #[test]
     fn the_rate_is_that_of_the_last_sixty_seconds() {
-        let minute = |n: i64, calls| Minute { minute: Timestamp::from_millis(n * 60_000), calls, errors: 0, p95_ms: None };
+        let minute =
+            |n: i64, calls| Minute { minute: Timestamp::from_millis(n * 60_000), calls, errors: 0, p95_ms: None };
         let now = Timestamp::from_millis(10 * 60_000 + 15_000);
         let calls = rate(&[minute(9, 40), minute(10, 30)], now);
         assert!((calls - 1.0).abs() < 1e-9, "{calls}");

@@ -49,7 +49,8 @@ pub(super) enum Spot {
 /// Where the parts stand on a terminal of that size.
 pub(super) fn areas((wide, high): (u16, u16)) -> Areas {
     let header = if high < 20 { 3 } else { 4 };
-    let line = |y: u16, height: u16| Rect { x: 0, y: y.min(high), width: wide, height: height.min(high.saturating_sub(y)) };
+    let line =
+        |y: u16, height: u16| Rect { x: 0, y: y.min(high), width: wide, height: height.min(high.saturating_sub(y)) };
     let body = high.saturating_sub(header + 3);
     Areas {
         header: line(0, header),
@@ -99,7 +100,10 @@ pub(super) fn page_end(app: &App) -> usize {
 pub(super) fn at(app: &App, x: u16, y: u16) -> Option<Spot> {
     let tabs = areas(app.size).tabs;
     if y == tabs.y {
-        return tab_places(app, tabs).into_iter().find(|(_, from, to)| (*from..*to).contains(&x)).map(|(tab, ..)| Spot::Tab(tab));
+        return tab_places(app, tabs)
+            .into_iter()
+            .find(|(_, from, to)| (*from..*to).contains(&x))
+            .map(|(tab, ..)| Spot::Tab(tab));
     }
     let area = list_area(app);
     let listing = app.listing()?;
@@ -113,8 +117,16 @@ pub(super) fn at(app: &App, x: u16, y: u16) -> Option<Spot> {
     (row < listing.rows.len()).then_some(Spot::Row(row))
 }
 
+/// Below so many columns and lines there is no room for anything.
+const LEAST: (u16, u16) = (20, 7);
+
 /// Draws the screen.
 pub(super) fn draw(app: &App, buffer: &mut Buffer) {
+    if app.size.0 < LEAST.0 || app.size.1 < LEAST.1 {
+        let text = format!("needs {}x{}", LEAST.0, LEAST.1);
+        buffer.set_stringn(0, 0, text, app.size.0.into(), app.settings.theme.style(Tone::Plain));
+        return;
+    }
     let areas = areas(app.size);
     header::draw(app, areas.header, buffer);
     draw_tabs(app, areas.tabs, buffer);
@@ -138,11 +150,18 @@ pub(super) fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) {
     let (Some(listing), Some(place)) = (app.listing(), app.place()) else { return };
     let state = app.list(place);
     if listing.rows.is_empty() {
-        let filtered = if state.filter.terms.is_empty() { None } else { Some("Nothing passes the filter. Esc clears it.") };
+        let filtered =
+            if state.filter.terms.is_empty() { None } else { Some("Nothing passes the filter. Esc clears it.") };
         let text = filtered.unwrap_or(&listing.empty);
         let lines = overlay::wrapped(text, usize::from(area.width.saturating_sub(4)).max(1));
         for (y, line) in (area.y + 1..area.bottom()).zip(&lines) {
-            buffer.set_stringn(area.x + 2, y, line, area.width.saturating_sub(2).into(), app.settings.theme.style(Tone::Plain));
+            buffer.set_stringn(
+                area.x + 2,
+                y,
+                line,
+                area.width.saturating_sub(2).into(),
+                app.settings.theme.style(Tone::Plain),
+            );
         }
         return;
     }

@@ -23,7 +23,10 @@ pub(super) fn draw_footer(app: &App, area: Rect, buffer: &mut Buffer) {
         (Some(Dialog::Filter(text, _)), _) => filter_line(app, text),
         (Some(Dialog::Command(text)), _) => vec![(format!(":{text}█"), Tone::Strong)],
         (None, Some((notice, _))) => vec![(clean(notice), Tone::Strong)],
-        _ => hints(app).into_iter().flat_map(|(key, text)| [(key, Tone::Strong), (format!(" {text}  "), Tone::Dim)]).collect(),
+        _ => hints(app)
+            .into_iter()
+            .flat_map(|(key, text)| [(key, Tone::Strong), (format!(" {text}  "), Tone::Dim)])
+            .collect(),
     };
     write(app, (area.x, area.y), area.right(), &pieces, buffer);
 }
@@ -43,8 +46,12 @@ fn filter_line(app: &App, text: &str) -> Line {
 fn hints(app: &App) -> Vec<(String, &'static str)> {
     let mut hints: Vec<(&str, &str)> = match (app.view.details.last(), app.view.tab) {
         (Some(Detail::Request(_)), _) => vec![("Esc", "back"), ("Enter", "its session"), ("y", "copy id")],
-        (Some(Detail::Session(_)), _) => vec![("Esc", "back"), ("Enter", "the request"), ("x", "end it"), ("y", "copy id")],
-        (None, Tab::Sessions) => vec![("Enter", "open"), ("/", "filter"), (">", "sort"), ("Space", "tag"), ("x", "end")],
+        (Some(Detail::Session(_)), _) => {
+            vec![("Esc", "back"), ("Enter", "the request"), ("x", "end it"), ("y", "copy id")]
+        }
+        (None, Tab::Sessions) => {
+            vec![("Enter", "open"), ("/", "filter"), (">", "sort"), ("Space", "tag"), ("x", "end")]
+        }
         (None, Tab::Requests | Tab::Events) => vec![("Enter", "open"), ("/", "filter"), ("p", "pause")],
         (None, Tab::Tools | Tab::Clients) => vec![("Enter", "open"), (">", "sort"), ("e", "export")],
         (None, Tab::History | Tab::Boots) => vec![(">", "sort"), ("e", "export")],
@@ -72,8 +79,8 @@ fn help(app: &App) -> Vec<Line> {
         vec![(pad(left, wide.max(width(left)), false), Tone::Strong), (format!("  {right}"), Tone::Plain)]
     };
     let offered = BINDINGS.iter().filter(|binding| !(binding.changes && app.settings.read_only));
-    let mut lines: Vec<Line> = offered.map(|binding| row(&keys::names(binding), binding.help, 14)).collect();
-    lines.push(row("mouse", "click a row (twice: look closer), a head (sort), a screen's name; wheel", 14));
+    let mut lines: Vec<Line> = offered.map(|binding| row(&keys::names(binding), binding.help, 18)).collect();
+    lines.push(row("mouse", "click a row (twice: look closer), a head (sort), a screen's name; wheel", 18));
     lines.extend([Line::new(), head("Filters")]);
     lines.extend(FILTERS.iter().map(|(text, help)| row(text, help, 34)));
     lines.extend([Line::new(), head("Commands")]);
@@ -103,7 +110,10 @@ fn question(sessions: &[Session], room: usize) -> Vec<Line> {
         count(tokens)
     );
     lines.extend(wrapped(&lost, room.clamp(20, 70)).into_iter().map(|line| vec![(line, Tone::Warn)]));
-    lines.extend([Line::new(), vec![("y".to_owned(), Tone::Strong), (" end   any other key: keep".to_owned(), Tone::Plain)]]);
+    lines.extend([
+        Line::new(),
+        vec![("y".to_owned(), Tone::Strong), (" end   any other key: keep".to_owned(), Tone::Plain)],
+    ]);
     lines
 }
 

@@ -88,7 +88,8 @@ fn facts(request: &Request) -> Vec<(&'static str, String, Tone)> {
 /// JSON as people read it; what was cut is shown as it is.
 fn block(lines: &mut Vec<(&'static str, String, Tone)>, name: &'static str, text: &str, room: usize) {
     let value = serde_json::from_str::<serde_json::Value>(text);
-    let text = value.ok().and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| text.to_owned());
+    let text =
+        value.ok().and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| text.to_owned());
     let wrapped = overlay::wrapped(&text, room.saturating_sub(NAME).max(10));
     lines.extend(wrapped.into_iter().enumerate().map(|(n, line)| (if n == 0 { name } else { "" }, line, Tone::Plain)));
 }

@@ -39,9 +39,17 @@ pub(super) fn listing(app: &App) -> Listing {
     Listing { columns: COLUMNS, rows, empty }
 }
 
-/// The list of these requests, the newest first.
+/// The columns that say whose a request is.
+const WHOSE: std::ops::Range<usize> = 1..4;
+
+/// The list of these requests of one session, the newest first: whose they are goes without saying.
 pub(super) fn of<'a>(requests: impl Iterator<Item = &'a Request>) -> Listing {
-    Listing { columns: COLUMNS, rows: requests.map(row).collect(), empty: "It has called nothing yet.".to_owned() }
+    let bare = |request: &Request| {
+        let mut row = row(request);
+        row.cells[WHOSE].fill(Cell::default());
+        row
+    };
+    Listing { columns: COLUMNS, rows: requests.map(bare).collect(), empty: "It has called nothing yet.".to_owned() }
 }
 
 /// How a status looks.

@@ -86,7 +86,7 @@ fn lines(app: &App, room: usize) -> Vec<Line> {
     lines.push(times(app, story));
     lines.extend(protocol(story));
     lines.push(figures(story));
-    if !story.requests.is_empty() {
+    if story.session.calls > 0 {
         lines.push(vec![("life     ".to_owned(), Tone::Dim), (life(app, story, room.saturating_sub(10)), Tone::Plain)]);
         lines.push(vec![("latency  ".to_owned(), Tone::Dim), (latencies(story, room.saturating_sub(22)), Tone::Good)]);
     }
@@ -117,7 +117,10 @@ fn times(app: &App, story: &Story) -> Line {
     if session.status == Status::Active {
         let (age, used) = (app.now.since(session.connected_at), app.now.since(session.last_activity));
         text += &format!(", {} ago   used {} ago", span(age), span(used));
-        text += &session.expires_at.map(|end| format!("   ends in {} unless used", span(end.since(app.now)))).unwrap_or_default();
+        text += &session
+            .expires_at
+            .map(|end| format!("   ends in {} unless used", span(end.since(app.now))))
+            .unwrap_or_default();
     } else {
         let lasted = span(Duration::from_secs(session.duration_s));
         let at = session.disconnected_at.map(when).unwrap_or_default();
@@ -151,7 +154,8 @@ fn figures(story: &Story) -> Line {
     let session = &story.session;
     let failed = if session.errors > 0 { Tone::Warn } else { Tone::Plain };
     let tokens = session.prompt_tokens + session.completion_tokens;
-    let mut took: Vec<f64> = story.requests.iter().filter(|r| r.tool_name.is_some()).filter_map(|r| r.duration_ms).collect();
+    let mut took: Vec<f64> =
+        story.requests.iter().filter(|r| r.tool_name.is_some()).filter_map(|r| r.duration_ms).collect();
     took.sort_by(f64::total_cmp);
     let rank = (took.len() * 95).div_ceil(100);
     let p95 = rank.checked_sub(1).and_then(|rank| took.get(rank)).map(|ms| format!("  p95 {}", millis(*ms)));
@@ -180,7 +184,8 @@ fn life(app: &App, story: &Story, room: usize) -> String {
 
 /// How long its last calls took, one column a call.
 fn latencies(story: &Story, room: usize) -> String {
-    let took: Vec<f64> = story.requests.iter().filter_map(|request| request.duration_ms).collect();
+    let calls = story.requests.iter().filter(|request| request.tool_name.is_some());
+    let took: Vec<f64> = calls.filter_map(|request| request.duration_ms).collect();
     let shown = &took[took.len().saturating_sub(room.clamp(4, 120))..];
     let most = shown.iter().copied().fold(0.0, f64::max);
     pad(&curve(shown), shown.len(), false) + &format!("  up to {}", millis(most))

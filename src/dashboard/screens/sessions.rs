@@ -18,11 +18,11 @@ use crate::queries::standings::IDLE_AFTER;
 
 const COLUMNS: &[Column] = &[
     text("id", "SESSION", (8, 8), 0),
-    text("client", "CLIENT", (6, 20), 0),
+    text("client", "CLIENT", (8, 24), 0),
     text("version", "VERSION", (5, 12), 5),
     text("era", "ERA", (6, 6), 8),
     text("revision", "REVISION", (10, 10), 7),
-    text("user", "USER", (4, 16), 4),
+    text("user", "USER", (8, 16), 4),
     text("state", "STATE", (6, 12), 0),
     figure("age", "AGE", 4),
     figure("idle", "IDLE", 1),
@@ -31,8 +31,8 @@ const COLUMNS: &[Column] = &[
     figure("errors", "ERR", 1),
     figure("p95", "P95", 3),
     figure("tokens", "TOKENS", 6),
-    text("tool", "LAST TOOL", (6, 20), 3),
-    text("warning", "WARNING", (10, 60), 1),
+    text("tool", "LAST TOOL", (14, 24), 3),
+    text("warning", "WARNING", (20, 60), 1),
 ];
 
 /// The first revision of the modern era.
@@ -81,7 +81,8 @@ fn row(app: &App, session: &Session) -> Row {
     let near = left.is_some_and(|left| left < Duration::from_mins(5));
     let errors = Cell::count(session.errors).toned(if session.errors > 0 { Tone::Warn } else { Tone::Dim });
     let warnings = warnings::of_session(app, session);
-    let warning = warnings.first().map_or_else(Cell::default, |warning| Cell::text(&warning.text).toned(warning.tone()));
+    let warning =
+        warnings.first().map_or_else(Cell::default, |warning| Cell::text(&warning.text).toned(warning.tone()));
     let era = if revision.is_empty() { "" } else { era(&revision) };
     let idle = if live { Cell::span(app.now.since(session.last_activity)) } else { Cell::default() };
     let mut hidden = vec![("id", session.session_id.clone())];

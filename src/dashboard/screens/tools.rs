@@ -44,7 +44,11 @@ pub(super) fn listing(app: &App) -> Listing {
 #[expect(clippy::cast_precision_loss, reason = "shares, shown with three digits")]
 fn row(usage: &Usage, all: i64, most: i64) -> Row {
     let share = |part: i64, whole: i64| {
-        if whole == 0 { Cell::default() } else { Cell::number(part as f64 * 100.0 / whole as f64, percent(part, whole)) }
+        if whole == 0 {
+            Cell::default()
+        } else {
+            Cell::number(part as f64 * 100.0 / whole as f64, percent(part, whole))
+        }
     };
     let wrong = |cell: Cell| if usage.errors > 0 { cell.toned(Tone::Warn) } else { cell };
     Row {

@@ -69,16 +69,15 @@ impl Store {
         }
         let mut rows: Vec<ClientRow> = Vec::new();
         for sql in texts {
-            let part: Vec<ClientRow> = report(async {
-                read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(db).await)
-            })
-            .await?;
+            let part: Vec<ClientRow> =
+                report(async { read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(db).await) })
+                    .await?;
             part.into_iter().for_each(|row| row.add_to(&mut rows));
         }
         rows.sort_by(|a, b| {
-            b.sessions.cmp(&a.sessions).then_with(|| {
-                (&a.client_type, &a.client_version).cmp(&(&b.client_type, &b.client_version))
-            })
+            b.sessions
+                .cmp(&a.sessions)
+                .then_with(|| (&a.client_type, &a.client_version).cmp(&(&b.client_type, &b.client_version)))
         });
         Ok(rows)
     }
@@ -99,19 +98,15 @@ impl Store {
             "SELECT {hour} AS name, COUNT(*) FROM (SELECT connected_at FROM archon_mcp_sessions WHERE connected_at >= $1\
              {waiting}) begun GROUP BY 1 ORDER BY 1"
         );
-        report(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).fetch_all(db).await)
-        })
-        .await
+        report(async { read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).fetch_all(db).await) })
+            .await
     }
 }
 
 impl ClientRow {
     /// Adds it to the row of the same client, or as a row of its own.
     fn add_to(self, rows: &mut Vec<Self>) {
-        let same = |row: &&mut Self| {
-            row.client_type == self.client_type && row.client_version == self.client_version
-        };
+        let same = |row: &&mut Self| row.client_type == self.client_type && row.client_version == self.client_version;
         let Some(row) = rows.iter_mut().find(same) else {
             rows.push(self);
             return;

@@ -177,7 +177,8 @@ impl Store {
             "SELECT protocol_session_id, protocol_version FROM archon_mcp_protocol_sessions \
              WHERE protocol_session_id IN ({of})"
         );
-        report(async { read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(ids).fetch_all(db).await) }).await
+        report(async { read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(ids).fetch_all(db).await) })
+            .await
     }
 }
 

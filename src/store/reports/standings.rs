@@ -15,7 +15,7 @@ pub struct Living {
     /// Those of them that were not used since the given moment.
     pub idle: i64,
     /// Past their time; no server has met them yet.
-    pub over: i64,
+    pub past: i64,
 }
 
 /// Sessions that have ended.
@@ -39,8 +39,7 @@ pub struct Crowd {
 }
 
 /// What makes a protocol session stand for itself in lists.
-const WAITING: &str =
-    "NOT called AND NOT EXISTS (SELECT 1 FROM archon_mcp_sessions s WHERE s.session_id = archon_mcp_protocol_sessions.session_id)";
+const WAITING: &str = "NOT called AND NOT EXISTS (SELECT 1 FROM archon_mcp_sessions s WHERE s.session_id = archon_mcp_protocol_sessions.session_id)";
 
 /// The tables whose rows are listed, each with its own condition.
 fn listed(tables: Tables) -> Vec<(&'static str, &'static str)> {
@@ -65,7 +64,7 @@ impl Store {
             let sql = format!(
                 "SELECT COUNT(CASE WHEN {alive} THEN 1 END) AS alive, \
                  COUNT(CASE WHEN {alive} AND last_activity <= $1 THEN 1 END) AS idle, \
-                 COUNT(CASE WHEN {over} THEN 1 END) AS over FROM {table} WHERE {active} AND {own}"
+                 COUNT(CASE WHEN {over} THEN 1 END) AS past FROM {table} WHERE {active} AND {own}"
             );
             let part: Living = report(async {
                 read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(idle_since).fetch_one(db).await)
@@ -73,7 +72,7 @@ impl Store {
             .await?;
             sum.alive += part.alive;
             sum.idle += part.idle;
-            sum.over += part.over;
+            sum.past += part.past;
         }
         Ok(sum)
     }
@@ -87,10 +86,9 @@ impl Store {
         for (table, own) in listed(self.tables()) {
             let count = |status: &str| format!("(SELECT COUNT(*) FROM {table} WHERE status = '{status}' AND {own})");
             let sql = format!("SELECT {} AS disconnected, {} AS expired", count("disconnected"), count("expired"));
-            let part: Ended = report(async {
-                read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_one(db).await)
-            })
-            .await?;
+            let part: Ended =
+                report(async { read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_one(db).await) })
+                    .await?;
             sum.disconnected += part.disconnected;
             sum.expired += part.expired;
         }
@@ -119,9 +117,7 @@ impl Store {
              FROM archon_mcp_sessions WHERE {alive}{waiting}) open GROUP BY 1, 2 HAVING COUNT(*) >= $1 \
              ORDER BY 3 DESC, 1, 2 LIMIT 10"
         );
-        report(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(at_least).fetch_all(db).await)
-        })
-        .await
+        report(async { read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(at_least).fetch_all(db).await) })
+            .await
     }
 }

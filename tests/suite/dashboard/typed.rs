@@ -144,7 +144,10 @@ async fn an_operator_finds_a_session_and_ends_it() {
     tmux.write("echo $((6 * 7))");
     tmux.press(&["Enter"]);
     tmux.wait("an echo", |s| s.lines().any(|line| line == "42"));
-    assert_eq!(tmux.run(&["display-message", "-p", "#{alternate_on} #{cursor_flag} #{mouse_any_flag}"]).trim(), "0 1 0");
+    assert_eq!(
+        tmux.run(&["display-message", "-p", "#{alternate_on} #{cursor_flag} #{mouse_any_flag}"]).trim(),
+        "0 1 0"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,7 +158,11 @@ async fn it_waits_for_its_database_and_leaves_on_sigterm() {
     let db = Database::sqlite();
     let tmux = Tmux::start(db.folder(), (100, 30));
     tmux.wait_for("ready>");
-    tmux.write(&format!("cd {}; (echo $BASHPID > pid; exec env {}); echo left $?", db.folder().display(), dashboard(&db)));
+    tmux.write(&format!(
+        "cd {}; (echo $BASHPID > pid; exec env {}); echo left $?",
+        db.folder().display(),
+        dashboard(&db)
+    ));
     tmux.press(&["Enter"]);
     tmux.wait_for("NO DATABASE");
     let server = ServeProcess::start(&db, &[]).await;
@@ -165,5 +172,8 @@ async fn it_waits_for_its_database_and_leaves_on_sigterm() {
     let killed = Command::new("kill").args(["-TERM", pid.trim()]).status().expect("kill runs");
     assert!(killed.success());
     tmux.wait_for("left 143");
-    assert_eq!(tmux.run(&["display-message", "-p", "#{alternate_on} #{cursor_flag} #{mouse_any_flag}"]).trim(), "0 1 0");
+    assert_eq!(
+        tmux.run(&["display-message", "-p", "#{alternate_on} #{cursor_flag} #{mouse_any_flag}"]).trim(),
+        "0 1 0"
+    );
 }
