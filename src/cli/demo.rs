@@ -56,7 +56,8 @@ impl Options {
     /// # Errors
     /// When the server does not start, or the terminal does not do what we need.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        if !self.once && !(io::stdout().is_terminal() && io::stdin().is_terminal()) {
+        let terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
+        if !self.once && !terminal {
             return Err(Usage::new("the dashboard needs a terminal", "add --once for one frame as text").into());
         }
         // Server, clients and folder end with this function, however it ends: each is dropped.

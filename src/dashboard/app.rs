@@ -251,7 +251,7 @@ impl App {
     pub(super) fn session(&self, id: &str) -> Option<&Session> {
         let listed = self.data.sessions.as_ref().and_then(|list| list.rows.iter().find(|s| s.session_id == id));
         listed.or_else(|| {
-            let story = self.data.closer.story.as_ref()?.as_ref()?;
+            let story = self.data.closer.story.as_ref()?;
             (story.session.session_id == id).then_some(&story.session)
         })
     }
@@ -264,7 +264,7 @@ impl App {
                 wants.extend([Question::Story(*id), Question::Latest(vec![id.to_string()]), Question::Tools]);
             }
             Some(Detail::Request(request)) => {
-                wants.extend((request.number > 0).then_some(Question::Words(request.number)))
+                wants.extend((request.number > 0).then_some(Question::Words(request.number)));
             }
             None => wants.extend(self.tab_wants()),
         }

@@ -165,9 +165,11 @@ pub(super) struct Data {
 /// What is looked at closely.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Closer {
-    /// One session; the inner none: it is gone.
-    pub(super) story: Option<Option<Box<Story>>>,
-    /// The words of one call, by its number; the inner none: they were not kept.
+    /// One session.
+    pub(super) story: Option<Box<Story>>,
+    /// The session that was asked for is not there.
+    pub(super) gone: bool,
+    /// The words of one call, by its number; where there are none, they were not kept.
     pub(super) words: Option<(i64, Option<Words>)>,
 }
 
@@ -208,7 +210,10 @@ impl Data {
                 }
                 self.latest.extend(latest);
             }
-            Answer::Story(story) => self.closer.story = Some(story),
+            Answer::Story(story) => {
+                self.closer.gone = story.is_none();
+                self.closer.story = story;
+            }
             Answer::Words(number, words) => self.closer.words = Some((number, words)),
             Answer::Requests(rows, part) => go_on(&mut self.streams.requests, rows, part),
             Answer::Events(rows, part) => go_on(&mut self.streams.events, rows, part),

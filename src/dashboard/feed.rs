@@ -210,9 +210,9 @@ impl Feed {
         };
         let newest = self.queries.store().last_request().await.unwrap_or(0);
         // Of more than fit, the last ones.
-        let backlog = last.map_or(i64::MAX, |last| newest - last);
+        let backlog = last.and_then(|last| usize::try_from(newest - last).ok()).unwrap_or(usize::MAX);
         let (rows, part) = match last {
-            Some(last) if backlog < STREAM as i64 => (self.queries.requests_after(&query, last).await?, Part::More),
+            Some(last) if backlog < STREAM => (self.queries.requests_after(&query, last).await?, Part::More),
             _ => (self.queries.requests(&query, Some(STREAM / 2)).await?, Part::Whole),
         };
         let seen = rows.last().map(|row| row.number).or(last).unwrap_or(0);

@@ -175,7 +175,7 @@ pub(super) fn boot(number: i64, seconds: u64) -> Boot {
 pub(super) fn session(
     n: u32,
     client: &str,
-    user: Option<&str>,
+    owner: Option<&str>,
     (used, began): (u64, u64),
     (calls, errors): (i64, i64),
 ) -> Session {
@@ -188,7 +188,7 @@ pub(super) fn session(
         client_name: Some(client.to_lowercase().replace(' ', "-")),
         client_version: Some("1.0.0".into()),
         user_id: None,
-        user_name: user.map(Into::into),
+        user_name: owner.map(Into::into),
         user_email: None,
         connected_at: ago(began),
         last_activity: ago(used),
@@ -226,7 +226,7 @@ fn statistics(by: By, groups: Vec<Usage>) -> Statistics {
 }
 
 pub(super) fn request(n: u32) -> Request {
-    let failed = n % 3 == 0;
+    let failed = n.is_multiple_of(3);
     Request {
         id: n.to_string(),
         timestamp: Some(ago(u64::from(60 - n * 5))),

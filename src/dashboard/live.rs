@@ -51,7 +51,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
         screen.draw(&app)?;
         let message = tokio::select! {
             event = events.next() => match event {
-                Some(Ok(event)) => of_event(event),
+                Some(Ok(event)) => of_event(&event),
                 Some(Err(error)) => break Err(error.into()),
                 // The terminal is gone.
                 None => break Ok(()),
@@ -100,10 +100,10 @@ fn step(
         }
         Some(Effect::Copy(text)) => Screen::copy(&text)?,
         Some(Effect::Expire(sessions)) => {
+            let taken = ends.orders.try_send((sessions, options.by.clone()));
             // One order at a time: a second one while the first is carried out is not taken.
-            if ends.orders.try_send((sessions, options.by.clone())).is_err() {
-                _ = update(app, Message::Done(Err("The last order is still being carried out.".to_owned())));
-            }
+            let told = taken.map_err(|_| Message::Done(Err("The last order is still being carried out.".to_owned())));
+            _ = told.map_err(|message| update(app, message));
         }
         Some(Effect::Write(export)) => _ = update(app, Message::Done(written(&export))),
     }
@@ -143,11 +143,11 @@ fn ahead(at: Timestamp) -> i64 {
     if ahead.abs() < 1000 { 0 } else { ahead }
 }
 
-fn of_event(event: Event) -> Option<Message> {
+fn of_event(event: &Event) -> Option<Message> {
     match event {
-        Event::Key(key) => Some(Message::Key(key)),
-        Event::Mouse(mouse) => Some(Message::Mouse(mouse)),
-        Event::Resize(width, height) => Some(Message::Resize(width, height)),
+        Event::Key(key) => Some(Message::Key(*key)),
+        Event::Mouse(mouse) => Some(Message::Mouse(*mouse)),
+        Event::Resize(width, height) => Some(Message::Resize(*width, *height)),
         _ => None,
     }
 }

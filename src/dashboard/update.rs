@@ -95,15 +95,15 @@ fn on_key(app: &mut App, event: KeyEvent) -> Option<Effect> {
             on_help_key(app, event, line);
             None
         }
-        Some(Dialog::Confirm(sessions)) => match event.code {
-            KeyCode::Char('y' | 'Y') => Some(Effect::Expire(sessions)),
-            _ => {
-                tell(app, "Nothing was ended.");
-                None
-            }
-        },
+        Some(Dialog::Confirm(sessions)) if matches!(event.code, KeyCode::Char('y' | 'Y')) => {
+            Some(Effect::Expire(sessions))
+        }
+        Some(Dialog::Confirm(_)) => {
+            tell(app, "Nothing was ended.");
+            None
+        }
         Some(Dialog::Filter(text, before)) => {
-            on_filter_key(app, event, text, before);
+            on_filter_key(app, event, &text, *before);
             None
         }
         Some(Dialog::Command(text)) => match typed(&text, event) {
@@ -158,13 +158,13 @@ fn typed(text: &str, event: KeyEvent) -> Typed {
 }
 
 /// The list follows what is typed.
-fn on_filter_key(app: &mut App, event: KeyEvent, text: String, before: Box<Filter>) {
-    let filter = match typed(&text, event) {
-        Typed::Done => Filter::parse(&text),
-        Typed::Left => *before,
+fn on_filter_key(app: &mut App, event: KeyEvent, text: &str, before: Filter) {
+    let filter = match typed(text, event) {
+        Typed::Done => Filter::parse(text),
+        Typed::Left => before,
         Typed::Text(text) => {
             let filter = Filter::parse(&text);
-            app.dialog = Some(Dialog::Filter(text, before));
+            app.dialog = Some(Dialog::Filter(text, Box::new(before)));
             filter
         }
     };
@@ -261,7 +261,7 @@ fn open(app: &mut App) {
             let session = request.session_id.clone();
             open_session(app, session.as_deref());
         }
-        (Some(Detail::Session(_)), _) | (None, Tab::Requests) => open_request(app, under),
+        (Some(Detail::Session(_)), _) | (None, Tab::Requests) => open_request(app, under.as_deref()),
         (None, Tab::Sessions) => open_session(app, under.as_deref()),
         (None, Tab::Events) => {
             let events = app.data.streams.events.iter().flatten();
@@ -285,16 +285,16 @@ fn open_session(app: &mut App, id: Option<&str>) {
         app.view.details.truncate(at + 1);
         return;
     }
-    app.data.closer.story = None;
+    (app.data.closer.story, app.data.closer.gone) = (None, false);
     app.view.details.push(Detail::Session(id));
     app.view.lists.remove(&Place::Session);
 }
 
-fn open_request(app: &mut App, key: Option<String>) {
-    let story = app.data.closer.story.iter().flatten().flat_map(|story| &story.requests);
+fn open_request(app: &mut App, key: Option<&str>) {
+    let story = app.data.closer.story.iter().flat_map(|story| &story.requests);
     let stream = app.data.streams.requests.iter().flatten();
     let mut all = story.chain(stream);
-    if let Some(request) = all.find(|request| Some(&request.id) == key.as_ref()).cloned() {
+    if let Some(request) = all.find(|request| Some(request.id.as_str()) == key).cloned() {
         app.view.scroll = 0;
         app.data.closer.words = None;
         app.view.details.push(Detail::Request(Box::new(request)));

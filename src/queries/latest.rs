@@ -65,7 +65,9 @@ impl Latest {
     /// Of calls, the newest first.
     fn of(calls: &[CallRow]) -> Self {
         let mut latencies = Latencies::default();
-        calls.iter().for_each(|call| latencies.add(call.duration_us, 1));
+        for call in calls {
+            latencies.add(call.duration_us, 1);
+        }
         let last = calls.first();
         let failed =
             |call: &&CallRow| call.status != "success" && last.is_some_and(|last| last.tool_name == call.tool_name);

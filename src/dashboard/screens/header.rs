@@ -164,27 +164,29 @@ fn curves(app: &App, room: usize) -> Vec<(String, Tone)> {
 }
 
 fn draw_warning(app: &App, area: Rect, buffer: &mut Buffer) {
-    let (text, tone, more) = match &app.link.error {
-        Some(error) => (lost(app, error), Tone::Bad, String::new()),
-        None => {
-            let warnings = warnings::overall(app);
-            match warnings.first() {
-                Some(warning) => {
-                    let others = warnings.len() - 1;
-                    let more =
-                        if others > 0 { format!(" (w: go there; {others} more)") } else { " (w: go there)".to_owned() };
-                    let more = if warning.subject.is_some() { more } else { String::new() };
-                    (format!("⚠ {}", warning.text), warning.tone(), more)
-                }
-                None if app.data.pulse.is_some() => ("✓ all is well".to_owned(), Tone::Dim, String::new()),
-                None => (String::new(), Tone::Dim, String::new()),
-            }
-        }
-    };
+    let (text, tone, more) = urgent(app);
     let room = usize::from(area.width);
     let more = if width(&text) + width(&more) <= room { more } else { String::new() };
     let pieces = [(cut(&text, room), tone), (more, Tone::Dim)];
     write(app, (area.x, area.y), area.right(), &pieces, buffer);
+}
+
+/// What is most urgent, how it looks, and where it leads.
+fn urgent(app: &App) -> (String, Tone, String) {
+    if let Some(error) = &app.link.error {
+        return (lost(app, error), Tone::Bad, String::new());
+    }
+    let warnings = warnings::overall(app);
+    let Some(warning) = warnings.first() else {
+        let text = if app.data.pulse.is_some() { "✓ all is well" } else { "" };
+        return (text.to_owned(), Tone::Dim, String::new());
+    };
+    let more = match (&warning.subject, warnings.len() - 1) {
+        (None, _) => String::new(),
+        (Some(_), 0) => " (w: go there)".to_owned(),
+        (Some(_), others) => format!(" (w: go there; {others} more)"),
+    };
+    (format!("⚠ {}", warning.text), warning.tone(), more)
 }
 
 /// The database does not answer: why, and how old the data is.

@@ -29,7 +29,7 @@ type Line = Vec<(String, Tone)>;
 const EVENTS: u16 = 6;
 
 fn story(app: &App) -> Option<&Story> {
-    app.data.closer.story.as_ref()?.as_deref()
+    app.data.closer.story.as_deref()
 }
 
 /// Its requests, the newest first.
@@ -73,7 +73,7 @@ pub(super) fn draw(app: &App, body: Rect, buffer: &mut Buffer) {
 
 fn lines(app: &App, room: usize) -> Vec<Line> {
     let Some(story) = story(app) else {
-        let gone = app.data.closer.story.is_some();
+        let gone = app.data.closer.gone;
         let text = if gone { "This session is gone: it was older than what the server keeps." } else { LOADING };
         return vec![vec![(text.to_owned(), Tone::Plain)]];
     };
@@ -113,22 +113,19 @@ fn who(app: &App, story: &Story) -> Line {
 
 fn times(app: &App, story: &Story) -> Line {
     let session = &story.session;
-    let mut text = format!("began {}", when(session.connected_at));
-    if session.status == Status::Active {
-        let (age, used) = (app.now.since(session.connected_at), app.now.since(session.last_activity));
-        text += &format!(", {} ago   used {} ago", span(age), span(used));
-        text += &session
-            .expires_at
-            .map(|end| format!("   ends in {} unless used", span(end.since(app.now))))
-            .unwrap_or_default();
+    let began = when(session.connected_at);
+    let text = if session.status == Status::Active {
+        let (age, used) = (span(app.now.since(session.connected_at)), span(app.now.since(session.last_activity)));
+        let end = session.expires_at.map(|end| format!("   ends in {} unless used", span(end.since(app.now))));
+        format!("began {began}, {age} ago   used {used} ago{}", end.unwrap_or_default())
     } else {
         let lasted = span(Duration::from_secs(session.duration_s));
         let at = session.disconnected_at.map(when).unwrap_or_default();
         let by = session.ended_by.as_deref().map(|by| format!(" by {}", clean(by))).unwrap_or_default();
         let why = session.disconnect_reason.as_deref().map(clean).unwrap_or_default();
         let note = story.end_note.as_deref().map(|note| format!(": {}", clean(note))).unwrap_or_default();
-        text += &format!(", lasted {lasted}   ended {at}{by}, {why}{note}");
-    }
+        format!("began {began}, lasted {lasted}   ended {at}{by}, {why}{note}")
+    };
     vec![(text, Tone::Plain)]
 }
 

@@ -72,7 +72,9 @@ impl Store {
             let part: Vec<ClientRow> =
                 report(async { read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(db).await) })
                     .await?;
-            part.into_iter().for_each(|row| row.add_to(&mut rows));
+            for row in part {
+                row.add_to(&mut rows);
+            }
         }
         rows.sort_by(|a, b| {
             b.sessions

@@ -57,10 +57,9 @@ pub struct Window {
 impl Order {
     fn column(self, called: bool, tables: Tables) -> &'static str {
         match self {
-            Self::Activity => "last_activity",
             Self::Began => "connected_at",
             Self::Expiry if tables == Tables::Ours => "expires_at",
-            Self::Expiry => "last_activity",
+            Self::Activity | Self::Expiry => "last_activity",
             Self::Client => "client_type",
             Self::User if called => "user_name",
             Self::User => "principal",
