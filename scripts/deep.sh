@@ -19,6 +19,9 @@ for round in {1..10}; do
   echo "== kills, round $round of 10"
   cargo test --test suite session::survival
 done
+echo '== a minute of three servers that are killed in turn, 300 clients, directly and behind PgBouncer'
+scripts/install.sh pgbouncer
+ARCHONCTL_TEST_LONG=1 cargo test --test suite replicas::
 scripts/bench.sh
 echo "== operators and a big store"
 scripts/operator-bench.sh

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cache=${FOREIGN_CACHE:-target/foreign}
-names=("${@:-everything}")
+names=("$@")
 [[ $# -gt 0 ]] || names=(everything fastmcp rmcp)
 scripts/foreign-servers.sh install "$cache"
 # With the example, so that dependencies have the features that the tests gave them, and are not compiled once more.
@@ -67,7 +67,7 @@ for name in "${names[@]}"; do
   port=$(free_port)
   url=http://127.0.0.1:$port/mcp
   start "$name" "$port"
-  expect 0 'session  ' init
+  expect 0 'Protocol session  ' init
   expect 0 "$tool" tools
   expect 0 "\"name\":\"$tool\"" tools -o jsonl
   expect 0 "archonctl call $tool a=1 b=1" tools "$tool"

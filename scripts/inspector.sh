@@ -47,6 +47,21 @@ inspect() {
   fi
 }
 
+# The same by way of `archonctl inspector`, which finds npx, and by it the Inspector that is installed in the cache.
+by_launcher() {
+  local program bin
+  program=$(realpath "${CARGO_TARGET_DIR:-target}/debug/archonctl") bin=$(realpath "$cache/node_modules/.bin")
+  if (cd "$cache" && HOME=$folder PATH=$bin:$PATH timeout 120 "$program" inspector --cli --url "$url" -- \
+    --method tools/call --tool-name health_check --format json -q) >"$folder/output" 2>"$folder/errors" &&
+    grep -qF '"status":"healthy"' <(tr -d ' \n\\' <"$folder/output"); then
+    echo 'ok      archonctl inspector --cli'
+  else
+    echo 'FAILED  archonctl inspector --cli; it printed:'
+    sed 's/^/        | /' "$folder/output" "$folder/errors"
+    exit 1
+  fi
+}
+
 # All that the Inspector shows of a server.
 look() {
   inspect '"name":"archonctl"' --method initialize
@@ -63,3 +78,4 @@ address=${url#http://}
 serve "${address%/mcp}"
 echo 'killed and started again'
 look
+by_launcher

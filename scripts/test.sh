@@ -7,7 +7,7 @@ scripts/install.sh cc curl sqlite3 tmux
 
 postgres=
 trap '[[ -z $postgres ]] || scripts/postgres.sh stop "$postgres"' EXIT
-if scripts/install.sh postgres && postgres=$(scripts/postgres.sh start); then
+if scripts/install.sh postgres pgbouncer && postgres=$(scripts/postgres.sh start); then
   ARCHONCTL_TEST_POSTGRES=$(<"$postgres/url")
   export ARCHONCTL_TEST_POSTGRES
 elif [[ -n ${CI:-} ]]; then

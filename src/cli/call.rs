@@ -29,8 +29,9 @@ const EXAMPLES: &str = "Examples:
   archonctl call health_check --repeat 1000 --concurrency 8
 
 It calls on the session that archonctl init remembers; without one it opens a session, calls, and closes it. It prints the \
-text of the answer, indented if it is JSON; with --json the result as MCP has it: {content, structuredContent, isError, …}. \
-An answer that the tool marks as an error goes to standard error, and the exit code is 5: archonctl --help lists them all.
+text of the answer, indented if it is JSON; with --json the result as MCP has it: {content, structuredContent, isError, and \
+what else there is}. An answer that the tool marks as an error goes to standard error, and the exit code is 5: archonctl \
+--help lists them all.
 
 A session that the server has lost is replaced once, which is said on standard error: a call that was refused for its \
 session never ran. A call whose answer was lost is repeated only if the tool says that it is read-only or idempotent, or \
@@ -46,7 +47,7 @@ pub struct Options {
     /// The tool's name
     #[arg(value_name = "TOOL")]
     tool: String,
-    /// Arguments: key=value (the tool's schema says whether it is a number, a text, …) or key:=JSON
+    /// Arguments: key=value (the tool's schema says of which type it is) or key:=JSON
     #[arg(value_name = "KEY=VALUE", conflicts_with = "args")]
     pairs: Vec<String>,
     /// All arguments as one JSON object; from a file with @FILE, from standard input with -
@@ -103,9 +104,14 @@ impl Options {
         let typed = Typed::read(self.args.as_deref(), &self.pairs)?;
         let visit = Visit::begin(self.target, self.which).await?;
         let (tool, way) = (self.tool.as_str(), self.way);
-        let done = match self.plan.plan() {
-            Some(plan) => measure(&visit.client, tool, typed, way, plan).await,
-            None => or_interrupted(call(&visit.client, tool, typed, way)).await.and_then(|called| print(called, way)),
+        let done = if let Some(plan) = self.plan.plan() {
+            let measured = measure(&visit.client, tool, typed, way, plan).await;
+            visit.tell_loss();
+            measured
+        } else {
+            let called = or_interrupted(call(&visit.client, tool, typed, way)).await;
+            visit.tell_loss();
+            called.and_then(|called| print(called, way))
         };
         visit.end().await;
         done.map(|()| ExitCode::from(exit::DONE))

@@ -22,7 +22,7 @@ const EXAMPLES: &str = "Examples:
 Exit code 6 means that no session of this server is remembered. One that the server has ended already is forgotten, which \
 is success. When the server cannot be reached the session stays remembered.
 
-With -o json: {version, url, session_id, archon_session_id, outcome}, where outcome is ended, gone (it had ended already) or \
+With -o json: {version, url, protocol_session_id, archon_session_id, outcome}, where outcome is ended, gone (it had ended already) or \
 left (the server lets no client end one).";
 
 /// End the remembered session
@@ -70,7 +70,7 @@ fn ended(url: &str, session: &Session, closed: Closed) -> Item {
     };
     let members = vec![
         ("url", json!(url)),
-        ("session_id", json!(session.id)),
+        ("protocol_session_id", json!(session.id)),
         ("archon_session_id", json!(session.archon_id)),
         ("outcome", json!(outcome)),
     ];

@@ -82,7 +82,7 @@ pub(super) async fn follow<T: Listed + Numbered>(
     // SQLite has one writer at a time: numbers come in order.
     let many_writers = matches!(store.location(), Location::Postgres(_));
     let (window, in_flight) = if many_writers { (STRAGGLERS, IN_FLIGHT) } else { (Duration::ZERO, 0) };
-    let begin = async {
+    let opening = async {
         let mut shown = Shown::new((source.last().await? - in_flight).max(0), window);
         // What stands there now is old, whether it is among the last ones that are printed or not.
         let old = all_after(source, shown.low).await?;
@@ -94,7 +94,7 @@ pub(super) async fn follow<T: Listed + Numbered>(
     let (mut shown, mut rows) = tokio::select! {
         biased;
         signal = &mut stop => return Ok(ended_by(signal)),
-        begun = begin => begun?,
+        opened = opening => opened?,
     };
     loop {
         print(rows, output, &mut widths, &mut first)?;

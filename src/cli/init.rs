@@ -24,13 +24,13 @@ The session is remembered by its server's URL, in sessions.json under $XDG_STATE
 (0600); tokens are not. call and tools use it until close ends it. A second init for the same URL opens a new session and \
 ends the former one.
 
-With -o json: {version, url, session_id, archon_session_id, revision, server: {name, version}, opened_at}.";
+With -o json: {version, url, protocol_session_id, archon_session_id, revision, server: {name, version}, opened_at}.";
 
 /// Open a session and remember it
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// The server's MCP endpoint, as --url
+    /// The server's MCP endpoint; goes before --url
     #[arg(value_name = "URL", conflicts_with_all = ["config", "server"])]
     endpoint: Option<String>,
     /// The Archon session to go on with
@@ -72,7 +72,7 @@ impl Options {
 async fn end(former: Option<Remembered>, options: &ClientOptions) {
     let Some(former) = former else { return };
     let Ok(session) = former.session() else { return };
-    let id = shown(former.session_id.as_deref());
+    let id = shown(former.protocol_session_id.as_deref());
     let ended = match Client::resume(options.clone(), session) {
         Ok(client) => client.close().await,
         Err(error) => Err(error),
@@ -85,19 +85,19 @@ async fn end(former: Option<Remembered>, options: &ClientOptions) {
 }
 
 fn opened(url: &str, session: &Remembered) -> Item {
-    let (id, archon_id) = (session.session_id.as_deref(), session.archon_session_id.as_deref());
+    let (id, archon_id) = (session.protocol_session_id.as_deref(), session.archon_session_id.as_deref());
     let server = format!("{} {}", session.server.name, session.server.version);
     let revision = session.revision.as_deref();
     let text = named_lines(&[
         ("URL", url),
-        ("session", shown(id)),
+        ("Protocol session", shown(id)),
         ("Archon session", shown(archon_id)),
-        ("revision", shown(revision)),
-        ("server", server.trim()),
+        ("Revision", shown(revision)),
+        ("Server", server.trim()),
     ]);
     let members = vec![
         ("url", json!(url)),
-        ("session_id", json!(id)),
+        ("protocol_session_id", json!(id)),
         ("archon_session_id", json!(archon_id)),
         ("revision", json!(revision)),
         ("server", json!(session.server)),

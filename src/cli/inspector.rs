@@ -12,7 +12,7 @@ use clap::Args;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::json;
 use tempfile::NamedTempFile;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use super::exit::Usage;
 use super::output::tell;
@@ -131,6 +131,13 @@ async fn run_to_end(mut command: Command) -> io::Result<ExitStatus> {
         command.process_group(0);
     }
     let mut child = command.spawn()?;
+    let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    let hand_on = |signal| match id {
+        // Refused: there is nobody left.
+        Some(id) if alone => _ = kill_process_group(id, signal),
+        Some(id) => _ = kill_process(id, signal),
+        None => {}
+    };
     let signal = tokio::select! {
         ended = child.wait() => return ended,
         signal = interrupted() => signal,
@@ -138,21 +145,20 @@ async fn run_to_end(mut command: Command) -> io::Result<ExitStatus> {
     match signal {
         // Ctrl-C on a terminal has reached it as it reached us.
         Interrupted::Interrupt if !alone => {}
-        Interrupted::Interrupt => hand_on(&child, Signal::INT, alone),
-        Interrupted::Terminate => hand_on(&child, Signal::TERM, alone),
+        Interrupted::Interrupt => hand_on(Signal::INT),
+        Interrupted::Terminate => hand_on(Signal::TERM),
     }
-    if let Ok(ended) = tokio::time::timeout(GRACE, child.wait()).await {
-        return ended;
+    let ended = if let Ok(ended) = tokio::time::timeout(GRACE, child.wait()).await {
+        ended
+    } else {
+        hand_on(Signal::KILL);
+        child.wait().await
+    };
+    if alone {
+        // Whom npx started, and left.
+        hand_on(Signal::TERM);
     }
-    hand_on(&child, Signal::KILL, alone);
-    child.wait().await
-}
-
-fn hand_on(child: &Child, signal: Signal, group: bool) {
-    let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    // None, or refused: it has ended just now.
-    let Some(id) = id else { return };
-    _ = if group { kill_process_group(id, signal) } else { kill_process(id, signal) };
+    ended
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
-use super::output::{Screen, VERSION, View, printable};
+use super::output::{Screen, VERSION, View, csv_cell, printable};
 
 /// One thing.
 #[derive(Debug)]
@@ -56,11 +56,7 @@ impl View for Item {
         if header {
             csv.write_record(self.members.iter().map(|(name, _)| name))?;
         }
-        csv.write_record(self.members.iter().map(|(_, value)| match value {
-            Value::Null => String::new(),
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        }))?;
+        csv.write_record(self.members.iter().map(|(_, value)| csv_cell(value)))?;
         let bytes = csv.into_inner().map_err(|e| io::Error::other(e.to_string()))?;
         String::from_utf8(bytes).map_err(io::Error::other)
     }

@@ -133,7 +133,8 @@ impl Tally {
     /// What is printed of it.
     pub(super) fn summary(&self, tool: &str, plan: Plan) -> Item {
         let seconds = self.elapsed.as_secs_f64();
-        let rate = self.latencies.len() as f64 / seconds.max(f64::EPSILON);
+        let answers = u32::try_from(self.latencies.len()).unwrap_or(u32::MAX);
+        let rate = f64::from(answers) / seconds.max(f64::EPSILON);
         let named = [("min", 0), ("p50", 500), ("p95", 950), ("p99", 990), ("max", 1000)];
         let latency = named.map(|(name, permille)| (name, quantile(&self.latencies, permille).map(as_millis)));
         let figures = latency.map(|(name, ms)| format!("{name} {}", ms.map_or_else(|| "-".to_owned(), millis)));

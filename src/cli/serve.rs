@@ -1,29 +1,30 @@
 //! `archonctl serve`: the server.
 
+mod options;
+
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
-use humantime::parse_duration as duration;
+use clap::Args;
 use tokio::net::TcpListener;
 
 use super::database::Database;
 use super::exit::{DONE, Usage};
 use super::logging;
 use super::signal::{self, stop_signal};
-use crate::mcp::{Capture, Engine, Patience, Tracking};
+use crate::mcp::{Engine, Patience, Tracking};
 use crate::model::clock::Clock;
 use crate::server::{App, HostRules, Limits, Principals, Shutdown};
 use crate::session::{Caps, Policy, Sessions};
 use crate::store::{Location, OpenOptions, Role, Store};
 use crate::tools::prices::PriceTable;
-use crate::tools::tokens::{TokenCounter, TokenMethod};
+use crate::tools::tokens::TokenCounter;
 use crate::tools::{ToolSet, testing};
+use options::{AccessOptions, CallOptions, OnOff, RunOptions, SessionOptions, Sync};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,170 +52,6 @@ pub struct Options {
     access: AccessOptions,
     #[command(flatten)]
     running: RunOptions,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Sessions")]
-struct SessionOptions {
-    /// A session that is not used for longer than this ends
-    #[arg(long, default_value = "1h", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_SESSION_TIMEOUT")]
-    session_timeout: Duration,
-    /// A session older than this ends, used or not [default: none]
-    #[arg(long, value_parser = duration, value_name = "TIME", env = "ARCHONCTL_MAX_SESSION_AGE")]
-    max_session_age: Option<Duration>,
-    /// Time without any server does not count as idle, up to this long
-    #[arg(long, default_value = "24h", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_RECOVER_WINDOW")]
-    recover_window: Duration,
-    /// How often sessions past their time are ended
-    #[arg(long, default_value = "5m", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_CLEANUP_INTERVAL")]
-    cleanup_interval: Duration,
-    /// Request rows, events and ended sessions older than this are removed; sums by minute stay. `off` keeps all
-    #[arg(long, default_value = "30d", value_parser = retention, value_name = "TIME|off", env = "ARCHONCTL_RETENTION")]
-    retention: Retention,
-    /// For how long a known session is trusted, and calls are taken, while the database does not answer
-    #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_STORE_GRACE")]
-    store_grace: Duration,
-    /// Live sessions in all; then `initialize` is answered 503 until one ends
-    #[arg(long, default_value = "100000", value_name = "N", env = "ARCHONCTL_MAX_SESSIONS")]
-    max_sessions: u64,
-    /// Live sessions of one principal; then 429 [default: none]
-    #[arg(long, value_name = "N", env = "ARCHONCTL_MAX_SESSIONS_PER_PRINCIPAL")]
-    max_sessions_per_principal: Option<u64>,
-    /// Sessions that one principal may open a second, with bursts of ten times as many; beyond that 429 [default: none]
-    #[arg(long, value_name = "N", env = "ARCHONCTL_MAX_INITIALIZE_RATE", value_parser = clap::value_parser!(u32).range(1..))]
-    max_initialize_rate: Option<u32>,
-    /// SQLite: `full` survives power loss too, `normal` the end of the process
-    #[arg(long, value_name = "LEVEL", default_value = "normal", env = "ARCHONCTL_SYNC")]
-    sync: Sync,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Calls")]
-struct CallOptions {
-    /// Whether each handled request leaves a row
-    #[arg(long, value_name = "ON|OFF", hide_possible_values = true, default_value = "on", env = "ARCHONCTL_TRACKING")]
-    tracking: OnOff,
-    /// How tokens are counted: `approx` is bytes / 4
-    #[arg(long, value_name = "METHOD", default_value = "approx", env = "ARCHONCTL_TOKENS")]
-    tokens: Tokens,
-    /// Whose arguments and error answers are kept, masked and cut to 4 KiB
-    #[arg(long, value_name = "WHICH", default_value = "off", env = "ARCHONCTL_CAPTURE")]
-    capture: Captures,
-    /// For how long; `off` for as long as the database lasts
-    #[arg(long, default_value = "24h", value_parser = retention, value_name = "TIME|off", env = "ARCHONCTL_CAPTURE_RETENTION")]
-    capture_retention: Retention,
-    /// TOML file with prices in USD per 1,000 tokens, for `estimated_cost`
-    #[arg(long, value_name = "FILE", env = "ARCHONCTL_PRICES")]
-    prices: Option<PathBuf>,
-    /// A tool that runs longer is cancelled
-    #[arg(long, default_value = "5m", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_TOOL_TIMEOUT")]
-    tool_timeout: Duration,
-    /// An answer waits at most so long for its row to be on disk
-    #[arg(long, default_value = "250ms", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_ACK_DEADLINE")]
-    ack_deadline: Duration,
-    /// Tools for tests: `test_echo`, `test_sleep`, `test_fail`, `test_panic`
-    #[arg(long, hide = true)]
-    test_tools: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Access")]
-struct AccessOptions {
-    /// A Host header to let in besides the loopback ones; repeatable, or several with commas
-    #[arg(long, value_name = "HOST", value_delimiter = ',')]
-    allow_host: Vec<String>,
-    /// An Origin header to let in besides the loopback ones; repeatable, or several with commas
-    #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
-    allow_origin: Vec<String>,
-    /// Take the client's Host from X-Forwarded-Host
-    #[arg(long)]
-    trust_proxy: bool,
-    /// Ask for bearer tokens: one line a principal, `sha256-of-token name [email] [uuid]`. /mcp, /health and /metrics
-    /// then need a token, and follow the Host and Origin rules; /healthz and /readyz are open
-    #[arg(long, value_name = "FILE", env = "ARCHONCTL_TOKEN_FILE")]
-    token_file: Option<PathBuf>,
-    /// Bind beyond loopback without tokens
-    #[arg(long)]
-    insecure: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Running")]
-struct RunOptions {
-    /// On SIGTERM, go on accepting for so long after /readyz says no
-    #[arg(long, default_value = "0s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_DRAIN_DELAY")]
-    drain_delay: Duration,
-    /// Then let running calls finish for so long
-    #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_GRACE")]
-    grace: Duration,
-    /// How log lines look, on standard error [default: text on a terminal, else json]
-    #[arg(long, value_name = "FORMAT", env = "ARCHONCTL_LOG_FORMAT")]
-    log_format: Option<logging::Format>,
-    /// How long a request's head may be on its way, and an idle connection is kept
-    #[arg(long, hide = true, default_value = "75s", value_parser = duration)]
-    head_time: Duration,
-    /// How long a body may be on its way
-    #[arg(long, hide = true, default_value = "30s", value_parser = duration)]
-    body_time: Duration,
-    /// Move the clock by lines `advance 65m` on standard input; end at its end
-    #[arg(long, hide = true)]
-    test_clock: bool,
-}
-
-/// How long rows are kept; `None` is for ever. (A type of its own, because the parser reads `Option` as "not required".)
-#[derive(Debug, Clone, Copy)]
-struct Retention(Option<Duration>);
-
-fn retention(text: &str) -> Result<Retention, humantime::DurationError> {
-    if text == "off" { Ok(Retention(None)) } else { duration(text).map(|time| Retention(Some(time))) }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Sync {
-    Normal,
-    Full,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OnOff {
-    On,
-    Off,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Captures {
-    Off,
-    Errors,
-    All,
-}
-
-impl From<Captures> for Capture {
-    fn from(captures: Captures) -> Self {
-        match captures {
-            Captures::Off => Self::Off,
-            Captures::Errors => Self::Errors,
-            Captures::All => Self::All,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Tokens {
-    Approx,
-    O200k,
-    Cl100k,
-    Off,
-}
-
-impl From<Tokens> for TokenMethod {
-    fn from(tokens: Tokens) -> Self {
-        match tokens {
-            Tokens::Approx => Self::Approx,
-            Tokens::O200k => Self::O200k,
-            Tokens::Cl100k => Self::Cl100k,
-            Tokens::Off => Self::Off,
-        }
-    }
 }
 
 impl Options {

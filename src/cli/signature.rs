@@ -145,7 +145,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn tool(name: &str, schema: Value) -> ToolDescription {
+    fn tool(name: &str, schema: &Value) -> ToolDescription {
         serde_json::from_value(json!({"name": name, "inputSchema": schema})).expect("a tool")
     }
 
@@ -157,14 +157,14 @@ mod tests {
             "any": {},
         });
         let defs = json!({"State": {"type": "string", "enum": ["open", "done"]}});
-        tool("find", json!({"type": "object", "properties": properties, "required": ["state"], "$defs": defs}))
+        tool("find", &json!({"type": "object", "properties": properties, "required": ["state"], "$defs": defs}))
     }
 
     #[test]
     fn a_signature_says_what_is_needed_and_what_may_be() {
         let expected = r#"find(state: "open" | "done", any?: any, page?: integer = 1, query?: string)"#;
         assert_eq!(signature(&find()), expected);
-        assert_eq!(signature(&tool("x", json!({}))), "x()");
+        assert_eq!(signature(&tool("x", &json!({}))), "x()");
         let examples: Vec<_> = arguments(&find().input_schema).iter().map(Argument::example).collect();
         assert_eq!(examples, ["state=open", "any=TEXT", "page:='1'", "query=TEXT"]);
         assert_eq!(arguments(&find().input_schema)[3].description.as_deref(), Some("what to look for"));
@@ -205,8 +205,8 @@ mod tests {
         }
         let hint = unknown(&find(), &["qeury"]).and_then(|f| f.hint).expect("a hint");
         assert!(hint.starts_with("did you mean query? find(state"), "{hint}");
-        let open = tool("x", json!({"properties": {"a": {}}, "additionalProperties": true}));
+        let open = tool("x", &json!({"properties": {"a": {}}, "additionalProperties": true}));
         assert!(unknown(&open, &["b"]).is_none());
-        assert!(unknown(&tool("x", json!({"type": "object"})), &["b"]).is_none());
+        assert!(unknown(&tool("x", &json!({"type": "object"})), &["b"]).is_none());
     }
 }

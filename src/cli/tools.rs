@@ -54,6 +54,7 @@ impl Options {
         let visit = Visit::begin(self.target, self.which).await?;
         let url = visit.client.place().to_owned();
         let listed = or_interrupted(async { Ok(visit.client.list_tools().await?) }).await;
+        visit.tell_loss();
         visit.end().await;
         let tools = listed?;
         match self.tool {
@@ -141,8 +142,9 @@ fn page(tool: &ToolDescription) -> String {
     parts.push(tool.description.trim().to_owned());
     parts.push(arguments.iter().map(described).collect::<Vec<_>>().join("\n"));
     parts.push(tool.annotations.map(hints).unwrap_or_default());
-    let needed = arguments.iter().filter(|a| a.required).map(|a| format!(" {}", a.example())).collect::<String>();
-    parts.push(format!("Example:\n  archonctl call {}{needed}", tool.name));
+    let mut example = vec!["  archonctl call".to_owned(), tool.name.to_string()];
+    example.extend(arguments.iter().filter(|a| a.required).map(Argument::example));
+    parts.push(format!("Example:\n{}", example.join(" ")));
     parts.retain(|part| !part.is_empty());
     printable(&parts.join("\n\n"))
 }
@@ -150,10 +152,10 @@ fn page(tool: &ToolDescription) -> String {
 fn described(argument: &Argument) -> String {
     let needed = if argument.required { ", required" } else { "" };
     let default = argument.default.as_ref().map(|d| format!(", default {d}")).unwrap_or_default();
-    let head = format!("  {}  {}{needed}{default}", argument.name, argument.takes());
-    let lines =
-        argument.description.iter().flat_map(|text| text.trim().lines()).map(|l| format!("\n      {}", l.trim()));
-    head + &lines.collect::<String>()
+    let mut lines = vec![format!("  {}  {}{needed}{default}", argument.name, argument.takes())];
+    let description = argument.description.as_deref().unwrap_or_default().trim();
+    lines.extend(description.lines().map(|line| format!("      {}", line.trim())));
+    lines.join("\n")
 }
 
 fn hints(hints: ToolAnnotations) -> String {

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::client::{Client, ClientOptions, OnLoss, Remembered, Session, SessionFile};
 use crate::model::clock::Clock;
 
-use super::exit::{Failure, NO_SESSION};
+use super::exit::NoSession;
 use super::output::tell;
 use super::paths;
 use super::target::Target;
@@ -29,12 +29,10 @@ pub(super) struct Which {
 }
 
 /// Nothing is remembered of this server.
-pub(super) fn not_remembered(url: &str) -> Failure {
-    Failure {
-        exit: NO_SESSION,
-        code: "session",
+pub(super) fn not_remembered(url: &str) -> NoSession {
+    NoSession {
         message: format!("no session with {url} is remembered"),
-        hint: Some("archonctl init opens one and remembers it".to_owned()),
+        hint: "archonctl init opens one and remembers it".to_owned(),
     }
 }
 
@@ -94,19 +92,23 @@ impl Visit {
         Self { before: client.session(), client, origin }
     }
 
-    /// To be called when the last request is done, before its answer is printed: a reader that goes away must not cost
-    /// the session. Says that a lost session was replaced, and remembers the new one; ends the session that was opened
-    /// for this command. What goes wrong here is said and changes nothing: the answer is there.
-    pub(super) async fn end(self) {
+    /// Says that a lost session was replaced, if it was: before the answer that the new one gave.
+    pub(super) fn tell_loss(&self) {
         let now = self.client.session();
-        let lost = now.id != self.before.id;
-        if lost {
+        if now.id != self.before.id {
             let (old, new) = (shown(self.before.id.as_deref()), shown(now.id.as_deref()));
             tell(&format!("note: the server had lost session {old}; opened {new}"));
         }
+    }
+
+    /// To be called when the last request is done, whatever came of its answer. Remembers a session that replaced a lost
+    /// one; ends the session that was opened for this command. What goes wrong here is said and changes nothing: the
+    /// answer is there.
+    pub(super) async fn end(self) {
+        let now = self.client.session();
+        let lost = now.id != self.before.id;
         let surplus = match &self.origin {
             Origin::New => true,
-            Origin::Given => false,
             Origin::Remembered { file, key } if now != self.before => {
                 let held = file.replace(key, self.before.id.as_deref(), Remembered::of(&now, Clock::uncorrected()));
                 let held = held.unwrap_or_else(|e| {
@@ -116,7 +118,7 @@ impl Visit {
                 // Another terminal has replaced the lost one first: theirs stays.
                 lost && !held
             }
-            Origin::Remembered { .. } => false,
+            Origin::Remembered { .. } | Origin::Given => false,
         };
         if surplus && let Err(error) = self.client.close().await {
             // A session that stays open costs nobody anything but a little patience.

@@ -92,7 +92,9 @@ fn in_place(view: &impl View, screen: &Screen) -> String {
         frame.push_str("\u{1b}[K\n");
     }
     if left > 0 {
-        frame.push_str(&format!("… {left} more lines\u{1b}[K\n"));
+        frame.push_str("… ");
+        frame.push_str(&left.to_string());
+        frame.push_str(" more lines\u{1b}[K\n");
     }
     frame.push_str("\u{1b}[J");
     frame

@@ -28,7 +28,7 @@ const MOST: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remembered {
     /// The protocol session, if the server keeps one.
-    pub session_id: Option<String>,
+    pub protocol_session_id: Option<String>,
     /// The Archon session, if the server is of our kind.
     pub archon_session_id: Option<String>,
     /// The revision agreed on.
@@ -43,7 +43,7 @@ impl Remembered {
     /// What there is to remember of a session.
     pub fn of(session: &Session, opened_at: Timestamp) -> Self {
         Self {
-            session_id: session.id.clone(),
+            protocol_session_id: session.id.clone(),
             archon_session_id: session.archon_id.clone(),
             revision: session.revision.map(|r| r.as_str().to_owned()),
             server: session.server.clone(),
@@ -56,9 +56,9 @@ impl Remembered {
     /// # Errors
     /// When an id cannot be one.
     pub fn session(&self) -> Result<Session, OptionsError> {
-        self.session_id.iter().chain(&self.archon_session_id).try_for_each(|id| check_id(id))?;
+        self.protocol_session_id.iter().chain(&self.archon_session_id).try_for_each(|id| check_id(id))?;
         Ok(Session {
-            id: self.session_id.clone(),
+            id: self.protocol_session_id.clone(),
             archon_id: self.archon_session_id.clone(),
             revision: self.revision.as_deref().and_then(Revision::parse),
             server: self.server.clone(),
@@ -139,7 +139,7 @@ impl SessionFile {
     /// When the file is of no use.
     pub fn replace(&self, key: &str, old: Option<&str>, new: Remembered) -> Result<bool, FileError> {
         self.change(|sessions| match sessions.get_mut(key) {
-            Some(held) if held.session_id.as_deref() == old => {
+            Some(held) if held.protocol_session_id.as_deref() == old => {
                 *held = new;
                 true
             }
@@ -153,7 +153,7 @@ impl SessionFile {
     /// When the file is of no use.
     pub fn forget(&self, key: &str, id: Option<&str>) -> Result<bool, FileError> {
         self.change(|sessions| {
-            let held = sessions.get(key).is_some_and(|s| s.session_id.as_deref() == id);
+            let held = sessions.get(key).is_some_and(|s| s.protocol_session_id.as_deref() == id);
             held && sessions.remove(key).is_some()
         })
     }
@@ -238,7 +238,7 @@ mod tests {
 
     fn session(id: &str, opened: i64) -> Remembered {
         Remembered {
-            session_id: Some(id.to_owned()),
+            protocol_session_id: Some(id.to_owned()),
             archon_session_id: None,
             revision: Some("2025-11-25".to_owned()),
             server: Implementation::default(),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     fn id(found: Option<Remembered>) -> Option<String> {
-        found.and_then(|s| s.session_id)
+        found.and_then(|s| s.protocol_session_id)
     }
 
     fn file(folder: &tempfile::TempDir) -> SessionFile {

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::Queries;
 use crate::store::StoreError;
-use crate::store::reports::sessions::Candidate;
+use crate::store::reports::candidates::Candidate;
 
 /// So many sessions are looked up and named when an id is ambiguous.
 const NAMED: usize = 10;

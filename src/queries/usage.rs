@@ -156,7 +156,7 @@ impl Queries {
         let (source, (total, mut groups)) = if query.exact || self.store.tables() == Tables::Original {
             (Source::Rows, add_up(&self.store.summed(group, from).await?, query.by, Scale::Exact))
         } else if counted {
-            self.from_counters(query, group, from).await?
+            self.by_counters(query, group, from).await?
         } else {
             (Source::Rollups, add_up(&self.store.rolled_up(group, from).await?, query.by, Scale::Buckets))
         };
@@ -168,7 +168,7 @@ impl Queries {
         Ok(Statistics { by: query.by, source, since, total, groups, more, now })
     }
 
-    async fn from_counters(
+    async fn by_counters(
         &self,
         query: UsageQuery,
         group: Group,

@@ -32,6 +32,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>, request: Request) -> Re
         opened: sessions.opened(),
         resumed: sessions.resumed(),
         refused: sessions.refused(),
+        ended_elsewhere: sessions.ended_elsewhere(),
         cached: sessions.cached(),
     };
     let mut registry = Registry::with_prefix("archonctl");
@@ -56,6 +57,7 @@ struct Snapshot {
     opened: u64,
     resumed: u64,
     refused: u64,
+    ended_elsewhere: u64,
     cached: usize,
 }
 
@@ -95,6 +97,8 @@ impl Snapshot {
         counter(encoder, "sessions_opened", "Sessions opened in this boot", self.opened)?;
         counter(encoder, "sessions_resumed", "Sessions of earlier boots that came back", self.resumed)?;
         counter(encoder, "sessions_refused", "Requests refused for their session", self.refused)?;
+        let elsewhere = "Sessions whose end by somebody else was learnt before a request came";
+        counter(encoder, "sessions_ended_elsewhere", elsewhere, self.ended_elsewhere)?;
         counter(encoder, "sessions_cleaned_up", "Sessions ended by the cleanup", self.status.cleaned_up)?;
         gauge(encoder, "boot_number", "Which start of the server this is", self.status.boot_number)
     }

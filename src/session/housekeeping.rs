@@ -18,6 +18,8 @@ const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
 const HEARTBEAT_IN_OUTAGE: Duration = Duration::from_secs(1);
 /// A cleanup that failed is tried again after this long, if the interval is not shorter.
 const CLEANUP_RETRY: Duration = Duration::from_secs(5);
+/// After a failed look at the ends.
+const FEED_RETRY: Duration = Duration::from_secs(1);
 /// Idle sessions leave memory this often.
 const EVICT_EVERY: Duration = Duration::from_secs(30);
 
@@ -44,6 +46,7 @@ impl Sessions {
         tasks.spawn(self.clone().beat());
         tasks.spawn(self.clone().clean_up_regularly());
         tasks.spawn(self.clone().keep_busy_alive());
+        tasks.spawn(self.clone().follow_ends());
         Housekeeping { _tasks: tasks }
     }
 
@@ -88,7 +91,7 @@ impl Sessions {
                 self.clock.follow_database(offset);
             }
             let beat = self.store.heartbeat(self.boot.begun.number, self.clock.now(), self.last_cleanup()).await;
-            self.store.outage().note(Work::Heartbeat, beat.as_ref().map(|()| ()));
+            self.store.outage().note(Work::Heartbeat, beat.as_ref().copied());
         }
     }
 
@@ -99,7 +102,7 @@ impl Sessions {
             // Counted from its beginning: what a cleanup takes, and what the clock does meanwhile, puts off none.
             due = self.clock.now().plus(self.policy.cleanup_interval);
             let cleaned = self.clean_up_all().await;
-            self.store.outage().note(Work::Cleanup, cleaned.as_ref().map(|()| ()));
+            self.store.outage().note(Work::Cleanup, cleaned.as_ref().copied());
             // Sooner than the interval says, where the database was in the way.
             if cleaned.is_err() {
                 due = due.min(self.clock.now().plus(CLEANUP_RETRY));
@@ -118,6 +121,20 @@ impl Sessions {
         loop {
             self.clock.sleep(pulse).await;
             self.touch_busy();
+        }
+    }
+
+    /// Learns of ends that were made elsewhere before the lease of the session is over.
+    async fn follow_ends(self: Arc<Self>) {
+        let mut feed = self.store.ends();
+        loop {
+            match feed.next().await {
+                Ok(ends) => ends.iter().for_each(|end| self.heed(end)),
+                Err(error) => {
+                    tracing::debug!(%error, "ends made elsewhere cannot be read now");
+                    tokio::time::sleep(FEED_RETRY).await;
+                }
+            }
         }
     }
 

@@ -113,6 +113,8 @@ struct Counters {
     /// Milliseconds since 1970 of the last cleanup; zero before the first.
     last_cleanup: AtomicI64,
     refused: AtomicU64,
+    /// Sessions in memory whose end was learnt from the store.
+    ended_elsewhere: AtomicU64,
 }
 
 impl Sessions {
@@ -199,6 +201,11 @@ impl Sessions {
         self.counters.refused.load(Relaxed)
     }
 
+    /// How many sessions were ended by somebody else, and known to be before they were asked for.
+    pub fn ended_elsewhere(&self) -> u64 {
+        self.counters.ended_elsewhere.load(Relaxed)
+    }
+
     /// A session was used now: its time runs anew.
     pub fn touch(&self, live: &Arc<Live>, archon: Option<&Arc<Archon>>) {
         let now = self.clock.now();
@@ -242,6 +249,7 @@ impl Default for Counters {
             cleaned_up: AtomicU64::new(0),
             last_cleanup: AtomicI64::new(0),
             refused: AtomicU64::new(0),
+            ended_elsewhere: AtomicU64::new(0),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::protocol::header;
 use crate::protocol::revision::Revision;
 use crate::store::StoreError;
 use crate::store::ending::Ending;
+use crate::store::feed::End;
 use crate::store::lookup::{Ended, Life, StoredProtocolSession};
 use crate::store::rows::{Binding, Write};
 
@@ -177,6 +178,20 @@ impl Sessions {
         self.live.remove(&live.id);
         if let Some(archon) = live.archon() {
             self.archons.remove(&archon.id);
+        }
+    }
+
+    /// A session has ended, here or elsewhere: what stands of it in memory is not true any more.
+    pub(super) fn heed(&self, end: &End) {
+        match (&end.protocol_session_id, end.session_id) {
+            (Some(id), _) => {
+                if let Some((_, live)) = self.live.remove(id.as_str()) {
+                    live.mark_ended();
+                    self.counters.ended_elsewhere.fetch_add(1, Relaxed);
+                }
+            }
+            (None, Some(id)) => _ = self.archons.remove(&id),
+            (None, None) => {}
         }
     }
 

@@ -3,17 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{PgPool, Postgres, SqlitePool, Transaction};
 use tokio::sync::Mutex;
 
 use super::StoreError;
 use super::file::OpenFile;
+use super::pooler;
 
 /// The pools of one open database.
 #[derive(Debug)]
 pub(super) enum Backend {
     Sqlite(SqliteBackend),
-    Postgres(PgPool),
+    Postgres(PgBackend),
+}
+
+/// PostgreSQL.
+#[derive(Debug)]
+pub(super) struct PgBackend {
+    pub(super) pool: PgPool,
+    /// A transaction pooler stands in between: nothing is prepared, and every statement is in a transaction.
+    pub(super) pooled: bool,
+}
+
+impl PgBackend {
+    pub(super) async fn begin(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
+        // Boxed: it can become a whole connect, whose size every read would carry along.
+        Box::pin(self.pool.begin_with(pooler::begin(self.pooled))).await
+    }
 }
 
 /// SQLite: many readers, one writing connection, and the gate at which it takes turns with the group-commit writer.
@@ -46,8 +62,16 @@ macro_rules! read {
                 let $db = &sqlite.readers;
                 $body
             }
-            $crate::store::backend::Backend::Postgres(pool) => {
-                let $db = pool;
+            $crate::store::backend::Backend::Postgres(postgres) if postgres.pooled => {
+                let mut transaction = postgres.begin().await?;
+                let $db = &mut *transaction;
+                let outcome = $body;
+                // Not left to its drop: until then it would keep a connection of the pooler's.
+                _ = transaction.rollback().await;
+                outcome
+            }
+            $crate::store::backend::Backend::Postgres(postgres) => {
+                let $db = &postgres.pool;
                 $body
             }
         }
@@ -78,8 +102,8 @@ macro_rules! transact {
                     }
                     outcome
                 }
-                $crate::store::backend::Backend::Postgres(pool) => {
-                    let mut transaction = pool.begin().await?;
+                $crate::store::backend::Backend::Postgres(postgres) => {
+                    let mut transaction = postgres.begin().await?;
                     let $tx = &mut *transaction;
                     let out = $body?;
                     transaction.commit().await?;

@@ -152,9 +152,13 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn clock_offset(&self) -> Result<Option<i64>, StoreError> {
-        let super::backend::Backend::Postgres(pool) = &self.inner.backend else { return Ok(None) };
+        if self.dialect() == Dialect::Sqlite {
+            return Ok(None);
+        }
         let before = Clock::uncorrected();
-        let theirs: Timestamp = patiently(sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(pool)).await?;
+        let theirs: Timestamp =
+            patiently(async { read!(self, db => sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(db).await) })
+                .await?;
         let after = Clock::uncorrected();
         let offset = theirs.millis() - i64::midpoint(before.millis(), after.millis());
         // Less than the way there and back may be nothing but the way.

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, PgPool};
+use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
-use super::backend::{Backend, SqliteBackend};
+use super::backend::{Backend, PgBackend, SqliteBackend};
 use super::file::OpenFile;
 use super::fold::Fold;
 use super::outage::Outage;
@@ -21,7 +21,7 @@ use super::postgres::PgSink;
 use super::sqlite::{SqliteSink, SqliteTarget};
 use super::statements::Dialect;
 use super::writer::{self, Queued, Shared, Writer};
-use super::{Inner, Location, OpenError, Store, Tables, schema, sqlite};
+use super::{Inner, Location, OpenError, Store, Tables, pooler, schema, sqlite};
 
 const READERS: u32 = 4;
 /// As much of a SQLite file is mapped into the memory of somebody who looks at it.
@@ -67,11 +67,10 @@ impl Store {
         let mut tables = Tables::Ours;
         let backend = match &options.location {
             Location::Postgres(url) => {
-                let pg = pg_options(url)?;
-                let pool;
-                (pool, tables) = open_postgres(pg.clone(), options).await?;
-                tokio::spawn(writer::run(queue, shared, PgSink::new(pg)));
-                Backend::Postgres(pool)
+                let (postgres, pg);
+                (postgres, pg, tables) = Box::pin(open_postgres(url, options)).await?;
+                tokio::spawn(writer::run(queue, shared, PgSink::new(pg, postgres.pooled)));
+                Backend::Postgres(postgres)
             }
             Location::SqliteFile(path) => {
                 let lock = prepare_file(path, role)?;
@@ -221,21 +220,33 @@ async fn open_sqlite(
 
 fn pg_options(url: &str) -> Result<PgConnectOptions, OpenError> {
     url.parse::<PgConnectOptions>()
-        .map(|options| options.application_name("archonctl").disable_statement_logging())
+        // Without the one start-up parameter that poolers refuse: we read no float as text.
+        .map(|options| options.application_name("archonctl").extra_float_digits(None).disable_statement_logging())
         .map_err(|_| OpenError::UnknownUrl { url: Location::Postgres(url.to_owned()).shown() })
 }
 
-async fn open_postgres(pg: PgConnectOptions, options: &OpenOptions) -> Result<(PgPool, Tables), OpenError> {
+async fn open_postgres(url: &str, options: &OpenOptions) -> Result<(PgBackend, PgConnectOptions, Tables), OpenError> {
+    let mut pg = pg_options(url)?;
     let database = options.location.shown();
     let unreachable =
         |error: sqlx::Error| OpenError::Unreachable { database: database.clone(), reason: error.to_string() };
-    // One plain connection first: its refusal is clear at once, where a pool would try until its time is over.
+    // Plain connections first: their refusal is clear at once, where a pool would try until its time is over.
     let silent = |_| OpenError::Unreachable { database: database.clone(), reason: "it does not answer".to_owned() };
+    // Whoever only looks does as if there were one: that costs less than finding out.
+    let pooled = options.role != Role::Server
+        || timeout(CONNECT_PATIENCE, pooler::is_in_between(&pg)).await.map_err(silent)?.map_err(unreachable)?;
+    if pooled {
+        pg = pg.statement_cache_capacity(0);
+    }
+    if pooled && options.role == Role::Server {
+        tracing::info!("a transaction pooler stands before the database: no prepared statements, no LISTEN");
+    }
     let mut connection = timeout(CONNECT_PATIENCE, pg.connect()).await.map_err(silent)?.map_err(unreachable)?;
-    let prepared = schema::prepare_postgres(&mut connection, options.role, &database);
+    let prepared = schema::prepare_postgres(&mut connection, pooled, options.role, &database);
     let tables = timeout(PREPARE_PATIENCE, prepared).await.map_err(silent)??;
     // All that we wanted of it is done: how it ends changes nothing.
     _ = connection.close().await;
     let pool = PgPoolOptions::new().max_connections(READERS + 2).acquire_timeout(Duration::from_secs(3));
-    Ok((pool.connect_with(pg).await.map_err(unreachable)?, tables))
+    let pool = pool.connect_with(pg.clone()).await.map_err(unreachable)?;
+    Ok((PgBackend { pool, pooled }, pg, tables))
 }

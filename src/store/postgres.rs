@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::backend::in_time;
+use super::pooler;
 use super::rows::{CaptureRow, NewRequest, Numbered, Write, sql};
 use super::statements::{self, Dialect, RowStatement, json};
 use super::writer::{Batch, Outcome, Queued, Sink};
@@ -26,6 +27,8 @@ const PATIENCE_WITH_POISON: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(super) struct PgSink {
     options: PgConnectOptions,
+    /// A pooler keeps nothing for us outside of a transaction.
+    pooled: bool,
     connection: Option<PgConnection>,
 }
 
@@ -127,8 +130,8 @@ impl Sink for PgSink {
 }
 
 impl PgSink {
-    pub(super) fn new(options: PgConnectOptions) -> Self {
-        Self { options, connection: None }
+    pub(super) fn new(options: PgConnectOptions, pooled: bool) -> Self {
+        Self { options, pooled, connection: None }
     }
 
     async fn write_whole(&mut self, batch: &Batch) -> Result<(), StoreError> {
@@ -137,9 +140,10 @@ impl PgSink {
             // Nothing but barriers.
             [] => Ok(()),
             // One statement is its own transaction, and one round trip.
-            [(statement, rows)] => execute(self.connected().await?, statement, rows).await,
+            [(statement, rows)] if !self.pooled => execute(self.connected().await?, statement, rows).await,
             statements => {
-                let mut transaction = self.connected().await?.begin().await?;
+                let begin = pooler::begin(self.pooled);
+                let mut transaction = self.connected().await?.begin_with(begin).await?;
                 execute_all(&mut transaction, statements).await?;
                 Ok(transaction.commit().await?)
             }
@@ -149,7 +153,8 @@ impl PgSink {
     /// The database refuses something in the batch: halves of it get a savepoint each, and halves of the bad half, until
     /// only the bad rows are left out.
     async fn write_around_poison(&mut self, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
-        let mut transaction = self.connected().await?.begin().await?;
+        let begin = pooler::begin(self.pooled);
+        let mut transaction = self.connected().await?.begin_with(begin).await?;
         let mut outcomes: Vec<Outcome> = batch.writes.iter().map(|_| Ok(())).collect();
         // The part on top comes first in the batch: rows lean on earlier ones.
         let mut parts = vec![(batch.writes.as_slice(), 0)];

@@ -8,12 +8,15 @@ use sqlx::{ConnectOptions, Connection, PgConnection, SqliteConnection};
 
 use super::backend::read;
 use super::lookup::patiently;
-use super::{OpenError, Role, Store, StoreError, Tables};
+use super::{OpenError, Role, Store, StoreError, Tables, pooler};
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 const MIGRATIONS_TABLE: &str = "archonctl_migrations";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Any number that nobody else uses.
+const MIGRATION_LOCK: i64 = 0x6172_6368_6f6e;
 
 const OLDEST_PROGRAM: &str = "SELECT value FROM archonctl_meta WHERE key = 'oldest_program'";
 const NEWEST_MIGRATION: &str = "SELECT MAX(version) FROM archonctl_migrations";
@@ -119,22 +122,30 @@ pub(super) async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<
 /// Looks into a PostgreSQL database, and brings its schema up to date where that is missing.
 pub(super) async fn prepare_postgres(
     connection: &mut PgConnection,
+    pooled: bool,
     role: Role,
     shown: &str,
 ) -> Result<Tables, OpenError> {
-    let found = found_in_postgres(connection).await;
-    let found = found.map_err(|e| OpenError::Unreachable { database: shown.to_owned(), reason: e.to_string() })?;
+    let unreachable = |e: sqlx::Error| OpenError::Unreachable { database: shown.to_owned(), reason: e.to_string() };
+    // All in one transaction: a pooler keeps neither statements nor locks beyond it.
+    let mut transaction = connection.begin_with(pooler::begin(pooled)).await.map_err(unreachable)?;
+    let found = found_in_postgres(&mut transaction).await.map_err(unreachable)?;
     if role == Role::Reader && found.is_original() {
         return Ok(Tables::Original);
     }
     if !found.needs_migration(role, &POSTGRES_MIGRATIONS, || shown.to_owned())? {
         return Ok(Tables::Ours);
     }
-    // Under sqlx's advisory lock: servers that start together migrate one after the other.
-    migrator(&POSTGRES_MIGRATIONS)
-        .run_direct(None, connection, false)
+    let failed = |e: sqlx::Error| OpenError::Migration(e.to_string());
+    // Servers that start together migrate one after the other.
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(MIGRATION_LOCK)
+        .execute(&mut *transaction)
         .await
-        .map_err(|e| OpenError::Migration(e.to_string()))?;
+        .map_err(failed)?;
+    let migrator = Migrator { locking: false, ..migrator(&POSTGRES_MIGRATIONS) };
+    migrator.run_direct(None, &mut *transaction, false).await.map_err(|e| OpenError::Migration(e.to_string()))?;
+    transaction.commit().await.map_err(failed)?;
     Ok(Tables::Ours)
 }
 

@@ -91,6 +91,7 @@ mod tests {
             now,
             uptime: Duration::from_millis(1500),
             database_answers: true,
+            database_writable: true,
             database_time: Duration::from_micros(1234),
             active_sessions: Some(1),
             protocol_sessions: Some(1),

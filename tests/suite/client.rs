@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use archonctl::client::{Client, ClientError, ProtocolError, Repeat, Stage, Token};
+use archonctl::client::{Client, ClientError, Closed, OnLoss, ProtocolError, Repeat, Stage, Token};
 use archonctl::protocol::revision::Revision;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -269,4 +269,27 @@ async fn closing_tolerates_servers_that_let_nobody_close() {
         server.script("DELETE", [Fault::Raw(status, "", "")]);
         client.close().await.expect("tolerated");
     }
+}
+
+#[tokio::test]
+async fn a_resumed_session_needs_no_handshake_and_is_healed_or_not_as_asked() {
+    let (server, client) = connected().await;
+    let session = (*client.session()).clone();
+    let resumed = Client::resume(server.options(), session.clone()).expect("resumed");
+    resumed.call_tool("write", json!({})).await.expect("an answer");
+    assert_eq!((server.seen("initialize").len(), resumed.session().id.as_ref()), (1, session.id.as_ref()));
+
+    server.forget(Refusal::Original);
+    let mut options = server.options();
+    options.on_loss = OnLoss::Fail;
+    let strict = Client::resume(options, session.clone()).expect("resumed");
+    let error = strict.call_tool("write", json!({})).await.expect_err("lost");
+    assert!(matches!(error, ClientError::Session { reopened: false, .. }), "{error}");
+    assert_eq!((server.seen("initialize").len(), server.ran()), (1, 1));
+    assert_eq!(strict.close().await.expect("nothing to end"), Closed::Gone);
+
+    resumed.call_tool("write", json!({})).await.expect("healed");
+    assert_eq!((server.seen("initialize").len(), server.ran()), (2, 2));
+    assert_ne!(resumed.session().id, session.id);
+    assert_eq!(resumed.close().await.expect("ended"), Closed::Ended);
 }

@@ -33,7 +33,7 @@ source $SCRIPT
 words=("$@"); CURRENT=$#
 _clap_dynamic_completer_archonctl"#;
 /// The same in fish, which completes without a terminal by itself.
-const FISH: &str = r#"source $SCRIPT; complete --do-complete (string join -- ' ' $argv)"#;
+const FISH: &str = r"source $SCRIPT; complete --do-complete (string join -- ' ' $argv)";
 
 /// What a shell offers for the last of the words; `None` where there is no such shell.
 fn offered(shell: &str, home: &Path, variables: &[(&str, &str)], words: &[&str]) -> Option<Vec<String>> {

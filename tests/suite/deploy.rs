@@ -44,7 +44,7 @@ fn are_settings(variables: &BTreeMap<String, String>) {
 /// The instructions of a Dockerfile, joined where they are continued.
 fn instructions() -> Vec<(&'static str, String)> {
     let text: String =
-        DOCKERFILE.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+        DOCKERFILE.lines().filter(|line| !line.starts_with('#')).fold(String::new(), |text, line| text + line + "\n");
     let text = text.replace("\\\n", " ");
     let parts = text.lines().filter_map(|line| line.split_once(' ')).map(|(word, rest)| {
         let word = ["FROM", "WORKDIR", "COPY", "RUN", "USER", "ENV", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK"]
@@ -205,7 +205,8 @@ fn systemd_understands_the_unit() {
     let unit = folder.path().join("archonctl.service");
     let there = UNIT.replace("/usr/local/bin/archonctl", env!("CARGO_BIN_EXE_archonctl"));
     // Pages that are not installed here cannot be found.
-    let there: String = there.lines().filter(|l| !l.starts_with("Documentation=")).map(|l| format!("{l}\n")).collect();
+    let there: String =
+        there.lines().filter(|l| !l.starts_with("Documentation=")).fold(String::new(), |text, l| text + l + "\n");
     fs::write(&unit, there).expect("written");
     let verify =
         Command::new("systemd-analyze").args(["verify", "--man=no", "--recursive-errors=no"]).arg(&unit).output();

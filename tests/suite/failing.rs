@@ -22,7 +22,7 @@ const CLIENTS: usize = 8;
 /// No answer takes longer, whatever the database does.
 const NO_HANG: Duration = Duration::from_secs(20);
 /// A change is noticed by then, on a slow machine too.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// What the clients were told.
 #[derive(Debug, Default)]

@@ -272,6 +272,11 @@ impl Session {
         self.post(&[], body.to_string()).await.unwrap_or_else(|e| panic!("no answer to {method}: {e}"))
     }
 
+    /// The same session by way of another server.
+    pub(crate) fn at(self, mcp: Mcp) -> Self {
+        Self { mcp, ..self }
+    }
+
     /// Posts a body with this session's headers and these.
     pub(crate) async fn post(&self, headers: &[(&str, &str)], body: impl Into<String>) -> reqwest::Result<Answer> {
         self.mcp.post(&[&self.headers(), headers].concat(), body).await

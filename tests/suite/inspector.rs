@@ -25,7 +25,8 @@ exit 7
 /// Starts somebody of its own, as npx does, and waits.
 const WAITING_NPX: &str = r"#!/bin/sh
 trap 'echo told >told; exit 9' TERM INT
-sleep 600 &
+# It takes no SIGINT, as whatever a shell starts in the background.
+sleep 60 >/dev/null 2>&1 &
 echo $! >waiting.new; mv waiting.new waiting
 wait
 ";

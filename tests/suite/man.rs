@@ -45,7 +45,7 @@ fn each_command_has_a_page_with_all_its_flags() {
 /// Lets groff judge, where it is.
 fn well_formed(page: &Path) {
     let page = page.to_str().expect("text");
-    match Command::new("groff").args(["-man", "-ww", "-z", page]).output() {
+    match Command::new("groff").args(["-K", "utf8", "-man", "-ww", "-z", page]).output() {
         Ok(output) => {
             let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(output.status.success() && complaints.is_empty(), "{page}: {complaints}");

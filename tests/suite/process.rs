@@ -64,6 +64,11 @@ impl ServeProcess {
         Self::launch_on(url, "127.0.0.1:0", database, arguments).await
     }
 
+    /// The same at the address of one that has ended.
+    pub(crate) async fn restart_on(url: &str, address: &str, database: &Database, arguments: &[&str]) -> Self {
+        Self::launch_on(url, address, database, arguments).await
+    }
+
     async fn launch_on(url: &str, address: &str, database: &Database, arguments: &[&str]) -> Self {
         let mut command = archonctl(database.folder());
         command.args(["serve", "--bind", address, "--database-url", url]).args(arguments);

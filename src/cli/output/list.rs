@@ -110,7 +110,7 @@ impl<T: Listed> View for List<T> {
 }
 
 /// Texts and numbers as they are, nothing for null, what is nested as JSON.
-fn csv_cell(value: &Value) -> String {
+pub(in crate::cli) fn csv_cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

@@ -162,16 +162,15 @@ fn fit(columns: &[Column], natural: Vec<usize>, width: Option<usize>, before: &W
             continue;
         }
         let hideable = columns.iter().enumerate().filter(|(i, c)| widths[*i].is_some() && c.rank > 0);
-        match hideable.max_by_key(|(_, c)| c.rank) {
-            Some((i, _)) => widths[i] = None,
-            // What stays is all that matters, as narrow as can be: the terminal breaks its lines.
-            None => {
-                for (column, width) in columns.iter().zip(&mut widths).filter(|(c, _)| c.least > 0) {
-                    *width = width.map(|width| width.min(column.least));
-                }
-                return Widths(widths);
-            }
+        if let Some((i, _)) = hideable.max_by_key(|(_, c)| c.rank) {
+            widths[i] = None;
+            continue;
         }
+        // What stays is all that matters, as narrow as can be: the terminal breaks its lines.
+        for (column, width) in columns.iter().zip(&mut widths).filter(|(c, _)| c.least > 0) {
+            *width = width.map(|width| width.min(column.least));
+        }
+        return Widths(widths);
     }
 }
 

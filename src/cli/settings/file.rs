@@ -61,7 +61,7 @@ fn refuse_open_file(path: &Path) -> Result<(), Usage> {
 
 /// Counted from 1.
 fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+    text.get(..at).map_or(1, |before| before.split('\n').count())
 }
 
 struct Reader<'a> {

@@ -23,7 +23,8 @@ const DEFAULT_URL: &str = "http://127.0.0.1:8051/mcp";
 /// Which server.
 #[derive(Debug, Default, Args)]
 pub(super) struct Address {
-    /// The server's MCP endpoint [default: the project's .mcp.json, else <http://127.0.0.1:8051/mcp>]
+    /// The server's MCP endpoint [default: the one HTTP server on this machine that the project's .mcp.json,
+    /// .vscode/mcp.json or .cursor/mcp.json names, else <http://127.0.0.1:8051/mcp>]
     #[arg(long, env = "ARCHONCTL_URL", hide_env_values = true, value_name = "URL")]
     pub(super) url: Option<String>,
     /// An MCP client's configuration file, such as .mcp.json
@@ -161,15 +162,15 @@ impl Server {
             }
         };
         let known = Known { variable: around.variable, workspace: workspace(&self.file), home: around.home };
-        let fill = |text: &str| {
+        let expanded = |text: &str| {
             let filled = expand(text, &known);
             filled.map_err(|e| Usage { message: format!("the server {name} of {file}: {}", e.message), hint: e.hint })
         };
-        let headers = headers.iter().map(|(name, value)| Ok((name.clone(), fill(value)?)));
+        let headers = headers.iter().map(|(name, value)| Ok((name.clone(), expanded(value)?)));
         let headers = headers.collect::<Result<_, Usage>>()?;
         let warning =
             (!typed).then(|| format!(r#"the server {name} of {file} has no "type": "http"; some clients need it"#));
-        Ok(Found { url: fill(url)?, headers, notes: warning.into_iter().collect() })
+        Ok(Found { url: expanded(url)?, headers, notes: warning.into_iter().collect() })
     }
 }
 

@@ -67,7 +67,7 @@ pub(super) fn read(file: &Path, folders: &[&Path]) -> Result<Vec<Server>, Usage>
 fn parse(text: &str, file: &Path, folders: &[&Path]) -> Result<Vec<Server>, String> {
     let root: Value =
         jsonc_parser::parse_to_serde_value(text, &LIKE_EDITORS).map_err(|e| format!("it is not JSON: {e}"))?;
-    let project = folders.iter().filter_map(|folder| root.get("projects")?.get(folder.to_str()?)).next();
+    let project = folders.iter().find_map(|folder| root.get("projects")?.get(folder.to_str()?));
     let lists = project.into_iter().chain([&root]).flat_map(|place| [&place["mcpServers"], &place["servers"]]);
     let mut servers: Vec<Server> = Vec::new();
     for (name, entry) in lists.filter_map(Value::as_object).flatten() {

@@ -30,16 +30,15 @@ impl Moment {
     /// The same in SQL, over the columns `expires_at` and `boot`: true of what is alive at this moment. Exactly at the end
     /// is alive.
     pub(super) fn alive_sql(&self) -> String {
-        let mut sql = format!("(expires_at IS NULL OR expires_at >= '{}'", self.now.sql_text());
+        let mut ways = vec![format!("expires_at IS NULL OR expires_at >= '{}'", self.now.sql_text())];
         let mut credit = Duration::ZERO;
         // A row has all outages coming since its boot: the last ones first, each adds to the credit of older rows.
         for (boot, outage) in self.credits.outages.iter().rev() {
             credit += *outage;
             let since = self.now.minus(credit).sql_text();
-            sql.push_str(&format!(" OR (boot < {boot} AND expires_at >= '{since}')"));
+            ways.push(format!("(boot < {boot} AND expires_at >= '{since}')"));
         }
-        sql.push(')');
-        sql
+        format!("({})", ways.join(" OR "))
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod alive;
 pub mod boots;
+pub mod candidates;
 pub mod clients;
 pub mod events;
 pub mod latest;
@@ -22,9 +23,6 @@ use super::backend::in_time;
 
 /// How long a report may take: people wait for it, no client does.
 const PATIENCE: Duration = Duration::from_mins(2);
-
-/// All rows, for [`Page::limit`](sessions::Page::limit).
-pub const NO_LIMIT: i64 = i64::MAX;
 
 /// A read with a report's time limit.
 async fn report<T>(read: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {

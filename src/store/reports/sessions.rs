@@ -118,15 +118,6 @@ pub struct Page {
     pub limit: i64,
 }
 
-/// A session that an id, or the beginning of one, may mean.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Candidate {
-    /// The Archon session's id, or the one reserved for it.
-    pub session_id: String,
-    /// The protocol session whose id it is, if it is one's.
-    pub protocol_session_id: Option<String>,
-}
-
 const ARCHON: &str = "s.session_id AS sid, CAST(s.session_id AS TEXT) AS session_id, TRUE AS called_tools, s.client_type, \
      s.client_name, s.client_version, s.status, s.connected_at, s.last_activity, s.expires_at, s.boot, s.disconnected_at, \
      s.disconnect_reason, s.ended_by, CAST(s.user_id AS TEXT) AS user_id, s.user_email, \
@@ -281,46 +272,6 @@ impl Store {
         }
         report(async { read!(self, db => sqlx::query_as(PROTOCOL).bind(DbUuid(id)).fetch_all(db).await) }).await
     }
-
-    /// Sessions whose id, of either kind, begins like that; a few of each kind.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn session_candidates(&self, beginning: &str, limit: i64) -> Result<Vec<Candidate>, StoreError> {
-        let mut found = Vec::new();
-        if let Some((first, last)) = uuids_from(beginning) {
-            let mut tables = vec!["archon_mcp_sessions"];
-            if self.tables() == Tables::Ours {
-                tables.push("archon_mcp_protocol_sessions");
-            }
-            for table in tables {
-                let sql = format!(
-                    "SELECT DISTINCT CAST(session_id AS TEXT) FROM {table} WHERE session_id >= $1 AND session_id <= $2 LIMIT $3"
-                );
-                let ids: Vec<String> = report(async {
-                    read!(self, db => sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
-                        .bind(DbUuid(first)).bind(DbUuid(last)).bind(limit).fetch_all(db).await)
-                })
-                .await?;
-                found.extend(ids.into_iter().map(|session_id| Candidate { session_id, protocol_session_id: None }));
-            }
-        }
-        if self.tables() == Tables::Ours {
-            let ids: Vec<(String, String)> = report(async {
-                read!(self, db => sqlx::query_as(
-                    "SELECT CAST(session_id AS TEXT), protocol_session_id FROM archon_mcp_protocol_sessions \
-                     WHERE protocol_session_id >= $1 AND protocol_session_id < $2 LIMIT $3")
-                    .bind(beginning).bind(format!("{beginning}{}", char::MAX)).bind(limit).fetch_all(db).await)
-            })
-            .await?;
-            found.extend(
-                ids.into_iter().map(|(session_id, id)| Candidate { session_id, protocol_session_id: Some(id) }),
-            );
-        }
-        found.sort();
-        found.dedup();
-        Ok(found)
-    }
 }
 
 /// The first so many Archon sessions that meet a condition, in that order; `limit` is a parameter.
@@ -343,37 +294,4 @@ pub(super) fn waiting_page(conditions: &str, order: &str, limit: &str) -> String
         "SELECT {WAITING} FROM archon_mcp_protocol_sessions p WHERE NOT called AND {conditions} AND NOT EXISTS \
          (SELECT 1 FROM archon_mcp_sessions s WHERE s.session_id = p.session_id) ORDER BY {order} LIMIT {limit}"
     )
-}
-
-/// The first and the last UUID that are written like that at their beginning, with or without hyphens.
-fn uuids_from(beginning: &str) -> Option<(Uuid, Uuid)> {
-    let beginning = beginning.to_ascii_lowercase();
-    let digits: String = beginning.chars().filter(|c| *c != '-').collect();
-    let fill = |with: &str| {
-        let missing = 32usize.checked_sub(digits.len())?;
-        Uuid::try_parse(&(digits.clone() + &with.repeat(missing))).ok()
-    };
-    let (first, last) = (fill("0")?, fill("f")?);
-    let is_beginning = !beginning.contains('-') || first.to_string().starts_with(&beginning);
-    is_beginning.then_some((first, last))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_beginning_of_an_id_is_a_range() {
-        let range = |text: &str| uuids_from(text).map(|(a, b)| (a.to_string(), b.to_string()));
-        let of = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
-        let whole = "550e8400-e29b-41d4-a716-446655440000";
-        assert_eq!(range(whole), of(whole, whole));
-        let some = of("550e8400-e200-0000-0000-000000000000", "550e8400-e2ff-ffff-ffff-ffffffffffff");
-        for text in ["550e8400-e2", "550e8400e2", "550E8400-E2"] {
-            assert_eq!(range(text), some, "{text}");
-        }
-        for text in ["xyz", "55-0e", "550e8400-e29b-41d4-a716-4466554400001", "é"] {
-            assert_eq!(range(text), None, "{text}");
-        }
-    }
 }

@@ -1,8 +1,10 @@
 //! Ends that somebody makes: the client by DELETE, an operator by hand.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
-use super::{HONOURED, Life, REVISION, echo, refused};
+use super::{HONOURED, Life, REVISION, SOON, echo, get, refused};
 use crate::databases::{Database, on_every_database};
 use crate::http::{Mcp, Session};
 use crate::process::ServeProcess;
@@ -75,6 +77,24 @@ on_every_database!(an_end_typed_by_hand_counts_within_the_lease, |db| async {
     let header = [("x-archon-session-id", archon(&bystander))];
     let back = mcp.initialize_with(&header, "suite", REVISION).await;
     assert_eq!(echo(&back).await, archon(&bystander));
+});
+
+on_every_database!(an_end_by_hand_is_learnt_of_before_anybody_asks, |db| async {
+    let server = ServeProcess::start(&db, &["--test-tools"]).await;
+    let session = Mcp::new(server.url()).initialize(REVISION).await;
+    let id = echo(&session).await;
+    db.rows(&format!("UPDATE archon_mcp_sessions SET status = 'disconnected' WHERE session_id = '{id}'"));
+    let begun = Instant::now();
+    while !get(server.address(), "/metrics")
+        .await
+        .expect("metrics")
+        .text()
+        .contains("sessions_ended_elsewhere_total{} 1")
+    {
+        assert!(begun.elapsed() < SOON, "nobody told the server");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    refused(&session, "operator").await;
 });
 
 on_every_database!(the_update_of_the_guide_ends_a_session, |db| async {

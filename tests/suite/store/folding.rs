@@ -55,7 +55,10 @@ fn assert_sums_equal_rows(db: &Database) {
     let mut wanted = wanted;
     wanted.sort();
     assert_eq!(stored, wanted);
-    // Hours and days are sums of the minutes.
+    assert_hours_and_days_equal_minutes(db);
+}
+
+fn assert_hours_and_days_equal_minutes(db: &Database) {
     let sums = "SUM(calls), SUM(duration_us), SUM(prompt_tokens), SUM(completion_tokens)";
     let (minute, key) = (time(db, "minute"), "method, tool_name, client_type, status, bucket");
     assert_eq!(

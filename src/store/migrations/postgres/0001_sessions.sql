@@ -249,6 +249,8 @@ BEGIN
     SET status = NEW.status, disconnected_at = NEW.disconnected_at,
         disconnect_reason = NEW.disconnect_reason, ended_by = NEW.ended_by
     WHERE session_id = NEW.session_id AND status = 'active';
+    -- Wakes the servers; many in one transaction are one.
+    PERFORM pg_notify('archonctl_ends', '');
     RETURN NULL;
 END $$;
 CREATE TRIGGER archon_mcp_sessions_ended AFTER UPDATE OF status ON archon_mcp_sessions
@@ -258,6 +260,7 @@ CREATE FUNCTION archon_mcp_protocol_sessions_on_end() RETURNS trigger LANGUAGE p
 BEGIN
     INSERT INTO archon_mcp_session_events (at, kind, session_id, protocol_session_id, reason, actor)
     VALUES (NEW.disconnected_at, 'ended', NEW.session_id, NEW.protocol_session_id, NEW.disconnect_reason, NEW.ended_by);
+    PERFORM pg_notify('archonctl_ends', '');
     RETURN NULL;
 END $$;
 CREATE TRIGGER archon_mcp_protocol_sessions_ended AFTER UPDATE OF status ON archon_mcp_protocol_sessions

@@ -1,0 +1,179 @@
+//! What `archonctl serve` can be told, by group.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use humantime::parse_duration as duration;
+
+use crate::cli::logging;
+use crate::mcp::Capture;
+use crate::tools::tokens::TokenMethod;
+
+// How long sessions live, how many there may be, and how safely they are kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sessions")]
+pub(super) struct SessionOptions {
+    /// A session that is not used for longer than this ends
+    #[arg(long, default_value = "1h", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_SESSION_TIMEOUT")]
+    pub(super) session_timeout: Duration,
+    /// A session older than this ends, used or not [default: none]
+    #[arg(long, value_parser = duration, value_name = "TIME", env = "ARCHONCTL_MAX_SESSION_AGE")]
+    pub(super) max_session_age: Option<Duration>,
+    /// Time without any server does not count as idle, up to this long
+    #[arg(long, default_value = "24h", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_RECOVER_WINDOW")]
+    pub(super) recover_window: Duration,
+    /// How often sessions past their time are ended
+    #[arg(long, default_value = "5m", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_CLEANUP_INTERVAL")]
+    pub(super) cleanup_interval: Duration,
+    /// Request rows, events and ended sessions older than this are removed; sums by minute stay. `off` keeps all
+    #[arg(long, default_value = "30d", value_parser = retention, value_name = "TIME|off", env = "ARCHONCTL_RETENTION")]
+    pub(super) retention: Retention,
+    /// For how long a known session is trusted, and calls are taken, while the database does not answer
+    #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_STORE_GRACE")]
+    pub(super) store_grace: Duration,
+    /// Live sessions in all; then `initialize` is answered 503 until one ends
+    #[arg(long, default_value = "100000", value_name = "N", env = "ARCHONCTL_MAX_SESSIONS")]
+    pub(super) max_sessions: u64,
+    /// Live sessions of one principal; then 429 [default: none]
+    #[arg(long, value_name = "N", env = "ARCHONCTL_MAX_SESSIONS_PER_PRINCIPAL")]
+    pub(super) max_sessions_per_principal: Option<u64>,
+    /// Sessions that one principal may open a second, with bursts of ten times as many; beyond that 429 [default: none]
+    #[arg(long, value_name = "N", env = "ARCHONCTL_MAX_INITIALIZE_RATE", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_initialize_rate: Option<u32>,
+    /// SQLite: `full` survives power loss too, `normal` the end of the process
+    #[arg(long, value_name = "LEVEL", default_value = "normal", env = "ARCHONCTL_SYNC")]
+    pub(super) sync: Sync,
+}
+
+// What is done and kept of calls.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Calls")]
+pub(super) struct CallOptions {
+    /// Whether each handled request leaves a row
+    #[arg(long, value_name = "ON|OFF", hide_possible_values = true, default_value = "on", env = "ARCHONCTL_TRACKING")]
+    pub(super) tracking: OnOff,
+    /// How tokens are counted: `approx` is bytes / 4
+    #[arg(long, value_name = "METHOD", default_value = "approx", env = "ARCHONCTL_TOKENS")]
+    pub(super) tokens: Tokens,
+    /// Whose arguments and error answers are kept, masked and cut to 4 KiB
+    #[arg(long, value_name = "WHICH", default_value = "off", env = "ARCHONCTL_CAPTURE")]
+    pub(super) capture: Captures,
+    /// For how long; `off` for as long as the database lasts
+    #[arg(long, default_value = "24h", value_parser = retention, value_name = "TIME|off", env = "ARCHONCTL_CAPTURE_RETENTION")]
+    pub(super) capture_retention: Retention,
+    /// TOML file with prices in USD per 1,000 tokens, for `estimated_cost`
+    #[arg(long, value_name = "FILE", env = "ARCHONCTL_PRICES")]
+    pub(super) prices: Option<PathBuf>,
+    /// A tool that runs longer is cancelled
+    #[arg(long, default_value = "5m", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_TOOL_TIMEOUT")]
+    pub(super) tool_timeout: Duration,
+    /// An answer waits at most so long for its row to be on disk
+    #[arg(long, default_value = "250ms", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_ACK_DEADLINE")]
+    pub(super) ack_deadline: Duration,
+    /// Tools for tests: `test_echo`, `test_sleep`, `test_fail`, `test_panic`
+    #[arg(long, hide = true)]
+    pub(super) test_tools: bool,
+}
+
+// Who is let in.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Access")]
+pub(super) struct AccessOptions {
+    /// A Host header to let in besides the loopback ones; repeatable, or several with commas
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub(super) allow_host: Vec<String>,
+    /// An Origin header to let in besides the loopback ones; repeatable, or several with commas
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
+    pub(super) allow_origin: Vec<String>,
+    /// Take the client's Host from X-Forwarded-Host
+    #[arg(long)]
+    pub(super) trust_proxy: bool,
+    /// Ask for bearer tokens: one line a principal, `sha256-of-token name [email] [uuid]`. /mcp, /health and /metrics
+    /// then need a token, and follow the Host and Origin rules; /healthz and /readyz are open
+    #[arg(long, value_name = "FILE", env = "ARCHONCTL_TOKEN_FILE")]
+    pub(super) token_file: Option<PathBuf>,
+    /// Bind beyond loopback without tokens
+    #[arg(long)]
+    pub(super) insecure: bool,
+}
+
+// How the process runs and stops.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Running")]
+pub(super) struct RunOptions {
+    /// On SIGTERM, go on accepting for so long after /readyz says no
+    #[arg(long, default_value = "0s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_DRAIN_DELAY")]
+    pub(super) drain_delay: Duration,
+    /// Then let running calls finish for so long
+    #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_GRACE")]
+    pub(super) grace: Duration,
+    /// How log lines look, on standard error [default: text on a terminal, else json]
+    #[arg(long, value_name = "FORMAT", env = "ARCHONCTL_LOG_FORMAT")]
+    pub(super) log_format: Option<logging::Format>,
+    /// How long a request's head may be on its way, and an idle connection is kept
+    #[arg(long, hide = true, default_value = "75s", value_parser = duration)]
+    pub(super) head_time: Duration,
+    /// How long a body may be on its way
+    #[arg(long, hide = true, default_value = "30s", value_parser = duration)]
+    pub(super) body_time: Duration,
+    /// Move the clock by lines `advance 65m` on standard input; end at its end
+    #[arg(long, hide = true)]
+    pub(super) test_clock: bool,
+}
+
+/// How long rows are kept; `None` is for ever. (A type of its own, because the parser reads `Option` as "not required".)
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Retention(pub(super) Option<Duration>);
+
+fn retention(text: &str) -> Result<Retention, humantime::DurationError> {
+    if text == "off" { Ok(Retention(None)) } else { duration(text).map(|time| Retention(Some(time))) }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Sync {
+    Normal,
+    Full,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnOff {
+    On,
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Captures {
+    Off,
+    Errors,
+    All,
+}
+
+impl From<Captures> for Capture {
+    fn from(captures: Captures) -> Self {
+        match captures {
+            Captures::Off => Self::Off,
+            Captures::Errors => Self::Errors,
+            Captures::All => Self::All,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Tokens {
+    Approx,
+    O200k,
+    Cl100k,
+    Off,
+}
+
+impl From<Tokens> for TokenMethod {
+    fn from(tokens: Tokens) -> Self {
+        match tokens {
+            Tokens::Approx => Self::Approx,
+            Tokens::O200k => Self::O200k,
+            Tokens::Cl100k => Self::Cl100k,
+            Tokens::Off => Self::Off,
+        }
+    }
+}
