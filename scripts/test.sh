@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/install.sh cc curl sqlite3
+scripts/install.sh cc curl sqlite3 tmux
 
 postgres=
 trap '[[ -z $postgres ]] || scripts/postgres.sh stop "$postgres"' EXIT

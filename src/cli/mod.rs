@@ -10,8 +10,10 @@ pub mod close;
 mod coerce;
 pub mod completions;
 pub mod config;
+pub mod dashboard;
 mod database;
 pub mod db;
+pub mod demo;
 pub mod events;
 pub mod exit;
 pub mod expire;
@@ -75,6 +77,8 @@ enum Command {
     Events(events::Options),
     Stats(stats::Options),
     Expire(expire::Options),
+    Dashboard(dashboard::Options),
+    Demo(demo::Options),
     Db(db::Options),
     Config(config::Options),
     Completions(completions::Options),
@@ -108,6 +112,8 @@ impl Command {
             Self::Events(options) => options.run().await,
             Self::Stats(options) => options.run().await,
             Self::Expire(options) => options.run().await,
+            Self::Dashboard(options) => options.run().await,
+            Self::Demo(options) => options.run().await,
             Self::Db(options) => options.run().await,
             Self::Config(options) => options.run(),
             Self::Completions(options) => options.run(),

@@ -4,13 +4,19 @@
 //! The types are the JSON that operators get: field names are its names, version 1 of its shape. A later version may add
 //! members; times are RFC 3339 in UTC, units stand in names, ids are whole.
 
+pub mod boots;
+pub mod clients;
 pub mod events;
 pub mod find;
+pub mod latest;
+pub mod minutes;
 pub mod percentiles;
 pub mod requests;
 pub mod sessions;
+pub mod standings;
 pub mod story;
 pub mod usage;
+pub mod window;
 
 use crate::model::clock::Clock;
 use crate::store::reports::alive::Moment;

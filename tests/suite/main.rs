@@ -11,6 +11,7 @@ mod cli;
 mod client;
 mod completions;
 mod config;
+mod dashboard;
 mod databases;
 mod deploy;
 mod failing;

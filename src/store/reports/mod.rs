@@ -4,10 +4,16 @@
 //! values are always bound, under numbers that are the same in every text of a file.
 
 pub mod alive;
+pub mod boots;
 pub mod candidates;
+pub mod clients;
 pub mod events;
+pub mod latest;
+pub mod minutes;
+pub mod page;
 pub mod requests;
 pub mod sessions;
+pub mod standings;
 pub mod usage;
 
 use std::time::Duration;

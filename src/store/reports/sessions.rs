@@ -156,7 +156,7 @@ const PROTOCOL: &str = "SELECT protocol_session_id, protocol_version, client_nam
      FROM archon_mcp_protocol_sessions p WHERE p.session_id = $1 ORDER BY connected_at, protocol_session_id";
 
 impl Standing {
-    fn sql(self, moment: &Moment, tables: Tables) -> String {
+    pub(super) fn sql(self, moment: &Moment, tables: Tables) -> String {
         match (self, tables) {
             (Self::Alive, Tables::Ours) => format!("status = 'active' AND {}", moment.alive_sql()),
             (Self::Over, Tables::Ours) => format!("status = 'active' AND NOT {}", moment.alive_sql()),
@@ -272,4 +272,26 @@ impl Store {
         }
         report(async { read!(self, db => sqlx::query_as(PROTOCOL).bind(DbUuid(id)).fetch_all(db).await) }).await
     }
+}
+
+/// The first so many Archon sessions that meet a condition, in that order; `limit` is a parameter.
+pub(super) fn archon_page(conditions: &str, order: &str, limit: &str, tables: Tables) -> String {
+    match tables {
+        Tables::Ours => format!(
+            "SELECT x.*, {LAST_PROTOCOL} FROM (SELECT {ARCHON} FROM archon_mcp_sessions s WHERE {conditions} \
+             ORDER BY {order} LIMIT {limit}) x"
+        ),
+        Tables::Original => format!(
+            "SELECT x.*, {ORIGINAL_COUNTS} FROM (SELECT {ORIGINAL} FROM archon_mcp_sessions s WHERE {conditions} \
+             ORDER BY {order} LIMIT {limit}) x {ORIGINAL_SUMS}"
+        ),
+    }
+}
+
+/// The same of clients that have called no tool.
+pub(super) fn waiting_page(conditions: &str, order: &str, limit: &str) -> String {
+    format!(
+        "SELECT {WAITING} FROM archon_mcp_protocol_sessions p WHERE NOT called AND {conditions} AND NOT EXISTS \
+         (SELECT 1 FROM archon_mcp_sessions s WHERE s.session_id = p.session_id) ORDER BY {order} LIMIT {limit}"
+    )
 }

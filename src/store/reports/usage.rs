@@ -186,7 +186,7 @@ impl Store {
     }
 
     /// An expression that yields the beginning of the hour or day of a time as SQLite writes it.
-    fn begin_text(&self, group: Group, column: &str) -> String {
+    pub(super) fn begin_text(&self, group: Group, column: &str) -> String {
         match (self.dialect(), group) {
             (Dialect::Sqlite, Group::Day) => format!("substr({column}, 1, 10) || ' 00:00:00.000'"),
             (Dialect::Sqlite, _) => format!("substr({column}, 1, 13) || ':00:00.000'"),

@@ -1,0 +1,83 @@
+//! Lists as files: what is on the screen, all of its rows and columns.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use super::app::{App, Place};
+use super::message::Export;
+use super::table::{Cell, Listing};
+
+/// The list that is seen, as a file.
+pub(super) fn current(app: &App, as_json: bool, path: Option<PathBuf>) -> Option<Export> {
+    let listing = app.listing()?;
+    let name = match app.place()? {
+        Place::Tab(tab) => tab.title().to_lowercase(),
+        Place::Session => "session".to_owned(),
+    };
+    let stamp: String = app.now.to_string().chars().filter(char::is_ascii_alphanumeric).take(15).collect();
+    let (extension, content) = if as_json { ("json", document(&listing, &name)) } else { ("csv", table(&listing)) };
+    Some(Export { path, name: format!("archonctl-{name}-{stamp}"), extension, content })
+}
+
+/// One document: `{"version": 1, "NAME": [{"id": …, COLUMN: …}]}`; figures are figures (times in seconds).
+fn document(listing: &Listing, name: &str) -> String {
+    let rows = listing.rows.iter().map(|row| {
+        let mut object = Map::from_iter([("key".to_owned(), json!(row.key))]);
+        for (column, cell) in listing.columns.iter().zip(&row.cells) {
+            object.insert(column.key.to_owned(), value(cell));
+        }
+        for (key, text) in &row.hidden {
+            object.insert((*key).to_owned(), json!(text));
+        }
+        Value::Object(object)
+    });
+    let rows: Vec<_> = rows.collect();
+    format!("{:#}\n", json!({ "version": 1, name: rows }))
+}
+
+fn value(cell: &Cell) -> Value {
+    match cell.number {
+        Some(number) => json!(number),
+        None if cell.text.is_empty() => Value::Null,
+        None => json!(cell.text),
+    }
+}
+
+fn table(listing: &Listing) -> String {
+    let mut lines = vec![
+        std::iter::once("key").chain(listing.columns.iter().map(|column| column.key)).collect::<Vec<_>>().join(","),
+    ];
+    for row in &listing.rows {
+        let cells = row.cells.iter().map(|cell| match cell.number {
+            Some(number) => number.to_string(),
+            None => quoted(&cell.text),
+        });
+        lines.push(std::iter::once(quoted(&row.key)).chain(cells).collect::<Vec<_>>().join(","));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// As RFC 4180 has it. What a spreadsheet would take for a formula is a text.
+fn quoted(text: &str) -> String {
+    let text = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\n', '\r', '\t']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::{Column, Row, figure, text};
+    use super::*;
+
+    const COLUMNS: &[Column] = &[text("client", "CLIENT", (4, 20), 0), figure("idle", "IDLE", 0)];
+
+    #[test]
+    fn figures_are_figures_and_texts_are_quoted() {
+        let cells = vec![Cell::text("a, \"b\""), Cell::number(90.0, "1m30s")];
+        let rows = vec![Row { key: "=1".into(), cells, hidden: vec![] }];
+        let listing = Listing { columns: COLUMNS, rows, empty: String::new() };
+        assert_eq!(table(&listing), "key,client,idle\n'=1,\"a, \"\"b\"\"\",90\n");
+        let document: Value = serde_json::from_str(&document(&listing, "sessions")).expect("JSON");
+        assert_eq!(document["sessions"][0], json!({"key": "=1", "client": "a, \"b\"", "idle": 90.0}));
+    }
+}

@@ -1,0 +1,166 @@
+//! The loop: keys, time and answers in; frames and effects out.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use crossterm::event::{Event, EventStream};
+use futures_util::StreamExt;
+use tokio::sync::{mpsc, watch};
+
+use super::app::App;
+use super::feed::{self, Wants};
+use super::message::{Effect, Export, Message};
+use super::preferences::Preferences;
+use super::terminal::Screen;
+use super::update::update;
+use super::{DashboardError, Options};
+use crate::model::clock::Clock;
+use crate::model::timestamp::Timestamp;
+use crate::queries::sessions::Session;
+
+/// Answers that wait to be taken in.
+const WAITING: usize = 256;
+/// The clock on the screen goes by seconds.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What the loop talks to.
+struct Ends {
+    wants: watch::Sender<Wants>,
+    orders: mpsc::Sender<(Vec<Session>, String)>,
+    refresh: u64,
+    saved: Preferences,
+}
+
+/// Runs the dashboard until its user leaves, or `stop` is done.
+///
+/// # Errors
+/// [`DashboardError`] when the terminal does not do what we need; a database that is away is told on the screen.
+pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(), DashboardError> {
+    let mut screen = Screen::take()?;
+    let mut app = options.app(screen.size()?);
+    let (out, mut messages) = mpsc::channel(WAITING);
+    let (wants, asked) = watch::channel(wanted(&app, 0));
+    let (orders, ordered) = mpsc::channel(1);
+    let feed = tokio::spawn(feed::run(options.open.clone(), asked, ordered, out));
+    let mut ends = Ends { wants, orders, refresh: 0, saved: Preferences::of(&app) };
+    let mut events = EventStream::new();
+    let mut ticks = tokio::time::interval(TICK);
+    let mut stop = std::pin::pin!(stop);
+    let done = loop {
+        screen.draw(&app)?;
+        let message = tokio::select! {
+            event = events.next() => match event {
+                Some(Ok(event)) => of_event(&event),
+                Some(Err(error)) => break Err(error.into()),
+                // The terminal is gone.
+                None => break Ok(()),
+            },
+            message = messages.recv() => message,
+            _ = ticks.tick() => Some(Message::Tick(now(&app))),
+            () = &mut stop => break Ok(()),
+        };
+        let mut next = message;
+        let mut left = false;
+        while let Some(message) = next {
+            left |= step(&mut app, message, &mut ends, &mut screen, &options)?;
+            // What has come meanwhile is drawn with it, in one frame.
+            next = messages.try_recv().ok();
+        }
+        if left {
+            break Ok(());
+        }
+        ends.follow(&app, options.preferences.as_deref());
+    };
+    feed.abort();
+    done
+}
+
+/// One message, and what comes of it; true when the user leaves.
+fn step(
+    app: &mut App,
+    message: Message,
+    ends: &mut Ends,
+    screen: &mut Screen,
+    options: &Options,
+) -> Result<bool, DashboardError> {
+    if let Message::Answer(_, at) = &message {
+        app.link.ahead_ms = ahead(*at);
+    }
+    match update(app, message) {
+        None => {}
+        Some(Effect::Quit) => return Ok(true),
+        Some(Effect::Suspend) => {
+            screen.suspend()?;
+            app.size = screen.size()?;
+        }
+        Some(Effect::Refresh) => {
+            screen.clear()?;
+            ends.refresh += 1;
+        }
+        Some(Effect::Copy(text)) => Screen::copy(&text)?,
+        Some(Effect::Expire(sessions)) => {
+            let taken = ends.orders.try_send((sessions, options.by.clone()));
+            // One order at a time: a second one while the first is carried out is not taken.
+            let told = taken.map_err(|_| Message::Done(Err("The last order is still being carried out.".to_owned())));
+            _ = told.map_err(|message| update(app, message));
+        }
+        Some(Effect::Write(export)) => _ = update(app, Message::Done(written(&export))),
+    }
+    Ok(false)
+}
+
+impl Ends {
+    /// Asks what the screen wants now, and keeps what was chosen.
+    fn follow(&mut self, app: &App, preferences: Option<&Path>) {
+        let wants = wanted(app, self.refresh);
+        self.wants.send_if_modified(|before| {
+            let changed = *before != wants;
+            before.clone_from(&wants);
+            changed
+        });
+        let chosen = Preferences::of(app);
+        if let Some(path) = preferences.filter(|_| app.dialog.is_none() && chosen != self.saved) {
+            // A folder that cannot be written costs the memory of a choice, nothing else.
+            _ = chosen.write(path);
+            self.saved = chosen;
+        }
+    }
+}
+
+fn wanted(app: &App, refresh: u64) -> Wants {
+    Wants { questions: app.wants(), interval: app.settings.interval(), paused: app.settings.paused, refresh }
+}
+
+/// The moment by the database's clock, as far as its last answer told it.
+fn now(app: &App) -> Timestamp {
+    Timestamp::from_millis(Clock::uncorrected().millis() + app.link.ahead_ms)
+}
+
+/// How much that clock is ahead of ours; less than a second is the time that the answer took to get here.
+fn ahead(at: Timestamp) -> i64 {
+    let ahead = at.millis() - Clock::uncorrected().millis();
+    if ahead.abs() < 1000 { 0 } else { ahead }
+}
+
+fn of_event(event: &Event) -> Option<Message> {
+    match event {
+        Event::Key(key) => Some(Message::Key(*key)),
+        Event::Mouse(mouse) => Some(Message::Mouse(*mouse)),
+        Event::Resize(width, height) => Some(Message::Resize(*width, *height)),
+        _ => None,
+    }
+}
+
+fn written(export: &Export) -> Result<String, String> {
+    let path = export.path.clone().unwrap_or_else(|| format!("{}.{}", export.name, export.extension).into());
+    let done: io::Result<()> = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .and_then(|mut file| io::Write::write_all(&mut file, export.content.as_bytes()));
+    match done {
+        Ok(()) => Ok(format!("Wrote {}", path.display())),
+        Err(error) => Err(format!("Not written: {}: {error}", path.display())),
+    }
+}

@@ -1,0 +1,230 @@
+//! One frame, as text or as data: for scripts, and for watching without a terminal. And how dear frames are.
+
+use std::time::{Duration, Instant};
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::app::{App, Place, Tab};
+use super::data::Question;
+use super::feed::{self, Feed, FeedError, Wants};
+use super::message::Message;
+use super::screens;
+use super::update::update;
+use super::warnings;
+use super::{DashboardError, Options};
+use crate::model::timestamp::Timestamp;
+
+/// The version of the document.
+const VERSION: u32 = 1;
+/// More messages than one refresh has answers.
+const WAITING: usize = 64;
+
+/// A feed, and what it says.
+struct Desk {
+    feed: Feed,
+    out: mpsc::Sender<Message>,
+    messages: mpsc::Receiver<Message>,
+}
+
+impl Desk {
+    async fn open(options: &Options) -> Result<Self, DashboardError> {
+        let feed = feed::open(&options.open).await.map_err(told)?;
+        let (out, messages) = mpsc::channel(WAITING);
+        Ok(Self { feed, out, messages })
+    }
+
+    /// Asks those questions, or what is due of them; returns the time that the database took.
+    async fn ask(&mut self, app: &mut App, questions: Vec<Question>, all: bool) -> Result<Duration, DashboardError> {
+        app.now = self.feed.now();
+        let wants = Wants { questions, interval: app.settings.interval(), paused: false, refresh: 0 };
+        let spent = self.feed.refresh(&wants, all, &self.out).await.map_err(told)?;
+        while let Ok(message) = self.messages.try_recv() {
+            _ = update(app, message);
+        }
+        Ok(spent)
+    }
+
+    /// Asks what the screen wants, and what it wants then: the rows that are seen are known only when they are there.
+    async fn fill(&mut self, app: &mut App) -> Result<(), DashboardError> {
+        let wants = app.wants();
+        self.ask(app, wants, true).await?;
+        let more = app.wants().into_iter().filter(|question| matches!(question, Question::Latest(_))).collect();
+        self.ask(app, more, true).await?;
+        Ok(())
+    }
+}
+
+fn told(error: FeedError) -> DashboardError {
+    match error {
+        FeedError::Open(error) => error.into(),
+        FeedError::Store(error) => error.into(),
+        gone @ FeedError::Gone(_) => std::io::Error::other(gone.to_string()).into(),
+    }
+}
+
+/// One frame as text, in lines without trailing spaces.
+///
+/// # Errors
+/// [`DashboardError`] when the database is away.
+pub async fn frame(options: &Options, size: (u16, u16)) -> Result<String, DashboardError> {
+    let mut app = options.app(size);
+    Desk::open(options).await?.fill(&mut app).await?;
+    // Nothing can be typed into a printed frame: that nothing can be changed by it goes without saying.
+    app.settings.read_only = false;
+    Ok(text(&app))
+}
+
+/// The screen as text.
+pub(super) fn text(app: &App) -> String {
+    let buffer = drawn(app);
+    let mut text = String::new();
+    for y in 0..app.size.1 {
+        let (mut line, mut skip) = (String::new(), 0);
+        for x in 0..app.size.0 {
+            let symbol = buffer[(x, y)].symbol();
+            // What is as wide as two columns covers the next one.
+            if skip == 0 {
+                line.push_str(symbol);
+                skip = super::text::width(symbol).saturating_sub(1);
+            } else {
+                skip -= 1;
+            }
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn drawn(app: &App) -> Buffer {
+    let mut buffer = Buffer::empty(Rect { x: 0, y: 0, width: app.size.0, height: app.size.1 });
+    screens::draw(app, &mut buffer);
+    buffer
+}
+
+/// All that the screens show, as one JSON document:
+///
+/// ```json
+/// {"version": 1, "at": "2026-01-10T12:00:00.000Z", "database": {"kind": "sqlite", "answer_ms": 0.4},
+///  "server": {"up": true, "boots_today": 3, "boots": [BOOT]}, "counts": COUNTS, "minutes": [MINUTE],
+///  "warnings": [{"urgency": 2, "text": "…"}], "sessions": [SESSION], "latest": {ID: LATEST}, "requests": [REQUEST],
+///  "tools": [USAGE], "clients": [CLIENT], "events": [EVENT], "history": [USAGE]}
+/// ```
+///
+/// The words in capitals are the read models of [`crate::queries`], which `list`, `requests`, `events` and `stats` print.
+/// `sessions` are those of the list, with its filter; `tools` are of the last day, `history` of two days by the hour.
+/// Urgency zero is the most urgent.
+///
+/// # Errors
+/// [`DashboardError`] when the database is away.
+pub async fn document(options: &Options) -> Result<String, DashboardError> {
+    let mut app = options.app((200, 500));
+    let mut desk = Desk::open(options).await?;
+    for tab in Tab::ALL {
+        super::update::show(&mut app, tab);
+        desk.fill(&mut app).await?;
+    }
+    super::update::show(&mut app, Tab::Sessions);
+    let warnings: Vec<_> =
+        warnings::overall(&app).iter().map(|w| json!({"urgency": w.urgency, "text": w.text})).collect();
+    let document = Document { version: VERSION, at: app.now, warnings, app: &app };
+    Ok(document.json().to_string())
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    at: Timestamp,
+    warnings: Vec<serde_json::Value>,
+    #[serde(skip)]
+    app: &'a App,
+}
+
+impl Document<'_> {
+    fn json(&self) -> serde_json::Value {
+        let (data, sums) = (&self.app.data, &self.app.data.sums);
+        let pulse = data.pulse.as_ref();
+        let boots = sums.boots.as_ref();
+        let up = pulse.is_some_and(|pulse| pulse.boots.iter().any(|boot| boot.is_up(self.at)));
+        let sessions = {
+            // With the filter of the list, in its order.
+            let keys = match self.app.place() {
+                Some(Place::Tab(Tab::Sessions)) => self.app.listing().unwrap_or_default().rows,
+                _ => Vec::new(),
+            };
+            keys.iter().filter_map(|row| self.app.session(&row.key)).collect::<Vec<_>>()
+        };
+        json!({
+            "version": self.version,
+            "at": self.at,
+            "database": {
+                "kind": self.app.settings.database,
+                "answer_ms": self.app.link.took.map(|took| took.as_secs_f64() * 1000.0),
+            },
+            "server": {"up": up, "boots_today": pulse.map(|pulse| pulse.boots_today), "boots": boots},
+            "counts": data.counts,
+            "minutes": pulse.map(|pulse| &pulse.minutes),
+            "warnings": self.warnings,
+            "sessions": sessions,
+            "latest": data.latest,
+            "requests": data.streams.requests,
+            "tools": sums.tools.as_ref().map(|tools| &tools.groups),
+            "clients": sums.clients,
+            "events": data.streams.events,
+            "history": sums.history.as_ref().map(|history| &history.usage.groups),
+        })
+    }
+}
+
+/// How dear frames are, measured without a terminal, as one JSON document: the time to the first frame, the time that the
+/// database takes for a refresh, the time from a key to its frame, and the memory before and after so many refreshes.
+///
+/// # Errors
+/// [`DashboardError`] when the database is away.
+pub async fn measure(options: &Options, size: (u16, u16), refreshes: usize) -> Result<String, DashboardError> {
+    let began = Instant::now();
+    let mut app = options.app(size);
+    let mut desk = Desk::open(options).await?;
+    desk.fill(&mut app).await?;
+    drawn(&app);
+    let first = began.elapsed();
+    let (mut spent, mut memory_before) = (Vec::new(), None);
+    for turn in 0..refreshes {
+        tokio::time::sleep(app.settings.interval()).await;
+        let wants = app.wants();
+        spent.push(desk.ask(&mut app, wants, false).await?);
+        drawn(&app);
+        // The first tenth fills what is held.
+        if turn == refreshes / 10 {
+            memory_before = memory();
+        }
+    }
+    let began = Instant::now();
+    let down = crossterm::event::KeyEvent::new(crossterm::event::KeyCode::Down, crossterm::event::KeyModifiers::NONE);
+    _ = update(&mut app, Message::Key(down));
+    drawn(&app);
+    let key = began.elapsed();
+    spent.sort_unstable();
+    let ms = |took: Duration| (took.as_secs_f64() * 10_000.0).round() / 10.0;
+    let at = |percent: usize| spent.get((spent.len() * percent).div_ceil(100).saturating_sub(1)).copied().map(ms);
+    let mean = spent.iter().sum::<Duration>().checked_div(u32::try_from(spent.len()).unwrap_or(1)).map(ms);
+    Ok(json!({
+        "version": VERSION,
+        "first_frame_ms": ms(first),
+        "refreshes": refreshes,
+        "refresh_database_ms": {"mean": mean, "p50": at(50), "p95": at(95), "most": at(100)},
+        "key_to_frame_ms": ms(key),
+        "memory_kb": {"before": memory_before, "after": memory()},
+    })
+    .to_string())
+}
+
+/// What this process has in memory, in kilobytes, where the system tells.
+fn memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse().ok())
+}

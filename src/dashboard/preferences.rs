@@ -1,0 +1,88 @@
+//! What the operator chose, kept in a file of the state folder: screen, filters, sorting, interval.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::app::{App, INTERVALS, ListState, Place, Tab};
+use super::filter::Filter;
+use super::screens;
+
+/// The file's content. What a later version adds is passed over.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Preferences {
+    tab: Tab,
+    interval_ms: u64,
+    all: bool,
+    lists: BTreeMap<Tab, List>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct List {
+    filter: String,
+    sort: Option<String>,
+    descending: bool,
+}
+
+impl Preferences {
+    /// What is chosen now.
+    pub(super) fn of(app: &App) -> Self {
+        let list = |tab: Tab| {
+            let state = app.view.lists.get(&Place::Tab(tab))?;
+            let (sort, descending) = state.sort.unzip();
+            let list = List {
+                filter: state.filter.text.clone(),
+                sort: sort.map(str::to_owned),
+                descending: descending.unwrap_or(false),
+            };
+            (list != List::default()).then_some((tab, list))
+        };
+        Self {
+            tab: app.view.tab,
+            interval_ms: INTERVALS[app.settings.interval.min(INTERVALS.len() - 1)],
+            all: app.view.all,
+            lists: Tab::ALL.into_iter().filter_map(list).collect(),
+        }
+    }
+
+    /// Chooses it again. What is no column any more is passed over.
+    pub(super) fn apply(&self, app: &mut App) {
+        app.view.tab = self.tab;
+        app.view.all = self.all;
+        app.settings.interval =
+            INTERVALS.iter().position(|ms| *ms == self.interval_ms).unwrap_or(app.settings.interval);
+        for (tab, list) in &self.lists {
+            let listing = screens::listing(app, Place::Tab(*tab));
+            let column = list.sort.as_ref().and_then(|key| listing.column(key));
+            let state = ListState {
+                filter: Filter::parse(&list.filter),
+                sort: column.map(|at| (listing.columns[at].key, list.descending)),
+                ..ListState::default()
+            };
+            app.view.lists.insert(Place::Tab(*tab), state);
+        }
+    }
+
+    /// Reads the file; what is not there, or cannot be read, is what a new user has.
+    pub(super) fn read(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub(super) fn write(&self, path: &Path) -> std::io::Result<()> {
+        let beside = path.with_extension("new");
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut file = std::fs::File::create(&beside)?;
+        file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        std::fs::rename(&beside, path)
+    }
+}

@@ -1,0 +1,95 @@
+//! One request in full, with its error, and its words where they were kept:
+//!
+//! ```text
+//! time        2026-01-10 12:00:04.123
+//! tool        find_projects (tools/call)
+//! status      error
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{overlay, write};
+use crate::dashboard::app::{App, Detail};
+use crate::dashboard::text::{clean, millis};
+use crate::dashboard::theme::Tone;
+use crate::queries::requests::Request;
+
+/// The columns of the screen that a name takes.
+const NAME: usize = 12;
+
+/// Draws it, from the line on to which it is scrolled.
+pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
+    let lines = lines(app, area.width.into());
+    for (y, (name, text, tone)) in (area.y..area.bottom()).zip(lines.into_iter().skip(app.view.scroll)) {
+        let name = format!("{name:<NAME$}");
+        write(app, (area.x, y), area.right(), &[(name, Tone::Dim), (text, tone)], buffer);
+    }
+}
+
+/// Names and what they are of it, in lines.
+pub(super) fn lines(app: &App, room: usize) -> Vec<(&'static str, String, Tone)> {
+    let Some(Detail::Request(request)) = app.view.details.last() else { return Vec::new() };
+    let mut lines = Vec::new();
+    for (name, text, tone) in facts(request) {
+        let wrapped = overlay::wrapped(&text, room.saturating_sub(NAME).max(10));
+        let named = wrapped.into_iter().enumerate().map(|(n, line)| (if n == 0 { name } else { "" }, line, tone));
+        lines.extend(named);
+    }
+    let words = app.data.closer.words.as_ref().filter(|(number, _)| *number == request.number);
+    match words.map(|(_, words)| words) {
+        Some(Some(words)) => {
+            block(&mut lines, "arguments", &words.arguments, room);
+            if let Some(answer) = &words.answer {
+                block(&mut lines, "answer", answer, room);
+            }
+        }
+        Some(None) if request.tool_name.is_some() => {
+            let text = "not kept: archonctl serve --capture errors (or all) keeps them, masked, for a day";
+            lines.push(("arguments", text.to_owned(), Tone::Dim));
+        }
+        _ => {}
+    }
+    lines
+}
+
+fn facts(request: &Request) -> Vec<(&'static str, String, Tone)> {
+    let mut facts = Vec::new();
+    let mut fact = |name, text: Option<String>, tone| {
+        facts.extend(text.filter(|text| !text.is_empty()).map(|text| (name, text, tone)));
+    };
+    let status = request.status.as_deref().unwrap_or_default();
+    let method = request.method.as_deref().unwrap_or_default();
+    let tool = request.tool_name.as_ref().map(|tool| format!("{} ({})", clean(tool), clean(method)));
+    fact("time", request.timestamp.map(|at| format!("{} UTC", at.sql_text())), Tone::Plain);
+    fact("tool", tool, Tone::Strong);
+    fact("method", request.tool_name.is_none().then(|| clean(method)), Tone::Strong);
+    fact("status", Some(status.to_owned()), super::requests::tone(status));
+    fact("error", request.error_message.as_deref().map(clean), Tone::Warn);
+    fact("late", request.late.then(|| "it began before its session ended and finished after".to_owned()), Tone::Warn);
+    fact("took", request.duration_ms.map(millis), Tone::Plain);
+    let tokens = request.prompt_tokens.zip(request.completion_tokens);
+    fact("tokens", tokens.map(|(to, from)| format!("{to} of arguments, {from} of the result")), Tone::Plain);
+    fact("cost", request.estimated_cost_usd.map(|usd| format!("${usd:.6}")), Tone::Plain);
+    fact("client", request.client_type.as_deref().map(clean), Tone::Plain);
+    fact("user", request.user_name.as_deref().map(clean), Tone::Plain);
+    fact("session", request.session_id.clone(), Tone::Plain);
+    fact("protocol", request.protocol_session_id.as_deref().map(clean), Tone::Plain);
+    let rule = request.session_rule.as_deref().map(|rule| match rule {
+        "client" => "the client named the session".to_owned(),
+        "bound" => "its protocol session was bound to the session".to_owned(),
+        "new" => "it began the session".to_owned(),
+        other => clean(other),
+    });
+    fact("why", rule, Tone::Dim);
+    facts
+}
+
+/// JSON as people read it; what was cut is shown as it is.
+fn block(lines: &mut Vec<(&'static str, String, Tone)>, name: &'static str, text: &str, room: usize) {
+    let value = serde_json::from_str::<serde_json::Value>(text);
+    let text =
+        value.ok().and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| text.to_owned());
+    let wrapped = overlay::wrapped(&text, room.saturating_sub(NAME).max(10));
+    lines.extend(wrapped.into_iter().enumerate().map(|(n, line)| (if n == 0 { name } else { "" }, line, Tone::Plain)));
+}

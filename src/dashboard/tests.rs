@@ -1,0 +1,288 @@
+//! Screens as they look, and keys as they work, at one moment.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use insta::assert_snapshot;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::app::{App, Detail, Dialog, Place, Tab};
+use super::data::{Answer, Question};
+use super::fixture::{self, blank, empty, give, id, populated, story, strange, troubled};
+use super::message::{Effect, Message};
+use super::once::text;
+use super::screens;
+use super::update::update;
+use crate::queries::latest::Words;
+use crate::queries::sessions::Status;
+
+const SIZES: [(u16, u16); 4] = [(40, 12), (80, 24), (120, 40), (200, 50)];
+
+/// Presses keys; a name in angle brackets is one key.
+fn press(app: &mut App, keys: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    let mut rest = keys;
+    while let Some(first) = rest.chars().next() {
+        let named = rest.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+        let (code, after) = match named {
+            Some(("enter", after)) => (KeyCode::Enter, after),
+            Some(("esc", after)) => (KeyCode::Esc, after),
+            Some(("tab", after)) => (KeyCode::Tab, after),
+            Some(("end", after)) => (KeyCode::End, after),
+            _ => (KeyCode::Char(first), &rest[first.len_utf8()..]),
+        };
+        effects.extend(update(app, Message::Key(KeyEvent::new(code, KeyModifiers::NONE))));
+        rest = after;
+    }
+    effects
+}
+
+/// The screen as a terminal of that size shows it.
+fn screen(app: &App) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(app.size.0, app.size.1)).expect("a terminal");
+    terminal.draw(|frame| screens::draw(app, frame.buffer_mut())).expect("a frame");
+    terminal.backend().to_string()
+}
+
+#[test]
+fn sessions_at_every_size() {
+    for (wide, high) in SIZES {
+        let mut broken = populated((wide, high));
+        _ = update(&mut broken, Message::Failed("the database file /var/lib/archon.db is gone".into()));
+        let size = format!("{wide}x{high}");
+        assert_snapshot!(format!("sessions_{size}"), screen(&populated((wide, high))));
+        assert_snapshot!(format!("empty_{size}"), screen(&empty((wide, high))));
+        assert_snapshot!(format!("broken_{size}"), screen(&broken));
+        assert_snapshot!(format!("warnings_{size}"), screen(&troubled((wide, high))));
+        assert_snapshot!(format!("names_{size}"), screen(&strange((wide, high))));
+    }
+}
+
+#[test]
+fn every_other_screen() {
+    for (wide, high) in [(80, 24), (120, 40)] {
+        for (key, name) in
+            [("2", "requests"), ("3", "tools"), ("4", "clients"), ("5", "events"), ("6", "history"), ("7", "boots")]
+        {
+            let mut app = populated((wide, high));
+            press(&mut app, key);
+            assert_snapshot!(format!("{name}_{wide}x{high}"), screen(&app));
+        }
+    }
+}
+
+#[test]
+fn one_session_one_request_and_what_stands_over_them() {
+    for (wide, high) in SIZES {
+        let size = format!("{wide}x{high}");
+        let mut app = populated((wide, high));
+        press(&mut app, "<enter>");
+        give(&mut app, Answer::Story(Some(Box::new(story()))));
+        assert_snapshot!(format!("session_{size}"), screen(&app));
+        press(&mut app, "<enter>");
+        let words = Words { arguments: r#"{"query": "x", "token": "***"}"#.into(), answer: None };
+        give(&mut app, Answer::Words(6, Some(words)));
+        assert_snapshot!(format!("request_{size}"), screen(&app));
+    }
+    let mut app = populated((80, 24));
+    press(&mut app, " jx");
+    assert_snapshot!("confirm_80x24", screen(&app));
+    press(&mut app, "n?");
+    assert_snapshot!("help_80x24", screen(&app));
+}
+
+#[test]
+fn nothing_is_drawn_outside_of_any_terminal() {
+    for wide in [1, 2, 7, 20, 39, 61, 300] {
+        for high in [1, 2, 4, 5, 7, 13, 19, 100] {
+            for app in [blank((wide, high)), empty((wide, high)), troubled((wide, high)), strange((wide, high))] {
+                for keys in ["", "?", "x", "/abc", "<enter>", "2<enter>", "6", ":"] {
+                    let mut app = app.clone();
+                    press(&mut app, keys);
+                    give(&mut app, Answer::Story(Some(Box::new(story()))));
+                    screen(&app);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_screen_shows_what_would_drive_the_terminal() {
+    assert!(!text(&strange((120, 40))).contains('\u{1b}'));
+}
+
+#[test]
+fn three_keys_lead_from_a_warning_to_the_call() {
+    let mut app = troubled((120, 40));
+    press(&mut app, "w");
+    let worst = fixture::id(2).parse().expect("an id");
+    assert_eq!(app.view.details, [Detail::Session(worst)]);
+    assert!(app.wants().contains(&Question::Story(worst)));
+    let mut told = story();
+    told.session.session_id = id(2);
+    give(&mut app, Answer::Story(Some(Box::new(told))));
+    press(&mut app, "<enter>");
+    let Some(Detail::Request(request)) = app.view.details.last() else { panic!("{:?}", app.view.details) };
+    assert_eq!(request.error_message.as_deref(), Some("no project has the id 7; find_projects lists them"));
+    assert!(app.wants().contains(&Question::Words(6)));
+    press(&mut app, "<esc><esc>");
+    assert_eq!(app.view.details, []);
+}
+
+#[test]
+fn what_is_tagged_ends_once_it_is_agreed() {
+    let mut app = populated((80, 24));
+    assert_eq!(press(&mut app, "  xn"), []);
+    assert!(app.dialog.is_none() && app.view.tagged.len() == 2);
+    let effects = press(&mut app, "xy");
+    let [Effect::Expire(sessions)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(sessions.iter().map(|s| s.session_id.clone()).collect::<Vec<_>>(), [id(1), id(2)]);
+    assert_eq!(update(&mut app, Message::Expired(Ok(2))), Some(Effect::Refresh));
+    assert!(app.view.tagged.is_empty());
+}
+
+#[test]
+fn nothing_ends_where_nothing_may_be_changed() {
+    let mut app = populated((80, 24));
+    app.settings.read_only = true;
+    assert_eq!(press(&mut app, " xy"), [Effect::Copy(id(2))], "y copies: there is no question that it could answer");
+    assert!(app.dialog.is_none());
+    press(&mut app, "?");
+    assert!(!screen(&app).contains("end the tagged"));
+    let mut app = populated((80, 24));
+    let mut list = app.data.sessions.clone().expect("a list");
+    list.rows[0].status = Status::Expired;
+    give(&mut app, Answer::Sessions(list));
+    press(&mut app, "x");
+    assert!(app.dialog.is_none(), "an ended session cannot end");
+}
+
+#[test]
+fn a_filter_is_followed_kept_or_given_up() {
+    let mut app = populated((80, 24));
+    press(&mut app, "/curs");
+    assert_eq!(app.under_cursor(), Some(id(2)));
+    press(&mut app, "<esc>");
+    assert_eq!(app.under_cursor(), Some(id(1)));
+    press(&mut app, "/idle>10m client:cur<enter>");
+    let wants = app.wants();
+    let asked = wants.iter().find_map(|q| if let Question::Sessions(query) = q { Some(query) } else { None });
+    assert_eq!(asked.map(|q| (q.idle_s, q.client.as_deref())), Some((Some(600), Some("cur"))));
+    press(&mut app, "23");
+    press(&mut app, "1");
+    assert_eq!(app.list(Place::Tab(Tab::Sessions)).filter.text, "idle>10m client:cur");
+    press(&mut app, "<esc>");
+    assert_eq!(app.listing().map(|listing| listing.rows.len()), Some(3));
+}
+
+#[test]
+fn any_column_sorts_both_ways() {
+    let mut app = populated((120, 40));
+    let order = |app: &App| app.listing().map(|l| l.rows.iter().map(|r| r.key[7..8].to_owned()).collect::<String>());
+    press(&mut app, ":sort calls<enter>");
+    assert_eq!(order(&app).as_deref(), Some("312"));
+    press(&mut app, "i");
+    assert_eq!(order(&app).as_deref(), Some("213"));
+    press(&mut app, ":sort user desc<enter>");
+    assert_eq!(order(&app).as_deref(), Some("213"), "who has no name comes last");
+    press(&mut app, ":sort nothing<enter>");
+    assert!(app.notice.as_ref().is_some_and(|(text, _)| text.contains("there are id client")), "{:?}", app.notice);
+    press(&mut app, ">");
+    assert!(app.list(Place::Tab(Tab::Sessions)).sort.is_some_and(|(key, _)| key != "user"));
+}
+
+#[test]
+fn the_cursor_stays_on_its_row_and_at_the_top_when_it_is_there() {
+    let mut app = populated((80, 24));
+    press(&mut app, "j");
+    assert_eq!(app.under_cursor(), Some(id(2)));
+    let mut list = app.data.sessions.clone().expect("a list");
+    list.rows.swap(1, 2);
+    give(&mut app, Answer::Sessions(list.clone()));
+    assert_eq!(app.under_cursor(), Some(id(2)));
+    press(&mut app, "gk");
+    list.rows.swap(0, 2);
+    give(&mut app, Answer::Sessions(list));
+    assert_eq!(app.under_cursor(), Some(id(2)));
+    press(&mut app, "<end>");
+    assert_eq!(app.under_cursor(), Some(id(1)));
+}
+
+#[test]
+fn the_mouse_does_what_it_points_at() {
+    let mut app = populated((80, 24));
+    let click = |app: &mut App, x: u16, y: u16| {
+        let kind = MouseEventKind::Down(MouseButton::Left);
+        _ = update(app, Message::Mouse(MouseEvent { kind, column: x, row: y, modifiers: KeyModifiers::NONE }));
+    };
+    let areas = screens::areas(app.size);
+    click(&mut app, 3, areas.body.y + 2);
+    assert_eq!(app.under_cursor(), Some(id(2)));
+    click(&mut app, 3, areas.body.y + 2);
+    assert_eq!(app.view.details.len(), 1);
+    click(&mut app, 13, areas.tabs.y);
+    assert_eq!((app.view.tab, app.view.details.len()), (Tab::Requests, 0));
+    click(&mut app, 2, areas.body.y);
+    assert_eq!(app.list(Place::Tab(Tab::Requests)).sort, Some(("time", false)));
+}
+
+#[test]
+fn the_rest_of_the_hands() {
+    let mut app = populated((80, 24));
+    assert_eq!(press(&mut app, "q"), [Effect::Quit]);
+    assert_eq!(press(&mut app, "y"), [Effect::Copy(id(1))]);
+    let effects = press(&mut app, "e");
+    let [Effect::Write(export)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((export.name.as_str(), export.extension), ("archonctl-sessions-20260110T120000", "csv"));
+    assert_eq!(export.content.lines().count(), 4);
+    press(&mut app, "p++-");
+    assert_eq!((app.settings.paused, app.settings.interval().as_secs()), (true, 5));
+    press(&mut app, ":interval 30s<enter>");
+    assert_eq!(app.settings.interval().as_secs(), 30);
+    press(&mut app, "3<enter>");
+    assert_eq!(
+        (app.view.tab, app.list(Place::Tab(Tab::Requests)).filter.text.as_str()),
+        (Tab::Requests, "tool:find_projects")
+    );
+    press(&mut app, "<tab><tab>?");
+    assert!(matches!(app.dialog, Some(Dialog::Help(0))));
+}
+
+#[test]
+fn choices_survive_a_restart() {
+    use super::preferences::Preferences;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("state/dashboard.json");
+    let mut app = populated((80, 24));
+    press(&mut app, "/client:cur<enter>:sort calls asc<enter>a+5");
+    Preferences::of(&app).write(&file).expect("written");
+    let mut again = blank((80, 24));
+    Preferences::read(&file).expect("read").apply(&mut again);
+    assert_eq!(Preferences::of(&again), Preferences::of(&app));
+    let list = again.list(Place::Tab(Tab::Sessions));
+    assert_eq!((list.filter.text.as_str(), list.sort), ("client:cur", Some(("calls", false))));
+    assert_eq!((again.view.tab, again.view.all, again.settings.interval().as_secs()), (Tab::Events, true, 5));
+    std::fs::write(&file, "no json").expect("written");
+    assert!(Preferences::read(&file).is_none());
+}
+
+#[test]
+fn an_hour_of_refreshes_is_not_held() {
+    use super::data::{MINUTES, Part, Pulse, SESSIONS, STREAM};
+    use crate::queries::latest::Latest;
+    use crate::queries::minutes::Minute;
+    let mut app = populated((80, 24));
+    for n in 0..1800u32 {
+        let rows =
+            (0..40).map(|i| crate::queries::requests::Request { id: (n * 40 + i).to_string(), ..fixture::request(1) });
+        give(&mut app, Answer::Requests(rows.collect(), Part::More));
+        let latest = (0..20).map(|i| (id(n * 20 + i), Latest::default()));
+        give(&mut app, Answer::Latest(latest.collect()));
+        let minute = fixture::NOW.plus(std::time::Duration::from_secs(u64::from(n) * 2)).minute();
+        let minutes = vec![Minute { minute, calls: 1, errors: 0, p95_ms: None }];
+        give(&mut app, Answer::Pulse(Pulse { minutes, ..Pulse::default() }));
+    }
+    assert_eq!(app.data.streams.requests.as_ref().map(std::collections::VecDeque::len), Some(STREAM));
+    assert!(app.data.latest.len() <= 10 * SESSIONS + 20, "{}", app.data.latest.len());
+    assert_eq!(app.data.pulse.as_ref().map(|pulse| pulse.minutes.len()), Some(MINUTES));
+}

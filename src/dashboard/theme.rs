@@ -1,0 +1,51 @@
+//! Colours. They hold on light and dark grounds and to colour-blind eyes: blue, orange and crimson, never red against
+//! green. What a colour says, a word or a sign says too; without colours nothing is lost.
+
+use ratatui::style::{Color, Modifier, Style};
+
+/// What a piece of text is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// Like any other.
+    #[default]
+    Plain,
+    /// Less important.
+    Dim,
+    /// As it should be.
+    Good,
+    /// To be looked at.
+    Warn,
+    /// Wrong.
+    Bad,
+    /// A heading.
+    Strong,
+}
+
+/// Whether there are colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Theme {
+    /// There are.
+    Colored,
+    /// There are none: bold, dim and reversed remain.
+    Plain,
+}
+
+impl Theme {
+    /// How such text looks.
+    pub(super) fn style(self, tone: Tone) -> Style {
+        let colored = |color| if self == Self::Colored { Style::new().fg(color) } else { Style::new() };
+        match tone {
+            Tone::Plain => Style::new(),
+            Tone::Dim => Style::new().add_modifier(Modifier::DIM),
+            Tone::Good => colored(Color::Indexed(32)),
+            Tone::Warn => colored(Color::Indexed(166)),
+            Tone::Bad => colored(Color::Indexed(161)).add_modifier(Modifier::BOLD),
+            Tone::Strong => Style::new().add_modifier(Modifier::BOLD),
+        }
+    }
+
+    /// How the row under the cursor looks.
+    pub(super) fn cursor() -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+}

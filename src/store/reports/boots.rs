@@ -1,0 +1,80 @@
+//! Boots, as they are listed: each run of a server, how it ended, and how many sessions went on in it.
+
+use super::report;
+use crate::model::timestamp::Timestamp;
+use crate::store::backend::read;
+use crate::store::{Store, StoreError, Tables};
+
+/// One run of a server.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct BootRow {
+    /// Its number; the first is 1.
+    pub number: i64,
+    /// The process.
+    pub pid: Option<i64>,
+    /// The program's version.
+    pub version: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it last said that it is alive.
+    pub heartbeat_at: Timestamp,
+    /// When it last ended what was past its time.
+    pub cleanup_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// `clean`, `interrupt`, `crash`, …
+    pub end_cause: Option<String>,
+    /// How long no server had been alive before it.
+    pub outage_ms: i64,
+}
+
+impl Store {
+    /// The last boots, the newest first; an original Archon's tables know of none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn boots(&self, limit: i64) -> Result<Vec<BootRow>, StoreError> {
+        if self.tables() == Tables::Original {
+            return Ok(Vec::new());
+        }
+        report(async {
+            read!(self, db => sqlx::query_as(
+                "SELECT number, CAST(pid AS BIGINT) AS pid, version, started_at, heartbeat_at, cleanup_at, ended_at, \
+                 end_cause, outage_ms FROM archon_mcp_boots ORDER BY number DESC LIMIT $1")
+                .bind(limit).fetch_all(db).await)
+        })
+        .await
+    }
+
+    /// How many boots began since then.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn boots_since(&self, since: Timestamp) -> Result<i64, StoreError> {
+        if self.tables() == Tables::Original {
+            return Ok(0);
+        }
+        report(async {
+            read!(self, db => sqlx::query_scalar("SELECT COUNT(*) FROM archon_mcp_boots WHERE started_at >= $1")
+                .bind(since).fetch_one(db).await)
+        })
+        .await
+    }
+
+    /// How many protocol sessions went on in each boot from that one on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn recovered_by_boot(&self, first: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+        if self.tables() == Tables::Original {
+            return Ok(Vec::new());
+        }
+        report(async {
+            read!(self, db => sqlx::query_as(
+                "SELECT CAST(boot AS BIGINT), COUNT(DISTINCT protocol_session_id) FROM archon_mcp_session_events \
+                 WHERE kind = 'recovered' AND boot >= $1 AND seq IS NOT NULL GROUP BY 1 ORDER BY 1")
+                .bind(first).fetch_all(db).await)
+        })
+        .await
+    }
+}

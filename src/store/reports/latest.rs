@@ -1,0 +1,82 @@
+//! The latest calls of some sessions, and the words of one call.
+
+use super::report;
+use crate::model::timestamp::Timestamp;
+use crate::store::backend::read;
+use crate::store::statements::Dialect;
+use crate::store::{Store, StoreError, Tables};
+
+/// A tool call of a session.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct CallRow {
+    /// Whose.
+    pub session_id: String,
+    /// When it arrived.
+    pub timestamp: Option<Timestamp>,
+    /// The tool.
+    pub tool_name: String,
+    /// `success`, `error`, `timeout`.
+    pub status: String,
+    /// How long the tool took, in microseconds.
+    pub duration_us: i64,
+}
+
+/// What was said in a call, masked.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct WordsRow {
+    /// The arguments, as JSON, perhaps cut.
+    pub arguments: String,
+    /// The answer, where it was kept.
+    pub answer: Option<String>,
+}
+
+impl Store {
+    /// The last so many tool calls of each of these sessions, the newest of each first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn latest_calls(&self, sessions: &[String], each: i64) -> Result<Vec<CallRow>, StoreError> {
+        let (micros, newest) = match self.tables() {
+            Tables::Ours => ("COALESCE(r.duration_us, CAST(r.duration_ms AS BIGINT) * 1000, 0)", "id"),
+            Tables::Original => ("COALESCE(CAST(r.duration_ms AS BIGINT) * 1000, 0)", "timestamp"),
+        };
+        let columns = format!(
+            "SELECT CAST(r.session_id AS TEXT) AS session_id, r.timestamp, r.tool_name, \
+             COALESCE(r.status, 'success') AS status, {micros} AS duration_us"
+        );
+        let sql = match self.dialect() {
+            Dialect::Sqlite => format!(
+                "{columns} FROM json_each($1) i JOIN archon_mcp_requests r ON r.id IN \
+                 (SELECT q.id FROM archon_mcp_requests q WHERE q.session_id = i.value AND q.tool_name IS NOT NULL \
+                  ORDER BY q.id DESC LIMIT $2) ORDER BY r.id DESC"
+            ),
+            Dialect::Postgres => format!(
+                "{columns} FROM jsonb_array_elements_text(CAST($1 AS JSONB)) i CROSS JOIN LATERAL \
+                 (SELECT * FROM archon_mcp_requests q WHERE q.session_id = CAST(i AS UUID) AND q.tool_name IS NOT NULL \
+                  ORDER BY q.{newest} DESC LIMIT $2) r ORDER BY r.{newest} DESC"
+            ),
+        };
+        let ids = serde_json::json!(sessions).to_string();
+        report(async {
+            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(ids).bind(each).fetch_all(db).await)
+        })
+        .await
+    }
+
+    /// The words of a call, by the number of its row; `None` where they were not kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn words(&self, request: i64) -> Result<Option<WordsRow>, StoreError> {
+        if self.tables() == Tables::Original {
+            return Ok(None);
+        }
+        report(async {
+            read!(self, db => sqlx::query_as(
+                "SELECT c.arguments, c.answer FROM archon_mcp_requests r \
+                 JOIN archon_mcp_captures c ON c.boot = r.boot AND c.seq = r.seq WHERE r.id = $1")
+                .bind(request).fetch_optional(db).await)
+        })
+        .await
+    }
+}

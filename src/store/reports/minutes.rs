@@ -1,0 +1,40 @@
+//! Calls by minute, for curves.
+
+use super::report;
+use crate::model::timestamp::Timestamp;
+use crate::store::backend::read;
+use crate::store::{Store, StoreError, Tables};
+
+/// Tool calls of one minute, outcome and latency bucket.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct MinuteRow {
+    /// The minute.
+    pub minute: Timestamp,
+    /// `success`, `error`, `timeout`.
+    pub status: String,
+    /// The latency bucket, or exact microseconds where there are no sums.
+    pub latency: i64,
+    /// How many.
+    pub calls: i64,
+}
+
+impl Store {
+    /// Tool calls by minute, from the one in which that moment lies.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn minutes(&self, since: Timestamp) -> Result<Vec<MinuteRow>, StoreError> {
+        let sql = match self.tables() {
+            Tables::Ours => {
+                "SELECT minute, status, CAST(bucket AS BIGINT) AS latency, CAST(SUM(calls) AS BIGINT) AS calls \
+                 FROM archon_mcp_rollups WHERE minute >= $1 AND tool_name <> '' GROUP BY 1, 2, 3"
+            }
+            Tables::Original => {
+                "SELECT date_trunc('minute', timestamp) AS minute, COALESCE(status, 'success') AS status, \
+                 COALESCE(CAST(duration_ms AS BIGINT) * 1000, 0) AS latency, COUNT(*) AS calls \
+                 FROM archon_mcp_requests WHERE timestamp >= $1 AND tool_name IS NOT NULL GROUP BY 1, 2, 3"
+            }
+        };
+        report(async { read!(self, db => sqlx::query_as(sql).bind(since.minute()).fetch_all(db).await) }).await
+    }
+}

@@ -1,0 +1,179 @@
+//! On a terminal: tmux types, and reads the screen.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::databases::Database;
+use crate::http::Mcp;
+use crate::process::ServeProcess;
+
+/// What is to be seen is seen within that time.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A terminal of its own, with a shell in it. Dropping it ends both.
+struct Tmux {
+    socket: PathBuf,
+}
+
+impl Tmux {
+    fn start(folder: &Path, (wide, high): (u16, u16)) -> Self {
+        let tmux = Self { socket: folder.join("tmux.sock") };
+        let (wide, high) = (wide.to_string(), high.to_string());
+        let shell = "env -i PATH=/usr/bin:/bin TERM=screen-256color PS1='ready> ' bash --norc --noprofile";
+        tmux.run(&["-f", "/dev/null", "new-session", "-d", "-x", &wide, "-y", &high, shell]);
+        tmux
+    }
+
+    fn run(&self, args: &[&str]) -> String {
+        let mut command = Command::new("tmux");
+        let output = command.env_remove("TMUX").arg("-S").arg(&self.socket).args(args).output().expect("tmux is there");
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn screen(&self) -> String {
+        self.run(&["capture-pane", "-p"])
+    }
+
+    /// Types keys by their names in tmux.
+    fn press(&self, keys: &[&str]) {
+        self.run(&[&["send-keys"], keys].concat());
+    }
+
+    fn write(&self, text: &str) {
+        self.run(&["send-keys", "-l", text]);
+    }
+
+    /// Waits until the screen is so.
+    fn wait(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
+        let began = Instant::now();
+        loop {
+            let screen = self.screen();
+            if is_so(&screen) {
+                return screen;
+            }
+            assert!(began.elapsed() < DEADLINE, "never {what}:\n{screen}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn wait_for(&self, text: &str) -> String {
+        self.wait(text, |screen| screen.contains(text))
+    }
+}
+
+impl Drop for Tmux {
+    fn drop(&mut self) {
+        _ = Command::new("tmux").arg("-S").arg(&self.socket).arg("kill-server").output();
+    }
+}
+
+/// Whether there is a tmux to type with. Only where `CI` is set must there be one.
+fn has_tmux() -> bool {
+    let found = Command::new("tmux").arg("-V").output().is_ok();
+    assert!(found || std::env::var_os("CI").is_none(), "no tmux: scripts/install.sh tmux installs it");
+    if !found {
+        eprintln!("skipped: there is no tmux");
+    }
+    found
+}
+
+fn dashboard(db: &Database) -> String {
+    let (home, program) = (db.folder().display(), env!("CARGO_BIN_EXE_archonctl"));
+    format!("HOME={home} {program} dashboard --interval 500ms --database-url {}", db.url())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_finds_a_session_and_ends_it() {
+    if !has_tmux() {
+        return;
+    }
+    let db = Database::sqlite();
+    let server = ServeProcess::start(&db, &["--capture", "errors"]).await;
+    let mcp = Mcp::new(server.url());
+    let quiet = mcp.initialize_as("cursor", "2025-06-18").await;
+    quiet.call("health_check", json!({})).await;
+    let doomed = mcp.initialize_as("windsurf", "2025-06-18").await;
+    for _ in 0..3 {
+        doomed.call("manage_project", json!({"action": "delete", "project_id": "missing"})).await;
+    }
+    let tmux = Tmux::start(db.folder(), (120, 40));
+    tmux.wait_for("ready>");
+    tmux.write(&dashboard(&db));
+    tmux.press(&["Enter"]);
+    tmux.wait("both sessions", |s| s.contains("Cursor") && s.contains("Windsurf") && s.contains("server up"));
+    tmux.wait_for("failed 3× in a row");
+    // The filter, and closer: from the warning to the call, with its words.
+    tmux.write("/client:windsurf");
+    tmux.wait("only the one", |s| s.contains("Windsurf") && !s.contains("Cursor "));
+    tmux.press(&["Enter"]);
+    tmux.press(&["Enter"]);
+    tmux.wait("the session", |s| s.contains("Mcp-Session-Id") && s.contains("manage_project"));
+    tmux.press(&["Enter"]);
+    tmux.wait("the call with its words", |s| s.contains("\"project_id\": \"missing\""));
+    tmux.press(&["Escape"]);
+    tmux.wait_for("Mcp-Session-Id");
+    // It ends, and the running server refuses it.
+    tmux.write("x");
+    tmux.wait("the question", |s| s.contains("End 1 session?") && s.contains("What ends: 3 calls"));
+    tmux.write("y");
+    tmux.wait_for("Ended 1 session.");
+    let began = Instant::now();
+    loop {
+        let answer = doomed.request("tools/call", json!({"name": "health_check", "arguments": {}})).await;
+        if answer.status == 404 {
+            break;
+        }
+        assert!(began.elapsed() < DEADLINE, "{answer:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(quiet.request("ping", json!({})).await.status, 200);
+    // Suspended and back, another size, then out: the terminal is as it was.
+    tmux.press(&["C-z"]);
+    tmux.wait("the shell", |s| s.contains("Stopped") && s.contains("ready>") && !s.contains("Mcp-Session-Id"));
+    tmux.write("fg");
+    tmux.press(&["Enter"]);
+    tmux.wait_for("Mcp-Session-Id");
+    tmux.run(&["resize-window", "-x", "70", "-y", "20"]);
+    tmux.wait("the smaller screen", |s| s.contains("Mcp-Session-Id") && s.lines().count() <= 20);
+    tmux.write("q");
+    tmux.wait("the shell again", |s| s.contains("ready>") && !s.contains("Mcp-Session-Id"));
+    tmux.write("echo $((6 * 7))");
+    tmux.press(&["Enter"]);
+    tmux.wait("an echo", |s| s.lines().any(|line| line == "42"));
+    assert_eq!(
+        tmux.run(&["display-message", "-p", "#{alternate_on} #{cursor_flag} #{mouse_any_flag}"]).trim(),
+        "0 1 0"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_waits_for_its_database_and_leaves_on_sigterm() {
+    if !has_tmux() {
+        return;
+    }
+    let db = Database::sqlite();
+    let tmux = Tmux::start(db.folder(), (100, 30));
+    tmux.wait_for("ready>");
+    tmux.write(&format!(
+        "cd {}; (echo $BASHPID > pid; exec env {}); echo left $?",
+        db.folder().display(),
+        dashboard(&db)
+    ));
+    tmux.press(&["Enter"]);
+    tmux.wait_for("NO DATABASE");
+    let server = ServeProcess::start(&db, &[]).await;
+    tmux.wait("the server", |s| s.contains("server up") && s.contains("No sessions yet"));
+    drop(server);
+    let pid = std::fs::read_to_string(db.folder().join("pid")).expect("a pid");
+    let killed = Command::new("kill").args(["-TERM", pid.trim()]).status().expect("kill runs");
+    assert!(killed.success());
+    tmux.wait_for("left 143");
+    assert_eq!(
+        tmux.run(&["display-message", "-p", "#{alternate_on} #{cursor_flag} #{mouse_any_flag}"]).trim(),
+        "0 1 0"
+    );
+}
