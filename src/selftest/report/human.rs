@@ -140,8 +140,7 @@ mod tests {
     #[test]
     fn a_failure_tells_all() {
         let text = told(&outcomes()[1], "archonctl selftest broken-promise");
-        let expected = "\
- 1.23 s broken-promise: The promise of broken-promise
+        let expected = " 1.23 s broken-promise: The promise of broken-promise
     step 2 (call: ping)
     status
       expected

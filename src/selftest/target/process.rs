@@ -8,13 +8,15 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid};
 use tokio::sync::watch;
 
 /// Lines of the log that are kept; the oldest go first.
 const MAX_LINES: usize = 20_000;
 /// The longest line that is kept, in bytes.
 const MAX_LINE: u64 = 8 * 1024;
+/// How long the children of a process that was killed may live on.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
 /// How often it is asked whether a process has ended.
 const POLL: Duration = Duration::from_millis(5);
 
@@ -132,7 +134,14 @@ impl Process {
             }
             tokio::time::sleep(POLL).await;
         }
+        let group = self.group;
         self.end();
+        // Whoever was killed along with it may need a moment more to let go of ports and locks. A zombie that nobody buries
+        // counts as one of the group, but holds nothing: it is not waited for long.
+        let began = Instant::now();
+        while group.is_some_and(|group| test_kill_process_group(group).is_ok()) && began.elapsed() < LAST_MOMENT {
+            tokio::time::sleep(POLL).await;
+        }
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::TargetError;
@@ -55,17 +55,21 @@ pub(in crate::selftest) struct Server {
     log: ServerLog,
     /// How far its clock is ahead.
     advanced: Duration,
+    /// Held for its drop: see [`reserved`].
+    _reservation: Option<TcpSocket>,
 }
 
 impl Server {
     /// Starts it at that address, port 0 being any free one, and waits until it can be reached.
     pub(super) async fn start(launch: Launch, address: SocketAddr) -> Result<Self, TargetError> {
-        let address = match launch {
-            Launch::Foreign { .. } if address.port() == 0 => free_port()?,
-            _ => address,
+        let (address, reservation) = match launch {
+            Launch::Own { .. } if address.port() == 0 && cfg!(target_os = "linux") => reserved()?,
+            Launch::Foreign { .. } if address.port() == 0 => (free_port()?, None),
+            _ => (address, None),
         };
         let log = ServerLog::default();
-        let mut server = Self { launch, address, process: None, log, advanced: Duration::ZERO };
+        let advanced = Duration::ZERO;
+        let mut server = Self { launch, address, process: None, log, advanced, _reservation: reservation };
         server.launch().await?;
         Ok(server)
     }
@@ -193,6 +197,18 @@ fn own_command(program: &[OsString], home: &Path, address: SocketAddr, database:
     command.args(["serve", "--bind", &address.to_string(), "--log-format", "text", "--test-clock", "--test-tools"]);
     command.args(args);
     command
+}
+
+/// A port for our own server, kept for all its lives: while it is down, nobody else may be given it. On Linux sockets that
+/// allow reuse may be bound beside each other as long as only one listens; this one never does.
+fn reserved() -> Result<(SocketAddr, Option<TcpSocket>), TargetError> {
+    let reserve = || {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        Ok((socket.local_addr()?, Some(socket)))
+    };
+    reserve().map_err(|e: std::io::Error| TargetError::Server(format!("there is no free port: {e}")))
 }
 
 /// A port of this machine that is free just now.
