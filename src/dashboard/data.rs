@@ -55,6 +55,27 @@ pub(super) enum Question {
     Boots,
 }
 
+impl Question {
+    /// Its name, for figures.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Pulse => "pulse",
+            Self::Counts => "counts",
+            Self::Crowds => "crowds",
+            Self::Sessions(_) => "sessions",
+            Self::Latest(_) => "latest",
+            Self::Story(_) => "story",
+            Self::Requests(..) => "requests",
+            Self::Words(_) => "words",
+            Self::Tools => "tools",
+            Self::Clients => "clients",
+            Self::Events => "events",
+            Self::History(_) => "history",
+            Self::Boots => "boots",
+        }
+    }
+}
+
 /// The steps of history.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(super) enum Step {

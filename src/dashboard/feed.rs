@@ -112,6 +112,11 @@ impl Feed {
         self.queries.clock().now()
     }
 
+    /// What each question cost when it was last asked.
+    pub(super) fn costs(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        self.asked.iter().map(|(question, asked)| (question.name(), asked.cost))
+    }
+
     /// Asks what is due; answers go out as they come. Returns the time that the database took.
     pub(super) async fn refresh(
         &mut self,
