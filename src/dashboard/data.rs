@@ -18,7 +18,7 @@ use crate::queries::usage::Statistics;
 use crate::queries::window::{SessionWindow, WindowQuery};
 
 /// So many sessions are on a list.
-pub(super) const SESSIONS: usize = 500;
+pub(super) const SESSIONS: usize = 300;
 /// So many requests, and so many events, are held.
 pub(super) const STREAM: usize = 1000;
 /// Curves reach back so many minutes.

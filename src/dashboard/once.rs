@@ -189,9 +189,12 @@ pub async fn measure(options: &Options, size: (u16, u16), refreshes: usize) -> R
     let began = Instant::now();
     let mut app = options.app(size);
     let mut desk = Desk::open(options).await?;
-    desk.fill(&mut app).await?;
+    // Header and list; what they warn of comes after them.
+    let wants = app.wants().into_iter().take(3).collect();
+    desk.ask(&mut app, wants, true).await?;
     drawn(&app);
     let first = began.elapsed();
+    desk.fill(&mut app).await?;
     let (mut spent, mut memory_before) = (Vec::new(), None);
     for turn in 0..refreshes {
         tokio::time::sleep(app.settings.interval()).await;
