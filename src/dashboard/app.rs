@@ -258,7 +258,7 @@ impl App {
 
     /// What the screen wants to know.
     pub(super) fn wants(&self) -> Vec<Question> {
-        let mut wants = vec![Question::Pulse, Question::Counts, Question::Crowds];
+        let mut wants = vec![Question::Pulse, Question::Counts];
         match self.view.details.last() {
             Some(Detail::Session(id)) => {
                 wants.extend([Question::Story(*id), Question::Latest(vec![id.to_string()]), Question::Tools]);
@@ -268,6 +268,8 @@ impl App {
             }
             None => wants.extend(self.tab_wants()),
         }
+        // Last: what is only warned of can wait for what is looked at.
+        wants.push(Question::Crowds);
         wants
     }
 

@@ -18,7 +18,7 @@ use crate::queries::usage::Statistics;
 use crate::queries::window::{SessionWindow, WindowQuery};
 
 /// So many sessions are on a list.
-pub(super) const SESSIONS: usize = 500;
+pub(super) const SESSIONS: usize = 300;
 /// So many requests, and so many events, are held.
 pub(super) const STREAM: usize = 1000;
 /// Curves reach back so many minutes.
@@ -53,6 +53,27 @@ pub(super) enum Question {
     History(Step),
     /// Boots.
     Boots,
+}
+
+impl Question {
+    /// Its name, for figures.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Pulse => "pulse",
+            Self::Counts => "counts",
+            Self::Crowds => "crowds",
+            Self::Sessions(_) => "sessions",
+            Self::Latest(_) => "latest",
+            Self::Story(_) => "story",
+            Self::Requests(..) => "requests",
+            Self::Words(_) => "words",
+            Self::Tools => "tools",
+            Self::Clients => "clients",
+            Self::Events => "events",
+            Self::History(_) => "history",
+            Self::Boots => "boots",
+        }
+    }
 }
 
 /// The steps of history.

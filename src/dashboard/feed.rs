@@ -17,13 +17,15 @@ use crate::queries::events::EventQuery;
 use crate::queries::find::Found;
 use crate::queries::requests::RequestQuery;
 use crate::queries::sessions::Session;
+use crate::queries::standings::Ended;
 use crate::queries::usage::{By, UsageQuery};
 use crate::session::operator::{Order, Targets, expire};
 use crate::store::{Location, OpenError, OpenOptions, Role, Store, StoreError, Tables};
 
-/// A question that costs so much is asked again after so many times as long: a fiftieth of one core of the database at
-/// most for each.
-const DEAR: u32 = 50;
+/// A question that costs so much is asked again after so many times as long: one that a glance needs takes a hundredth of
+/// the database's time at most, any other a four hundredth.
+const DEAR: u32 = 100;
+const DEARER: u32 = 400;
 /// However dear, it is asked after so long.
 const SELDOM: Duration = Duration::from_mins(1);
 /// What changes without an event (touches, the passing of time) is looked at so often.
@@ -68,6 +70,7 @@ pub(super) struct Feed {
     /// The file that it is, by its number on the disk.
     inode: Option<u64>,
     asked: HashMap<Question, Asked>,
+    ended: Option<(Ended, Asked)>,
     requests: Option<(Option<String>, Option<String>, i64)>,
     last_event: Option<i64>,
     /// The header has its half hour.
@@ -96,7 +99,7 @@ pub(super) async fn open(options: &OpenOptions) -> Result<Feed, FeedError> {
     let inode = inode(store.location());
     let queries = Queries::new(store).await?;
     let asked = HashMap::new();
-    Ok(Feed { queries, inode, asked, requests: None, last_event: None, primed: false })
+    Ok(Feed { queries, inode, asked, ended: None, requests: None, last_event: None, primed: false })
 }
 
 fn inode(location: &Location) -> Option<u64> {
@@ -110,6 +113,11 @@ impl Feed {
     /// The moment, by the database's clock.
     pub(super) fn now(&self) -> Timestamp {
         self.queries.clock().now()
+    }
+
+    /// What each question cost when it was last asked.
+    pub(super) fn costs(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        self.asked.iter().map(|(question, asked)| (question.name(), asked.cost))
     }
 
     /// Asks what is due; answers go out as they come. Returns the time that the database took.
@@ -134,7 +142,7 @@ impl Feed {
                 continue;
             }
             let began = Instant::now();
-            let answer = self.ask(question).await?;
+            let answer = self.ask(question, marks).await?;
             let cost = began.elapsed();
             spent += cost;
             self.asked.insert(kind(question), Asked { at: Instant::now(), cost, marks });
@@ -148,7 +156,7 @@ impl Feed {
         let store = self.queries.store();
         if store.tables() == Tables::Original {
             // Without numbers nothing tells that nothing happened.
-            return Ok((0, self.now().millis()));
+            return Ok((self.now().millis(), self.now().millis()));
         }
         Ok((store.last_event().await?, store.last_request().await?))
     }
@@ -156,7 +164,7 @@ impl Feed {
     fn is_due(&self, question: &Question, interval: Duration, marks: Marks) -> bool {
         let Some(asked) = self.asked.get(&kind(question)) else { return true };
         let age = asked.at.elapsed();
-        let dear = (asked.cost * DEAR).min(SELDOM);
+        let dear = (asked.cost * dearness(question)).min(SELDOM);
         if matches!(question, Question::Latest(_)) {
             return age >= dear;
         }
@@ -167,11 +175,14 @@ impl Feed {
         *question == Question::Pulse || marks != asked.marks || age >= UNCHANGED
     }
 
-    async fn ask(&mut self, question: &Question) -> Result<Answer, StoreError> {
+    async fn ask(&mut self, question: &Question, (last_event, _): Marks) -> Result<Answer, StoreError> {
         let queries = self.queries.clone();
         Ok(match question {
             Question::Pulse => self.pulse().await?,
-            Question::Counts => Answer::Counts(queries.counts().await?),
+            Question::Counts => {
+                let ended = self.ended(last_event).await?;
+                Answer::Counts(queries.counts(ended).await?)
+            }
             Question::Crowds => Answer::Crowds(queries.crowds().await?),
             Question::Sessions(query) => Answer::Sessions(queries.window(query, SESSIONS).await?),
             Question::Latest(ids) => Answer::Latest(queries.latest(ids).await?),
@@ -200,6 +211,20 @@ impl Feed {
         self.primed = true;
         let original = self.queries.store().tables() == Tables::Original;
         Ok(Answer::Pulse(Pulse { boots, boots_today, minutes, original }))
+    }
+
+    /// Ended sessions are many, and no more of them without an event: they are counted when there was one, and then, too,
+    /// not more often than their count is worth.
+    async fn ended(&mut self, last_event: i64) -> Result<Ended, StoreError> {
+        if let Some((ended, asked)) = self.ended
+            && (asked.marks.0 == last_event || asked.at.elapsed() < asked.cost * DEAR)
+        {
+            return Ok(ended);
+        }
+        let began = Instant::now();
+        let ended = self.queries.ended().await?;
+        self.ended = Some((ended, Asked { at: Instant::now(), cost: began.elapsed(), marks: (last_event, 0) }));
+        Ok(ended)
     }
 
     async fn requests(&mut self, tool: Option<String>, status: Option<String>) -> Result<Answer, StoreError> {
@@ -242,6 +267,14 @@ impl Feed {
         }
         let order = Order { by: by.to_owned(), note: None, at: self.now() };
         Ok(expire(self.queries.store(), &targets, &order).await?.len())
+    }
+}
+
+/// How many times its cost has to pass before a question is asked again.
+fn dearness(question: &Question) -> u32 {
+    match question {
+        Question::Crowds | Question::Tools | Question::Clients | Question::History(_) | Question::Boots => DEARER,
+        _ => DEAR,
     }
 }
 

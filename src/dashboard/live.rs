@@ -38,7 +38,7 @@ struct Ends {
 /// [`DashboardError`] when the terminal does not do what we need; a database that is away is told on the screen.
 pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(), DashboardError> {
     let mut screen = Screen::take()?;
-    let mut app = options.app(screen.size()?);
+    let mut app = options.app(Screen::size()?);
     let (out, mut messages) = mpsc::channel(WAITING);
     let (wants, asked) = watch::channel(wanted(&app, 0));
     let (orders, ordered) = mpsc::channel(1);
@@ -84,18 +84,20 @@ fn step(
     screen: &mut Screen,
     options: &Options,
 ) -> Result<bool, DashboardError> {
-    if let Message::Answer(_, at) = &message {
-        app.link.ahead_ms = ahead(*at);
+    match &message {
+        Message::Answer(_, at) => app.link.ahead_ms = ahead(*at),
+        Message::Resize(width, height) => screen.renew((*width, *height))?,
+        _ => {}
     }
     match update(app, message) {
         None => {}
         Some(Effect::Quit) => return Ok(true),
         Some(Effect::Suspend) => {
             screen.suspend()?;
-            app.size = screen.size()?;
+            app.size = Screen::size()?;
         }
         Some(Effect::Refresh) => {
-            screen.clear()?;
+            screen.renew(app.size)?;
             ends.refresh += 1;
         }
         Some(Effect::Copy(text)) => Screen::copy(&text)?,

@@ -189,9 +189,12 @@ pub async fn measure(options: &Options, size: (u16, u16), refreshes: usize) -> R
     let began = Instant::now();
     let mut app = options.app(size);
     let mut desk = Desk::open(options).await?;
-    desk.fill(&mut app).await?;
+    // Header and list; what they warn of comes after them.
+    let wants = app.wants().into_iter().take(3).collect();
+    desk.ask(&mut app, wants, true).await?;
     drawn(&app);
     let first = began.elapsed();
+    desk.fill(&mut app).await?;
     let (mut spent, mut memory_before) = (Vec::new(), None);
     for turn in 0..refreshes {
         tokio::time::sleep(app.settings.interval()).await;
@@ -212,8 +215,10 @@ pub async fn measure(options: &Options, size: (u16, u16), refreshes: usize) -> R
     let ms = |took: Duration| (took.as_secs_f64() * 10_000.0).round() / 10.0;
     let at = |percent: usize| spent.get((spent.len() * percent).div_ceil(100).saturating_sub(1)).copied().map(ms);
     let mean = spent.iter().sum::<Duration>().checked_div(u32::try_from(spent.len()).unwrap_or(1)).map(ms);
+    let questions: std::collections::BTreeMap<_, _> = desk.feed.costs().map(|(name, cost)| (name, ms(cost))).collect();
     Ok(json!({
         "version": VERSION,
+        "questions_ms": questions,
         "first_frame_ms": ms(first),
         "refreshes": refreshes,
         "refresh_database_ms": {"mean": mean, "p50": at(50), "p95": at(95), "most": at(100)},
@@ -223,8 +228,8 @@ pub async fn measure(options: &Options, size: (u16, u16), refreshes: usize) -> R
     .to_string())
 }
 
-/// What this process has in memory, in kilobytes, where the system tells.
+/// What this process has in memory of its own (pages of files do not count), in kilobytes, where the system tells.
 fn memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse().ok())
+    status.lines().find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix("kB")?.trim().parse().ok())
 }

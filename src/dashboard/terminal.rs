@@ -7,9 +7,12 @@ use crossterm::clipboard::CopyToClipboard;
 use crossterm::cursor::Show;
 use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
 use crossterm::execute;
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
-use ratatui::Terminal;
+use crossterm::terminal::{
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size,
+};
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
+use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use super::app::App;
 use super::screens;
@@ -35,7 +38,7 @@ impl Screen {
             }));
         });
         enter()?;
-        let terminal = Terminal::new(CrosstermBackend::new(stdout())).inspect_err(|_| give_back())?;
+        let terminal = size().and_then(blank).inspect_err(|_| give_back())?;
         Ok(Self { terminal })
     }
 
@@ -43,9 +46,8 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal does not say.
-    pub(super) fn size(&self) -> io::Result<(u16, u16)> {
-        let size = self.terminal.size()?;
-        Ok((size.width, size.height))
+    pub(super) fn size() -> io::Result<(u16, u16)> {
+        size()
     }
 
     /// Draws the screen.
@@ -54,20 +56,20 @@ impl Screen {
     /// When the terminal cannot be written.
     pub(super) fn draw(&mut self, app: &App) -> io::Result<()> {
         self.terminal.draw(|frame| {
-            // A terminal that has shrunk since says so in its next message.
-            if frame.area().width == app.size.0 && frame.area().height == app.size.1 {
+            if (frame.area().width, frame.area().height) == app.size {
                 screens::draw(app, frame.buffer_mut());
             }
         })?;
         Ok(())
     }
 
-    /// Draws everything anew next time.
+    /// Draws everything anew next time, on a screen of that size.
     ///
     /// # Errors
     /// When the terminal cannot be written.
-    pub(super) fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+    pub(super) fn renew(&mut self, size: (u16, u16)) -> io::Result<()> {
+        self.terminal = blank(size)?;
+        Ok(())
     }
 
     /// To the shell, until it lets us go on.
@@ -79,7 +81,7 @@ impl Screen {
         // Without a shell that would let us go on, nothing happens: then we just go on.
         _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
         enter()?;
-        self.clear()
+        self.renew(size()?)
     }
 
     /// Puts a text in the terminal's clipboard (OSC 52).
@@ -95,6 +97,13 @@ impl Drop for Screen {
     fn drop(&mut self) {
         give_back();
     }
+}
+
+/// An empty screen. Its size is ours to say: whoever asks the terminal for anything while keys are read waits for ever.
+fn blank((width, height): (u16, u16)) -> io::Result<Terminal<CrosstermBackend<Stdout>>> {
+    execute!(stdout(), Clear(ClearType::All))?;
+    let viewport = Viewport::Fixed(Rect { x: 0, y: 0, width, height });
+    Terminal::with_options(CrosstermBackend::new(stdout()), TerminalOptions { viewport })
 }
 
 fn enter() -> io::Result<()> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Queries;
 use crate::store::StoreError;
+pub use crate::store::reports::standings::Ended;
 
 /// A session that was not used for so long is idle.
 pub const IDLE_AFTER: Duration = Duration::from_mins(5);
@@ -45,14 +46,21 @@ pub struct Crowd {
 }
 
 impl Queries {
-    /// How many sessions stand where.
+    /// How many sessions have ended.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn counts(&self) -> Result<Counts, StoreError> {
+    pub async fn ended(&self) -> Result<Ended, StoreError> {
+        self.store.ended().await
+    }
+
+    /// How many sessions stand where, given how many have ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn counts(&self, ended: Ended) -> Result<Counts, StoreError> {
         let moment = self.moment().await?;
         let living = self.store.living(&moment, moment.now.minus(IDLE_AFTER)).await?;
-        let ended = self.store.ended().await?;
         let expired = ended.expired + living.past;
         Ok(Counts { active: living.alive, idle: living.idle, disconnected: ended.disconnected, expired })
     }

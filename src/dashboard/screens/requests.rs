@@ -19,12 +19,12 @@ const COLUMNS: &[Column] = &[
     text("session", "SESSION", (8, 8), 3),
     text("client", "CLIENT", (6, 20), 4),
     text("user", "USER", (4, 16), 6),
-    text("tool", "TOOL", (8, 24), 0),
+    text("tool", "TOOL", (14, 24), 0),
     text("state", "STATUS", (7, 7), 1),
     figure("ms", "TOOK", 2),
     figure("tokens", "TOKENS", 5),
     figure("cost", "USD", 7),
-    text("error", "ERROR", (8, 200), 2),
+    text("error", "ERROR", (20, 200), 2),
 ];
 
 /// The list.

@@ -13,7 +13,7 @@ use crate::dashboard::theme::Tone;
 use crate::queries::usage::Usage;
 
 const COLUMNS: &[Column] = &[
-    text("tool", "TOOL", (8, 40), 0),
+    text("tool", "TOOL", (16, 40), 0),
     figure("calls", "CALLS", 0),
     figure("share", "SHARE", 3),
     figure("errors", "ERR", 1),
