@@ -22,6 +22,8 @@ done
 echo '== a minute of three servers that are killed in turn, 300 clients, directly and behind PgBouncer'
 scripts/install.sh pgbouncer
 ARCHONCTL_TEST_LONG=1 cargo test --test suite replicas::
+echo '== the program tests itself, ten times on each database, shuffled'
+scripts/selftest.sh --repeat 10 --shuffle
 scripts/bench.sh
 echo "== operators and a big store"
 scripts/operator-bench.sh

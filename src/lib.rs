@@ -9,7 +9,7 @@
 //! | 2 | [`model`] | our nouns: sessions, request records, boots, time |
 //! | 3 | [`store`], [`client`] | SQL on two databases; MCP over HTTP from the other side |
 //! | 4 | [`session`], [`queries`] | the life of a session: opened, validated, bound, touched, reaped, recovered; read models for people |
-//! | 5 | [`tools`] | the built-in tools, and the trait for one more |
+//! | 5 | [`tools`], [`selftest`] | the built-in tools, and the trait for one more; scripted checks of a server |
 //! | 6 | [`mcp`], [`dashboard`] | what a server does with a method; the live view |
 //! | 7 | [`server`] | HTTP: routes, headers, status codes, SSE |
 //! | 8 | [`cli`] | one file a subcommand; the only reader of arguments and environment |
@@ -24,6 +24,7 @@ pub mod mcp;
 pub mod model;
 pub mod protocol;
 pub mod queries;
+pub mod selftest;
 pub mod server;
 pub mod session;
 pub mod store;

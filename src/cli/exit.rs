@@ -9,6 +9,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use crate::client::{ClientError, FileError, OptionsError};
+use crate::selftest::target::TargetError;
 use crate::server::TokenFileError;
 use crate::store::{OpenError, StoreError};
 
@@ -213,6 +214,9 @@ fn judge(error: &Error) -> Verdict {
         }
         if cause.is::<StoreError>() {
             return verdict(UNREACHABLE, "database", Some("look at the database, then try again".to_owned()));
+        }
+        if cause.is::<TargetError>() {
+            return verdict(UNREACHABLE, "server", Some("start it by hand to see what it says".to_owned()));
         }
         if cause.is::<TokenFileError>() {
             let hint = "a line is: sha256-of-token name [email] [uuid]; printf %s TOKEN | sha256sum makes the first";

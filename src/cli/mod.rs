@@ -32,6 +32,7 @@ mod pretty;
 pub mod ready;
 mod repeat;
 pub mod requests;
+pub mod selftest;
 pub mod serve;
 mod settings;
 pub mod show;
@@ -69,6 +70,7 @@ enum Command {
     Tools(Box<tools::Options>),
     Close(Box<close::Options>),
     Inspector(Box<inspector::Options>),
+    Selftest(Box<selftest::Options>),
     List(list::Options),
     Show(show::Options),
     Requests(requests::Options),
@@ -103,6 +105,7 @@ impl Command {
             Self::Tools(options) => options.run().await,
             Self::Close(options) => options.run().await,
             Self::Inspector(options) => options.run().await,
+            Self::Selftest(options) => options.run().await,
             Self::List(options) => options.run().await,
             Self::Show(options) => options.run().await,
             Self::Requests(options) => options.run().await,

@@ -1,6 +1,6 @@
 //! Which server, as whom, and how patiently. Whatever can be wrong with it is found here, before anything is sent.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -163,6 +163,25 @@ impl ClientOptions {
         let _ = url.set_username("");
         let _ = url.set_password(None);
         url.into()
+    }
+
+    /// The URL in full, with whatever secrets it holds.
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// The value of the `Authorization` header, for requests that are put together elsewhere.
+    pub fn authorization(&self) -> Option<String> {
+        let value = &self.token.as_ref()?.0;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    }
+
+    /// Where on this machine the server listens; `None` if it is elsewhere.
+    pub fn loopback_address(&self) -> Option<SocketAddr> {
+        let port = self.url.port_or_known_default()?;
+        let host = self.url.host_str()?.trim_matches(['[', ']']);
+        let ip = if host == "localhost" { Ipv4Addr::LOCALHOST.into() } else { host.parse::<IpAddr>().ok()? };
+        ip.is_loopback().then(|| (ip, port).into())
     }
 
     /// Whether the server is on this machine: a proxy could not reach it.

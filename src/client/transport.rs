@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{RequestBuilder, Response, Url};
+use reqwest::{ClientBuilder, RequestBuilder, Response, Url};
 
 use crate::protocol::header::SESSION;
 
@@ -27,19 +27,9 @@ pub(super) struct Transport {
 
 impl Transport {
     pub(super) fn new(options: &ClientOptions) -> Result<Self, ClientError> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("archonctl/", env!("CARGO_PKG_VERSION")))
+        let builder = builder(options)
             .default_headers(standing_headers(options))
-            .redirect(Policy::custom(follow_on_the_same_server))
-            .tcp_nodelay(true);
-        if options.is_loopback() {
-            builder = builder.no_proxy();
-        }
-        if options.url.scheme() == "http" {
-            // Without this the system's certificates are read for nothing, and where there are none (a bare container)
-            // not even a plain connection to this machine would come about.
-            builder = builder.tls_certs_only([]);
-        }
+            .redirect(Policy::custom(follow_on_the_same_server));
         let place = options.place();
         let http = builder.build().map_err(|e| unconnected(&place, Stage::BeforeSending, &e))?;
         Ok(Self { http, url: options.url.clone(), place })
@@ -113,6 +103,21 @@ impl Transport {
     }
 }
 
+/// Connections to that server, as all of our clients make them.
+pub(super) fn builder(options: &ClientOptions) -> ClientBuilder {
+    let mut builder =
+        reqwest::Client::builder().user_agent(concat!("archonctl/", env!("CARGO_PKG_VERSION"))).tcp_nodelay(true);
+    if options.is_loopback() {
+        builder = builder.no_proxy();
+    }
+    if options.url.scheme() == "http" {
+        // Without this the system's certificates are read for nothing, and where there are none (a bare container)
+        // not even a plain connection to this machine would come about.
+        builder = builder.tls_certs_only([]);
+    }
+    builder
+}
+
 /// What every request carries. A client MUST accept both kinds of answer (basic/transports, sending messages).
 /// What a request says itself, such as its Archon session, goes before the added headers.
 fn standing_headers(options: &ClientOptions) -> HeaderMap {
@@ -133,7 +138,7 @@ fn follow_on_the_same_server(attempt: Attempt<'_>) -> reqwest::redirect::Action 
 }
 
 /// The innermost cause is the one that tells something ("connection refused"); the outer ones repeat each other.
-fn unconnected(place: &str, stage: Stage, error: &reqwest::Error) -> ClientError {
+pub(super) fn unconnected(place: &str, stage: Stage, error: &reqwest::Error) -> ClientError {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;

@@ -29,6 +29,7 @@ mod readme;
 mod ready;
 mod replicas;
 mod second_opinion;
+mod selftest;
 mod server;
 mod session;
 mod store;

@@ -107,6 +107,14 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.trim().to_owned()))
 }
 
+/// The token of that file, else of the environment.
+///
+/// # Errors
+/// When the file cannot be read, or the token is of no use.
+pub(super) fn token_of(file: Option<&Path>) -> anyhow::Result<Option<Token>> {
+    token(file, std::env::var(TOKEN_VARIABLE).ok())
+}
+
 /// The file before the variable; an empty variable is none.
 fn token(file: Option<&Path>, variable: Option<String>) -> anyhow::Result<Option<Token>> {
     let text = match file {

@@ -51,8 +51,10 @@ impl Store {
         let conditions = all_of(&[
             (
                 filter.session.is_some(),
-                "(session_id = $1 OR protocol_session_id IN \
-                 (SELECT p.protocol_session_id FROM archon_mcp_protocol_sessions p WHERE p.session_id = $1))",
+                // Not as an OR of the two, for which PostgreSQL would read every event.
+                "id IN (SELECT e.id FROM archon_mcp_session_events e WHERE e.session_id = $1 \
+                 UNION ALL SELECT e.id FROM archon_mcp_session_events e JOIN archon_mcp_protocol_sessions p \
+                 ON p.protocol_session_id = e.protocol_session_id WHERE p.session_id = $1)",
             ),
             (filter.kind.is_some(), "kind = $2"),
             (filter.since.is_some(), "at >= $3"),

@@ -1,0 +1,244 @@
+//! A server's process: started in a group of its own, read, signalled, and never left behind. Whatever ends us short of
+//! SIGKILL drops it, and the drop kills the whole group; our own servers also end when their standard input does.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid};
+use tokio::sync::watch;
+
+/// Lines of the log that are kept; the oldest go first.
+const MAX_LINES: usize = 20_000;
+/// The longest line that is kept, in bytes.
+const MAX_LINE: u64 = 8 * 1024;
+/// How long the children of a process that was killed may live on.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
+/// How often it is asked whether a process has ended.
+const POLL: Duration = Duration::from_millis(5);
+
+/// What a server has printed, over all its lives. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(in crate::selftest) struct ServerLog {
+    lines: Arc<watch::Sender<Vec<String>>>,
+}
+
+impl Default for ServerLog {
+    fn default() -> Self {
+        Self { lines: Arc::new(watch::Sender::new(Vec::new())) }
+    }
+}
+
+impl ServerLog {
+    /// The first line from the `from`-th on that fulfils the condition, printed already or in time.
+    pub(in crate::selftest) async fn wait_for(
+        &self,
+        from: usize,
+        patience: Duration,
+        is_it: impl Fn(&str) -> bool,
+    ) -> Option<String> {
+        let find = |lines: &Vec<String>| lines.iter().skip(from).find(|line| is_it(line)).cloned();
+        let mut log = self.lines.subscribe();
+        let found = tokio::time::timeout(patience, log.wait_for(|lines| find(lines).is_some())).await;
+        found.ok()?.ok().and_then(|lines| find(&lines))
+    }
+
+    /// How many lines there are.
+    pub(in crate::selftest) fn len(&self) -> usize {
+        self.lines.borrow().len()
+    }
+
+    /// The last lines.
+    pub(in crate::selftest) fn tail(&self, count: usize) -> Vec<String> {
+        let lines = self.lines.borrow();
+        lines[lines.len().saturating_sub(count)..].to_vec()
+    }
+
+    /// Reads one output of a process, on a thread of its own, so that the process never waits for us.
+    fn collect(&self, output: impl Read + Send + 'static) {
+        let lines = self.lines.clone();
+        thread::spawn(move || {
+            let mut output = BufReader::new(output);
+            loop {
+                let mut line = Vec::new();
+                match (&mut output).take(MAX_LINE).read_until(b'\n', &mut line) {
+                    Ok(0) | Err(_) => return,
+                    Ok(_) => {}
+                }
+                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+                lines.send_modify(|lines| {
+                    if lines.len() >= MAX_LINES {
+                        lines.drain(..MAX_LINES / 2);
+                    }
+                    lines.push(line);
+                });
+            }
+        });
+    }
+}
+
+/// A running process and its group.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    group: Option<Pid>,
+    stdin: Option<ChildStdin>,
+}
+
+impl Process {
+    /// Starts it; what it prints goes to the log.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub(super) fn start(mut command: Command, log: &ServerLog) -> std::io::Result<Self> {
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        if let Some(output) = child.stdout.take() {
+            log.collect(output);
+        }
+        if let Some(output) = child.stderr.take() {
+            log.collect(output);
+        }
+        let stdin = child.stdin.take();
+        Ok(Self { child, group, stdin })
+    }
+
+    /// Writes a line to its standard input.
+    pub(super) fn write_line(&mut self, line: &str) -> std::io::Result<()> {
+        match &mut self.stdin {
+            Some(stdin) => writeln!(stdin, "{line}").and_then(|()| stdin.flush()),
+            None => Err(std::io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// Whether it has ended. It is not reaped by this, so that its group keeps its number until we have ended that, too.
+    pub(super) fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        self.group.is_none_or(|pid| !matches!(waitid(WaitId::Pid(pid), options), Ok(None)))
+    }
+
+    /// Sends the group a signal and waits until the process is gone; kills what is left of the group then.
+    ///
+    /// # Errors
+    /// When it does not end in time. It is killed all the same.
+    pub(super) async fn stop(mut self, signal: Signal, patience: Duration) -> Result<(), String> {
+        self.signal(signal);
+        let began = Instant::now();
+        while !self.has_ended() {
+            if began.elapsed() > patience {
+                return Err(format!("the server does not end within {}", humantime::format_duration(patience)));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        let group = self.group;
+        self.end();
+        // Whoever was killed along with it may need a moment more to let go of ports and locks. A zombie that nobody buries
+        // counts as one of the group, but holds nothing: it is not waited for long.
+        let began = Instant::now();
+        while group.is_some_and(|group| test_kill_process_group(group).is_ok()) && began.elapsed() < LAST_MOMENT {
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group {
+            // It fails only when nobody is left in the group.
+            _ = kill_process_group(group, signal);
+        }
+    }
+
+    /// Kills the group, and then gives up its number.
+    fn end(&mut self) {
+        self.signal(Signal::KILL);
+        self.group = None;
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.group.is_some() {
+            self.end();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    fn shell(script: &str, log: &ServerLog) -> Process {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        Process::start(command, log).expect("sh starts")
+    }
+
+    fn is_alive(pid: &str) -> bool {
+        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // A zombie waits for init to bury it: it is dead.
+        state.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+    }
+
+    async fn until_dead(pid: &str) {
+        let began = Instant::now();
+        while is_alive(pid) {
+            assert!(began.elapsed() < SOON, "{pid} lives on");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_drop_leaves_neither_child_nor_grandchild() {
+        for script in [
+            // Both alive; both deaf to SIGTERM; the parent gone, its child left to nobody.
+            "sleep 600 & echo pid $!; wait",
+            "trap '' TERM; sleep 600 & echo pid $!; wait",
+            "sleep 600 & echo pid $!",
+        ] {
+            let log = ServerLog::default();
+            let process = shell(script, &log);
+            let line = log.wait_for(0, SOON, |line| line.starts_with("pid ")).await.expect("its child's number");
+            let grandchild = line.trim_start_matches("pid ");
+            assert!(is_alive(grandchild), "{script}");
+            drop(process);
+            until_dead(grandchild).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn stops_by_signal_and_says_when_it_cannot() {
+        let log = ServerLog::default();
+        let process = shell("trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.01; done", &log);
+        log.wait_for(0, SOON, |line| line == "up").await.expect("up");
+        process.stop(Signal::TERM, SOON).await.expect("stops");
+        assert!(log.wait_for(0, SOON, |line| line == "bye").await.is_some());
+
+        let log = ServerLog::default();
+        let deaf = shell("trap '' TERM; echo up $$; while :; do sleep 0.01; done", &log);
+        let line = log.wait_for(0, SOON, |line| line.starts_with("up")).await.expect("up");
+        let refused = deaf.stop(Signal::TERM, Duration::from_millis(200)).await;
+        assert_eq!(refused, Err("the server does not end within 200ms".to_owned()));
+        until_dead(line.trim_start_matches("up ")).await;
+    }
+
+    #[tokio::test]
+    async fn endless_output_is_kept_within_bounds() {
+        let log = ServerLog::default();
+        let process = shell(
+            "yes xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx | head -n 60000; printf y%.0s $(seq 20000); echo; echo end",
+            &log,
+        );
+        assert!(log.wait_for(0, SOON, |line| line == "end").await.is_some());
+        assert!(log.len() <= MAX_LINES);
+        assert!(log.tail(5).iter().all(|line| line.len() as u64 <= MAX_LINE));
+        drop(process);
+    }
+}
