@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::actions::{on_action, show};
 use super::app::{App, INTERVALS, Tab};
 use super::export;
 use super::filter::Filter;
 use super::keys::Action;
 use super::message::Effect;
-use super::update::{on_action, show, tell};
+use super::update::tell;
 
 /// The commands, for the help page.
 pub(super) const COMMANDS: &[(&str, &str)] = &[

@@ -4,6 +4,7 @@
 //! is held; both are pure. [`feed`] asks the store in the background, by [`crate::queries`], which `list`, `show` and
 //! `stats` ask too, so that they never disagree. [`live`] ties them to a terminal, [`once`] to one frame.
 
+mod actions;
 mod app;
 mod commands;
 mod data;

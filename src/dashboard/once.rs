@@ -125,10 +125,10 @@ pub async fn document(options: &Options) -> Result<String, DashboardError> {
     let mut app = options.app((200, 500));
     let mut desk = Desk::open(options).await?;
     for tab in Tab::ALL {
-        super::update::show(&mut app, tab);
+        super::actions::show(&mut app, tab);
         desk.fill(&mut app).await?;
     }
-    super::update::show(&mut app, Tab::Sessions);
+    super::actions::show(&mut app, Tab::Sessions);
     let warnings: Vec<_> =
         warnings::overall(&app).iter().map(|w| json!({"urgency": w.urgency, "text": w.text})).collect();
     let document = Document { version: VERSION, at: app.now, warnings, app: &app };

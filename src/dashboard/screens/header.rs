@@ -13,11 +13,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::write;
+use crate::dashboard::actions::interval_text;
 use crate::dashboard::app::App;
 use crate::dashboard::data::MINUTES;
 use crate::dashboard::text::{clock, count, curve, cut, millis, percent, span, width};
 use crate::dashboard::theme::Tone;
-use crate::dashboard::update::interval_text;
 use crate::dashboard::warnings;
 use crate::model::timestamp::Timestamp;
 use crate::queries::minutes::Minute;
