@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection, Executor, Row};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use tokio::time::timeout;
 
+/// How many newcomers are looked at.
+const LOOKS: u32 = 3;
 /// A pooler whose connections are all taken lets a client wait; PostgreSQL itself answers such a question at once.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -16,29 +18,30 @@ pub(super) const fn begin(pooled: bool) -> &'static str {
     if pooled { "BEGIN; DEALLOCATE ALL" } else { "BEGIN" }
 }
 
-/// Looks which connection of the server answers the second of two clients, while the first is in a transaction and when it
-/// is not any more: a pooler gives it the one that the first has just given back.
+/// PostgreSQL itself begins a process for every client that comes; a pooler hands out one that was there before. More than
+/// one look, because a pooler may open one more just then.
 pub(super) async fn is_in_between(options: &PgConnectOptions) -> sqlx::Result<bool> {
-    let (mut first, mut second) = (options.connect().await?, options.connect().await?);
-    first.execute("BEGIN").await?;
-    let Ok(alone) = timeout(PATIENCE, backend(&mut second)).await else { return Ok(true) };
-    let alone = alone?;
-    let busy = backend(&mut first).await?;
-    first.execute("COMMIT").await?;
-    let mut moved = busy == alone;
-    // More than once, for a pooler that takes its connections in turn.
-    for _ in 0..3 {
-        moved |= backend(&mut second).await? != alone;
+    let mut known = options.connect().await?;
+    for _ in 0..LOOKS {
+        let now = one(&mut known, "SELECT clock_timestamp()").await?;
+        let mut newcomer = options.connect().await?;
+        let older = format!("SELECT backend_start < '{now}' FROM pg_stat_activity WHERE pid = pg_backend_pid()");
+        let older = timeout(PATIENCE, one(&mut newcomer, &older)).await;
+        // How it ends changes nothing.
+        _ = std::mem::replace(&mut known, newcomer).close().await;
+        // No answer: its connections are all taken.
+        let Ok(older) = older else { return Ok(true) };
+        if older? == "t" {
+            return Ok(true);
+        }
     }
-    // How they end changes nothing.
-    _ = first.close().await;
-    _ = second.close().await;
-    Ok(moved)
+    _ = known.close().await;
+    Ok(false)
 }
 
-/// The process behind a connection, by the simple protocol: nothing is prepared for it.
-async fn backend(connection: &mut PgConnection) -> sqlx::Result<String> {
-    let row = connection.fetch_one("SELECT pg_backend_pid()").await?;
+/// The one value of a query as text, by the simple protocol: nothing is prepared for it.
+async fn one(connection: &mut PgConnection, sql: &str) -> sqlx::Result<String> {
+    let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(connection).await?;
     let value = row.try_get_raw(0)?;
     Ok(value.as_str().map_err(sqlx::Error::Decode)?.to_owned())
 }

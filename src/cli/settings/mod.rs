@@ -32,6 +32,7 @@ const THIS_TIME_ONLY: &[&str] = &[
     "idle",
     "json",
     "kind",
+    "once",
     "origin",
     "output",
     "reason",

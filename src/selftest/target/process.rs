@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,11 +25,13 @@ const POLL: Duration = Duration::from_millis(5);
 #[derive(Debug, Clone)]
 pub(in crate::selftest) struct ServerLog {
     lines: Arc<watch::Sender<Vec<String>>>,
+    /// Outputs that are still read; they end with whoever has them open.
+    open: Arc<AtomicUsize>,
 }
 
 impl Default for ServerLog {
     fn default() -> Self {
-        Self { lines: Arc::new(watch::Sender::new(Vec::new())) }
+        Self { lines: Arc::new(watch::Sender::new(Vec::new())), open: Arc::default() }
     }
 }
 
@@ -46,6 +49,14 @@ impl ServerLog {
         found.ok()?.ok().and_then(|lines| find(&lines))
     }
 
+    /// Waits, a moment at most, until all is read that an ended process has printed.
+    pub(super) async fn settle(&self) {
+        let began = Instant::now();
+        while self.open.load(SeqCst) > 0 && began.elapsed() < LAST_MOMENT {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// How many lines there are.
     pub(in crate::selftest) fn len(&self) -> usize {
         self.lines.borrow().len()
@@ -59,13 +70,17 @@ impl ServerLog {
 
     /// Reads one output of a process, on a thread of its own, so that the process never waits for us.
     fn collect(&self, output: impl Read + Send + 'static) {
-        let lines = self.lines.clone();
+        let (lines, open) = (self.lines.clone(), self.open.clone());
+        open.fetch_add(1, SeqCst);
         thread::spawn(move || {
             let mut output = BufReader::new(output);
             loop {
                 let mut line = Vec::new();
                 match (&mut output).take(MAX_LINE).read_until(b'\n', &mut line) {
-                    Ok(0) | Err(_) => return,
+                    Ok(0) | Err(_) => {
+                        open.fetch_sub(1, SeqCst);
+                        return;
+                    }
                     Ok(_) => {}
                 }
                 let line = String::from_utf8_lossy(&line).trim_end().to_owned();

@@ -159,6 +159,7 @@ impl Server {
                 return Ok(());
             }
             if process.has_ended() {
+                self.log.settle().await;
                 return Err(self.did_not_start("it ended"));
             }
         }
@@ -173,6 +174,7 @@ impl Server {
                 return Ok(());
             }
             if process.has_ended() {
+                self.log.settle().await;
                 return Err(self.did_not_start("it ended"));
             }
             tokio::time::sleep(POLL).await;
