@@ -65,7 +65,7 @@ mod tests {
             "EMPTY" => Some(String::new()),
             _ => None,
         };
-        expand(text, &Known { variable: &variable, workspace: Path::new("/work"), home: Some(Path::new("/home/me")) })
+        expand(text, &Known { variable: &variable, workspace: Path::new("/a/b"), home: Some(Path::new("/home/me")) })
     }
 
     #[test]
@@ -74,7 +74,7 @@ mod tests {
             ("plain $PORT {x}", "plain $PORT {x}"),
             ("http://h:${PORT}/${env:PORT}", "http://h:8051/8051"),
             ("${UNSET:-dev}${PORT:-1}${EMPTY:-a:b}${UNSET:-}", "dev8051a:b"),
-            ("${workspaceFolder}${userHome}", "/work/home/me"),
+            ("${workspaceFolder}${userHome}", "/a/b/home/me"),
             ("${PORT", "${PORT"),
         ] {
             assert_eq!(expanded(text).expect("set"), expected, "{text}");
