@@ -229,6 +229,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_panic_leaves_nothing_behind() {
+        let log = ServerLog::default();
+        let panicking = tokio::spawn({
+            let log = log.clone();
+            async move {
+                let _process = shell("sleep 600 & echo pid $!; wait", &log);
+                log.wait_for(0, SOON, |line| line.starts_with("pid ")).await.expect("its child's number");
+                panic!("in the middle of a scenario");
+            }
+        });
+        assert!(panicking.await.is_err(), "it panics");
+        let line = log.wait_for(0, SOON, |line| line.starts_with("pid ")).await.expect("its child's number");
+        until_dead(line.trim_start_matches("pid ")).await;
+    }
+
+    #[tokio::test]
     async fn stops_by_signal_and_says_when_it_cannot() {
         let log = ServerLog::default();
         let process = shell("trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.01; done", &log);

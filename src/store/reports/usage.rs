@@ -44,6 +44,38 @@ pub struct UsageRow {
     pub completion_tokens: i64,
 }
 
+/// All latency buckets of a group and status in one row: a month of hours has tens of thousands of buckets, and a row each
+/// would cost more than all else.
+#[derive(sqlx::FromRow)]
+struct PackedRow {
+    name: String,
+    status: String,
+    /// `bucket calls,bucket calls,…`
+    buckets: String,
+    duration_us: i64,
+    prompt_tokens: i64,
+    completion_tokens: i64,
+}
+
+impl PackedRow {
+    /// A row a bucket; what is not told by bucket stands in the first.
+    fn unpack(&self) -> impl Iterator<Item = UsageRow> {
+        self.buckets.split(',').enumerate().filter_map(|(n, pair)| {
+            let (latency, calls) = pair.split_once(' ')?;
+            let once = |sum: i64| if n == 0 { sum } else { 0 };
+            Some(UsageRow {
+                name: self.name.clone(),
+                status: self.status.clone(),
+                latency: latency.parse().ok()?,
+                calls: calls.parse().ok()?,
+                duration_us: once(self.duration_us),
+                prompt_tokens: once(self.prompt_tokens),
+                completion_tokens: once(self.completion_tokens),
+            })
+        })
+    }
+}
+
 /// The counters of a session, or of all sessions of a user.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct CounterRow {
@@ -91,15 +123,17 @@ impl Store {
         };
         let part = step.replace("hour", "minute");
         let sql = format!(
-            "SELECT {name} AS name, status, CAST(bucket AS BIGINT) AS latency, {SUMS} FROM ( \
+            "SELECT name, status, string_agg(CAST(bucket AS TEXT) || ' ' || CAST(calls AS TEXT), ',') AS buckets, {SUMS} \
+             FROM (SELECT {name} AS name, status, bucket, {SUMS} FROM ( \
                  SELECT {step}, {columns} FROM {whole} UNION ALL \
                  SELECT {part}, {columns} FROM archon_mcp_rollups \
-                 WHERE minute >= $1 AND minute < $2 AND tool_name <> '') r GROUP BY 1, 2, 3"
+                 WHERE minute >= $1 AND minute < $2 AND tool_name <> '') r GROUP BY 1, 2, 3) g GROUP BY 1, 2"
         );
-        report(async {
+        let packed: Vec<PackedRow> = report(async {
             read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(minute).bind(first).fetch_all(db).await)
         })
-        .await
+        .await?;
+        Ok(packed.iter().flat_map(PackedRow::unpack).collect())
     }
 
     /// The counters of sessions used since then, by session or user; the busiest first.
