@@ -158,7 +158,12 @@ impl Options {
     }
 
     fn limits(&self) -> Limits {
-        Limits { head_time: self.running.head_time, body_time: self.running.body_time, ..Limits::default() }
+        Limits {
+            head_time: self.running.head_time,
+            body_time: self.running.body_time,
+            write_time: self.running.write_time,
+            ..Limits::default()
+        }
     }
 }
 

@@ -113,6 +113,8 @@ impl Snapshot {
             "Rows that wait for a commit",
             i64::try_from(self.writer.waiting).unwrap_or(i64::MAX),
         )?;
+        let log = i64::try_from(self.writer.log_bytes).unwrap_or(i64::MAX);
+        gauge(encoder, "write_ahead_log_bytes", "Size of SQLite's write-ahead log", log)?;
         counter(encoder, "rows_committed", "Rows committed", self.writer.committed)?;
         counter(encoder, "commits", "Commits", self.writer.batches)?;
         let mut time =

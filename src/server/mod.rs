@@ -7,6 +7,7 @@ mod guard;
 mod health;
 mod listen;
 mod metrics;
+mod patient;
 mod post;
 pub mod principals;
 mod refusal;
@@ -46,6 +47,8 @@ pub struct Limits {
     pub head_time: Duration,
     /// For how long a body may be on its way.
     pub body_time: Duration,
+    /// For how long an answer may wait for its client to read on.
+    pub write_time: Duration,
     /// How many connections are open at once; more wait to be accepted.
     pub connections: usize,
     /// After so long without an answer a client that reads SSE gets a stream with keep-alives instead of silence.
@@ -58,6 +61,7 @@ impl Default for Limits {
             body_bytes: 4 << 20,
             head_time: Duration::from_secs(75),
             body_time: Duration::from_secs(30),
+            write_time: Duration::from_mins(1),
             connections: 10_000,
             silence: Duration::from_secs(5),
         }

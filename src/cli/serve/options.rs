@@ -117,6 +117,9 @@ pub(super) struct RunOptions {
     /// How long a body may be on its way
     #[arg(long, hide = true, default_value = "30s", value_parser = duration)]
     pub(super) body_time: Duration,
+    /// How long an answer may wait for its client to read on
+    #[arg(long, hide = true, default_value = "60s", value_parser = duration)]
+    pub(super) write_time: Duration,
     /// Move the clock by lines `advance 65m` on standard input; end at its end
     #[arg(long, hide = true)]
     pub(super) test_clock: bool,

@@ -1,5 +1,6 @@
 //! Whatever a hostile client does to a connection: it is answered or closed, in time, and others are served meanwhile.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -68,7 +69,7 @@ async fn half_a_head_and_half_a_body_are_given_up() {
     for mut connection in half_heads {
         let closed = match connection.head().await {
             Ok(answer) => answer.status == 408,
-            Err(error) => error.kind() != std::io::ErrorKind::TimedOut,
+            Err(error) => error.kind() != ErrorKind::TimedOut,
         };
         assert!(closed, "half a head is held for ever");
     }
@@ -227,6 +228,26 @@ async fn a_client_that_never_reads_fills_its_own_buffers_alone() {
     assert_serves(&neighbour).await;
     let grown = super::resident(house.server.pid()).saturating_sub(before);
     assert!(grown < 48 * 1024, "{grown} KiB for one client");
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_loses_its_connection() {
+    let house = House::open(&["--write-time", "1s"]).await;
+    let neighbour = house.session().await;
+    let body = super::call(1, "test_echo", serde_json::json!({"text": "x".repeat(1 << 20)}));
+    let headers = [("mcp-session-id", neighbour.id.as_str()), ("content-type", "application/json")];
+    let mut connection = house.connect().await;
+    // More than all buffers in between can hold.
+    let flood = async {
+        loop {
+            if let Err(error) = connection.request("POST /mcp", &headers, &body).await {
+                return error.kind();
+            }
+        }
+    };
+    let ended = timeout(PATIENCE, flood).await.expect("its place is held for ever");
+    assert!(matches!(ended, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{ended:?}");
+    assert_serves(&neighbour).await;
 }
 
 #[tokio::test]
