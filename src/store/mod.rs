@@ -6,6 +6,7 @@
 
 mod backend;
 pub mod boots;
+mod checkpoints;
 mod codec;
 pub mod counts;
 pub mod ending;

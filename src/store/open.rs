@@ -21,7 +21,7 @@ use super::postgres::PgSink;
 use super::sqlite::{SqliteSink, SqliteTarget};
 use super::statements::Dialect;
 use super::writer::{self, Queued, Shared, Writer};
-use super::{Inner, Location, OpenError, Store, Tables, pooler, schema, sqlite};
+use super::{Inner, Location, OpenError, Store, Tables, checkpoints, pooler, schema};
 
 const READERS: u32 = 4;
 /// As much of a SQLite file is mapped into the memory of somebody who looks at it.
@@ -202,18 +202,16 @@ async fn open_sqlite(
     }
     let readers = pool.max_connections(READERS).connect_with(reading).await.map_err(fails)?;
     let gate = Arc::new(Mutex::new(()));
-    let broken = |e: rusqlite::Error| OpenError::Unwritable { path: target.path.clone(), reason: e.to_string() };
+    let unwritable = |reason: String| OpenError::Unwritable { path: target.path.clone(), reason };
     if target.own_checkpoints {
-        sqlite::spawn_checkpoints(target, gate.clone(), Arc::downgrade(&shared)).map_err(broken)?;
+        let started = checkpoints::spawn(target, gate.clone(), Arc::downgrade(&shared));
+        started.map_err(|e| unwritable(e.to_string()))?;
     }
     let file = match target.vfs {
         Some(_) => None,
-        None => Some(
-            OpenFile::at(&target.path)
-                .map_err(|e| OpenError::Unwritable { path: target.path.clone(), reason: e.to_string() })?,
-        ),
+        None => Some(OpenFile::at(&target.path).map_err(|e| unwritable(e.to_string()))?),
     };
-    let sink = SqliteSink::spawn(target, file.clone(), gate.clone()).map_err(broken)?;
+    let sink = SqliteSink::spawn(target, file.clone(), gate.clone()).map_err(|e| unwritable(e.to_string()))?;
     tokio::spawn(writer::run(queue, shared, sink));
     Ok(Backend::Sqlite(SqliteBackend { readers, writer, gate, file, _lock: lock }))
 }

@@ -1,4 +1,4 @@
-//! SQLite's side of the group commit: one thread with prepared statements, and checkpoints off its path.
+//! SQLite's side of the group commit: one thread with prepared statements.
 //!
 //! This thread uses `rusqlite` (over the same bundled library as sqlx): a commit of sqlx's costs two hops to its worker
 //! thread and a statement over JSON, which together halve the rate (`scripts/bench.sh`).
@@ -14,20 +14,10 @@ use super::backend::Gate;
 use super::file::OpenFile;
 use super::rows::{CaptureRow, NewRequest, Numbered, Write};
 use super::statements::{self, Dialect, RowStatement, json};
-use super::writer::{Batch, Outcome, Shared, Sink};
+use super::writer::{Batch, Outcome, Sink};
 
-/// Below this size a checkpoint of the write-ahead log is not worth its fsync.
-const WAL_SMALL_BYTES: u64 = 4 << 20;
-/// Past this size the log is emptied even if writers have to wait a moment for it.
-const WAL_LARGE_BYTES: u64 = 64 << 20;
 /// So long we wait for another program that writes; then it is an outage, and told.
 const BUSY: Duration = Duration::from_secs(2);
-/// How often the size is looked at, and how long a checkpoint may keep writers waiting for a reader to finish.
-const CHECKPOINT_EVERY: Duration = Duration::from_millis(100);
-const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(20);
-/// When readers were in the way, they are left alone for so long.
-const CHECKPOINT_PAUSE: Duration = Duration::from_secs(1);
-
 const INSERT_REQUEST: &str = "INSERT INTO archon_mcp_requests (session_id, method, tool_name, prompt_tokens, \
      completion_tokens, estimated_cost, timestamp, duration_ms, status, error_message, protocol_session_id, duration_us, \
      session_rule, late, boot, seq) \
@@ -46,7 +36,7 @@ pub(super) struct SqliteTarget {
 }
 
 impl SqliteTarget {
-    fn connect(&self) -> rusqlite::Result<Connection> {
+    pub(super) fn connect(&self) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = match self.vfs {
             Some(vfs) => Connection::open_with_flags_and_vfs(&self.path, flags, vfs)?,
@@ -163,65 +153,5 @@ fn insert_request(connection: &Connection, request: &NewRequest, boot: i64, seq:
     match &request.captured {
         Some(words) => run(connection, &statements::CAPTURE, &CaptureRow::new(request.timestamp, words, boot, seq)),
         None => Ok(()),
-    }
-}
-
-/// Starts the checkpoint thread: it moves the write-ahead log into the file, so that no commit has to.
-pub(super) fn spawn_checkpoints(
-    target: &SqliteTarget,
-    gate: Gate,
-    alive: std::sync::Weak<Shared>,
-) -> rusqlite::Result<()> {
-    let connection = target.connect()?;
-    connection.busy_timeout(CHECKPOINT_PATIENCE)?;
-    let mut log = target.path.clone().into_os_string();
-    log.push("-wal");
-    let checkpoints = Checkpoints { connection, log: log.into(), gate };
-    std::thread::Builder::new()
-        .name("archonctl-checkpoint".into())
-        .spawn(move || {
-            while alive.strong_count() > 0 {
-                std::thread::sleep(checkpoints.run());
-            }
-        })
-        .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
-    Ok(())
-}
-
-struct Checkpoints {
-    connection: Connection,
-    log: PathBuf,
-    gate: Gate,
-}
-
-impl Checkpoints {
-    /// One look at the log; returns how long to wait until the next.
-    fn run(&self) -> Duration {
-        let size = std::fs::metadata(&self.log).map_or(0, |m| m.len());
-        if size < WAL_SMALL_BYTES {
-            return CHECKPOINT_EVERY;
-        }
-        let done = self.move_and_empty(size > WAL_LARGE_BYTES);
-        if let Err(error) = &done {
-            tracing::debug!(%error, "the write-ahead log could not be moved now");
-        }
-        if done.is_ok_and(|in_the_way| !in_the_way) { CHECKPOINT_EVERY } else { CHECKPOINT_PAUSE }
-    }
-
-    /// Moves the log into the file while writers go on. If they have not added to it meanwhile, or if it `must` be, it is
-    /// emptied too, for which they wait. Tells whether readers were in the way of that.
-    fn move_and_empty(&self, must: bool) -> rusqlite::Result<bool> {
-        let (_, pages, moved) = self.checkpoint("PASSIVE")?;
-        if !must && moved < pages {
-            return Ok(false);
-        }
-        let _turn = self.gate.blocking_lock();
-        Ok(self.checkpoint("TRUNCATE")?.0)
-    }
-
-    /// Whether somebody was in the way, how many pages the log has, and how many of them are in the file now.
-    fn checkpoint(&self, mode: &str) -> rusqlite::Result<(bool, i64, i64)> {
-        let pragma = format!("PRAGMA wal_checkpoint({mode})");
-        self.connection.query_row(&pragma, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
     }
 }

@@ -42,6 +42,7 @@ pub(super) struct Shared {
     commit_micros: AtomicU64,
     deferred: AtomicU64,
     dropped: AtomicU64,
+    log_bytes: AtomicU64,
 }
 
 /// Writes that are committed together, numbered.
@@ -93,6 +94,8 @@ pub struct WriterStats {
     pub deferred: u64,
     /// Rows that could not be stored at all.
     pub dropped: u64,
+    /// The size of SQLite's write-ahead log.
+    pub log_bytes: u64,
 }
 
 impl Writer {
@@ -161,6 +164,7 @@ impl Writer {
             commit_time: Duration::from_micros(shared.commit_micros.load(Relaxed)),
             deferred: shared.deferred.load(Relaxed),
             dropped: shared.dropped.load(Relaxed),
+            log_bytes: shared.log_bytes.load(Relaxed),
         }
     }
 }
@@ -180,6 +184,7 @@ impl Shared {
             commit_micros: AtomicU64::new(0),
             deferred: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            log_bytes: AtomicU64::new(0),
         }
     }
 
@@ -220,6 +225,11 @@ impl Shared {
         self.batches.fetch_add(1, Relaxed);
         self.commit_micros.fetch_add(u64::try_from(began.elapsed().as_micros()).unwrap_or(0), Relaxed);
         self.outage.note(Work::Rows, Ok(()));
+    }
+
+    /// SQLite's write-ahead log was looked at.
+    pub(super) fn note_log(&self, bytes: u64) {
+        self.log_bytes.store(bytes, Relaxed);
     }
 
     /// An answer leaves before its row is committed.

@@ -2,6 +2,7 @@
 //! acknowledged row is missing, the server says so meanwhile and heals by itself.
 
 mod faults;
+mod long_readers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -130,7 +131,8 @@ fn said(server: &ServeProcess, text: &str) -> usize {
 
 /// The life of a server through one fault.
 async fn survives(db: Database, mut fault: impl Fault) {
-    let server = ServeProcess::start(&db, &["--test-tools", "--store-grace", "2s", "--ack-deadline", "100ms"]).await;
+    let arguments = ["--test-tools", "--store-grace", "2s", "--ack-deadline", "100ms"];
+    let server = ServeProcess::start_in(&fault.environment(&db), &db, &arguments).await;
     let mcp = Mcp::new(server.url());
     let traffic = Traffic::start(&mcp).await;
     until_more(&traffic.told.promised, "answers with their rows").await;
@@ -202,6 +204,7 @@ on_postgres!(a_postgres_that_is_read_only_after_a_failover, faults::ReadOnly);
 on_postgres!(a_postgres_with_a_full_disk, faults::NoSpace);
 on_sqlite!(a_sqlite_file_that_is_removed, faults::Removed);
 on_sqlite!(a_sqlite_file_on_a_full_disk, faults::FileLimit);
+on_sqlite!(a_sqlite_file_on_a_file_system_that_becomes_read_only, faults::ReadOnlySystem::new());
 on_sqlite!(a_sqlite_file_that_another_writer_locks, faults::Locked::default());
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

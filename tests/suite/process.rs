@@ -9,6 +9,7 @@
 //! let server = ServeProcess::start_at(server.address(), &db, &[]).await; // the same URL again
 //! ```
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -62,6 +63,14 @@ impl ServeProcess {
     /// The same as [`Self::start`], on another way to the database.
     pub(crate) async fn start_on(url: &str, database: &Database, arguments: &[&str]) -> Self {
         Self::launch_on(url, "127.0.0.1:0", database, arguments).await
+    }
+
+    /// The same as [`Self::start`], with more in its environment.
+    pub(crate) async fn start_in(environment: &[(&str, OsString)], database: &Database, arguments: &[&str]) -> Self {
+        let mut command = archonctl(database.folder());
+        command.args(["serve", "--bind", "127.0.0.1:0", "--database-url", database.url()]).args(arguments);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::launch(command).await
     }
 
     /// The same at the address of one that has ended.

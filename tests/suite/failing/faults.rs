@@ -1,5 +1,6 @@
 //! What can be wrong with a database, done to a real one.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, SqliteConnection};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
@@ -17,6 +19,11 @@ use crate::process::ServeProcess;
 
 /// Something that keeps the database from taking writes, until it ends.
 pub(super) trait Fault {
+    /// What the server's environment needs for it.
+    fn environment(&self, _: &Database) -> Vec<(&'static str, OsString)> {
+        Vec::new()
+    }
+
     async fn begin(&mut self, db: &Database, server: &ServeProcess);
     async fn end(&mut self, db: &Database, server: &ServeProcess);
 }
@@ -165,6 +172,49 @@ impl Fault for FileLimit {
 
     async fn end(&mut self, _: &Database, server: &ServeProcess) {
         Self::set(server.pid(), "unlimited");
+    }
+}
+
+/// The file system has become read-only, as after an error of its disk. See `tests/servers/read_only.c`.
+pub(super) struct ReadOnlySystem {
+    folder: TempDir,
+}
+
+impl ReadOnlySystem {
+    pub(super) fn new() -> Self {
+        let (folder, manifest) = (TempDir::new().expect("a temporary folder"), Path::new(env!("CARGO_MANIFEST_DIR")));
+        // Whoever can link Rust has a C compiler.
+        let built = Command::new("cc")
+            .args(["-shared", "-fPIC", "-o"])
+            .args([&folder.path().join("read_only.so"), &manifest.join("tests/servers/read_only.c")])
+            .arg("-ldl")
+            .status();
+        assert!(built.expect("cc").success());
+        Self { folder }
+    }
+
+    fn flag(&self) -> PathBuf {
+        self.folder.path().join("on")
+    }
+}
+
+impl Fault for ReadOnlySystem {
+    fn environment(&self, db: &Database) -> Vec<(&'static str, OsString)> {
+        let library = self.folder.path().join("read_only.so");
+        let folder = db.folder().canonicalize().expect("a folder");
+        vec![
+            ("LD_PRELOAD", library.into()),
+            ("READ_ONLY_FOLDER", folder.into()),
+            ("READ_ONLY_WHILE", self.flag().into()),
+        ]
+    }
+
+    async fn begin(&mut self, _: &Database, _: &ServeProcess) {
+        std::fs::write(self.flag(), "").expect("written");
+    }
+
+    async fn end(&mut self, _: &Database, _: &ServeProcess) {
+        std::fs::remove_file(self.flag()).expect("removed");
     }
 }
 
