@@ -1,29 +1,40 @@
 #!/usr/bin/env bash
-# What takes too long for every change: the whole suite several times over, ten rounds of kills on both databases, the
-# benchmarks. Run it before a release and read what it prints.
+# What takes too long for every change: the whole suite several times over, ten rounds of kills on both databases, replicas
+# in full, ten minutes of fuzzing a reader, the benchmarks. Run it before a release and read what it prints. A step that
+# fails does not hide the others: what failed is said at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/install.sh cc curl sqlite3 postgres
+scripts/install.sh cc curl sqlite3 postgres pgbouncer
 postgres=$(scripts/postgres.sh start)
-trap 'scripts/postgres.sh stop "$postgres"' EXIT
+failed=()
+finish() {
+  scripts/postgres.sh stop "$postgres"
+  ((${#failed[@]} == 0)) || printf 'FAILED: %s\n' "${failed[@]}"
+}
+trap finish EXIT
 ARCHONCTL_TEST_POSTGRES=$(<"$postgres/url")
 export ARCHONCTL_TEST_POSTGRES
 
+step() {
+  local name=$1
+  shift
+  printf '\n[%5d s] == %s\n' "$SECONDS" "$name"
+  "$@" || failed+=("$name")
+}
+
 # Different numbers of threads put the tests into different orders beside each other.
 for threads in 1 2 8; do
-  echo "== the suite, $threads at a time"
-  cargo test -- --test-threads "$threads"
+  step "the suite, $threads at a time" cargo test -- --test-threads "$threads"
 done
 for round in {1..10}; do
-  echo "== kills, round $round of 10"
-  cargo test --test suite session::survival
+  step "kills, round $round of 10" cargo test --test suite session::survival
 done
-echo '== a minute of three servers that are killed in turn, 300 clients, directly and behind PgBouncer'
-scripts/install.sh pgbouncer
-ARCHONCTL_TEST_LONG=1 cargo test --test suite replicas::
-echo '== the program tests itself, ten times on each database, shuffled'
-scripts/selftest.sh --repeat 10 --shuffle
-scripts/bench.sh
-echo "== operators and a big store"
-scripts/operator-bench.sh
+step 'three servers, killed and restarted in turn, directly, behind PgBouncer and behind a balancer' \
+  env ARCHONCTL_TEST_LONG=1 cargo test --test suite replicas:: -- --nocapture
+step 'the program tests itself, ten times on each database, shuffled' scripts/selftest.sh --repeat 10 --shuffle
+step 'whatever a stranger may send' scripts/fuzz.sh
+step 'how fast it answers' scripts/bench.sh
+step 'operators and a big store' scripts/operator-bench.sh
+step 'a dashboard on a big store' scripts/dashboard-bench.sh
+((${#failed[@]} == 0))

@@ -21,7 +21,7 @@ mod refusal;
 mod remembered;
 mod reveal;
 mod session;
-mod sse;
+pub mod sse;
 mod tool;
 mod transport;
 

@@ -6,7 +6,7 @@ use super::error::ProtocolError;
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Event {
+pub struct Event {
     /// The `event` field; empty means `message`.
     pub name: Vec<u8>,
     /// The `data` lines, joined by line feeds.
@@ -15,7 +15,7 @@ pub(super) struct Event {
 
 /// How much one stream may make us hold and read, in bytes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub struct Limits {
     /// Of one event, names and line breaks included.
     pub event: usize,
     /// Of the whole stream.
@@ -24,7 +24,7 @@ pub(super) struct Limits {
 
 /// A reader for one stream. What the stream's end leaves unfinished is no event: the text was cut.
 #[derive(Debug)]
-pub(super) struct SseReader {
+pub struct SseReader {
     limits: Limits,
     seen: usize,
     line: Vec<u8>,
@@ -35,7 +35,8 @@ pub(super) struct SseReader {
 }
 
 impl SseReader {
-    pub(super) fn new(limits: Limits) -> Self {
+    /// At the beginning of a stream.
+    pub fn new(limits: Limits) -> Self {
         Self { limits, seen: 0, line: vec![], name: vec![], data: vec![], after_cr: false, at_start: true }
     }
 
@@ -43,7 +44,7 @@ impl SseReader {
     ///
     /// # Errors
     /// When the event or the stream outgrows its limit.
-    pub(super) fn push(&mut self, mut chunk: &[u8]) -> Result<Vec<Event>, ProtocolError> {
+    pub fn push(&mut self, mut chunk: &[u8]) -> Result<Vec<Event>, ProtocolError> {
         self.seen = self.seen.saturating_add(chunk.len());
         if self.seen > self.limits.stream {
             return Err(ProtocolError::TooLarge { limit: self.limits.stream });

@@ -16,6 +16,7 @@ mod databases;
 mod deploy;
 mod failing;
 mod faulty;
+mod fuzz;
 mod help;
 mod home;
 mod http;

@@ -33,7 +33,7 @@ fn check_error(error: &FrameError) -> Result<(), TestCaseError> {
 }
 
 /// Parses, and checks whatever comes out.
-fn check(body: &[u8]) -> Result<(), TestCaseError> {
+pub(crate) fn check(body: &[u8]) -> Result<(), TestCaseError> {
     match frame::parse(body) {
         Ok(Body::Single(message)) => check_message(body, &message),
         Ok(Body::Batch(members)) => members.iter().try_for_each(|member| match member {

@@ -1,7 +1,9 @@
 //! Several servers on one PostgreSQL, without affinity: directly, and through a pooler that gives every transaction another
 //! connection.
 
+mod balancer;
 mod pooler;
+mod rolling;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -24,9 +26,12 @@ const HONOURED: Duration = Duration::from_millis(1500);
 const SOON: Duration = Duration::from_mins(1);
 
 /// How long, and how many clients: short by default; `scripts/deep.sh` sets `ARCHONCTL_TEST_LONG` for the full measure.
+fn is_long() -> bool {
+    std::env::var_os("ARCHONCTL_TEST_LONG").is_some_and(|value| !value.is_empty())
+}
+
 fn measure() -> (Duration, usize) {
-    let long = std::env::var_os("ARCHONCTL_TEST_LONG").is_some_and(|value| !value.is_empty());
-    if long { (Duration::from_mins(1), 300) } else { (Duration::from_secs(8), 60) }
+    if is_long() { (Duration::from_mins(1), 300) } else { (Duration::from_secs(8), 60) }
 }
 
 /// Servers that take each other's place; each is locked while it is killed and started.
@@ -37,7 +42,11 @@ struct Fleet {
 
 impl Fleet {
     async fn start(db: &Database, url: &str) -> Self {
-        let server = || ServeProcess::start_on(url, db, &["--test-tools"]);
+        Self::start_with(db, url, &["--test-tools"]).await
+    }
+
+    async fn start_with(db: &Database, url: &str, arguments: &[&str]) -> Self {
+        let server = || ServeProcess::start_on(url, db, arguments);
         let servers = join_all((0..SERVERS).map(|_| server())).await;
         let addresses = servers.iter().map(|server| server.address().to_owned()).collect();
         Self { servers: servers.into_iter().map(Mutex::new).collect(), addresses }
