@@ -1,6 +1,8 @@
 //! Exit codes, and how an error is told.
 
-use std::ffi::OsString;
+mod style;
+mod verdict;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -8,14 +10,10 @@ use anyhow::Error;
 use serde_json::json;
 use thiserror::Error;
 
-use crate::client::{ClientError, FileError, OptionsError};
-use crate::selftest::target::TargetError;
-use crate::server::TokenFileError;
-use crate::store::{OpenError, StoreError};
-
-use super::database::NoDatabase;
 use super::output::printable;
-use super::signal::Interrupted;
+use crate::client::ClientError;
+pub(super) use style::Style;
+use verdict::{Verdict, judge, of_client};
 
 /// It is done.
 pub const DONE: u8 = 0;
@@ -100,50 +98,6 @@ impl Failure {
     }
 }
 
-/// How errors are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
-    /// `error: …` and `hint: …`.
-    Text,
-    /// One line: `{"error":{"code","message","hint"}}`.
-    Json,
-}
-
-impl Style {
-    /// JSON if the arguments ask for JSON. They are looked through unparsed, because wrong arguments are errors too.
-    pub(super) fn asked_for(args: &[OsString]) -> Self {
-        let mut flags = args.iter().take_while(|arg| *arg != "--").map(|arg| arg.to_str().unwrap_or_default());
-        while let Some(flag) = flags.next() {
-            let format = match flag.strip_prefix("--") {
-                Some("json") => return Self::Json,
-                Some("output") => flags.next(),
-                Some(long) => long.strip_prefix("output="),
-                None => short_output(flag).and_then(|value| if value.is_empty() { flags.next() } else { Some(value) }),
-            };
-            if matches!(format, Some("json" | "jsonl")) {
-                return Self::Json;
-            }
-        }
-        Self::Text
-    }
-}
-
-/// What follows `-o` in one argument, which may have other short flags before it: `-ojson`, `-o=json`, `-fo`.
-fn short_output(flag: &str) -> Option<&str> {
-    let (before, value) = flag.strip_prefix('-')?.split_once('o')?;
-    let are_flags = before.chars().all(|c| c.is_ascii_alphabetic());
-    are_flags.then(|| value.strip_prefix('=').unwrap_or(value))
-}
-
-/// What an error means to a script.
-#[derive(Debug, PartialEq, Eq)]
-struct Verdict {
-    exit: u8,
-    /// A stable word.
-    code: &'static str,
-    hint: Option<String>,
-}
-
 /// Tells an error on standard error and gives the exit code for it. A reader that went away, as `head` does, has what it
 /// wanted: that is success.
 pub(super) fn leave(error: &Error, style: Style) -> ExitCode {
@@ -191,88 +145,6 @@ fn message(error: &Error) -> String {
     first.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn judge(error: &Error) -> Verdict {
-    let verdict = |exit, code, hint| Verdict { exit, code, hint };
-    for cause in error.chain() {
-        if let Some(e) = cause.downcast_ref::<ClientError>() {
-            let (exit, code) = of_client(e);
-            return verdict(exit, code, e.hint().map(String::from));
-        }
-        if let Some(e) = cause.downcast_ref::<OpenError>() {
-            let exit = if matches!(e, OpenError::Unreachable { .. }) { UNREACHABLE } else { USAGE };
-            return verdict(exit, "database", Some(of_database(e).to_owned()));
-        }
-        if let Some(e) = cause.downcast_ref::<Failure>() {
-            return verdict(e.exit, e.code, e.hint.clone());
-        }
-        if cause.is::<FileError>() {
-            let hint = "remove it to start anew; the sessions in it end by themselves";
-            return verdict(USAGE, "session_file", Some(hint.to_owned()));
-        }
-        if cause.is::<NoDatabase>() {
-            return verdict(USAGE, "database", Some(NO_DATABASE.to_owned()));
-        }
-        if cause.is::<StoreError>() {
-            return verdict(UNREACHABLE, "database", Some("look at the database, then try again".to_owned()));
-        }
-        if cause.is::<TargetError>() {
-            return verdict(UNREACHABLE, "server", Some("start it by hand to see what it says".to_owned()));
-        }
-        if cause.is::<TokenFileError>() {
-            let hint = "a line is: sha256-of-token name [email] [uuid]; printf %s TOKEN | sha256sum makes the first";
-            return verdict(USAGE, "token_file", Some(hint.to_owned()));
-        }
-        if let Some(e) = cause.downcast_ref::<NoSession>() {
-            return verdict(NO_SESSION, "session", Some(e.hint.clone()));
-        }
-        if let Some(e) = cause.downcast_ref::<Usage>() {
-            return verdict(USAGE, "usage", e.hint.clone());
-        }
-        if cause.is::<OptionsError>() || cause.is::<clap::Error>() {
-            return verdict(USAGE, "usage", Some("archonctl --help shows what can be given".to_owned()));
-        }
-        match cause.downcast_ref::<Interrupted>() {
-            Some(Interrupted::Interrupt) => return verdict(INTERRUPTED, "interrupted", None),
-            Some(Interrupted::Terminate) => return verdict(TERMINATED, "terminated", None),
-            None => {}
-        }
-    }
-    // What is left is this machine's doing: a file, a thread, a full disk.
-    verdict(USAGE, "system", None)
-}
-
-/// The way out where there is no database.
-const NO_DATABASE: &str = "archonctl serve makes it, or name another with --database-url";
-
-/// The way out of a database that cannot be opened.
-fn of_database(error: &OpenError) -> &'static str {
-    match error {
-        OpenError::UnknownUrl { .. } => {
-            "--database-url or DATABASE_URL takes sqlite://PATH, sqlite::memory: or postgres://USER@HOST/DATABASE"
-        }
-        OpenError::Unwritable { .. } => "make its folder writable for this user, or name another with --database-url",
-        OpenError::Missing { .. } => NO_DATABASE,
-        OpenError::InUse { .. } => "stop the other server, or give both --database-url postgres://USER@HOST/DATABASE",
-        OpenError::Foreign => "until then, name another database with --database-url",
-        OpenError::TooNew { .. } => "install that version, or name another database with --database-url",
-        OpenError::Migration(_) => "nothing was changed; the database's log may say more",
-        OpenError::Unreachable { .. } => "check that PostgreSQL runs, and its address, user and password",
-        OpenError::NotADatabase { .. } => "name another file with --database-url",
-    }
-}
-
-fn of_client(error: &ClientError) -> (u8, &'static str) {
-    match error {
-        ClientError::Session { .. } => (NO_SESSION, "session"),
-        ClientError::Connection { .. } => (UNREACHABLE, "connection"),
-        ClientError::Timeout { .. } => (UNREACHABLE, "timeout"),
-        ClientError::Tool(_) => (FAILED, "tool"),
-        ClientError::Protocol(_) => (FAILED, "protocol"),
-        ClientError::Auth { .. } => (AUTH, "auth"),
-        ClientError::Http { .. } => (FAILED, "http"),
-    }
-}
-
 fn is_closed_pipe(error: &Error) -> bool {
     error.chain().filter_map(|c| c.downcast_ref::<io::Error>()).any(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }
@@ -280,41 +152,13 @@ fn is_closed_pipe(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::{ProtocolError, Stage};
+    use crate::client::Stage;
     use anyhow::Context;
     use clap::Parser;
 
     fn connection() -> ClientError {
         let (place, cause) = ("http://127.0.0.1:1/mcp".into(), "connection refused".into());
         ClientError::Connection { place, stage: Stage::BeforeSending, cause }
-    }
-
-    fn session() -> ClientError {
-        ClientError::Session { message: "ended".into(), hint: None, reopened: false }
-    }
-
-    #[test]
-    fn every_error_has_its_exit_code() {
-        let http = |status| ClientError::Http { status, message: "no".into(), hint: None, retry_after: None };
-        let garbage = ClientError::from(ProtocolError::Garbage { reason: "html".into() });
-        let timeout = ClientError::Timeout { place: "x".into(), after: std::time::Duration::from_secs(1) };
-        let auth = ClientError::Auth { status: 401, message: "no".into(), hint: None };
-        for (error, exit, code) in [
-            (Error::from(session()), NO_SESSION, "session"),
-            (connection().into(), UNREACHABLE, "connection"),
-            (timeout.into(), UNREACHABLE, "timeout"),
-            (garbage.into(), FAILED, "protocol"),
-            (auth.into(), AUTH, "auth"),
-            (http(500).into(), FAILED, "http"),
-            (Usage::new("a", "b").into(), USAGE, "usage"),
-            (OptionsError::Token.into(), USAGE, "usage"),
-            (Interrupted::Interrupt.into(), INTERRUPTED, "interrupted"),
-            (Interrupted::Terminate.into(), TERMINATED, "terminated"),
-            (io::Error::other("disk").into(), USAGE, "system"),
-        ] {
-            let verdict = judge(&error);
-            assert_eq!((verdict.exit, verdict.code), (exit, code), "{error:#}");
-        }
     }
 
     #[test]
@@ -349,25 +193,5 @@ mod tests {
         let closed = Err::<(), _>(io::Error::from(io::ErrorKind::BrokenPipe)).context("cannot write");
         assert!(is_closed_pipe(&closed.expect_err("an error")));
         assert!(!is_closed_pipe(&connection().into()));
-    }
-
-    #[test]
-    fn finds_the_asked_style_unparsed() {
-        let style = |args: &[&str]| Style::asked_for(&args.iter().map(OsString::from).collect::<Vec<_>>());
-        assert_eq!(style(&["archonctl", "call", "x", "--json"]), Style::Json);
-        assert_eq!(style(&["archonctl", "call", "x", "a=--json"]), Style::Text);
-        assert_eq!(style(&["archonctl", "call", "x", "--", "--json"]), Style::Text);
-        for format in ["json", "jsonl"] {
-            for given in ["-o {}", "-o{}", "-o={}", "--output {}", "--output={}", "-fo {}", "-fo{}"] {
-                let given = given.replace("{}", format);
-                let args: Vec<_> = ["archonctl", "list"].into_iter().chain(given.split(' ')).collect();
-                assert_eq!(style(&args), Style::Json, "{given}");
-            }
-        }
-        for other in ["-o table", "-ocsv", "--output=csv", "--output", "-o", "-w=2s -otable", "--other json", "o json"]
-        {
-            let args: Vec<_> = ["archonctl", "list"].into_iter().chain(other.split(' ')).collect();
-            assert_eq!(style(&args), Style::Text, "{other}");
-        }
     }
 }

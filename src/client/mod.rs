@@ -21,6 +21,7 @@ mod refusal;
 mod remembered;
 mod reveal;
 mod session;
+mod session_file;
 pub mod sse;
 mod tool;
 mod transport;
@@ -42,8 +43,9 @@ pub use error::{ClientError, ProtocolError, Stage};
 pub use options::{ClientOptions, OnLoss, OptionsError, Token};
 pub use raw::{RawAnswer, RawClient, RawError, RawRequest};
 pub use ready::why_not_ready;
-pub use remembered::{FileError, Remembered, SessionFile};
+pub use remembered::Remembered;
 pub use session::Session;
+pub use session_file::{FileError, SessionFile};
 pub use tool::{Arguments, Repeat, ToolAnswer};
 
 use link::{Ask, Link};

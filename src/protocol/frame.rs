@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -126,8 +127,7 @@ fn is_object(json: &[u8]) -> bool {
 }
 
 fn parse_message(bytes: &[u8]) -> Result<Message<'_>, FrameError> {
-    let raw: RawFrame<'_> = serde_json::from_slice(bytes)
-        .map_err(|e| if e.is_data() { invalid(None, format!("not a JSON-RPC message: {e}")) } else { not_json(&e) })?;
+    let raw: RawFrame<'_> = serde_json::from_slice(bytes).map_err(|e| misread(bytes, &e))?;
     // Checked after the syntax. Serde takes a list for the members in their order, and JSON-RPC does not.
     if !is_object(bytes) {
         return Err(invalid(None, "a message is an object"));
@@ -159,6 +159,15 @@ fn checked_id(raw: &RawValue) -> Result<&RawValue, FrameError> {
         }
         Some(b'"' | b'-' | b'0'..=b'9') => Ok(raw),
         _ => Err(invalid(None, "the id must be a string or a number")),
+    }
+}
+
+/// Serde stops at the first thing that does not fit; what follows it may be no JSON at all.
+fn misread(bytes: &[u8], error: &serde_json::Error) -> FrameError {
+    match serde_json::from_slice::<IgnoredAny>(bytes) {
+        Ok(_) if error.is_data() => invalid(None, format!("not a JSON-RPC message: {error}")),
+        Ok(_) => not_json(error),
+        Err(syntax) => not_json(&syntax),
     }
 }
 
@@ -196,6 +205,9 @@ mod tests {
     fn refuses_what_is_not_json_rpc() {
         assert_eq!(code("{"), PARSE_ERROR);
         assert_eq!(code(""), PARSE_ERROR);
+        assert_eq!(code("2m"), PARSE_ERROR);
+        assert_eq!(code(r#"{"id":1,"id":2,"#), PARSE_ERROR);
+        assert_eq!(code(r#"{"id":1,"id":2}"#), INVALID_REQUEST);
         assert_eq!(code("[]"), INVALID_REQUEST);
         assert_eq!(code(r#"{"jsonrpc":"1.0","id":1,"method":"x"}"#), INVALID_REQUEST);
         assert_eq!(code(r#"{"jsonrpc":"2.0","id":null,"method":"x"}"#), INVALID_REQUEST);

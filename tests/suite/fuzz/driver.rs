@@ -30,7 +30,9 @@ pub(super) struct Target {
 /// Runs the property on the corpus and on mutations of it. It fails by a panic, which is then shown with its case.
 pub(super) fn hold(target: &Target, property: impl Fn(&[u8])) {
     let corpus: Vec<Vec<u8>> = target.folders.iter().flat_map(|folder| files(folder)).collect();
-    corpus.iter().for_each(|case| run(case, &property));
+    for case in &corpus {
+        run(case, &property);
+    }
     let seconds = env::var("ARCHONCTL_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
     let seed = env::var("ARCHONCTL_FUZZ_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     let (mut search, began) = (Search::new(corpus, target.words, seed), Instant::now());

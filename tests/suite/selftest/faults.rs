@@ -1,4 +1,4 @@
-//! Selftest can fail: for each scenario there is a server that is broken in just one way (`tests/servers/faulty_archon.rs`),
+//! Selftest can fail: for each scenario there is a server that is broken in just one way (`tests/servers/faulty_archon/`),
 //! on which that scenario fails, by name, with words that tell the fault.
 
 use std::collections::{BTreeMap, BTreeSet};
