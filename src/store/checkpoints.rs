@@ -15,14 +15,18 @@ use super::writer::Shared;
 
 /// Below this size moving the log is not worth its fsync.
 const SMALL_BYTES: u64 = 4 << 20;
-/// Past this size the log is emptied even if writers have to wait a moment for it.
+/// With so much in it the log is begun anew, for which writers wait a moment.
+const FULL_BYTES: u64 = 16 << 20;
+/// With so much in it a reader that does not end is worth a line.
 const LARGE_BYTES: u64 = 64 << 20;
+/// SQLite's default, which our databases have.
+const PAGE_BYTES: u64 = 4096;
 /// How often the size is looked at, and how long writers may be kept waiting for a reader to finish.
 const EVERY: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_millis(20);
 /// When readers were in the way, they are left alone for so long.
 const PAUSE: Duration = Duration::from_secs(1);
-/// When so many pages (of 4 KiB) were moved, writers have added so many meanwhile that these are moved first, too.
+/// When so many pages were moved, writers have added so many meanwhile that these are moved first, too.
 const MANY_PAGES: i64 = 4096;
 /// But no more often than this: a disk that cannot keep up never gets to the end.
 const ROUNDS: usize = 8;
@@ -74,16 +78,23 @@ struct Progress {
     moved: i64,
 }
 
+impl Progress {
+    fn log_bytes(self) -> u64 {
+        u64::try_from(self.pages).unwrap_or(0) * PAGE_BYTES
+    }
+}
+
 /// What became of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Log {
+    /// It takes no space any more.
     Emptied,
     /// All that no reader needs is in the file.
     Moved,
-    /// Readers kept it from being emptied.
+    /// Readers kept it from being begun anew.
     InUse,
     /// One that does not end did.
-    Held,
+    Held { large: bool },
 }
 
 impl Checkpoints {
@@ -97,36 +108,42 @@ impl Checkpoints {
             self.tell(false, size);
             return EVERY;
         }
-        let log = self.move_and_empty(size > LARGE_BYTES).unwrap_or_else(|error| {
+        let log = self.move_and_empty(size).unwrap_or_else(|error| {
             tracing::debug!(%error, "the write-ahead log could not be moved now");
             Log::InUse
         });
         match log {
             Log::Emptied => self.tell(false, size),
-            Log::Held if size > LARGE_BYTES => self.tell(true, size),
+            Log::Held { large: true } => self.tell(true, size),
             _ => {}
         }
         if matches!(log, Log::Emptied | Log::Moved) { EVERY } else { PAUSE }
     }
 
-    /// Moves the log into the file while writers go on. If no reader needs it any more, or if it `must` be, it is emptied
-    /// too, for which they wait.
-    fn move_and_empty(&mut self, must: bool) -> Result<Log, StoreError> {
+    /// Moves the log into the file while writers go on. When much is in it all the same, they wait until it can be begun
+    /// anew. Its space on the disk is kept for them, which is cheaper than to ask for it again; what a busy hour or a long
+    /// reader has left is given back.
+    fn move_and_empty(&mut self, size: u64) -> Result<Log, StoreError> {
         let now = self.move_beside_writers()?;
-        let before = std::mem::replace(&mut self.moved, now.moved);
-        if now.moved < now.pages {
+        let still = now.moved == std::mem::replace(&mut self.moved, now.moved);
+        let all = now.moved == now.pages;
+        if still && !all {
             // A reader that has not gone on since the last look will not within our patience either.
-            if now.moved == before {
-                return Ok(Log::Held);
-            }
-            if !must {
-                return Ok(Log::Moved);
-            }
+            return Ok(Log::Held { large: now.log_bytes() > LARGE_BYTES });
         }
+        let over = all && (still || now.log_bytes() < SMALL_BYTES);
+        if !over && now.log_bytes() < FULL_BYTES {
+            return Ok(Log::Moved);
+        }
+        let shrink = over || size > 2 * LARGE_BYTES;
         let _turn = self.gate.blocking_lock();
-        let emptied = self.checkpoint("TRUNCATE")?;
-        self.moved = 0;
-        Ok(if emptied.in_the_way { Log::InUse } else { Log::Emptied })
+        let emptied = self.checkpoint(if shrink { "TRUNCATE" } else { "RESTART" })?;
+        self.moved = emptied.moved;
+        Ok(match emptied.in_the_way {
+            true => Log::InUse,
+            false if shrink => Log::Emptied,
+            false => Log::Moved,
+        })
     }
 
     /// After a long reader this is most of the work, and of the wait for the disk. SQLite itself would wait for the disk
@@ -135,7 +152,9 @@ impl Checkpoints {
         let mut before = 0;
         for _ in 1..ROUNDS {
             let now = self.checkpoint("PASSIVE")?;
-            self.file.sync_data().map_err(|e| StoreError::Unavailable(e.to_string()))?;
+            if now.log_bytes() > FULL_BYTES {
+                self.file.sync_data().map_err(|e| StoreError::Unavailable(e.to_string()))?;
+            }
             if now.moved < now.pages || now.moved - before < MANY_PAGES {
                 return Ok(now);
             }
