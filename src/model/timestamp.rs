@@ -59,6 +59,10 @@ impl Timestamp {
 
     /// `YYYY-MM-DD HH:MM:SS.SSS`, the text that SQLite keeps.
     pub fn sql_text(self) -> String {
+        String::from_utf8_lossy(&self.sql_bytes()).into_owned()
+    }
+
+    fn sql_bytes(self) -> [u8; 23] {
         // Written by hand: it stands in the path of every call, and chrono's formatter costs ten times as much.
         let (days, in_day) = (self.0.div_euclid(86_400_000), self.0.rem_euclid(86_400_000));
         let (year, month, day) = civil(days);
@@ -71,7 +75,16 @@ impl Timestamp {
         digits(&mut out[14..16], seconds / 60 % 60);
         digits(&mut out[17..19], seconds % 60);
         digits(&mut out[20..23], millis);
-        String::from_utf8_lossy(&out).into_owned()
+        out
+    }
+
+    /// Calls with its RFC 3339 text.
+    fn with_text<T>(self, then: impl FnOnce(&str) -> T) -> T {
+        let mut text = [b'Z'; 24];
+        text[..23].copy_from_slice(&self.sql_bytes());
+        text[10] = b'T';
+        // Digits and punctuation are always a text.
+        then(std::str::from_utf8(&text).unwrap_or_default())
     }
 
     /// Reads the text that SQLite keeps, also in the shorter forms that people type.
@@ -120,15 +133,13 @@ fn digits(out: &mut [u8], mut value: i64) {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.sql_text();
-        let (date, time) = text.split_once(' ').unwrap_or_default();
-        write!(f, "{date}T{time}Z")
+        self.with_text(|text| f.write_str(text))
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        self.with_text(|text| serializer.serialize_str(text))
     }
 }
 

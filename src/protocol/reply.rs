@@ -54,7 +54,8 @@ pub fn error(id: Option<&str>, body: &ErrorBody) -> Vec<u8> {
 }
 
 fn open(id: &str, member: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(512);
+    // A page's quarter: most answers fit in without growing.
+    let mut out = Vec::with_capacity(1024);
     out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
     out.extend_from_slice(id.as_bytes());
     out.extend_from_slice(member.as_bytes());

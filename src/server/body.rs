@@ -3,11 +3,12 @@
 use std::error::Error;
 use std::time::Duration;
 
-use axum::body::Body;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, StatusCode};
+use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use super::Limits;
@@ -19,22 +20,32 @@ const DISCARDED: usize = 4;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Reads a body within the limits. One that is too large is left in `body`, to be discarded.
-pub(super) async fn read(headers: &HeaderMap, body: &mut Body, limits: &Limits) -> Result<Bytes, Refusal> {
+pub(super) async fn read(headers: &HeaderMap, body: &mut Incoming, limits: &Limits) -> Result<Bytes, Refusal> {
     if declared(headers).is_some_and(|length| length > limits.body_bytes) {
         return Err(Refusal::too_large(limits.body_bytes));
     }
-    let whole = Limited::new(body, limits.body_bytes).collect();
-    match timeout(limits.body_time, whole).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+    match timeout(limits.body_time, whole(Limited::new(body, limits.body_bytes))).await {
+        Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if is_too_long(&*error) => Err(Refusal::too_large(limits.body_bytes)),
         Ok(Err(_)) => Err(Refusal::broken_body()),
         Err(_) => Err(Refusal::slow_body()),
     }
 }
 
+/// Nearly every body comes in one piece, which then is the whole as it is.
+async fn whole(mut body: Limited<&mut Incoming>) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
+    let Some(first) = body.frame().await.transpose()? else { return Ok(Bytes::new()) };
+    let first = first.into_data().unwrap_or_default();
+    if body.is_end_stream() {
+        return Ok(first);
+    }
+    let rest = body.collect().await?.to_bytes();
+    Ok([first, rest].concat().into())
+}
+
 /// Takes in what is left of a refused body. A client still sending when its connection closes sees a broken pipe
 /// instead of the refusal, so an honest mistake is read to its end; one that asks first (`Expect`) has not begun.
-pub(super) async fn discard(refusal: &Refusal, headers: &HeaderMap, mut body: Body, limits: &Limits) {
+pub(super) async fn discard(refusal: &Refusal, headers: &HeaderMap, mut body: Incoming, limits: &Limits) {
     let most = limits.body_bytes.saturating_mul(DISCARDED);
     let is_late = refusal.status == StatusCode::REQUEST_TIMEOUT;
     if is_late || headers.contains_key(EXPECT) || declared(headers).is_some_and(|length| length > most) {

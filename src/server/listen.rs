@@ -6,19 +6,19 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::response::Response;
-use http::header::CONNECTION;
-use http::{HeaderValue, Request};
+use futures_util::FutureExt;
+use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::App;
 use super::patient::Patient;
-use super::{App, route};
+use super::route::Routes;
 
 /// After the grace, what still runs is cut and has this long to be recorded.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
@@ -60,9 +60,8 @@ pub async fn run(app: Arc<App>, listener: TcpListener, stop: impl Future<Output 
 }
 
 async fn accept(app: &Arc<App>, listener: &TcpListener, graceful: &GracefulShutdown) {
-    let routes = TowerToHyperService::new(route::router(app.clone()));
-    let server = app.clone();
-    let service = service_fn(move |request| answer(routes.call(request), server.clone()));
+    let routes = Routes::new(app.clone());
+    let service = service_fn(move |request| routes.clone().answer(request).map(Ok));
     let places = Arc::new(Semaphore::new(app.limits.connections));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(app.limits.head_time).max_buf_size(64 * 1024);
@@ -104,17 +103,4 @@ fn serve<S>(
         }
         drop(place);
     });
-}
-
-/// The answer of a route. While the server drains, each is the last one on its connection: the client opens another,
-/// which a balancer leads to a server that stays, and no request meets a connection that is just being closed.
-async fn answer(
-    answer: impl Future<Output = Result<Response, Infallible>>,
-    app: Arc<App>,
-) -> Result<Response, Infallible> {
-    let mut answer = answer.await?;
-    if app.is_draining() {
-        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    Ok(answer)
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
+use hyper::body::Incoming;
 use serde::Deserialize;
 
 use super::detached::Detached;
@@ -30,7 +30,7 @@ struct Head {
 }
 
 /// Handles a POST.
-pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Response {
+pub(super) async fn post(app: &Arc<App>, request: Request<Incoming>) -> Response {
     let (parts, mut body) = request.into_parts();
     let read = async {
         app.hosts.check(&parts.headers, &parts.uri)?;
@@ -45,7 +45,6 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Respo
             return Reply::from(refusal).into_response();
         }
     };
-    let session = head.session.clone();
     let accepts = Accepts::read(&parts.headers);
     let serving = app.clone();
     let mut call = Detached::new(async move { serve(&serving, &head, &body).await }, &app.orphans);
@@ -57,6 +56,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Respo
             if let Ok(reply) = tokio::time::timeout(app.limits.silence, &mut call).await {
                 reply.unwrap_or_else(panicked).into_response()
             } else {
+                let session = session_id(&parts.headers).ok().flatten();
                 let archon = session.and_then(|id| app.engine.sessions().archon_id_of(&id));
                 reply::waiting_stream(call, archon)
             }
@@ -123,15 +123,15 @@ async fn dispatch(app: &App, head: &Head, body: &[u8]) -> Result<Reply, Refusal>
     let parsed = frame::parse(body)?;
     match parsed {
         Body::Single(Message::Request(request)) => {
-            let id = request.id.get().to_owned();
+            let id = request.id.get();
             check_era(head, request.params.map(serde_json::value::RawValue::get))
-                .map_err(|r| r.for_request(Some(&id)))?;
+                .map_err(|r| r.for_request(Some(id)))?;
             let answered = if request.method == "initialize" {
                 Box::pin(initialize(app, head, &request)).await
             } else {
                 one(app, head, &request).await
             };
-            answered.map_err(|refusal| refusal.for_request(Some(&id)))
+            answered.map_err(|refusal| refusal.for_request(Some(id)))
         }
         Body::Single(Message::Notification(note)) => {
             check_era(head, note.params.map(serde_json::value::RawValue::get))?;

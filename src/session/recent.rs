@@ -27,6 +27,11 @@ impl StatusCache {
         if let Some(status) = self.younger_than(FRESH, clock) {
             return status;
         }
+        // Boxed: a call that finds a fresh one would carry the size of the read along.
+        Box::pin(self.next(clock, read)).await
+    }
+
+    async fn next<R: Future<Output = Status>>(&self, clock: &Clock, read: impl FnOnce() -> R) -> Status {
         let _turn = match self.turn.try_lock() {
             Ok(turn) => turn,
             Err(_) => match self.younger_than(PASSABLE, clock) {
