@@ -33,6 +33,7 @@ chmod +x "$folder/rustc"
 binary=$(RUSTC_WORKSPACE_WRAPPER=$folder/rustc cargo test --test suite --no-run --message-format=json |
   grep -o '"executable":"[^"]*/suite-[^"]*"' | cut -d'"' -f4)
 
+export RUST_BACKTRACE=0
 declare -A running
 for target in "${targets[@]}"; do
   # No seed twice: each run looks elsewhere.

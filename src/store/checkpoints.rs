@@ -22,20 +22,14 @@ const EVERY: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_millis(20);
 /// When readers were in the way, they are left alone for so long.
 const PAUSE: Duration = Duration::from_secs(1);
-/// When so many pages (of 4 KiB) were moved, writers have added so many meanwhile that these are moved first, too.
+/// So many pages (of 4 KiB) take their time: they are moved while writers go on, and so is what these add meanwhile.
 const MANY_PAGES: i64 = 4096;
 /// But no more often than this: a disk that cannot keep up never gets to the end.
 const ROUNDS: usize = 8;
 
 /// Starts the thread. It ends when nobody writes any more.
 pub(super) fn spawn(target: &SqliteTarget, gate: Gate, alive: Weak<Shared>) -> Result<(), StoreError> {
-    let connection = target.connect()?;
-    connection.busy_timeout(PATIENCE)?;
-    let unusable = |e: std::io::Error| StoreError::Unavailable(e.to_string());
-    let file = ManuallyDrop::new(File::open(&target.path).map_err(unusable)?);
-    let mut log = target.path.clone().into_os_string();
-    log.push("-wal");
-    let mut checkpoints = Checkpoints { connection, file, log: log.into(), gate, moved: 0, is_held: false };
+    let mut checkpoints = Checkpoints::new(target, gate)?;
     std::thread::Builder::new()
         .name("archonctl-checkpoint".into())
         .spawn(move || {
@@ -48,6 +42,10 @@ pub(super) fn spawn(target: &SqliteTarget, gate: Gate, alive: Weak<Shared>) -> R
         })
         .map_err(unusable)?;
     Ok(())
+}
+
+fn unusable(error: std::io::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
 }
 
 struct Checkpoints {
@@ -87,6 +85,15 @@ enum Log {
 }
 
 impl Checkpoints {
+    fn new(target: &SqliteTarget, gate: Gate) -> Result<Self, StoreError> {
+        let connection = target.connect()?;
+        connection.busy_timeout(PATIENCE)?;
+        let file = ManuallyDrop::new(File::open(&target.path).map_err(unusable)?);
+        let mut log = target.path.clone().into_os_string();
+        log.push("-wal");
+        Ok(Self { connection, file, log: log.into(), gate, moved: 0, is_held: false })
+    }
+
     fn size(&self) -> u64 {
         std::fs::metadata(&self.log).map_or(0, |m| m.len())
     }
@@ -110,16 +117,16 @@ impl Checkpoints {
     }
 
     /// Moves the log into the file while writers go on. If no reader needs it any more, or if it `must` be, it is emptied
-    /// too, for which they wait.
+    /// too, for which they wait: never while much of it is still to be moved.
     fn move_and_empty(&mut self, must: bool) -> Result<Log, StoreError> {
+        let before = self.moved;
         let now = self.move_beside_writers()?;
-        let before = std::mem::replace(&mut self.moved, now.moved);
         if now.moved < now.pages {
             // A reader that has not gone on since the last look will not within our patience either.
             if now.moved == before {
                 return Ok(Log::Held);
             }
-            if !must {
+            if !must || now.pages - now.moved > MANY_PAGES {
                 return Ok(Log::Moved);
             }
         }
@@ -129,17 +136,16 @@ impl Checkpoints {
         Ok(if emptied.in_the_way { Log::InUse } else { Log::Emptied })
     }
 
-    /// After a long reader this is most of the work, and of the wait for the disk. SQLite itself would wait for the disk
-    /// only when it empties the log, with all writers behind it.
-    fn move_beside_writers(&self) -> Result<Progress, StoreError> {
-        let mut before = 0;
+    /// After a long reader this is most of the work, and the disk's: SQLite waits for it only when it empties the log, and
+    /// all writers with it.
+    fn move_beside_writers(&mut self) -> Result<Progress, StoreError> {
         for _ in 1..ROUNDS {
             let now = self.checkpoint("PASSIVE")?;
-            self.file.sync_data().map_err(|e| StoreError::Unavailable(e.to_string()))?;
-            if now.moved < now.pages || now.moved - before < MANY_PAGES {
+            let step = now.moved - std::mem::replace(&mut self.moved, now.moved);
+            if step < MANY_PAGES {
                 return Ok(now);
             }
-            before = now.moved;
+            self.file.sync_data().map_err(unusable)?;
         }
         self.checkpoint("PASSIVE")
     }
@@ -162,5 +168,86 @@ impl Checkpoints {
         } else {
             tracing::info!("the write-ahead log is small again");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::mpsc;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(60);
+
+    fn target(path: &Path) -> SqliteTarget {
+        SqliteTarget { path: path.to_owned(), vfs: None, sync_full: false, own_checkpoints: true }
+    }
+
+    fn connect(path: &Path) -> Connection {
+        let connection = target(path).connect().expect("a connection");
+        connection.pragma_update(None, "journal_mode", "wal").expect("a log");
+        connection
+    }
+
+    fn fill(writer: &Connection, pages: i64) {
+        let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
+                    INSERT INTO t SELECT randomblob(4000) FROM n";
+        writer.execute_batch("CREATE TABLE IF NOT EXISTS t (b BLOB)").expect("a table");
+        writer.execute(rows, [pages]).expect("rows");
+    }
+
+    fn begin_reading(reader: &Connection) {
+        reader.execute_batch("BEGIN").expect("begun");
+        reader.query_row("SELECT COUNT(*) FROM t", [], |_| Ok(())).expect("a look");
+    }
+
+    #[test]
+    fn writers_never_wait_while_much_is_to_be_moved() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("db");
+        File::create(&path).expect("a file");
+        let (writer, reader, gate) = (connect(&path), connect(&path), Gate::default());
+        let mut checkpoints = Checkpoints::new(&target(&path), gate.clone()).expect("checkpoints");
+        fill(&writer, 100);
+        begin_reading(&reader);
+        fill(&writer, MANY_PAGES + 100);
+        // Somebody writes: whoever asks for a turn has to wait.
+        let turn = gate.try_lock().expect("free");
+        let (looks, seen) = mpsc::channel();
+        let looking = std::thread::spawn(move || {
+            for _ in 0..3 {
+                looks.send(checkpoints.move_and_empty(true).expect("a look")).expect("watched");
+            }
+            checkpoints
+        });
+        assert_eq!(seen.recv_timeout(SOON), Ok(Log::Moved), "a reader is at the beginning of much");
+        assert_eq!(seen.recv_timeout(SOON), Ok(Log::Held), "and stays there");
+        assert_eq!(seen.recv_timeout(SOON), Ok(Log::Held));
+        let mut checkpoints = looking.join().expect("looked");
+        reader.execute_batch("ROLLBACK").expect("over");
+        drop(turn);
+        assert_eq!(checkpoints.move_and_empty(false).expect("a look"), Log::Emptied);
+        assert_eq!(checkpoints.size(), 0);
+    }
+
+    #[test]
+    fn a_reader_at_the_end_of_a_large_log_is_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("db");
+        File::create(&path).expect("a file");
+        let (writer, reader, gate) = (connect(&path), connect(&path), Gate::default());
+        let mut checkpoints = Checkpoints::new(&target(&path), gate).expect("checkpoints");
+        fill(&writer, 100);
+        begin_reading(&reader);
+        fill(&writer, 10);
+        assert_eq!(checkpoints.move_and_empty(false).expect("a look"), Log::Moved, "there is time");
+        fill(&writer, 10);
+        reader.execute_batch("ROLLBACK").expect("over");
+        begin_reading(&reader);
+        fill(&writer, 10);
+        assert_eq!(checkpoints.move_and_empty(true).expect("a look"), Log::InUse, "there is none, but it reads on");
+        reader.execute_batch("ROLLBACK").expect("over");
+        assert_eq!(checkpoints.move_and_empty(true).expect("a look"), Log::Emptied);
     }
 }
