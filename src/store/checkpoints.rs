@@ -15,14 +15,18 @@ use super::writer::Shared;
 
 /// Below this size moving the log is not worth its fsync.
 const SMALL_BYTES: u64 = 4 << 20;
-/// Past this size the log is emptied even if writers have to wait a moment for it.
+/// With so much in it the log is begun anew, for which writers wait a moment.
+const FULL_BYTES: u64 = 16 << 20;
+/// With so much in it a reader that does not end is worth a line.
 const LARGE_BYTES: u64 = 64 << 20;
+/// SQLite's default, which our databases have.
+const PAGE_BYTES: u64 = 4096;
 /// How often the size is looked at, and how long writers may be kept waiting for a reader to finish.
 const EVERY: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_millis(20);
 /// When readers were in the way, they are left alone for so long.
 const PAUSE: Duration = Duration::from_secs(1);
-/// So many pages (of 4 KiB) take their time: they are moved while writers go on, and so is what these add meanwhile.
+/// When so many pages were moved, writers have added so many meanwhile that these are moved first, too.
 const MANY_PAGES: i64 = 4096;
 /// But no more often than this: a disk that cannot keep up never gets to the end.
 const ROUNDS: usize = 8;
@@ -72,16 +76,23 @@ struct Progress {
     moved: i64,
 }
 
+impl Progress {
+    fn log_bytes(self) -> u64 {
+        u64::try_from(self.pages).unwrap_or(0) * PAGE_BYTES
+    }
+}
+
 /// What became of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Log {
+    /// It takes no space any more.
     Emptied,
     /// All that no reader needs is in the file.
     Moved,
-    /// Readers kept it from being emptied.
+    /// Readers kept it from being begun anew.
     InUse,
     /// One that does not end did.
-    Held,
+    Held { large: bool },
 }
 
 impl Checkpoints {
@@ -104,48 +115,58 @@ impl Checkpoints {
             self.tell(false, size);
             return EVERY;
         }
-        let log = self.move_and_empty(size > LARGE_BYTES).unwrap_or_else(|error| {
+        let log = self.move_and_empty(size).unwrap_or_else(|error| {
             tracing::debug!(%error, "the write-ahead log could not be moved now");
             Log::InUse
         });
         match log {
             Log::Emptied => self.tell(false, size),
-            Log::Held if size > LARGE_BYTES => self.tell(true, size),
+            Log::Held { large: true } => self.tell(true, size),
             _ => {}
         }
         if matches!(log, Log::Emptied | Log::Moved) { EVERY } else { PAUSE }
     }
 
-    /// Moves the log into the file while writers go on. If no reader needs it any more, or if it `must` be, it is emptied
-    /// too, for which they wait: never while much of it is still to be moved.
-    fn move_and_empty(&mut self, must: bool) -> Result<Log, StoreError> {
-        let before = self.moved;
+    /// Moves the log into the file while writers go on. When much is in it all the same, they wait until it can be begun
+    /// anew. Its space on the disk is kept for them, which is cheaper than to ask for it again; what a busy hour or a long
+    /// reader has left is given back.
+    fn move_and_empty(&mut self, size: u64) -> Result<Log, StoreError> {
         let now = self.move_beside_writers()?;
-        if now.moved < now.pages {
+        let still = now.moved == std::mem::replace(&mut self.moved, now.moved);
+        let all = now.moved == now.pages;
+        if still && !all {
             // A reader that has not gone on since the last look will not within our patience either.
-            if now.moved == before {
-                return Ok(Log::Held);
-            }
-            if !must || now.pages - now.moved > MANY_PAGES {
-                return Ok(Log::Moved);
-            }
+            return Ok(Log::Held { large: now.log_bytes() > LARGE_BYTES });
         }
+        let over = all && (still || now.log_bytes() < SMALL_BYTES);
+        // Never while a reader keeps much from being moved: if it ended just then, writers would wait for all of that.
+        if !over && (now.log_bytes() < FULL_BYTES || now.pages - now.moved > MANY_PAGES) {
+            return Ok(Log::Moved);
+        }
+        let shrink = over || size > 2 * LARGE_BYTES;
         let _turn = self.gate.blocking_lock();
-        let emptied = self.checkpoint("TRUNCATE")?;
-        self.moved = 0;
-        Ok(if emptied.in_the_way { Log::InUse } else { Log::Emptied })
+        let emptied = self.checkpoint(if shrink { "TRUNCATE" } else { "RESTART" })?;
+        self.moved = emptied.moved;
+        Ok(match emptied.in_the_way {
+            true => Log::InUse,
+            false if shrink => Log::Emptied,
+            false => Log::Moved,
+        })
     }
 
-    /// After a long reader this is most of the work, and the disk's: SQLite waits for it only when it empties the log, and
-    /// all writers with it.
-    fn move_beside_writers(&mut self) -> Result<Progress, StoreError> {
+    /// After a long reader this is most of the work, and of the wait for the disk. SQLite itself would wait for the disk
+    /// only when it empties the log, with all writers behind it.
+    fn move_beside_writers(&self) -> Result<Progress, StoreError> {
+        let mut before = 0;
         for _ in 1..ROUNDS {
             let now = self.checkpoint("PASSIVE")?;
-            let step = now.moved - std::mem::replace(&mut self.moved, now.moved);
-            if step < MANY_PAGES {
+            if now.log_bytes() > FULL_BYTES {
+                self.file.sync_data().map_err(unusable)?;
+            }
+            if now.moved < now.pages || now.moved - before < MANY_PAGES {
                 return Ok(now);
             }
-            self.file.sync_data().map_err(unusable)?;
+            before = now.moved;
         }
         self.checkpoint("PASSIVE")
     }
@@ -179,6 +200,8 @@ mod tests {
     use super::*;
 
     const SOON: Duration = Duration::from_mins(1);
+    /// A log that has grown so far gives its space back.
+    const HUGE: u64 = 3 * LARGE_BYTES;
 
     fn target(path: &Path) -> SqliteTarget {
         SqliteTarget { path: path.to_owned(), vfs: None, sync_full: false, own_checkpoints: true }
@@ -202,13 +225,26 @@ mod tests {
         reader.query_row("SELECT COUNT(*) FROM t", [], |_| Ok(())).expect("a look");
     }
 
-    #[test]
-    fn writers_never_wait_while_much_is_to_be_moved() {
+    struct Scene {
+        _folder: tempfile::TempDir,
+        writer: Connection,
+        reader: Connection,
+        gate: Gate,
+        checkpoints: Checkpoints,
+    }
+
+    fn scene() -> Scene {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("db");
         File::create(&path).expect("a file");
         let (writer, reader, gate) = (connect(&path), connect(&path), Gate::default());
-        let mut checkpoints = Checkpoints::new(&target(&path), gate.clone()).expect("checkpoints");
+        let checkpoints = Checkpoints::new(&target(&path), gate.clone()).expect("checkpoints");
+        Scene { _folder: folder, writer, reader, gate, checkpoints }
+    }
+
+    #[test]
+    fn writers_never_wait_while_much_is_to_be_moved() {
+        let Scene { _folder, writer, reader, gate, mut checkpoints } = scene();
         fill(&writer, 100);
         begin_reading(&reader);
         fill(&writer, MANY_PAGES + 100);
@@ -217,37 +253,34 @@ mod tests {
         let (looks, seen) = mpsc::channel();
         let looking = std::thread::spawn(move || {
             for _ in 0..3 {
-                looks.send(checkpoints.move_and_empty(true).expect("a look")).expect("watched");
+                looks.send(checkpoints.move_and_empty(HUGE).expect("a look")).expect("watched");
             }
             checkpoints
         });
         assert_eq!(seen.recv_timeout(SOON), Ok(Log::Moved), "a reader is at the beginning of much");
-        assert_eq!(seen.recv_timeout(SOON), Ok(Log::Held), "and stays there");
-        assert_eq!(seen.recv_timeout(SOON), Ok(Log::Held));
+        assert_eq!(seen.recv_timeout(SOON), Ok(Log::Held { large: false }), "and stays there");
+        assert_eq!(seen.recv_timeout(SOON), Ok(Log::Held { large: false }));
         let mut checkpoints = looking.join().expect("looked");
         reader.execute_batch("ROLLBACK").expect("over");
         drop(turn);
-        assert_eq!(checkpoints.move_and_empty(false).expect("a look"), Log::Emptied);
+        assert_eq!(checkpoints.move_and_empty(HUGE).expect("a look"), Log::Emptied);
         assert_eq!(checkpoints.size(), 0);
     }
 
-    /// Where there is always some reader, none of them long, a log is never emptied unless they are waited for.
+    /// Where there is always some reader, none of them long, a log is never begun anew unless they are waited for.
     #[test]
-    fn a_reader_at_the_end_of_a_large_log_is_waited_for() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("db");
-        File::create(&path).expect("a file");
-        let (writer, reader, gate) = (connect(&path), connect(&path), Gate::default());
-        let mut checkpoints = Checkpoints::new(&target(&path), gate.clone()).expect("checkpoints");
+    fn a_reader_at_the_end_of_a_full_log_is_waited_for() {
+        let Scene { _folder, writer, reader, gate, mut checkpoints } = scene();
         fill(&writer, 100);
         begin_reading(&reader);
         fill(&writer, 10);
-        assert_eq!(checkpoints.move_and_empty(false).expect("a look"), Log::Moved, "there is time");
+        assert_eq!(checkpoints.move_and_empty(HUGE).expect("a look"), Log::Moved, "there is time");
         reader.execute_batch("ROLLBACK").expect("over");
+        fill(&writer, MANY_PAGES);
         begin_reading(&reader);
         fill(&writer, 10);
         checkpoints.connection.busy_timeout(SOON).expect("patience");
-        let looking = std::thread::spawn(move || checkpoints.move_and_empty(true).expect("a look"));
+        let looking = std::thread::spawn(move || checkpoints.move_and_empty(HUGE).expect("a look"));
         // It has its turn, and waits.
         while gate.try_lock().is_ok() && !looking.is_finished() {
             std::thread::yield_now();

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, Statement, TransactionBehavior, params};
 use tokio::sync::oneshot;
 
 use super::StoreError;
@@ -100,10 +100,13 @@ impl Sink for SqliteSink {
 /// One transaction. A row that the database refuses fails alone: SQLite undoes just its statement.
 fn write(connection: &mut Connection, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Nearly all writes are this one: it is looked up once a batch.
+    let mut insert = transaction.prepare_cached(INSERT_REQUEST)?;
     let (boot, mut outcomes) = (batch.boot, Vec::with_capacity(batch.writes.len()));
     for (queued, seq) in batch.writes.iter().zip(batch.first_seq..) {
         let outcome = match &queued.write {
-            Write::Request(request) => insert_request(&transaction, request, boot, seq),
+            Write::Request(request) => insert_request(&mut insert, request, boot, seq)
+                .and_then(|()| insert_capture(&transaction, request, boot, seq)),
             Write::Open(row) => run(&transaction, &statements::OPEN, row),
             Write::Create(row) => run(&transaction, &statements::CREATE, row)
                 .and_then(|()| run(&transaction, &statements::BIND, row))
@@ -119,6 +122,7 @@ fn write(connection: &mut Connection, batch: &Batch) -> Result<Vec<Outcome>, Sto
             outcome => outcomes.push(outcome),
         }
     }
+    drop(insert);
     transaction.commit()?;
     Ok(outcomes)
 }
@@ -129,10 +133,10 @@ fn run<T: serde::Serialize>(connection: &Connection, statement: &RowStatement, r
     Ok(())
 }
 
-fn insert_request(connection: &Connection, request: &NewRequest, boot: i64, seq: i64) -> Outcome {
+fn insert_request(statement: &mut Statement<'_>, request: &NewRequest, boot: i64, seq: i64) -> Outcome {
     let mut id = [0u8; uuid::fmt::Hyphenated::LENGTH];
     let session_id = request.session_id.map(|uuid| &*uuid.hyphenated().encode_lower(&mut id));
-    connection.prepare_cached(INSERT_REQUEST)?.execute(params![
+    statement.execute(params![
         session_id,
         &*request.method,
         request.tool_name.as_deref(),
@@ -150,6 +154,10 @@ fn insert_request(connection: &Connection, request: &NewRequest, boot: i64, seq:
         boot,
         seq,
     ])?;
+    Ok(())
+}
+
+fn insert_capture(connection: &Connection, request: &NewRequest, boot: i64, seq: i64) -> Outcome {
     match &request.captured {
         Some(words) => run(connection, &statements::CAPTURE, &CaptureRow::new(request.timestamp, words, boot, seq)),
         None => Ok(()),
