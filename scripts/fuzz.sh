@@ -14,6 +14,7 @@ fi
 targets=("$@")
 [[ $# -gt 0 ]] || targets=(frames headers scenarios sse)
 
+scripts/install.sh cc
 # Only the library is built for it: what it leans on stays as it is in target/.
 folder=$PWD/target/fuzz
 mkdir -p "$folder"
