@@ -14,6 +14,7 @@ fi
 targets=("$@")
 [[ $# -gt 0 ]] || targets=(frames headers scenarios sse)
 
+scripts/install.sh cc
 # Only the library is built for it: what it leans on stays as it is in target/.
 folder=$PWD/target/fuzz
 mkdir -p "$folder"
@@ -33,6 +34,7 @@ chmod +x "$folder/rustc"
 binary=$(RUSTC_WORKSPACE_WRAPPER=$folder/rustc cargo test --test suite --no-run --message-format=json |
   grep -o '"executable":"[^"]*/suite-[^"]*"' | cut -d'"' -f4)
 
+export RUST_BACKTRACE=0
 declare -A running
 for target in "${targets[@]}"; do
   # No seed twice: each run looks elsewhere.

@@ -44,7 +44,7 @@ impl<'a> Request<'a> {
     /// One sentence, when there are none or they do not fit.
     pub fn read_params<T: Deserialize<'a>>(&self) -> Result<T, String> {
         match self.params {
-            Some(params) if is_object(params.get().as_bytes()) => {
+            Some(params) if is_object(params.get()) => {
                 T::deserialize(params).map_err(|error| format!("{}: {error}", self.method))
             }
             Some(_) => Err(format!("{}: params must be an object", self.method)),
@@ -109,27 +109,29 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 /// # Errors
 /// `-32700` when it is not JSON, `-32600` when it is not JSON-RPC 2.0 or the batch is empty or too long.
 pub fn parse(body: &[u8]) -> Result<Body<'_>, FrameError> {
-    if body.trim_ascii_start().first() != Some(&b'[') {
+    // As a whole, and first: the parser looks at no byte of what it skips.
+    let body = str::from_utf8(body).map_err(|e| not_json(&e))?;
+    if !body.trim_ascii_start().starts_with('[') {
         return parse_message(body).map(Body::Single);
     }
-    let members: Vec<&RawValue> = serde_json::from_slice(body).map_err(|e| not_json(&e))?;
+    let members: Vec<&RawValue> = serde_json::from_str(body).map_err(|e| not_json(&e))?;
     if members.is_empty() {
         return Err(invalid(None, "the batch is empty"));
     }
     if members.len() > MAX_BATCH {
         return Err(invalid(None, format!("a batch holds at most {MAX_BATCH} messages")));
     }
-    Ok(Body::Batch(members.into_iter().map(|raw| parse_message(raw.get().as_bytes())).collect()))
+    Ok(Body::Batch(members.into_iter().map(|raw| parse_message(raw.get())).collect()))
 }
 
-fn is_object(json: &[u8]) -> bool {
-    json.trim_ascii_start().first() == Some(&b'{')
+fn is_object(json: &str) -> bool {
+    json.trim_ascii_start().starts_with('{')
 }
 
-fn parse_message(bytes: &[u8]) -> Result<Message<'_>, FrameError> {
-    let raw: RawFrame<'_> = serde_json::from_slice(bytes).map_err(|e| misread(bytes, &e))?;
+fn parse_message(text: &str) -> Result<Message<'_>, FrameError> {
+    let raw: RawFrame<'_> = serde_json::from_str(text).map_err(|e| misread(text, &e))?;
     // Checked after the syntax. Serde takes a list for the members in their order, and JSON-RPC does not.
-    if !is_object(bytes) {
+    if !is_object(text) {
         return Err(invalid(None, "a message is an object"));
     }
     let id = raw.id.map(checked_id).transpose()?;
@@ -163,15 +165,14 @@ fn checked_id(raw: &RawValue) -> Result<&RawValue, FrameError> {
 }
 
 /// Serde stops at the first thing that does not fit; what follows it may be no JSON at all.
-fn misread(bytes: &[u8], error: &serde_json::Error) -> FrameError {
-    match serde_json::from_slice::<IgnoredAny>(bytes) {
-        Ok(_) if error.is_data() => invalid(None, format!("not a JSON-RPC message: {error}")),
-        Ok(_) => not_json(error),
+fn misread(text: &str, error: &serde_json::Error) -> FrameError {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) => invalid(None, format!("not a JSON-RPC message: {error}")),
         Err(syntax) => not_json(&syntax),
     }
 }
 
-fn not_json(error: &serde_json::Error) -> FrameError {
+fn not_json(error: &dyn std::error::Error) -> FrameError {
     let body = ErrorBody::new(PARSE_ERROR, format!("the body is not JSON: {error}"))
         .because("parse_error", "send one JSON-RPC message as UTF-8 JSON");
     FrameError { id: None, body }
@@ -206,8 +207,12 @@ mod tests {
         assert_eq!(code("{"), PARSE_ERROR);
         assert_eq!(code(""), PARSE_ERROR);
         assert_eq!(code("2m"), PARSE_ERROR);
+        let not_utf8 = parse(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"ignored\":\"\xa3\"}");
+        assert_eq!(not_utf8.expect_err("should be refused").body.code, PARSE_ERROR);
         assert_eq!(code(r#"{"id":1,"id":2,"#), PARSE_ERROR);
-        assert_eq!(code(r#"{"id":1,"id":2}"#), INVALID_REQUEST);
+        for json in [r#"{"id":1,"id":2}"#, "1e999", r#"{"jsonrpc":"2.0","id":1,"method":"\ud800"}"#] {
+            assert_eq!(code(json), INVALID_REQUEST, "{json}");
+        }
         assert_eq!(code("[]"), INVALID_REQUEST);
         assert_eq!(code(r#"{"jsonrpc":"1.0","id":1,"method":"x"}"#), INVALID_REQUEST);
         assert_eq!(code(r#"{"jsonrpc":"2.0","id":null,"method":"x"}"#), INVALID_REQUEST);

@@ -33,13 +33,7 @@ const ROUNDS: usize = 8;
 
 /// Starts the thread. It ends when nobody writes any more.
 pub(super) fn spawn(target: &SqliteTarget, gate: Gate, alive: Weak<Shared>) -> Result<(), StoreError> {
-    let connection = target.connect()?;
-    connection.busy_timeout(PATIENCE)?;
-    let unusable = |e: std::io::Error| StoreError::Unavailable(e.to_string());
-    let file = ManuallyDrop::new(File::open(&target.path).map_err(unusable)?);
-    let mut log = target.path.clone().into_os_string();
-    log.push("-wal");
-    let mut checkpoints = Checkpoints { connection, file, log: log.into(), gate, moved: 0, is_held: false };
+    let mut checkpoints = Checkpoints::new(target, gate)?;
     std::thread::Builder::new()
         .name("archonctl-checkpoint".into())
         .spawn(move || {
@@ -52,6 +46,10 @@ pub(super) fn spawn(target: &SqliteTarget, gate: Gate, alive: Weak<Shared>) -> R
         })
         .map_err(unusable)?;
     Ok(())
+}
+
+fn unusable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Unavailable(error.to_string())
 }
 
 struct Checkpoints {
@@ -98,6 +96,15 @@ enum Log {
 }
 
 impl Checkpoints {
+    fn new(target: &SqliteTarget, gate: Gate) -> Result<Self, StoreError> {
+        let connection = target.connect()?;
+        connection.busy_timeout(PATIENCE)?;
+        let file = ManuallyDrop::new(File::open(&target.path).map_err(unusable)?);
+        let mut log = target.path.clone().into_os_string();
+        log.push("-wal");
+        Ok(Self { connection, file, log: log.into(), gate, moved: 0, is_held: false })
+    }
+
     fn size(&self) -> u64 {
         std::fs::metadata(&self.log).map_or(0, |m| m.len())
     }
@@ -132,7 +139,8 @@ impl Checkpoints {
             return Ok(Log::Held { large: now.log_bytes() > LARGE_BYTES });
         }
         let over = all && (still || now.log_bytes() < SMALL_BYTES);
-        if !over && now.log_bytes() < FULL_BYTES {
+        // Never while a reader keeps much from being moved: if it ended just then, writers would wait for all of that.
+        if !over && (now.log_bytes() < FULL_BYTES || now.pages - now.moved > MANY_PAGES) {
             return Ok(Log::Moved);
         }
         let shrink = over || size > 2 * LARGE_BYTES;
@@ -153,7 +161,7 @@ impl Checkpoints {
         for _ in 1..ROUNDS {
             let now = self.checkpoint("PASSIVE")?;
             if now.log_bytes() > FULL_BYTES {
-                self.file.sync_data().map_err(|e| StoreError::Unavailable(e.to_string()))?;
+                self.file.sync_data().map_err(unusable)?;
             }
             if now.moved < now.pages || now.moved - before < MANY_PAGES {
                 return Ok(now);
@@ -181,5 +189,103 @@ impl Checkpoints {
         } else {
             tracing::info!("the write-ahead log is small again");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::mpsc;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_mins(1);
+    /// A log that has grown so far gives its space back.
+    const HUGE: u64 = 3 * LARGE_BYTES;
+
+    fn target(path: &Path) -> SqliteTarget {
+        SqliteTarget { path: path.to_owned(), vfs: None, sync_full: false, own_checkpoints: true }
+    }
+
+    fn connect(path: &Path) -> Connection {
+        let connection = target(path).connect().expect("a connection");
+        connection.pragma_update(None, "journal_mode", "wal").expect("a log");
+        connection
+    }
+
+    fn fill(writer: &Connection, pages: i64) {
+        let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
+                    INSERT INTO t SELECT randomblob(4000) FROM n";
+        writer.execute_batch("CREATE TABLE IF NOT EXISTS t (b BLOB)").expect("a table");
+        writer.execute(rows, [pages]).expect("rows");
+    }
+
+    fn begin_reading(reader: &Connection) {
+        reader.execute_batch("BEGIN").expect("begun");
+        reader.query_row("SELECT COUNT(*) FROM t", [], |_| Ok(())).expect("a look");
+    }
+
+    struct Scene {
+        _folder: tempfile::TempDir,
+        writer: Connection,
+        reader: Connection,
+        gate: Gate,
+        checkpoints: Checkpoints,
+    }
+
+    fn scene() -> Scene {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("db");
+        File::create(&path).expect("a file");
+        let (writer, reader, gate) = (connect(&path), connect(&path), Gate::default());
+        let checkpoints = Checkpoints::new(&target(&path), gate.clone()).expect("checkpoints");
+        Scene { _folder: folder, writer, reader, gate, checkpoints }
+    }
+
+    #[test]
+    fn writers_never_wait_while_much_is_to_be_moved() {
+        let Scene { _folder, writer, reader, gate, mut checkpoints } = scene();
+        fill(&writer, 100);
+        begin_reading(&reader);
+        fill(&writer, MANY_PAGES + 100);
+        // Somebody writes: whoever asks for a turn has to wait.
+        let turn = gate.try_lock().expect("free");
+        let (looks, seen) = mpsc::channel();
+        let looking = std::thread::spawn(move || {
+            for _ in 0..3 {
+                looks.send(checkpoints.move_and_empty(HUGE).expect("a look")).expect("watched");
+            }
+            checkpoints
+        });
+        assert_eq!(seen.recv_timeout(SOON), Ok(Log::Moved), "a reader is at the beginning of much");
+        assert_eq!(seen.recv_timeout(SOON), Ok(Log::Held { large: false }), "and stays there");
+        assert_eq!(seen.recv_timeout(SOON), Ok(Log::Held { large: false }));
+        let mut checkpoints = looking.join().expect("looked");
+        reader.execute_batch("ROLLBACK").expect("over");
+        drop(turn);
+        assert_eq!(checkpoints.move_and_empty(HUGE).expect("a look"), Log::Emptied);
+        assert_eq!(checkpoints.size(), 0);
+    }
+
+    /// Where there is always some reader, none of them long, a log is never begun anew unless they are waited for.
+    #[test]
+    fn a_reader_at_the_end_of_a_full_log_is_waited_for() {
+        let Scene { _folder, writer, reader, gate, mut checkpoints } = scene();
+        fill(&writer, 100);
+        begin_reading(&reader);
+        fill(&writer, 10);
+        assert_eq!(checkpoints.move_and_empty(HUGE).expect("a look"), Log::Moved, "there is time");
+        reader.execute_batch("ROLLBACK").expect("over");
+        fill(&writer, MANY_PAGES);
+        begin_reading(&reader);
+        fill(&writer, 10);
+        checkpoints.connection.busy_timeout(SOON).expect("patience");
+        let looking = std::thread::spawn(move || checkpoints.move_and_empty(HUGE).expect("a look"));
+        // It has its turn, and waits.
+        while gate.try_lock().is_ok() && !looking.is_finished() {
+            std::thread::yield_now();
+        }
+        reader.execute_batch("ROLLBACK").expect("over");
+        assert_eq!(looking.join().expect("looked"), Log::Emptied);
     }
 }

@@ -60,7 +60,7 @@ const TARGET: Target = Target {
         "\u{7f}",
         "\r\n\r\n",
     ],
-    cases: 600,
+    cases: 4000,
 };
 const PING: &str = r#"{"jsonrpc":"2.0","id":7,"method":"ping"}"#;
 /// No answer takes longer.
