@@ -23,7 +23,8 @@ Examples:
 
 ? shows all keys. Filters, sorting, screen and interval are kept for the next time.
 JSON: {\"version\": 1, \"at\", \"database\", \"server\", \"counts\", \"minutes\", \"warnings\", \"sessions\", \"latest\",
-\"requests\", \"tools\", \"clients\", \"events\", \"history\"}: its parts have the shapes that list, requests, events and stats print.";
+\"requests\", \"tools\", \"tool_hours\", \"slowest\", \"clients\", \"events\", \"history\"}: its parts have the shapes that list,
+requests, events and stats print; a tool's hour is {\"tool\", \"hour\", \"calls\"}.";
 
 /// The size of a frame where there is no terminal.
 const SIZE: (u16, u16) = (120, 40);

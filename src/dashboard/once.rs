@@ -8,12 +8,14 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::app::{App, Place, Tab};
+use super::app::App;
+use super::background::Wants;
 use super::data::Question;
-use super::feed::{self, Feed, FeedError, Wants};
+use super::feed::{self, Feed, FeedError};
 use super::message::Message;
 use super::screens;
 use super::update::update;
+use super::view::{Place, Tab};
 use super::warnings;
 use super::{DashboardError, Options};
 use crate::model::timestamp::Timestamp;
@@ -112,11 +114,13 @@ fn drawn(app: &App) -> Buffer {
 /// {"version": 1, "at": "2026-01-10T12:00:00.000Z", "database": {"kind": "sqlite", "answer_ms": 0.4},
 ///  "server": {"up": true, "boots_today": 3, "boots": [BOOT]}, "counts": COUNTS, "minutes": [MINUTE],
 ///  "warnings": [{"urgency": 2, "text": "…"}], "sessions": [SESSION], "latest": {ID: LATEST}, "requests": [REQUEST],
-///  "tools": [USAGE], "clients": [CLIENT], "events": [EVENT], "history": [USAGE]}
+///  "tools": [USAGE], "tool_hours": [TOOL HOUR], "slowest": [REQUEST], "clients": [CLIENT], "events": [EVENT],
+///  "history": [USAGE]}
 /// ```
 ///
 /// The words in capitals are the read models of [`crate::queries`], which `list`, `requests`, `events` and `stats` print.
-/// `sessions` are those of the list, with its filter; `tools` are of the last day, `history` of two days by the hour.
+/// `sessions` are those of the list, with its filter; `tools` are of the last day, and so are the slowest call of each;
+/// `history` is of two days by the hour.
 /// Urgency zero is the most urgent.
 ///
 /// # Errors
@@ -173,6 +177,8 @@ impl Document<'_> {
             "latest": data.latest,
             "requests": data.streams.requests,
             "tools": sums.tools.as_ref().map(|tools| &tools.groups),
+            "tool_hours": sums.trends.as_ref().map(|trends| trends.hours()),
+            "slowest": sums.trends.as_ref().map(|trends| trends.slowest().collect::<Vec<_>>()),
             "clients": sums.clients,
             "events": data.streams.events,
             "history": sums.history.as_ref().map(|history| &history.usage.groups),

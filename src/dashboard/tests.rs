@@ -5,13 +5,14 @@ use insta::assert_snapshot;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use super::app::{App, Detail, Dialog, Place, Tab};
+use super::app::{App, Dialog};
 use super::data::{Answer, Question};
 use super::fixture::{self, blank, empty, give, id, populated, story, strange, troubled};
 use super::message::{Effect, Message};
 use super::once::text;
 use super::screens;
 use super::update::update;
+use super::view::{Detail, Place, Tab};
 use crate::queries::latest::Words;
 use crate::queries::sessions::Status;
 

@@ -15,10 +15,11 @@ pub(super) mod tools;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::app::{App, Detail, Place, Tab};
+use super::app::App;
 use super::table::{self, Listing, Looks};
 use super::text::{count, cut, width};
 use super::theme::Tone;
+use super::view::{Detail, Place, Tab};
 
 /// Where the parts of the screen stand.
 #[derive(Debug, Clone, Copy)]

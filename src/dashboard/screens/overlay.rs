@@ -5,11 +5,12 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Block, Clear, Widget};
 
 use super::write;
-use crate::dashboard::app::{App, Detail, Dialog, Tab};
+use crate::dashboard::app::{App, Dialog};
 use crate::dashboard::commands::{COMMANDS, FILTERS};
 use crate::dashboard::keys::{self, BINDINGS};
 use crate::dashboard::text::{clean, count, pad, several, width};
 use crate::dashboard::theme::Tone;
+use crate::dashboard::view::{Detail, Tab};
 use crate::queries::sessions::Session;
 
 type Line = Vec<(String, Tone)>;
@@ -53,7 +54,8 @@ fn hints(app: &App) -> Vec<(String, &'static str)> {
             vec![("Enter", "open"), ("/", "filter"), (">", "sort"), ("Space", "tag"), ("x", "end")]
         }
         (None, Tab::Requests | Tab::Events) => vec![("Enter", "open"), ("/", "filter"), ("p", "pause")],
-        (None, Tab::Tools | Tab::Clients) => vec![("Enter", "open"), (">", "sort"), ("e", "export")],
+        (None, Tab::Tools) => vec![("Enter", "its calls"), ("s", "the slowest"), (">", "sort"), ("e", "export")],
+        (None, Tab::Clients) => vec![("Enter", "open"), (">", "sort"), ("e", "export")],
         (None, Tab::History | Tab::Boots) => vec![(">", "sort"), ("e", "export")],
     };
     hints.extend([("?", "keys"), ("q", "quit")]);
