@@ -99,7 +99,9 @@ impl Feed {
             Some((t, s, last)) if *t == tool && *s == status && *last > 0 => Some(*last),
             _ => None,
         };
-        let newest = self.queries.store().last_request().await.unwrap_or(0);
+        let store = self.queries.store();
+        // An original's rows have no numbers: there is nothing to go on from.
+        let newest = if store.tables() == Tables::Ours { store.last_request().await? } else { 0 };
         // Of more than fit, the last ones.
         let backlog = last.and_then(|last| usize::try_from(newest - last).ok()).unwrap_or(usize::MAX);
         let (rows, part) = match last {

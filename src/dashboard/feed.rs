@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::answers::Known;
-use super::background::Wants;
+use super::background::{Occasion, Wants};
 use super::message::Message;
 use super::pace::{Marks, Pace, Turn};
 use crate::model::timestamp::Timestamp;
@@ -65,16 +65,21 @@ impl Feed {
         self.queries.clock().now()
     }
 
+    /// The store.
+    pub(super) fn store(&self) -> &Store {
+        self.queries.store()
+    }
+
     /// What each question costs.
     pub(super) fn costs(&self) -> impl Iterator<Item = (&'static str, Duration)> {
         self.pace.costs()
     }
 
-    /// Asks what is due, or all; answers go out as they come. Returns the time that the database took.
+    /// Asks what is due on that occasion; answers go out as they come. Returns the time that the database took.
     pub(super) async fn refresh(
         &mut self,
         wants: &Wants,
-        all: bool,
+        occasion: Occasion,
         out: &mpsc::Sender<Message>,
     ) -> Result<Duration, FeedError> {
         if let Location::SqliteFile(path) = self.queries.store().location()
@@ -88,8 +93,10 @@ impl Feed {
         self.pace.travelled(spent / 2);
         // Whoever has gone away needs no answer: the loop that asked ends by itself.
         _ = out.send(Message::Took(spent)).await;
-        let turn = Turn { at: Instant::now(), interval: wants.interval, marks, ended: false };
-        let due = if all { wants.questions.clone() } else { self.pace.due(&wants.questions, turn) };
+        let ended = occasion == Occasion::Ended;
+        let turn = Turn { at: Instant::now(), interval: wants.interval, marks, ended };
+        let due =
+            if occasion == Occasion::All { wants.questions.clone() } else { self.pace.due(&wants.questions, turn) };
         for question in &due {
             let began = Instant::now();
             let answer = self.ask(question, marks).await?;

@@ -15,6 +15,7 @@ mod feed;
 mod filter;
 mod keys;
 mod live;
+mod measure;
 mod message;
 mod once;
 mod pace;
@@ -32,6 +33,8 @@ mod warnings;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod frames;
+#[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
@@ -40,7 +43,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use live::run;
-pub use once::{document, frame, measure};
+pub use measure::{endure, measure};
+pub use once::{document, frame};
 pub use view::Tab;
 
 use app::{App, INTERVALS, Settings};

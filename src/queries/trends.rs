@@ -22,7 +22,7 @@ pub struct ToolHour {
     pub calls: i64,
     /// How slow the slowest was: its latency bucket, or its microseconds where there are no sums.
     #[serde(skip)]
-    top: i64,
+    pub top: i64,
 }
 
 /// The hours of all tools, and the slowest call of each.
@@ -35,6 +35,18 @@ pub struct Trends {
 }
 
 impl Trends {
+    /// Made-up ones.
+    #[cfg(test)]
+    pub(crate) fn of(hours: Vec<ToolHour>, slowest: Vec<Request>) -> Self {
+        let found = |request: Request| {
+            let tool = request.tool_name.clone()?;
+            let hour = hours.iter().find(|hour| hour.tool == tool)?.clone();
+            Some((tool, (hour, Some(request))))
+        };
+        let slowest = slowest.into_iter().filter_map(found).collect();
+        Self { hours, slowest, read_at: None }
+    }
+
     /// The hours with calls, in their order.
     pub fn hours(&self) -> &[ToolHour] {
         &self.hours
