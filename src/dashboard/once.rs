@@ -87,11 +87,15 @@ pub async fn frame(options: &Options, size: (u16, u16)) -> Result<String, Dashbo
 
 /// The screen as text.
 pub(super) fn text(app: &App) -> String {
-    let buffer = drawn(app);
+    text_of(&drawn(app))
+}
+
+/// What is drawn, as text.
+pub(super) fn text_of(buffer: &Buffer) -> String {
     let mut text = String::new();
-    for y in 0..app.size.1 {
+    for y in 0..buffer.area.height {
         let (mut line, mut skip) = (String::new(), 0);
-        for x in 0..app.size.0 {
+        for x in 0..buffer.area.width {
             let symbol = buffer[(x, y)].symbol();
             // What is as wide as two columns covers the next one.
             if skip == 0 {

@@ -18,7 +18,7 @@ use crate::queries::usage::Usage;
 const COLUMNS: &[Column] = &[
     text("tool", "TOOL", (16, 40), 0),
     figure("calls", "CALLS", 0),
-    figure("share", "SHARE", 4),
+    figure("share", "SHARE", 5),
     figure("errors", "ERR", 1),
     figure("error_rate", "ERR%", 2),
     figure("timeouts", "TIMEOUTS", 9),
@@ -28,7 +28,7 @@ const COLUMNS: &[Column] = &[
     figure("mean", "MEAN", 7),
     figure("tokens", "TOKENS", 7),
     text("trend", "24 HOURS", (HOURS, HOURS), 3),
-    figure("slowest", "SLOWEST", 5),
+    figure("slowest", "SLOWEST", 3),
     text("call", "CALL", (6, 10), 8),
 ];
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use archonctl::dashboard::{Options, run};
-use archonctl::store::{OpenOptions, Role};
+use archonctl::store::{Location, OpenOptions, Role};
 
 use super::seed;
 use super::tmux::{Tmux, dashboard, has_tmux};
@@ -90,7 +90,11 @@ async fn panics_when_it_is_told_to() {
     let variable = |name| std::env::var(name).expect("only the test above runs this one");
     let (url, stop) = (variable("URL"), std::path::PathBuf::from(variable("STOP")));
     let options = Options {
-        open: OpenOptions { location: url.parse().expect("a location"), role: Role::Reader, sync_full: false },
+        open: OpenOptions {
+            location: Location::parse(&url).expect("a location"),
+            role: Role::Reader,
+            sync_full: false,
+        },
         by: String::new(),
         preferences: None,
         colored: true,
