@@ -33,7 +33,7 @@ fn the_mouse_and_the_clipboard_do_what_they_do_elsewhere() {
     tmux.wait_for("ready>");
     tmux.write(&dashboard(&db));
     tmux.press(&["Enter"]);
-    let screen = tmux.wait("a list", |s| s.contains("SESSION") && s.contains("active") && s.contains("legacy"));
+    let screen = tmux.wait("a list", |s| s.contains("SESSION") && s.contains("LAST TOOL"));
     let ids = listed(&screen);
     assert!(ids.len() > 10, "{screen}");
 
@@ -77,10 +77,10 @@ fn a_panic_gives_the_terminal_back() {
     let test = "--exact dashboard::hands::panics_when_it_is_told_to --ignored --nocapture --test-threads 1";
     tmux.write(&format!("URL={} STOP={} {} {test}", db.url(), db.folder().join("stop").display(), program.display()));
     tmux.press(&["Enter"]);
-    tmux.wait_for("all is well");
+    tmux.wait_for("no server is alive");
     std::fs::write(db.folder().join("stop"), "").expect("written");
     let screen = tmux.wait("its last words", |s| s.contains("something that cannot be") && s.contains("test result"));
-    assert!(!screen.contains("all is well"), "{screen}");
+    assert!(!screen.contains("no server is alive"), "{screen}");
     tmux.wait_for_the_terminal();
 }
 
