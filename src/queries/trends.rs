@@ -95,12 +95,13 @@ impl Queries {
         let since = trends.read_at.map_or(first, |at| at.minus(Duration::from_hours(1)).hour().max(first));
         let mut new = trends.clone();
         new.take(self.store.tool_hours(since).await?, since, first);
+        let most = new.hours.iter().map(|hour| hour.top).max().unwrap_or(0);
         let mut slowest = BTreeMap::new();
         for (tool, top) in new.tops() {
             let known = trends.slowest.get(tool).filter(|(hour, _)| hour == top);
             let found = match known {
                 Some(known) => known.clone(),
-                None => (top.clone(), self.slowest_of(top).await?),
+                None => (top.clone(), self.slowest_of(top, most).await?),
             };
             slowest.insert(tool.to_owned(), found);
         }
@@ -110,9 +111,9 @@ impl Queries {
         Ok(())
     }
 
-    async fn slowest_of(&self, top: &ToolHour) -> Result<Option<Request>, StoreError> {
+    async fn slowest_of(&self, top: &ToolHour, most: i64) -> Result<Option<Request>, StoreError> {
         let row = ToolHourRow { tool_name: top.tool.clone(), hour: top.hour, calls: top.calls, top: top.top };
-        Ok(self.store.slowest_call(&row).await?.map(Request::from))
+        Ok(self.store.slowest_call(&row, most).await?.map(Request::from))
     }
 }
 

@@ -87,6 +87,25 @@ pub enum Part {
     After(i64, i64),
 }
 
+/// Whether the first row of the upper half is older.
+macro_rules! older {
+    () => {
+        "COALESCE((SELECT r.timestamp < $1 FROM archon_mcp_requests r WHERE r.id >= (low + high) / 2 AND r.id < high \
+         ORDER BY r.id LIMIT 1), FALSE)"
+    };
+}
+
+/// Times have no index, because each call would pay for it; numbers have, and they grow with time: so a moment is looked for
+/// by halves. Everything before `low` is older, nothing from `high` on is.
+const FIRST: &str = concat!(
+    "WITH RECURSIVE half(low, high) AS (SELECT CAST(0 AS BIGINT), COALESCE(MAX(id), 0) + 1 FROM archon_mcp_requests ",
+    "UNION ALL SELECT CASE WHEN ",
+    older!(),
+    " THEN (low + high) / 2 + 1 ELSE low END, CASE WHEN ",
+    older!(),
+    " THEN high ELSE (low + high) / 2 END FROM half WHERE low < high) SELECT low FROM half WHERE low >= high"
+);
+
 const OURS: &str = "SELECT r.id AS number, CAST(r.id AS TEXT) AS id, r.timestamp, CAST(r.session_id AS TEXT) AS session_id, \
      r.protocol_session_id, COALESCE(s.client_type, p.client_type) AS client_type, \
      COALESCE(s.user_name, NULLIF(s.principal, ''), NULLIF(p.principal, '')) AS user_name, r.method, r.tool_name, r.status, \
@@ -216,33 +235,11 @@ impl Store {
         if self.tables() == Tables::Original {
             return Ok(0);
         }
-        let since = since.minus(OUT_OF_ORDER);
-        self.first_request(|at, _| at < since).await
+        self.first_request(since.minus(OUT_OF_ORDER)).await
     }
 
-    /// The number of the first request that is not before those that are looked for, by when it arrived and how long it
-    /// took. Times have no index, because each call would pay for it; numbers have, and they grow with time: so it is
-    /// looked for by halves.
-    pub(super) async fn first_request(
-        &self,
-        is_before: impl Fn(Timestamp, Duration) -> bool,
-    ) -> Result<i64, StoreError> {
-        let (mut low, mut high) = (0, self.last_request().await? + 1);
-        // Everything before `low` is before; nothing from `high` on is.
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let found: Option<(i64, Option<Timestamp>, Option<i64>)> = report(async {
-                read!(self, db => sqlx::query_as(
-                    "SELECT id, timestamp, duration_us FROM archon_mcp_requests WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 1")
-                    .bind(middle).bind(high).fetch_optional(db).await)
-            })
-            .await?;
-            let took = |us: Option<i64>| Duration::from_micros(us.and_then(|us| us.try_into().ok()).unwrap_or(0));
-            match found {
-                Some((id, Some(at), us)) if is_before(at, took(us)) => low = id + 1,
-                _ => high = middle,
-            }
-        }
-        Ok(low)
+    /// The first number from which on requests have arrived since that moment, as far as they were written in that order.
+    pub(super) async fn first_request(&self, since: Timestamp) -> Result<i64, StoreError> {
+        report(async { read!(self, db => sqlx::query_scalar(FIRST).bind(since).fetch_one(db).await) }).await
     }
 }

@@ -10,7 +10,7 @@ use crate::store::backend::read;
 use crate::store::statements::Dialect;
 use crate::store::{Store, StoreError, Tables};
 
-/// A call's row is written when it ends, give or take so much: servers write in batches, and several servers at once.
+/// Rows are written so much out of order: servers write in batches, and several servers at once.
 const OUT_OF_ORDER: Duration = Duration::from_secs(10);
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -54,20 +54,19 @@ impl Store {
     }
 
     /// The slowest call of that hour and tool; of several minutes with calls as slow (within their bucket), of the last.
+    /// `most` is the bucket of the slowest call of any tool at that time.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn slowest_call(&self, of: &ToolHourRow) -> Result<Option<RequestRow>, StoreError> {
+    pub async fn slowest_call(&self, of: &ToolHourRow, most: i64) -> Result<Option<RequestRow>, StoreError> {
         let (from, to, numbers) = match self.tables() {
             Tables::Original => (of.hour, of.hour.plus(HOUR), None),
             Tables::Ours => {
                 let Some(minute) = self.slowest_minute(of).await? else { return Ok(None) };
-                // So the few rows of a minute are read, not those of all times.
-                let edge = |bucket: i64| micros(upper_micros(i32::try_from(bucket).unwrap_or(i32::MAX)));
-                let written = minute.plus(edge(of.top - 1)).minus(OUT_OF_ORDER);
-                let first = self.first_request(|at, took| at.plus(took) < written).await?;
-                let written = minute.plus(MINUTE).plus(edge(of.top)).plus(OUT_OF_ORDER);
-                let after = self.first_request(|at, took| at.plus(took) < written).await?;
+                // So the few rows of a minute are read, not those of all times. A row is written when its call ends.
+                let slack = upper_edge(most) + OUT_OF_ORDER;
+                let first = self.first_request(minute.minus(slack)).await?;
+                let after = self.first_request(minute.plus(MINUTE + slack)).await?;
                 (minute, minute.plus(MINUTE), Some((first, after)))
             }
         };
@@ -92,7 +91,8 @@ impl Store {
     }
 }
 
+/// No call of that latency bucket takes longer.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the edge of a latency bucket")]
-fn micros(micros: f64) -> Duration {
-    Duration::from_micros(micros as u64)
+fn upper_edge(bucket: i64) -> Duration {
+    Duration::from_micros(upper_micros(i32::try_from(bucket).unwrap_or(i32::MAX)) as u64)
 }
