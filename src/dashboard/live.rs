@@ -56,7 +56,10 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
                 // The terminal is gone.
                 None => break Ok(()),
             },
-            message = messages.recv() => message,
+            message = messages.recv() => match message {
+                Some(message) => Some(message),
+                None => break Err(io::Error::other("nobody asks the database any more").into()),
+            },
             _ = ticks.tick() => Some(Message::Tick(now(&app))),
             () = &mut stop => break Ok(()),
         };
