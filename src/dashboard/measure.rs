@@ -73,8 +73,8 @@ pub async fn endure(options: &Options, size: (u16, u16), refreshes: usize) -> Re
         show(&mut app, tab);
         desk.fill(&mut app).await?;
         drawn(&app);
-        // The first tenth fills what is held.
-        if turn == refreshes / 10 {
+        // The first third fills what is held: streams, and caches of statements.
+        if turn == refreshes / 3 {
             before = memory();
         }
     }

@@ -10,9 +10,9 @@ use crate::databases::{Database, on_every_database};
 use crate::http::Mcp;
 use crate::process::ServeProcess;
 
-/// A third of an hour at the default interval, and at least so much is let go and taken again meanwhile.
+/// A third of an hour at the default interval.
 const REFRESHES: &str = "600";
-/// What a process may have more of after that, in kilobytes: caches of statements and of the allocator settle late.
+/// What a process may have more of at their end than after their first third, in kilobytes: the allocator settles late.
 const GROWTH: i64 = 3000;
 
 on_every_database!(memory_stays_flat_while_everything_changes, |db| async {
