@@ -9,7 +9,7 @@ use humantime::parse_duration as duration;
 
 use super::database::{Database, NoDatabase};
 use super::exit::{DONE, Usage};
-use super::signal::interrupted;
+use super::signal::{hung_up, interrupted};
 use super::{identity, paths};
 use crate::dashboard::{self, DashboardError, Options as View, Tab};
 use crate::store::{Location, OpenError, OpenOptions, Role};
@@ -23,7 +23,8 @@ Examples:
 
 ? shows all keys. Filters, sorting, screen and interval are kept for the next time.
 JSON: {\"version\": 1, \"at\", \"database\", \"server\", \"counts\", \"minutes\", \"warnings\", \"sessions\", \"latest\",
-\"requests\", \"tools\", \"clients\", \"events\", \"history\"}: its parts have the shapes that list, requests, events and stats print.";
+\"requests\", \"tools\", \"tool_hours\", \"slowest\", \"clients\", \"events\", \"history\"}: its parts have the shapes that list,
+requests, events and stats print; a tool's hour is {\"tool\", \"hour\", \"calls\"}.";
 
 /// The size of a frame where there is no terminal.
 const SIZE: (u16, u16) = (120, 40);
@@ -58,6 +59,9 @@ pub struct Options {
     /// Measure so many refreshes and print what they cost, without a terminal
     #[arg(long, value_name = "N", hide = true, conflicts_with = "once")]
     measure: Option<usize>,
+    /// Make so many refreshes of all screens without a pause and print the memory that they take, without a terminal
+    #[arg(long, value_name = "N", hide = true, conflicts_with_all = ["once", "measure"])]
+    endure: Option<usize>,
     #[command(flatten)]
     database: Database,
 }
@@ -93,6 +97,9 @@ impl Options {
         if let Some(refreshes) = self.measure {
             let view = self.view(None)?;
             print(&dashboard::measure(&view, self.size.unwrap_or(SIZE), refreshes).await.map_err(told)?)?;
+        } else if let Some(refreshes) = self.endure {
+            let view = self.view(None)?;
+            print(&dashboard::endure(&view, self.size.unwrap_or(SIZE), refreshes).await.map_err(told)?)?;
         } else if self.once {
             self.print_once().await?;
         } else {
@@ -117,7 +124,8 @@ impl Options {
 
     fn view(&self, preferences: Option<std::path::PathBuf>) -> anyhow::Result<View> {
         let location = self.database.location()?;
-        let role = if self.read_only || self.once || self.measure.is_some() { Role::Reader } else { Role::Operator };
+        let measured = self.measure.or(self.endure).is_some();
+        let role = if self.read_only || self.once || measured { Role::Reader } else { Role::Operator };
         Ok(View {
             serve_hint: serve_hint(&location),
             open: OpenOptions { location, role, sync_full: false },
@@ -137,8 +145,14 @@ impl Options {
 pub(super) async fn watch(view: View) -> anyhow::Result<()> {
     let stopped = std::sync::OnceLock::new();
     let stop = async {
-        // Set once, here.
-        _ = stopped.set(interrupted().await);
+        tokio::select! {
+            // Set once, here.
+            signal = interrupted() => {
+                _ = stopped.set(signal);
+            }
+            // The terminal is gone: nobody is left to be told.
+            () = hung_up() => {}
+        }
     };
     dashboard::run(view, stop).await.map_err(told)?;
     match stopped.into_inner() {

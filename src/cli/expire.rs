@@ -8,7 +8,6 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 use humantime::parse_duration as duration;
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::database::Database;
 use super::exit::{DONE, NO, NoSession, Usage};
@@ -77,8 +76,9 @@ impl Options {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let queries = Queries::new(self.database.open(Role::Operator).await?).await?;
         let (targets, mut sessions) = if self.ids.is_empty() {
-            let sessions = self.chosen(&queries).await?;
-            (targets_of(&sessions), sessions)
+            let (mut targets, sessions) = (Targets::default(), self.chosen(&queries).await?);
+            sessions.iter().for_each(|session| add(&mut targets, session));
+            (targets, sessions)
         } else {
             self.given(&queries).await?
         };
@@ -126,8 +126,7 @@ impl Options {
                     session.protocol_session_id = Some(id.clone());
                     targets.protocol.push(id);
                 }
-                None if session.called_tools => targets.archon.push(found.session_id),
-                None => targets.waiting.extend(session.protocol_session_id.clone()),
+                None => add(&mut targets, &session),
             }
             if !sessions.contains(&session) {
                 sessions.push(session);
@@ -157,16 +156,8 @@ async fn live(queries: &Queries, found: &Found) -> anyhow::Result<Session> {
     Err(NoSession { message: format!("the session {id} has ended already: {reason} by {by}"), hint: hint() }.into())
 }
 
-fn targets_of(sessions: &[Session]) -> Targets {
-    let mut targets = Targets::default();
-    for session in sessions {
-        if session.called_tools {
-            targets.archon.extend(Uuid::parse_str(&session.session_id));
-        } else {
-            targets.waiting.extend(session.protocol_session_id.clone());
-        }
-    }
-    targets
+fn add(targets: &mut Targets, session: &Session) {
+    targets.add(&session.session_id, session.protocol_session_id.as_deref(), session.called_tools);
 }
 
 /// Asks on a terminal; off one nobody can answer.

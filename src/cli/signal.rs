@@ -28,6 +28,11 @@ pub(super) async fn interrupted() -> Interrupted {
     }
 }
 
+/// Returns when the terminal is gone (SIGHUP). From the first poll on the signal does nothing else.
+pub(super) async fn hung_up() {
+    received(SignalKind::hangup()).await;
+}
+
 /// A file that may not grow (a limit of the service manager, `ulimit -f`) is an error that we handle, not the end of the
 /// process, which is what SIGXFSZ does to who does not catch it.
 pub(super) fn outlive_full_files() {

@@ -1,6 +1,6 @@
 //! What keys and commands ask for.
 
-use super::app::{App, Detail, Dialog, INTERVALS, Place, Tab};
+use super::app::{App, Dialog, INTERVALS};
 use super::data::Step;
 use super::export;
 use super::filter::Filter;
@@ -9,7 +9,9 @@ use super::message::Effect;
 use super::screens;
 use super::text::span;
 use super::update::{set_filter, tell};
+use super::view::{Detail, Place, Tab};
 use super::warnings::{self, Subject};
+use crate::queries::requests::Request;
 use crate::queries::sessions::{Session, Status};
 
 /// Does what a key asks for.
@@ -29,6 +31,7 @@ pub(super) fn on_action(app: &mut App, action: Action) -> Option<Effect> {
         Action::First => move_by(app, isize::MIN / 2),
         Action::Last => move_by(app, isize::MAX / 2),
         Action::Open => open(app),
+        Action::Slowest => slowest(app),
         Action::Back => back(app),
         Action::Show(tab) => show(app, tab),
         Action::Next => turn(app, 1),
@@ -132,9 +135,25 @@ fn open_request(app: &mut App, key: Option<&str>) {
     let stream = app.data.streams.requests.iter().flatten();
     let mut all = story.chain(stream);
     if let Some(request) = all.find(|request| Some(request.id.as_str()) == key).cloned() {
-        app.view.scroll = 0;
-        app.data.closer.words = None;
-        app.view.details.push(Detail::Request(Box::new(request)));
+        look_at(app, request);
+    }
+}
+
+fn look_at(app: &mut App, request: Request) {
+    app.view.scroll = 0;
+    app.data.closer.words = None;
+    app.view.details.push(Detail::Request(Box::new(request)));
+}
+
+fn slowest(app: &mut App) {
+    if app.place() != Some(Place::Tab(Tab::Tools)) {
+        tell(app, "The slowest calls are those of the tools: 3 shows them.");
+        return;
+    }
+    let tool = app.under_cursor();
+    match tool.and_then(|tool| screens::tools::slowest(app, &tool)).cloned() {
+        Some(request) => look_at(app, request),
+        None => tell(app, "Its slowest call is not known, or not kept any more."),
     }
 }
 

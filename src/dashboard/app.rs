@@ -1,121 +1,18 @@
-//! The state of the dashboard: what is held, what is looked at, and how.
+//! The state of the dashboard: what is held, what is looked at, what was chosen.
 
-use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
-use super::data::{Data, Question, Step};
+use super::data::Data;
 use super::filter::Filter;
 use super::screens;
-use super::table::{Listing, Sort};
+use super::table::Listing;
 use super::theme::Theme;
+use super::view::{Detail, ListState, Place, Tab, View};
 use crate::model::timestamp::Timestamp;
-use crate::queries::requests::Request;
-use crate::queries::sessions::{Session, Status};
-use crate::queries::window::WindowQuery;
-use crate::store::reports::page::Order;
+use crate::queries::sessions::Session;
 
 /// The intervals of refreshing, in milliseconds.
 pub(super) const INTERVALS: [u64; 7] = [500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
-
-/// A screen with a number.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Tab {
-    /// Sessions.
-    #[default]
-    Sessions,
-    /// Requests as they come.
-    Requests,
-    /// Tools.
-    Tools,
-    /// Clients.
-    Clients,
-    /// Events as they come.
-    Events,
-    /// Hours and days.
-    History,
-    /// Boots.
-    Boots,
-}
-
-impl Tab {
-    /// All of them, in order.
-    pub const ALL: [Self; 7] =
-        [Self::Sessions, Self::Requests, Self::Tools, Self::Clients, Self::Events, Self::History, Self::Boots];
-
-    /// Its name.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Sessions => "Sessions",
-            Self::Requests => "Requests",
-            Self::Tools => "Tools",
-            Self::Clients => "Clients",
-            Self::Events => "Events",
-            Self::History => "History",
-            Self::Boots => "Boots",
-        }
-    }
-
-    /// The screen with that name, whatever its case.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|tab| tab.title().eq_ignore_ascii_case(name))
-    }
-}
-
-/// What is looked at closely.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Detail {
-    /// A session.
-    Session(Uuid),
-    /// A request.
-    Request(Box<Request>),
-}
-
-/// A list that keeps its cursor, sorting and filter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Place {
-    /// A screen with a number.
-    Tab(Tab),
-    /// The requests of one session.
-    Session,
-}
-
-/// Cursor, sorting and filter of a list.
-#[derive(Debug, Clone, Default)]
-pub(super) struct ListState {
-    /// The row under the cursor.
-    pub(super) cursor: usize,
-    /// What that row is of; none: it stays at the top.
-    pub(super) key: Option<String>,
-    /// The first row that is seen.
-    pub(super) offset: usize,
-    /// How it is sorted; none: as it comes.
-    pub(super) sort: Option<Sort>,
-    /// What is shown of it.
-    pub(super) filter: Filter,
-}
-
-/// What is looked at, and how.
-#[derive(Debug, Clone, Default)]
-pub(super) struct View {
-    /// The screen.
-    pub(super) tab: Tab,
-    /// What is looked at closely, on top of it.
-    pub(super) details: Vec<Detail>,
-    /// The lists.
-    pub(super) lists: HashMap<Place, ListState>,
-    /// Tagged sessions.
-    pub(super) tagged: BTreeSet<String>,
-    /// Ended sessions are listed, too.
-    pub(super) all: bool,
-    /// The steps of history.
-    pub(super) step: Step,
-    /// The first line of a page that is seen.
-    pub(super) scroll: usize,
-}
 
 /// What the operator chose.
 #[derive(Debug, Clone)]
@@ -254,101 +151,5 @@ impl App {
             let story = self.data.closer.story.as_ref()?;
             (story.session.session_id == id).then_some(&story.session)
         })
-    }
-
-    /// What the screen wants to know.
-    pub(super) fn wants(&self) -> Vec<Question> {
-        let mut wants = vec![Question::Pulse, Question::Counts];
-        match self.view.details.last() {
-            Some(Detail::Session(id)) => {
-                wants.extend([Question::Story(*id), Question::Latest(vec![id.to_string()]), Question::Tools]);
-            }
-            Some(Detail::Request(request)) => {
-                wants.extend((request.number > 0).then_some(Question::Words(request.number)));
-            }
-            None => wants.extend(self.tab_wants()),
-        }
-        // Last: what is only warned of can wait for what is looked at.
-        wants.push(Question::Crowds);
-        wants
-    }
-
-    fn tab_wants(&self) -> Vec<Question> {
-        match self.view.tab {
-            Tab::Sessions => {
-                vec![Question::Sessions(self.window_query()), Question::Latest(self.seen_sessions()), Question::Tools]
-            }
-            Tab::Requests => {
-                let filter = self.list(Place::Tab(Tab::Requests)).filter;
-                let status = filter.field("status").filter(|s| matches!(*s, "success" | "error" | "timeout"));
-                vec![Question::Requests(None, status.map(str::to_owned))]
-            }
-            Tab::Tools => vec![Question::Tools],
-            Tab::Clients => vec![Question::Clients],
-            Tab::Events => vec![Question::Events],
-            Tab::History => vec![Question::History(self.view.step)],
-            Tab::Boots => vec![Question::Boots],
-        }
-    }
-
-    /// The Archon sessions on the part of the list that is seen.
-    fn seen_sessions(&self) -> Vec<String> {
-        let place = Place::Tab(Tab::Sessions);
-        let (Some(listing), state) = (self.listing(), self.list(place)) else { return Vec::new() };
-        let seen = listing.rows.iter().skip(state.offset).take(screens::list_height(self));
-        let called = |key: &String| self.session(key).is_some_and(|session| session.calls > 0);
-        seen.map(|row| row.key.clone()).filter(called).collect()
-    }
-
-    /// What the list of sessions asks the store for: as much of filter and sorting as the store can do, because it holds
-    /// more than a screen does.
-    fn window_query(&self) -> WindowQuery {
-        let state = self.list(Place::Tab(Tab::Sessions));
-        let field = |name| state.filter.field(name).map(str::to_owned);
-        let status = field("state");
-        let named = |word: &str| {
-            let all = [Status::Active, Status::Disconnected, Status::Expired];
-            all.into_iter().filter(|status| status.as_str().contains(word)).collect::<Vec<_>>()
-        };
-        let statuses = match status.as_deref() {
-            Some("idle" | "busy") => vec![Status::Active],
-            Some(word) => named(word),
-            None if self.view.all => Vec::new(),
-            None => vec![Status::Active],
-        };
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "seconds and counts that were typed"
-        )]
-        let whole = |figure: f64| figure.max(0.0) as u64;
-        WindowQuery {
-            statuses,
-            client: field("client"),
-            user: field("user"),
-            id: field("id"),
-            tool: field("tool"),
-            idle_s: state.filter.least("idle").map(whole),
-            errors: state.filter.least("errors").and_then(|n| i64::try_from(whole(n)).ok()),
-            order: order(state.sort),
-        }
-    }
-}
-
-/// What the store can sort by, for a column. The rest is sorted among what it gave.
-fn order(sort: Option<Sort>) -> (Order, bool) {
-    let Some((key, descending)) = sort else { return (Order::Activity, true) };
-    match key {
-        "idle" => (Order::Activity, !descending),
-        "age" => (Order::Began, !descending),
-        "left" => (Order::Expiry, descending),
-        "client" => (Order::Client, descending),
-        "user" => (Order::User, descending),
-        "calls" => (Order::Calls, descending),
-        "errors" => (Order::Errors, descending),
-        "tokens" => (Order::Tokens, descending),
-        "id" => (Order::Id, descending),
-        "state" => (Order::Status, descending),
-        _ => (Order::Activity, true),
     }
 }

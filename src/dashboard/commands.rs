@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use super::actions::{on_action, show};
-use super::app::{App, INTERVALS, Tab};
+use super::app::{App, INTERVALS};
 use super::export;
 use super::filter::Filter;
 use super::keys::Action;
 use super::message::Effect;
 use super::update::tell;
+use super::view::Tab;
 
 /// The commands, for the help page.
 pub(super) const COMMANDS: &[(&str, &str)] = &[

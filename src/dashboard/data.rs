@@ -14,6 +14,7 @@ use crate::queries::minutes::Minute;
 use crate::queries::requests::Request;
 use crate::queries::standings::{Counts, Crowd};
 use crate::queries::story::Story;
+use crate::queries::trends::Trends;
 use crate::queries::usage::Statistics;
 use crate::queries::window::{SessionWindow, WindowQuery};
 
@@ -45,6 +46,8 @@ pub(super) enum Question {
     Words(i64),
     /// Tools of the last day.
     Tools,
+    /// Their hours and slowest calls.
+    Trends,
     /// Clients.
     Clients,
     /// The stream of events.
@@ -68,6 +71,7 @@ impl Question {
             Self::Requests(..) => "requests",
             Self::Words(_) => "words",
             Self::Tools => "tools",
+            Self::Trends => "trends",
             Self::Clients => "clients",
             Self::Events => "events",
             Self::History(_) => "history",
@@ -117,6 +121,8 @@ pub(super) enum Answer {
     Words(i64, Option<Words>),
     /// To [`Question::Tools`].
     Tools(Statistics),
+    /// To [`Question::Trends`].
+    Trends(Trends),
     /// To [`Question::Clients`].
     Clients(Vec<ClientUse>),
     /// To [`Question::Events`]: all, or those that came since.
@@ -208,6 +214,8 @@ pub(super) struct Streams {
 pub(super) struct Sums {
     /// By tool, of the last day.
     pub(super) tools: Option<Statistics>,
+    /// Hours and slowest calls of each tool, of the last day.
+    pub(super) trends: Option<Trends>,
     /// By client.
     pub(super) clients: Option<Vec<ClientUse>>,
     /// By hour or day.
@@ -239,6 +247,7 @@ impl Data {
             Answer::Requests(rows, part) => go_on(&mut self.streams.requests, rows, part),
             Answer::Events(rows, part) => go_on(&mut self.streams.events, rows, part),
             Answer::Tools(tools) => self.sums.tools = Some(tools),
+            Answer::Trends(trends) => self.sums.trends = Some(trends),
             Answer::Clients(clients) => self.sums.clients = Some(clients),
             Answer::History(history) => self.sums.history = Some(history),
             Answer::Boots(boots) => self.sums.boots = Some(boots),

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use super::app::{App, Place};
+use super::app::App;
 use super::message::Export;
 use super::table::{Cell, Listing};
+use super::view::Place;
 
 /// The list that is seen, as a file.
 pub(super) fn current(app: &App, as_json: bool, path: Option<PathBuf>) -> Option<Export> {

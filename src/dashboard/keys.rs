@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::app::Tab;
+use super::view::Tab;
 
 /// What a key can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(super) enum Action {
     Last,
     /// Look closer at what is under the cursor.
     Open,
+    /// The slowest call of the tool under the cursor.
+    Slowest,
     /// Back to where one came from.
     Back,
     /// Another screen.
@@ -101,6 +103,7 @@ pub(super) const BINDINGS: &[Binding] = &[
     on(&[key('g'), code(KeyCode::Home)], Action::First, "to the first row"),
     on(&[key('G'), code(KeyCode::End)], Action::Last, "to the last row"),
     on(&[code(KeyCode::Enter), key('l'), code(KeyCode::Right)], Action::Open, "look closer"),
+    on(&[key('s')], Action::Slowest, "the slowest call of the tool under the cursor"),
     on(&[code(KeyCode::Esc), key('h'), code(KeyCode::Left)], Action::Back, "back; clear the filter"),
     on(&[key('1')], Action::Show(Tab::Sessions), "sessions"),
     on(&[key('2')], Action::Show(Tab::Requests), "requests"),

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use tokio::sync::{mpsc, watch};
 
 use super::app::App;
-use super::feed::{self, Wants};
+use super::background::{self, Wants};
 use super::message::{Effect, Export, Message};
 use super::preferences::Preferences;
 use super::terminal::Screen;
@@ -42,7 +42,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
     let (out, mut messages) = mpsc::channel(WAITING);
     let (wants, asked) = watch::channel(wanted(&app, 0));
     let (orders, ordered) = mpsc::channel(1);
-    let feed = tokio::spawn(feed::run(options.open.clone(), asked, ordered, out));
+    let feed = tokio::spawn(background::run(options.open.clone(), asked, ordered, out));
     let mut ends = Ends { wants, orders, refresh: 0, saved: Preferences::of(&app) };
     let mut events = EventStream::new();
     let mut ticks = tokio::time::interval(TICK);
@@ -56,7 +56,10 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
                 // The terminal is gone.
                 None => break Ok(()),
             },
-            message = messages.recv() => message,
+            message = messages.recv() => match message {
+                Some(message) => Some(message),
+                None => break Err(io::Error::other("nobody asks the database any more").into()),
+            },
             _ = ticks.tick() => Some(Message::Tick(now(&app))),
             () = &mut stop => break Ok(()),
         };

@@ -1,11 +1,13 @@
 //! The live view: sessions, requests, tools and clients as they are, kept open all day.
 //!
 //! [`update`] takes in what happens (keys, time, answers of the store) and says what shall be done; [`screens`] draw what
-//! is held; both are pure. [`feed`] asks the store in the background, by [`crate::queries`], which `list`, `show` and
+//! is held; both are pure. [`background`] asks the store, by [`crate::queries`], which `list`, `show` and
 //! `stats` ask too, so that they never disagree. [`live`] ties them to a terminal, [`once`] to one frame.
 
 mod actions;
+mod answers;
 mod app;
+mod background;
 mod commands;
 mod data;
 mod export;
@@ -13,8 +15,10 @@ mod feed;
 mod filter;
 mod keys;
 mod live;
+mod measure;
 mod message;
 mod once;
+mod pace;
 mod preferences;
 mod screens;
 mod table;
@@ -22,10 +26,14 @@ mod terminal;
 mod text;
 mod theme;
 mod update;
+mod view;
+mod wants;
 mod warnings;
 
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod frames;
 #[cfg(test)]
 mod tests;
 
@@ -34,9 +42,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-pub use app::Tab;
 pub use live::run;
-pub use once::{document, frame, measure};
+pub use measure::{endure, measure};
+pub use once::{document, frame};
+pub use view::Tab;
 
 use app::{App, INTERVALS, Settings};
 use preferences::Preferences;

@@ -1,6 +1,6 @@
-//! One frame, as text or as data: for scripts, and for watching without a terminal. And how dear frames are.
+//! One frame, as text or as data: for scripts, and for watching without a terminal.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -8,40 +8,47 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::app::{App, Place, Tab};
+use super::app::App;
+use super::background::{Occasion, Wants};
 use super::data::Question;
-use super::feed::{self, Feed, FeedError, Wants};
+use super::feed::{self, Feed, FeedError};
 use super::message::Message;
 use super::screens;
 use super::update::update;
+use super::view::{Place, Tab};
 use super::warnings;
 use super::{DashboardError, Options};
 use crate::model::timestamp::Timestamp;
 
 /// The version of the document.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 /// More messages than one refresh has answers.
 const WAITING: usize = 64;
 
 /// A feed, and what it says.
-struct Desk {
-    feed: Feed,
+pub(super) struct Desk {
+    pub(super) feed: Feed,
     out: mpsc::Sender<Message>,
     messages: mpsc::Receiver<Message>,
 }
 
 impl Desk {
-    async fn open(options: &Options) -> Result<Self, DashboardError> {
+    pub(super) async fn open(options: &Options) -> Result<Self, DashboardError> {
         let feed = feed::open(&options.open).await.map_err(told)?;
         let (out, messages) = mpsc::channel(WAITING);
         Ok(Self { feed, out, messages })
     }
 
     /// Asks those questions, or what is due of them; returns the time that the database took.
-    async fn ask(&mut self, app: &mut App, questions: Vec<Question>, all: bool) -> Result<Duration, DashboardError> {
+    pub(super) async fn ask(
+        &mut self,
+        app: &mut App,
+        questions: Vec<Question>,
+        occasion: Occasion,
+    ) -> Result<Duration, DashboardError> {
         app.now = self.feed.now();
         let wants = Wants { questions, interval: app.settings.interval(), paused: false, refresh: 0 };
-        let spent = self.feed.refresh(&wants, all, &self.out).await.map_err(told)?;
+        let spent = self.feed.refresh(&wants, occasion, &self.out).await.map_err(told)?;
         while let Ok(message) = self.messages.try_recv() {
             _ = update(app, message);
         }
@@ -49,11 +56,11 @@ impl Desk {
     }
 
     /// Asks what the screen wants, and what it wants then: the rows that are seen are known only when they are there.
-    async fn fill(&mut self, app: &mut App) -> Result<(), DashboardError> {
+    pub(super) async fn fill(&mut self, app: &mut App) -> Result<(), DashboardError> {
         let wants = app.wants();
-        self.ask(app, wants, true).await?;
+        self.ask(app, wants, Occasion::All).await?;
         let more = app.wants().into_iter().filter(|question| matches!(question, Question::Latest(_))).collect();
-        self.ask(app, more, true).await?;
+        self.ask(app, more, Occasion::All).await?;
         Ok(())
     }
 }
@@ -80,11 +87,15 @@ pub async fn frame(options: &Options, size: (u16, u16)) -> Result<String, Dashbo
 
 /// The screen as text.
 pub(super) fn text(app: &App) -> String {
-    let buffer = drawn(app);
+    text_of(&drawn(app))
+}
+
+/// What is drawn, as text.
+pub(super) fn text_of(buffer: &Buffer) -> String {
     let mut text = String::new();
-    for y in 0..app.size.1 {
+    for y in 0..buffer.area.height {
         let (mut line, mut skip) = (String::new(), 0);
-        for x in 0..app.size.0 {
+        for x in 0..buffer.area.width {
             let symbol = buffer[(x, y)].symbol();
             // What is as wide as two columns covers the next one.
             if skip == 0 {
@@ -100,7 +111,7 @@ pub(super) fn text(app: &App) -> String {
     text
 }
 
-fn drawn(app: &App) -> Buffer {
+pub(super) fn drawn(app: &App) -> Buffer {
     let mut buffer = Buffer::empty(Rect { x: 0, y: 0, width: app.size.0, height: app.size.1 });
     screens::draw(app, &mut buffer);
     buffer
@@ -112,11 +123,13 @@ fn drawn(app: &App) -> Buffer {
 /// {"version": 1, "at": "2026-01-10T12:00:00.000Z", "database": {"kind": "sqlite", "answer_ms": 0.4},
 ///  "server": {"up": true, "boots_today": 3, "boots": [BOOT]}, "counts": COUNTS, "minutes": [MINUTE],
 ///  "warnings": [{"urgency": 2, "text": "…"}], "sessions": [SESSION], "latest": {ID: LATEST}, "requests": [REQUEST],
-///  "tools": [USAGE], "clients": [CLIENT], "events": [EVENT], "history": [USAGE]}
+///  "tools": [USAGE], "tool_hours": [TOOL HOUR], "slowest": [REQUEST], "clients": [CLIENT], "events": [EVENT],
+///  "history": [USAGE]}
 /// ```
 ///
 /// The words in capitals are the read models of [`crate::queries`], which `list`, `requests`, `events` and `stats` print.
-/// `sessions` are those of the list, with its filter; `tools` are of the last day, `history` of two days by the hour.
+/// `sessions` are those of the list, with its filter; `tools` are of the last day, and so are the slowest call of each;
+/// `history` is of two days by the hour.
 /// Urgency zero is the most urgent.
 ///
 /// # Errors
@@ -173,63 +186,11 @@ impl Document<'_> {
             "latest": data.latest,
             "requests": data.streams.requests,
             "tools": sums.tools.as_ref().map(|tools| &tools.groups),
+            "tool_hours": sums.trends.as_ref().map(|trends| trends.hours()),
+            "slowest": sums.trends.as_ref().map(|trends| trends.slowest().collect::<Vec<_>>()),
             "clients": sums.clients,
             "events": data.streams.events,
             "history": sums.history.as_ref().map(|history| &history.usage.groups),
         })
     }
-}
-
-/// How dear frames are, measured without a terminal, as one JSON document: the time to the first frame, the time that the
-/// database takes for a refresh, the time from a key to its frame, and the memory before and after so many refreshes.
-///
-/// # Errors
-/// [`DashboardError`] when the database is away.
-pub async fn measure(options: &Options, size: (u16, u16), refreshes: usize) -> Result<String, DashboardError> {
-    let began = Instant::now();
-    let mut app = options.app(size);
-    let mut desk = Desk::open(options).await?;
-    // Header and list; what they warn of comes after them.
-    let wants = app.wants().into_iter().take(3).collect();
-    desk.ask(&mut app, wants, true).await?;
-    drawn(&app);
-    let first = began.elapsed();
-    desk.fill(&mut app).await?;
-    let (mut spent, mut memory_before) = (Vec::new(), None);
-    for turn in 0..refreshes {
-        tokio::time::sleep(app.settings.interval()).await;
-        let wants = app.wants();
-        spent.push(desk.ask(&mut app, wants, false).await?);
-        drawn(&app);
-        // The first tenth fills what is held.
-        if turn == refreshes / 10 {
-            memory_before = memory();
-        }
-    }
-    let began = Instant::now();
-    let down = crossterm::event::KeyEvent::new(crossterm::event::KeyCode::Down, crossterm::event::KeyModifiers::NONE);
-    _ = update(&mut app, Message::Key(down));
-    drawn(&app);
-    let key = began.elapsed();
-    spent.sort_unstable();
-    let ms = |took: Duration| (took.as_secs_f64() * 10_000.0).round() / 10.0;
-    let at = |percent: usize| spent.get((spent.len() * percent).div_ceil(100).saturating_sub(1)).copied().map(ms);
-    let mean = spent.iter().sum::<Duration>().checked_div(u32::try_from(spent.len()).unwrap_or(1)).map(ms);
-    let questions: std::collections::BTreeMap<_, _> = desk.feed.costs().map(|(name, cost)| (name, ms(cost))).collect();
-    Ok(json!({
-        "version": VERSION,
-        "questions_ms": questions,
-        "first_frame_ms": ms(first),
-        "refreshes": refreshes,
-        "refresh_database_ms": {"mean": mean, "p50": at(50), "p95": at(95), "most": at(100)},
-        "key_to_frame_ms": ms(key),
-        "memory_kb": {"before": memory_before, "after": memory()},
-    })
-    .to_string())
-}
-
-/// What this process has in memory of its own (pages of files do not count), in kilobytes, where the system tells.
-fn memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    status.lines().find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix("kB")?.trim().parse().ok())
 }

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::app::{App, INTERVALS, ListState, Place, Tab};
+use super::app::{App, INTERVALS};
 use super::filter::Filter;
 use super::screens;
+use super::view::{ListState, Place, Tab};
 
 /// The file's content. What a later version adds is passed over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

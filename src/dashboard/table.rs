@@ -219,13 +219,14 @@ pub(super) fn draw(listing: &Listing, area: Rect, buffer: &mut Buffer, looks: Lo
             Some((key, false)) if key == column.key => "▴",
             _ => "",
         };
-        let room = wide - width(sign).min(*wide);
-        head.push_str(&if column.right {
-            pad(column.title, room, true) + sign
-        } else {
-            pad(&format!("{}{sign}", super::text::cut(column.title, room)), *wide, false)
-        });
-        head.push_str(&" ".repeat(GAP));
+        // The sign of the order stands next to the name, and in the gap where the name takes all.
+        let inside = !column.right && width(column.title) < *wide;
+        head.push_str(&pad(
+            &if inside { format!("{}{sign}", column.title) } else { column.title.to_owned() },
+            *wide,
+            column.right,
+        ));
+        head.push_str(&pad(if inside { "" } else { sign }, GAP, false));
     }
     buffer.set_stringn(area.x, area.y, &head, area.width.into(), looks.theme.style(Tone::Strong));
     for (line, (at, row)) in listing.rows.iter().enumerate().skip(looks.offset).enumerate() {

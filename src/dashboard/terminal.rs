@@ -2,6 +2,7 @@
 
 use std::io::{self, Stdout, Write, stdout};
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::cursor::Show;
@@ -23,6 +24,9 @@ pub(super) struct Screen {
 }
 
 static HOOK: Once = Once::new();
+/// Whether the terminal is ours now. Given back twice, it would put its cursor back to where it was when it was taken, on
+/// top of the last words of a panic.
+static TAKEN: AtomicBool = AtomicBool::new(false);
 
 impl Screen {
     /// Takes the terminal.
@@ -108,11 +112,15 @@ fn blank((width, height): (u16, u16)) -> io::Result<Terminal<CrosstermBackend<St
 
 fn enter() -> io::Result<()> {
     enable_raw_mode()?;
+    TAKEN.store(true, Ordering::SeqCst);
     execute!(stdout(), EnterAlternateScreen, EnableMouseCapture).inspect_err(|_| give_back())
 }
 
 /// As much as can be given back; when the terminal is gone there is nobody to tell.
 fn give_back() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
     _ = execute!(stdout(), DisableMouseCapture, LeaveAlternateScreen, Show);
     _ = disable_raw_mode();
     _ = stdout().flush();

@@ -1,24 +1,21 @@
-//! Screens as they look, and keys as they work, at one moment.
+//! Keys and the mouse as they work, at one moment.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use insta::assert_snapshot;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use super::app::{App, Detail, Dialog, Place, Tab};
+use super::app::{App, Dialog};
 use super::data::{Answer, Question};
 use super::fixture::{self, blank, empty, give, id, populated, story, strange, troubled};
 use super::message::{Effect, Message};
 use super::once::text;
 use super::screens;
 use super::update::update;
-use crate::queries::latest::Words;
+use super::view::{Detail, Place, Tab};
 use crate::queries::sessions::Status;
 
-const SIZES: [(u16, u16); 4] = [(40, 12), (80, 24), (120, 40), (200, 50)];
-
 /// Presses keys; a name in angle brackets is one key.
-fn press(app: &mut App, keys: &str) -> Vec<Effect> {
+pub(super) fn press(app: &mut App, keys: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     let mut rest = keys;
     while let Some(first) = rest.chars().next() {
@@ -41,53 +38,6 @@ fn screen(app: &App) -> String {
     let mut terminal = Terminal::new(TestBackend::new(app.size.0, app.size.1)).expect("a terminal");
     terminal.draw(|frame| screens::draw(app, frame.buffer_mut())).expect("a frame");
     terminal.backend().to_string()
-}
-
-#[test]
-fn sessions_at_every_size() {
-    for (wide, high) in SIZES {
-        let mut broken = populated((wide, high));
-        _ = update(&mut broken, Message::Failed("the database file /var/lib/archon.db is gone".into()));
-        let size = format!("{wide}x{high}");
-        assert_snapshot!(format!("sessions_{size}"), screen(&populated((wide, high))));
-        assert_snapshot!(format!("empty_{size}"), screen(&empty((wide, high))));
-        assert_snapshot!(format!("broken_{size}"), screen(&broken));
-        assert_snapshot!(format!("warnings_{size}"), screen(&troubled((wide, high))));
-        assert_snapshot!(format!("names_{size}"), screen(&strange((wide, high))));
-    }
-}
-
-#[test]
-fn every_other_screen() {
-    for (wide, high) in [(80, 24), (120, 40)] {
-        for (key, name) in
-            [("2", "requests"), ("3", "tools"), ("4", "clients"), ("5", "events"), ("6", "history"), ("7", "boots")]
-        {
-            let mut app = populated((wide, high));
-            press(&mut app, key);
-            assert_snapshot!(format!("{name}_{wide}x{high}"), screen(&app));
-        }
-    }
-}
-
-#[test]
-fn one_session_one_request_and_what_stands_over_them() {
-    for (wide, high) in SIZES {
-        let size = format!("{wide}x{high}");
-        let mut app = populated((wide, high));
-        press(&mut app, "<enter>");
-        give(&mut app, Answer::Story(Some(Box::new(story()))));
-        assert_snapshot!(format!("session_{size}"), screen(&app));
-        press(&mut app, "<enter>");
-        let words = Words { arguments: r#"{"query": "x", "token": "***"}"#.into(), answer: None };
-        give(&mut app, Answer::Words(6, Some(words)));
-        assert_snapshot!(format!("request_{size}"), screen(&app));
-    }
-    let mut app = populated((80, 24));
-    press(&mut app, " jx");
-    assert_snapshot!("confirm_80x24", screen(&app));
-    press(&mut app, "n?");
-    assert_snapshot!("help_80x24", screen(&app));
 }
 
 #[test]
@@ -127,6 +77,22 @@ fn three_keys_lead_from_a_warning_to_the_call() {
     assert!(app.wants().contains(&Question::Words(6)));
     press(&mut app, "<esc><esc>");
     assert_eq!(app.view.details, []);
+}
+
+#[test]
+fn a_key_leads_from_a_tool_to_its_slowest_call() {
+    let mut app = populated((120, 40));
+    press(&mut app, "s");
+    assert!(app.view.details.is_empty() && app.notice.is_some(), "sessions have none");
+    press(&mut app, "3js");
+    let Some(Detail::Request(request)) = app.view.details.last() else { panic!("{:?}", app.view.details) };
+    assert_eq!((request.tool_name.as_deref(), request.id.as_str()), (Some("health_check"), "5"));
+    assert!(app.wants().contains(&Question::Words(5)));
+    press(&mut app, "<esc>");
+    assert_eq!(app.under_cursor().as_deref(), Some("health_check"));
+    let mut app = empty((120, 40));
+    press(&mut app, "3s");
+    assert!(app.view.details.is_empty());
 }
 
 #[test]

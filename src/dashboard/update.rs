@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use super::actions::{move_by, on_action, open, show, sort_by};
-use super::app::{App, Detail, Dialog};
+use super::app::{App, Dialog};
 use super::commands;
 use super::data::Answer;
 use super::filter::Filter;
@@ -11,6 +11,7 @@ use super::keys::{self, Action};
 use super::message::{Effect, Message};
 use super::screens;
 use super::text::several;
+use super::view::Detail;
 use crate::model::timestamp::Timestamp;
 
 /// A notice is told for so long.

@@ -15,6 +15,7 @@ pub mod requests;
 pub mod sessions;
 pub mod standings;
 pub mod story;
+pub mod trends;
 pub mod usage;
 pub mod window;
 

@@ -26,6 +26,18 @@ pub struct Targets {
     pub protocol: Vec<String>,
 }
 
+impl Targets {
+    /// Adds a session as lists know it: its Archon session, or, where that is only reserved because its client has called
+    /// no tool yet, its protocol session.
+    pub fn add(&mut self, archon: &str, protocol: Option<&str>, called_tools: bool) {
+        if called_tools {
+            self.archon.extend(Uuid::parse_str(archon));
+        } else {
+            self.waiting.extend(protocol.map(str::to_owned));
+        }
+    }
+}
+
 /// Who ends them, why and when.
 #[derive(Debug, Clone)]
 pub struct Order {

@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::backend::{Backend, read};
 use super::codec::DbUuid;
 use super::lookup::patiently;
-use super::{Store, StoreError};
+use super::pooler;
+use super::{Store, StoreError, Tables};
 
 /// The channel that the triggers notify.
 const CHANNEL: &str = "archonctl_ends";
@@ -154,6 +155,33 @@ impl Feed {
         let mut new = self.window.take(Instant::now(), OVERLAP, &ids).into_iter();
         ends.retain(|_| new.next().unwrap_or(true));
         Ok(ends)
+    }
+}
+
+/// Rings when sessions end. Only some databases have one; all others have to be looked at.
+#[derive(Debug)]
+pub struct Bell(PgListener);
+
+impl Bell {
+    /// Waits until it rings; `false` when its connection is lost, and it will ring no more.
+    pub async fn ring(&mut self) -> bool {
+        matches!(self.0.try_recv().await, Ok(Some(_)))
+    }
+}
+
+impl Store {
+    /// The bell of this database: PostgreSQL's NOTIFY. None where nobody would ring it, or no connection is to be had.
+    pub async fn bell(&self) -> Option<Bell> {
+        let Backend::Postgres(postgres) = &self.inner.backend else { return None };
+        if self.tables() == Tables::Original {
+            return None;
+        }
+        // Commands take every database for one behind a pooler, because to find out takes longer than what they ask.
+        let is_pooled = async || pooler::is_in_between(&postgres.pool.connect_options()).await.unwrap_or(true);
+        if postgres.pooled && is_pooled().await {
+            return None;
+        }
+        connect(self).await.map(Bell)
     }
 }
 

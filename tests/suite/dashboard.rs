@@ -2,6 +2,11 @@
 //! it shows, ends sessions, and gives the terminal back.
 
 mod counts;
+mod demo;
+mod hands;
+mod lasting;
+mod original;
+mod tmux;
 mod typed;
 
 use std::path::Path;

@@ -14,7 +14,7 @@ use crate::dashboard::theme::Tone;
 use crate::queries::clients::ClientUse;
 
 const COLUMNS: &[Column] = &[
-    text("client", "CLIENT", (6, 24), 0),
+    text("client", "CLIENT", (12, 24), 0),
     text("version", "VERSION", (5, 16), 3),
     figure("sessions", "SESSIONS", 0),
     figure("open", "OPEN", 0),
@@ -24,7 +24,7 @@ const COLUMNS: &[Column] = &[
     figure("calls", "CALLS", 1),
     figure("errors", "ERR", 1),
     figure("lasted", "LASTED", 4),
-    text("warning", "NOTE", (10, 60), 2),
+    text("warning", "NOTE", (13, 20), 1),
 ];
 
 /// The list.
@@ -37,7 +37,7 @@ pub(super) fn listing(app: &App) -> Listing {
 
 fn row(client: &ClientUse) -> Row {
     let note = if client.leaks() {
-        Cell::text(format!("has closed none of {}", client.sessions)).toned(Tone::Warn)
+        Cell::text("closes none").toned(Tone::Warn)
     } else if client.silent > 0 && client.silent == client.sessions {
         Cell::text("calls no tool").toned(Tone::Dim)
     } else {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  TIME              SESSIONS  CALLS  OK    ERR  MEAN   P95    TOKENS
-//!  2026-01-10 12:00        12   1204  99%     3  1.4ms  3.1ms   12.3k  ██████
+//!  2026-01-10 12:00        12   1204  99%     3  1.4ms  3.1ms   12.3k  ███
 //!
 //!  Sessions by client: Claude Code 12 (10m04s on average) · Cursor 3 (1h02m)
 //! ```
@@ -23,7 +23,7 @@ use crate::model::timestamp::Timestamp;
 use crate::queries::usage::Usage;
 
 const COLUMNS: &[Column] = &[
-    text("time", "TIME", (10, 16), 0),
+    text("time", "TIME", (16, 16), 0),
     figure("sessions", "SESSIONS", 1),
     figure("calls", "CALLS", 0),
     figure("success", "OK", 2),
@@ -31,11 +31,11 @@ const COLUMNS: &[Column] = &[
     figure("mean", "MEAN", 4),
     figure("p95", "P95", 3),
     figure("tokens", "TOKENS", 5),
-    text("trend", "", (4, 24), 6),
+    text("trend", "", (BAR, BAR), 6),
 ];
 
-/// The columns of the screen that a bar takes at most.
-const BAR: usize = 24;
+/// The columns of the screen that a bar takes at most: none is cut, or all would look alike.
+const BAR: usize = 10;
 /// Below so many lines there is no room for the clients.
 const ROOM_FOR_CLIENTS: u16 = 12;
 

@@ -15,10 +15,11 @@ pub(super) mod tools;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::app::{App, Detail, Place, Tab};
+use super::app::App;
 use super::table::{self, Listing, Looks};
 use super::text::{count, cut, width};
 use super::theme::Tone;
+use super::view::{Detail, Place, Tab};
 
 /// Where the parts of the screen stand.
 #[derive(Debug, Clone, Copy)]
@@ -152,7 +153,8 @@ pub(super) fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) {
     if listing.rows.is_empty() {
         let filtered =
             if state.filter.terms.is_empty() { None } else { Some("Nothing passes the filter. Esc clears it.") };
-        let text = filtered.unwrap_or(&listing.empty);
+        let waiting = (listing.empty == LOADING && app.link.error.is_some()).then_some(NO_ANSWER);
+        let text = waiting.or(filtered).unwrap_or(&listing.empty);
         let lines = overlay::wrapped(text, usize::from(area.width.saturating_sub(4)).max(1));
         for (y, line) in (area.y + 1..area.bottom()).zip(&lines) {
             buffer.set_stringn(
@@ -260,6 +262,9 @@ pub(super) fn write(app: &App, (x, y): (u16, u16), end: u16, pieces: &[(String, 
 
 /// What an empty list says while its first answer is on its way.
 pub(super) const LOADING: &str = "Reading…";
+
+/// And while there is no database that could answer.
+const NO_ANSWER: &str = "Nothing has been read yet: the database does not answer. It is asked again until it does.";
 
 /// What to do where there is nothing at all.
 pub(super) fn nothing_yet(app: &App) -> String {

@@ -5,11 +5,12 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Block, Clear, Widget};
 
 use super::write;
-use crate::dashboard::app::{App, Detail, Dialog, Tab};
+use crate::dashboard::app::{App, Dialog};
 use crate::dashboard::commands::{COMMANDS, FILTERS};
 use crate::dashboard::keys::{self, BINDINGS};
 use crate::dashboard::text::{clean, count, pad, several, width};
 use crate::dashboard::theme::Tone;
+use crate::dashboard::view::{Detail, Tab};
 use crate::queries::sessions::Session;
 
 type Line = Vec<(String, Tone)>;
@@ -23,9 +24,9 @@ pub(super) fn draw_footer(app: &App, area: Rect, buffer: &mut Buffer) {
         (Some(Dialog::Filter(text, _)), _) => filter_line(app, text),
         (Some(Dialog::Command(text)), _) => vec![(format!(":{text}█"), Tone::Strong)],
         (None, Some((notice, _))) => vec![(clean(notice), Tone::Strong)],
-        _ => hints(app)
+        _ => hints(app, area.width.into())
             .into_iter()
-            .flat_map(|(key, text)| [(key, Tone::Strong), (format!(" {text}  "), Tone::Dim)])
+            .flat_map(|(key, text)| [(key.to_owned(), Tone::Strong), (format!(" {text}  "), Tone::Dim)])
             .collect(),
     };
     write(app, (area.x, area.y), area.right(), &pieces, buffer);
@@ -43,7 +44,9 @@ fn filter_line(app: &App, text: &str) -> Line {
     line
 }
 
-fn hints(app: &App) -> Vec<(String, &'static str)> {
+/// As many as there is room for; the one that leads to all others is always among them.
+fn hints(app: &App, room: usize) -> Vec<(&'static str, &'static str)> {
+    const KEYS: (&str, &str) = ("?", "keys");
     let mut hints: Vec<(&str, &str)> = match (app.view.details.last(), app.view.tab) {
         (Some(Detail::Request(_)), _) => vec![("Esc", "back"), ("Enter", "its session"), ("y", "copy id")],
         (Some(Detail::Session(_)), _) => {
@@ -53,12 +56,18 @@ fn hints(app: &App) -> Vec<(String, &'static str)> {
             vec![("Enter", "open"), ("/", "filter"), (">", "sort"), ("Space", "tag"), ("x", "end")]
         }
         (None, Tab::Requests | Tab::Events) => vec![("Enter", "open"), ("/", "filter"), ("p", "pause")],
-        (None, Tab::Tools | Tab::Clients) => vec![("Enter", "open"), (">", "sort"), ("e", "export")],
+        (None, Tab::Tools) => vec![("Enter", "its calls"), ("s", "the slowest"), (">", "sort"), ("e", "export")],
+        (None, Tab::Clients) => vec![("Enter", "open"), (">", "sort"), ("e", "export")],
         (None, Tab::History | Tab::Boots) => vec![(">", "sort"), ("e", "export")],
     };
-    hints.extend([("?", "keys"), ("q", "quit")]);
-    let offered = |key: &str| !(app.settings.read_only && matches!(key, "x" | "Space"));
-    hints.into_iter().filter(|(key, _)| offered(key)).map(|(key, text)| (key.to_owned(), text)).collect()
+    hints.retain(|(key, _)| !(app.settings.read_only && matches!(*key, "x" | "Space")));
+    let wide = |hints: &[(&str, &str)]| hints.iter().map(|(key, text)| width(key) + width(text) + 3).sum::<usize>();
+    while wide(&hints) + wide(&[KEYS]) > room + 2 && hints.pop().is_some() {}
+    hints.extend([KEYS, ("q", "quit")]);
+    if wide(&hints) > room + 2 {
+        hints.pop();
+    }
+    hints
 }
 
 /// Draws what asks for an answer.

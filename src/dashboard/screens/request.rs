@@ -10,9 +10,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{overlay, write};
-use crate::dashboard::app::{App, Detail};
+use crate::dashboard::app::App;
 use crate::dashboard::text::{clean, millis};
 use crate::dashboard::theme::Tone;
+use crate::dashboard::view::Detail;
 use crate::queries::requests::Request;
 
 /// The columns of the screen that a name takes.

@@ -30,13 +30,16 @@ impl Moment {
     /// The same in SQL, over the columns `expires_at` and `boot`: true of what is alive at this moment. Exactly at the end
     /// is alive.
     pub(super) fn alive_sql(&self) -> String {
-        let mut ways = vec![format!("expires_at IS NULL OR expires_at >= '{}'", self.now.sql_text())];
+        // Not `expires_at` itself: PostgreSQL takes its condition and that of the status for two that have nothing to do
+        // with each other, expects hardly any row, and reads and sorts all that are active instead of the last used ones.
+        let end = "COALESCE(expires_at, '9999-12-31')";
+        let mut ways = vec![format!("{end} >= '{}'", self.now.sql_text())];
         let mut credit = Duration::ZERO;
         // A row has all outages coming since its boot: the last ones first, each adds to the credit of older rows.
         for (boot, outage) in self.credits.outages.iter().rev() {
             credit += *outage;
             let since = self.now.minus(credit).sql_text();
-            ways.push(format!("(boot < {boot} AND expires_at >= '{since}')"));
+            ways.push(format!("(boot < {boot} AND {end} >= '{since}')"));
         }
         format!("({})", ways.join(" OR "))
     }
@@ -77,9 +80,9 @@ mod tests {
         let credits = Credits { outages: vec![(2, minutes(10)), (5, minutes(60))], max_age: None };
         assert_eq!(
             Moment { now, credits }.alive_sql(),
-            "(expires_at IS NULL OR expires_at >= '2026-01-10 12:00:00.000' \
-             OR (boot < 5 AND expires_at >= '2026-01-10 11:00:00.000') \
-             OR (boot < 2 AND expires_at >= '2026-01-10 10:50:00.000'))"
+            "(COALESCE(expires_at, '9999-12-31') >= '2026-01-10 12:00:00.000' \
+             OR (boot < 5 AND COALESCE(expires_at, '9999-12-31') >= '2026-01-10 11:00:00.000') \
+             OR (boot < 2 AND COALESCE(expires_at, '9999-12-31') >= '2026-01-10 10:50:00.000'))"
         );
     }
 }

@@ -14,6 +14,7 @@ pub mod page;
 pub mod requests;
 pub mod sessions;
 pub mod standings;
+pub mod trends;
 pub mod usage;
 
 use std::time::Duration;

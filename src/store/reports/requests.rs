@@ -1,5 +1,7 @@
 //! Request rows, by filters: the last ones, and those that come after.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use super::{all_of, report};
@@ -9,7 +11,7 @@ use crate::store::codec::DbUuid;
 use crate::store::{Store, StoreError, Tables};
 
 /// Rows are numbered as they are written, which is after their call; a row is at most so much older than the one before.
-const OUT_OF_ORDER_MS: u64 = 3_600_000;
+const OUT_OF_ORDER: Duration = Duration::from_hours(1);
 
 /// A handled request.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -85,6 +87,25 @@ pub enum Part {
     After(i64, i64),
 }
 
+/// Whether the first row of the upper half is older.
+macro_rules! older {
+    () => {
+        "COALESCE((SELECT r.timestamp < $1 FROM archon_mcp_requests r WHERE r.id >= (low + high) / 2 AND r.id < high \
+         ORDER BY r.id LIMIT 1), FALSE)"
+    };
+}
+
+/// Times have no index, because each call would pay for it; numbers have, and they grow with time: so a moment is looked for
+/// by halves. Everything before `low` is older, nothing from `high` on is.
+const FIRST: &str = concat!(
+    "WITH RECURSIVE half(low, high) AS (SELECT CAST(0 AS BIGINT), COALESCE(MAX(id), 0) + 1 FROM archon_mcp_requests ",
+    "UNION ALL SELECT CASE WHEN ",
+    older!(),
+    " THEN (low + high) / 2 + 1 ELSE low END, CASE WHEN ",
+    older!(),
+    " THEN high ELSE (low + high) / 2 END FROM half WHERE low < high) SELECT low FROM half WHERE low >= high"
+);
+
 const OURS: &str = "SELECT r.id AS number, CAST(r.id AS TEXT) AS id, r.timestamp, CAST(r.session_id AS TEXT) AS session_id, \
      r.protocol_session_id, COALESCE(s.client_type, p.client_type) AS client_type, \
      COALESCE(s.user_name, NULLIF(s.principal, ''), NULLIF(p.principal, '')) AS user_name, r.method, r.tool_name, r.status, \
@@ -100,6 +121,24 @@ const ORIGINAL: &str = "SELECT CAST(0 AS BIGINT) AS number, CAST(r.request_id AS
      CAST(r.prompt_tokens AS BIGINT) AS prompt_tokens, CAST(r.completion_tokens AS BIGINT) AS completion_tokens, \
      CAST(r.estimated_cost AS DOUBLE PRECISION) AS estimated_cost, r.error_message, CAST(NULL AS TEXT) AS session_rule, \
      FALSE AS late FROM {rows} r LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id";
+
+/// The slowest call of a tool (`$1`) that arrived from one moment (`$2`) to another (`$3`); where rows are numbered, among
+/// the numbers from `$4` to `$5`. Of several, the last.
+pub(super) fn slowest_sql(tables: Tables) -> String {
+    let (columns, took, numbered) = match tables {
+        Tables::Ours => (
+            OURS,
+            "COALESCE(q.duration_us, CAST(q.duration_ms AS BIGINT) * 1000, 0) DESC, q.id DESC",
+            "AND q.id >= $4 AND q.id < $5",
+        ),
+        Tables::Original => (ORIGINAL, "COALESCE(q.duration_ms, 0) DESC, q.timestamp DESC", ""),
+    };
+    let slowest = format!(
+        "(SELECT * FROM archon_mcp_requests q WHERE q.tool_name = $1 AND q.timestamp >= $2 AND q.timestamp < $3 {numbered} \
+         ORDER BY {took} LIMIT 1)"
+    );
+    columns.replace("{rows}", &slowest)
+}
 
 impl RequestFilter {
     /// The conditions on rows alone: `$1` session, `$2` protocol session, `$5` tool, `$6` status, `$7` since, `$8` the
@@ -191,28 +230,16 @@ impl Store {
         .await
     }
 
-    /// A number before which no request has arrived since that moment. Times have no index, because each call would pay
-    /// for it; numbers have, and they grow with time: so it is looked for by halves.
+    /// A number before which no request has arrived since that moment.
     pub(super) async fn first_request_since(&self, since: Timestamp) -> Result<i64, StoreError> {
         if self.tables() == Tables::Original {
             return Ok(0);
         }
-        let since = since.minus(std::time::Duration::from_millis(OUT_OF_ORDER_MS));
-        let (mut low, mut high) = (0, self.last_request().await? + 1);
-        // Everything before `low` is too old; nothing from `high` on is.
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let found: Option<(i64, Option<Timestamp>)> = report(async {
-                read!(self, db => sqlx::query_as(
-                    "SELECT id, timestamp FROM archon_mcp_requests WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 1")
-                    .bind(middle).bind(high).fetch_optional(db).await)
-            })
-            .await?;
-            match found {
-                Some((id, Some(at))) if at < since => low = id + 1,
-                _ => high = middle,
-            }
-        }
-        Ok(low)
+        self.first_request(since.minus(OUT_OF_ORDER)).await
+    }
+
+    /// The first number from which on requests have arrived since that moment, as far as they were written in that order.
+    pub(super) async fn first_request(&self, since: Timestamp) -> Result<i64, StoreError> {
+        report(async { read!(self, db => sqlx::query_scalar(FIRST).bind(since).fetch_one(db).await) }).await
     }
 }

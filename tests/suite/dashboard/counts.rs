@@ -28,7 +28,85 @@ on_every_database!(counts_are_those_of_the_other_commands, |db| async {
     let newest: Vec<_> = shown["events"].as_array().expect("events").iter().take(5).rev().cloned().collect();
     assert_eq!(json!(newest), events["events"]);
     guide_agrees(&db, &shown);
+    trends_agree(&db);
+    percentiles_agree(&db);
 });
+
+/// What a live view shows of the same minutes: the tools' hours and slowest calls against the very rows.
+fn trends_agree(db: &Database) {
+    let shown = document(db, &["dashboard", "--once", "-o", "json"]);
+    let hours = shown["tool_hours"].as_array().expect("hours");
+    let n = |value: &Value| value.as_i64().expect("a count");
+    // The first hour has begun before the last day did.
+    let first = hours.iter().filter_map(|hour| hour["hour"].as_str()).min().expect("an hour");
+    let whole = hours.iter().filter(|hour| hour["hour"].as_str() != Some(first));
+    let total: i64 = whole.map(|hour| n(&hour["calls"])).sum();
+    let from = first.replace('T', " ").replace('Z', "");
+    let after = if db.is_postgres() {
+        format!("timestamp >= timestamptz '{from}+00' + interval '1 hour'")
+    } else {
+        format!("timestamp >= strftime('%Y-%m-%d %H:%M:%f', '{from}', '+1 hour')")
+    };
+    let rows = db.value(&format!("SELECT COUNT(*) FROM archon_mcp_requests WHERE tool_name IS NOT NULL AND {after}"));
+    assert_eq!(total.to_string(), rows);
+    let slowest = shown["slowest"].as_array().expect("calls");
+    assert_eq!(slowest.len(), 5);
+    for call in slowest {
+        let tool = call["tool_name"].as_str().expect("a tool");
+        let most: f64 = db
+            .value(&format!("SELECT MAX(duration_us) FROM archon_mcp_requests WHERE tool_name = '{tool}' AND {after}"))
+            .parse()
+            .expect("microseconds");
+        let took = call["duration_ms"].as_f64().expect("a duration") * 1000.0;
+        assert!(took >= most / 1.25, "{tool}: {took} and {most}");
+        let id = call["id"].as_str().expect("an id");
+        let row =
+            db.value(&format!("SELECT duration_us FROM archon_mcp_requests WHERE id = {id} AND tool_name = '{tool}'"));
+        assert_eq!(row.parse::<f64>().expect("microseconds"), took.round(), "it is that call");
+    }
+}
+
+/// Percentiles from latency buckets are those of the rows, within a bucket; and each screen has those of `stats`.
+fn percentiles_agree(db: &Database) {
+    let shown = document(db, &["dashboard", "--once", "-o", "json"]);
+    let exact = document(db, &["stats", "--by", "tool", "--since", "24h", "--exact", "--json"]);
+    let named = |groups: &Value, name: &Value| {
+        groups.as_array().and_then(|groups| groups.iter().find(|group| group["name"] == *name)).cloned()
+    };
+    let tools = shown["tools"].as_array().expect("tools");
+    assert_eq!(tools.len(), 5);
+    for tool in tools {
+        let rows = named(&exact["groups"], &tool["name"]).expect("the same tools");
+        for at in ["p50_ms", "p95_ms", "p99_ms"] {
+            let (shown, true_one) = (tool[at].as_f64().expect("one"), rows[at].as_f64().expect("one"));
+            assert!((shown - true_one).abs() / true_one < 0.19, "{}: {at} is {shown} and {true_one}", tool["name"]);
+        }
+    }
+    let stats = document(db, &["stats", "--by", "hour", "--since", "48h", "--json"]);
+    for hour in shown["history"].as_array().expect("hours").iter().rev().take(20) {
+        assert_eq!(Some(hour), named(&stats["groups"], &hour["name"]).as_ref());
+    }
+    let newest = document(db, &["requests", "--limit", "20", "--json"]);
+    let requests = shown["requests"].as_array().expect("requests").iter().take(20).rev();
+    assert_eq!(json!(requests.collect::<Vec<_>>()), newest["requests"]);
+    latencies_agree(db, &shown);
+}
+
+/// The p95 of a session's last calls, by its rows.
+fn latencies_agree(db: &Database, shown: &Value) {
+    let latest = shown["latest"].as_object().expect("sessions");
+    assert!(latest.len() > 5, "{latest:?}");
+    for (session, told) in latest.iter().take(5) {
+        let rows = db.rows(&format!(
+            "SELECT duration_us FROM (SELECT id, duration_us FROM archon_mcp_requests WHERE session_id = '{session}' \
+             AND tool_name IS NOT NULL ORDER BY id DESC LIMIT 30) last ORDER BY duration_us"
+        ));
+        let took: Vec<f64> =
+            rows.iter().map(|row| row[0].as_deref().and_then(|us| us.parse().ok()).expect("microseconds")).collect();
+        let p95 = took[(took.len() * 95).div_ceil(100) - 1] / 1000.0;
+        assert!((told["p95_ms"].as_f64().expect("one") - p95).abs() < 0.006, "{session}: {told} and {p95}");
+    }
+}
 
 /// The last day begins at another minute each minute: only what is read within one can be compared.
 fn tools_agree(db: &Database) {

@@ -1,90 +1,14 @@
 //! On a terminal: tmux types, and reads the screen.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::tmux::{DEADLINE, Tmux, dashboard, has_tmux};
 use crate::databases::Database;
 use crate::http::Mcp;
 use crate::process::ServeProcess;
-
-/// What is to be seen is seen within that time.
-const DEADLINE: Duration = Duration::from_secs(30);
-
-/// A terminal of its own, with a shell in it. Dropping it ends both.
-struct Tmux {
-    socket: PathBuf,
-}
-
-impl Tmux {
-    fn start(folder: &Path, (wide, high): (u16, u16)) -> Self {
-        let tmux = Self { socket: folder.join("tmux.sock") };
-        let (wide, high) = (wide.to_string(), high.to_string());
-        let shell = "env -i PATH=/usr/bin:/bin TERM=screen-256color PS1='ready> ' bash --norc --noprofile";
-        tmux.run(&["-f", "/dev/null", "new-session", "-d", "-x", &wide, "-y", &high, shell]);
-        tmux
-    }
-
-    fn run(&self, args: &[&str]) -> String {
-        let mut command = Command::new("tmux");
-        let output = command.env_remove("TMUX").arg("-S").arg(&self.socket).args(args).output().expect("tmux is there");
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    fn screen(&self) -> String {
-        self.run(&["capture-pane", "-p"])
-    }
-
-    /// Types keys by their names in tmux.
-    fn press(&self, keys: &[&str]) {
-        self.run(&[&["send-keys"], keys].concat());
-    }
-
-    fn write(&self, text: &str) {
-        self.run(&["send-keys", "-l", text]);
-    }
-
-    /// Waits until the screen is so.
-    fn wait(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
-        let began = Instant::now();
-        loop {
-            let screen = self.screen();
-            if is_so(&screen) {
-                return screen;
-            }
-            assert!(began.elapsed() < DEADLINE, "never {what}:\n{screen}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn wait_for(&self, text: &str) -> String {
-        self.wait(text, |screen| screen.contains(text))
-    }
-}
-
-impl Drop for Tmux {
-    fn drop(&mut self) {
-        _ = Command::new("tmux").arg("-S").arg(&self.socket).arg("kill-server").output();
-    }
-}
-
-/// Whether there is a tmux to type with. Only where `CI` is set must there be one.
-fn has_tmux() -> bool {
-    let found = Command::new("tmux").arg("-V").output().is_ok();
-    assert!(found || std::env::var_os("CI").is_none(), "no tmux: scripts/install.sh tmux installs it");
-    if !found {
-        eprintln!("skipped: there is no tmux");
-    }
-    found
-}
-
-fn dashboard(db: &Database) -> String {
-    let (home, program) = (db.folder().display(), env!("CARGO_BIN_EXE_archonctl"));
-    format!("HOME={home} {program} dashboard --interval 500ms --database-url {}", db.url())
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_finds_a_session_and_ends_it() {
@@ -140,14 +64,7 @@ async fn an_operator_finds_a_session_and_ends_it() {
     tmux.run(&["resize-window", "-x", "70", "-y", "20"]);
     tmux.wait("the smaller screen", |s| s.contains("Mcp-Session-Id") && s.lines().count() <= 20);
     tmux.write("q");
-    tmux.wait("the shell again", |s| s.contains("ready>") && !s.contains("Mcp-Session-Id"));
-    tmux.write("echo $((6 * 7))");
-    tmux.press(&["Enter"]);
-    tmux.wait("an echo", |s| s.lines().any(|line| line == "42"));
-    assert_eq!(
-        tmux.run(&["display-message", "-p", "#{alternate_on} #{cursor_flag} #{mouse_any_flag}"]).trim(),
-        "0 1 0"
-    );
+    tmux.wait_for_the_terminal();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,8 +89,5 @@ async fn it_waits_for_its_database_and_leaves_on_sigterm() {
     let killed = Command::new("kill").args(["-TERM", pid.trim()]).status().expect("kill runs");
     assert!(killed.success());
     tmux.wait_for("left 143");
-    assert_eq!(
-        tmux.run(&["display-message", "-p", "#{alternate_on} #{cursor_flag} #{mouse_any_flag}"]).trim(),
-        "0 1 0"
-    );
+    tmux.wait_for_the_terminal();
 }

@@ -3,7 +3,7 @@
 mod closing;
 mod following;
 mod formats;
-mod original;
+pub(crate) mod original;
 mod seeded;
 mod terminal;
 mod trouble;

@@ -6,10 +6,11 @@ use super::*;
 
 /// The tables as its own migrations make them, with rows.
 const TABLES: &str = include_str!("../store/original_archon.sql");
-const IDLE: &str = "550e8400-e29b-41d4-a716-446655440000";
-const LEFT: &str = "660e8400-e29b-41d4-a716-446655440000";
+pub(crate) const IDLE: &str = "550e8400-e29b-41d4-a716-446655440000";
+pub(crate) const LEFT: &str = "660e8400-e29b-41d4-a716-446655440000";
 
-fn original() -> Option<Database> {
+/// A database with them.
+pub(crate) fn original() -> Option<Database> {
     let db = Database::postgres()?;
     db.rows(TABLES);
     db.rows(&format!(
@@ -25,7 +26,7 @@ fn original() -> Option<Database> {
 }
 
 /// Every row of every table, and every object in the schema.
-fn everything(db: &Database) -> Vec<Vec<Vec<Option<String>>>> {
+pub(crate) fn everything(db: &Database) -> Vec<Vec<Vec<Option<String>>>> {
     ["SELECT * FROM archon_mcp_sessions ORDER BY 1", "SELECT * FROM archon_mcp_requests ORDER BY 1", "SELECT * FROM archon_projects",
         "SELECT relname, relkind::text, relnatts::text FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1",
         "SELECT table_name, column_name, data_type, column_default FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2"]

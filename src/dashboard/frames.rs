@@ -1,0 +1,124 @@
+//! Every screen as it looks, at every size and in every state, at one moment.
+
+use insta::assert_snapshot;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::app::App;
+use super::data::Answer;
+use super::fixture::{broken, empty, give, id, populated, stale, story, strange, troubled};
+use super::once::text_of;
+use super::screens;
+use super::tests::press;
+use crate::queries::latest::Words;
+
+const SIZES: [(u16, u16); 4] = [(40, 12), (80, 24), (120, 40), (200, 50)];
+
+/// The screens with a number: keys from the one before, and its name.
+const TABS: [(&str, &str); 8] = [
+    ("", "sessions"),
+    ("2", "requests"),
+    ("3", "tools"),
+    ("4", "clients"),
+    ("5", "events"),
+    ("6", "history"),
+    ("a", "history by day, while it is read"),
+    ("7", "boots"),
+];
+
+/// The lines of a frame without spaces at their ends, and without empty lines in a row: those say nothing.
+fn lines(app: &App) -> Vec<String> {
+    let mut terminal = Terminal::new(TestBackend::new(app.size.0, app.size.1)).expect("a terminal");
+    terminal.draw(|frame| screens::draw(app, frame.buffer_mut())).expect("a frame");
+    let mut lines: Vec<String> = text_of(terminal.backend().buffer()).lines().map(str::to_owned).collect();
+    lines.dedup_by(|a, b| a.is_empty() && b.is_empty());
+    lines
+}
+
+/// All screens of one dashboard, one below the other; the header, which they share, only once.
+fn all(mut app: App) -> String {
+    let body = usize::from(screens::areas(app.size).tabs.y);
+    let mut text = String::new();
+    let mut add = |app: &App, name: &str, whole: bool| {
+        let lines = lines(app);
+        text += &format!("== {name}\n{}\n", lines[if whole { 0 } else { body }..].join("\n"));
+    };
+    for (n, (keys, name)) in TABS.into_iter().enumerate() {
+        press(&mut app, keys);
+        add(&app, name, n == 0);
+    }
+    press(&mut app, "1");
+    if app.under_cursor().is_some() {
+        press(&mut app, "<enter>");
+        add(&app, "session, while it is read", false);
+        let mut told = story();
+        told.session = app.data.sessions.as_ref().and_then(|list| list.rows.first().cloned()).expect("a session");
+        give(&mut app, Answer::Story(Some(Box::new(told))));
+        add(&app, "session", false);
+        press(&mut app, "<enter>");
+        let words = Words { arguments: r#"{"query": "x", "token": "***"}"#.into(), answer: None };
+        give(&mut app, Answer::Words(6, Some(words)));
+        add(&app, "request", false);
+        press(&mut app, "<esc><esc>");
+    }
+    text
+}
+
+#[test]
+fn populated_empty_troubled_and_with_strange_names() {
+    for size @ (wide, high) in SIZES {
+        for (state, app) in [
+            ("populated", populated(size)),
+            ("empty", empty(size)),
+            ("warnings", troubled(size)),
+            ("names", strange(size)),
+        ] {
+            assert_snapshot!(format!("{state}_{wide}x{high}"), all(app));
+        }
+    }
+}
+
+#[test]
+fn without_a_database_from_the_beginning_and_later() {
+    for size @ (wide, high) in SIZES {
+        let (never, gone) = (all(broken(size)), lines(&stale(size)).join("\n"));
+        assert_snapshot!(format!("broken_{wide}x{high}"), format!("{never}== sessions, of before\n{gone}\n"));
+    }
+}
+
+#[test]
+fn what_stands_over_the_screens() {
+    for size @ (wide, high) in SIZES {
+        let mut text = String::new();
+        for (keys, name) in [
+            (" jx", "before sessions end"),
+            ("?", "keys"),
+            ("/idle>10m nothing:x", "a filter that names no column"),
+            (":sort", "a command"),
+            ("/xyz<enter>", "nothing passes"),
+            (":sort calls<enter> ", "sorted, and one is tagged"),
+        ] {
+            let mut app = populated(size);
+            press(&mut app, keys);
+            text += &format!("== {name}\n{}\n", lines(&app).join("\n"));
+        }
+        assert_snapshot!(format!("over_{wide}x{high}"), text);
+    }
+}
+
+#[test]
+fn no_state_is_told_by_colour_alone() {
+    // What is printed has no colours: the words must tell the states apart.
+    let mut app = populated((120, 40));
+    let mut list = app.data.sessions.clone().expect("a list");
+    let all = [crate::queries::sessions::Status::Disconnected, crate::queries::sessions::Status::Expired];
+    for (row, status) in list.rows.iter_mut().zip(all) {
+        row.status = status;
+    }
+    give(&mut app, Answer::Sessions(list));
+    let text = lines(&app).join("\n");
+    for (n, state) in [(1, "discon"), (2, "expired"), (3, "active")] {
+        let row = text.lines().find(|line| line.contains(&id(n)[..8])).expect("its row");
+        assert!(row.contains(state), "{row}");
+    }
+}

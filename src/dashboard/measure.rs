@@ -1,0 +1,93 @@
+//! How dear frames are.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::actions::show;
+use super::background::Occasion;
+use super::message::Message;
+use super::once::{Desk, VERSION, drawn};
+use super::update::update;
+use super::view::Tab;
+use super::{DashboardError, Options};
+
+/// How dear frames are, measured without a terminal, as one JSON document: the time to the first frame, the time that the
+/// database takes for a refresh, the time from a key to its frame, and the memory before and after so many refreshes.
+///
+/// # Errors
+/// [`DashboardError`] when the database is away.
+pub async fn measure(options: &Options, size: (u16, u16), refreshes: usize) -> Result<String, DashboardError> {
+    let began = Instant::now();
+    let mut app = options.app(size);
+    let mut desk = Desk::open(options).await?;
+    // Header and list; what they warn of comes after them.
+    let wants = app.wants().into_iter().take(3).collect();
+    desk.ask(&mut app, wants, Occasion::All).await?;
+    drawn(&app);
+    let first = began.elapsed();
+    desk.fill(&mut app).await?;
+    let (mut spent, mut memory_before) = (Vec::new(), None);
+    for turn in 0..refreshes {
+        tokio::time::sleep(app.settings.interval()).await;
+        let wants = app.wants();
+        spent.push(desk.ask(&mut app, wants, Occasion::Interval).await?);
+        drawn(&app);
+        // The first tenth fills what is held.
+        if turn == refreshes / 10 {
+            memory_before = memory();
+        }
+    }
+    let began = Instant::now();
+    let down = crossterm::event::KeyEvent::new(crossterm::event::KeyCode::Down, crossterm::event::KeyModifiers::NONE);
+    _ = update(&mut app, Message::Key(down));
+    drawn(&app);
+    let key = began.elapsed();
+    spent.sort_unstable();
+    let ms = |took: Duration| (took.as_secs_f64() * 10_000.0).round() / 10.0;
+    let at = |percent: usize| spent.get((spent.len() * percent).div_ceil(100).saturating_sub(1)).copied().map(ms);
+    let mean = spent.iter().sum::<Duration>().checked_div(u32::try_from(spent.len()).unwrap_or(1)).map(ms);
+    let questions: std::collections::BTreeMap<_, _> = desk.feed.costs().map(|(name, cost)| (name, ms(cost))).collect();
+    Ok(json!({
+        "version": VERSION,
+        "questions_ms": questions,
+        "first_frame_ms": ms(first),
+        "refreshes": refreshes,
+        "refresh_database_ms": {"mean": mean, "p50": at(50), "p95": at(95), "most": at(100)},
+        "key_to_frame_ms": ms(key),
+        "memory_kb": {"before": memory_before, "after": memory()},
+    })
+    .to_string())
+}
+
+/// Makes so many refreshes of all screens, one after the other and without a pause, and tells as one JSON document what
+/// this process then has in memory: an hour at the default interval has 1,800.
+///
+/// # Errors
+/// [`DashboardError`] when the database is away.
+pub async fn endure(options: &Options, size: (u16, u16), refreshes: usize) -> Result<String, DashboardError> {
+    let mut app = options.app(size);
+    let mut desk = Desk::open(options).await?;
+    let mut before = None;
+    for (turn, tab) in (0..refreshes).zip(Tab::ALL.into_iter().cycle()) {
+        show(&mut app, tab);
+        desk.fill(&mut app).await?;
+        drawn(&app);
+        // The first third fills what is held: streams, and caches of statements.
+        if turn == refreshes / 3 {
+            before = memory();
+        }
+    }
+    let document = json!({
+        "version": VERSION,
+        "refreshes": refreshes,
+        "memory_kb": {"before": before, "after": memory()},
+    });
+    Ok(document.to_string())
+}
+
+/// What this process has in memory of its own (pages of files do not count), in kilobytes, where the system tells.
+fn memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix("kB")?.trim().parse().ok())
+}

@@ -1,0 +1,194 @@
+//! When a question is asked again: only when something changed, the more seldom the dearer it is, and never so many at once
+//! that one refresh costs the database much.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::data::Question;
+
+/// A question that costs so much is asked again after so many times as long: one that a glance needs takes a hundredth of
+/// the database's time at most, any other a four hundredth.
+const DEAR: u32 = 100;
+pub(super) const DEARER: u32 = 400;
+/// However dear, it is asked after so long.
+const SELDOM: Duration = Duration::from_mins(1);
+/// What changes without an event (touches, the passing of time) is looked at so often.
+const UNCHANGED: Duration = Duration::from_secs(5);
+/// So much of the database's time is for one refresh; what does not fit in comes first in the next one.
+const BUDGET: Duration = Duration::from_millis(20);
+
+/// The change feed: the last event and the last request. Where they are the same, nothing has happened.
+pub(super) type Marks = (i64, i64);
+
+/// What was asked, when, and what it cost.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    asked: HashMap<Question, Asked>,
+    /// The quickest answer to the smallest of questions: what is mere travel.
+    travel: Option<Duration>,
+}
+
+/// When a question was asked, what it costs (of the last times, the last one most), and what was the newest then.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    at: Instant,
+    cost: Duration,
+    marks: Marks,
+}
+
+/// What a refresh goes by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    /// When it begins.
+    pub(super) at: Instant,
+    /// The time between two of them.
+    pub(super) interval: Duration,
+    /// What is the newest.
+    pub(super) marks: Marks,
+    /// Sessions have ended: that is told at once.
+    pub(super) ended: bool,
+}
+
+impl Pace {
+    /// The questions that are due and fit into one refresh. Those that were never asked come first, then those that have
+    /// waited longest.
+    pub(super) fn due(&self, questions: &[Question], turn: Turn) -> Vec<Question> {
+        let mut due: Vec<_> = questions.iter().filter(|question| self.is_due(question, turn)).collect();
+        due.sort_by_key(|question| self.asked.get(&kind(question)).map(|asked| asked.at));
+        let mut spent = Duration::ZERO;
+        due.retain(|question| {
+            let cost = self.asked.get(&kind(question)).map_or(Duration::ZERO, |asked| asked.cost);
+            let fits = spent.is_zero() || spent + cost <= BUDGET;
+            spent += if fits { cost } else { Duration::ZERO };
+            fits
+        });
+        due.into_iter().cloned().collect()
+    }
+
+    fn is_due(&self, question: &Question, turn: Turn) -> bool {
+        let Some(asked) = self.asked.get(&kind(question)) else { return true };
+        let age = turn.at.saturating_duration_since(asked.at);
+        // Travel is not the database's work: one that is far away is not asked the more seldom for it.
+        let work = asked.cost.saturating_sub(self.travel.unwrap_or_default() * statements(question));
+        let dear = (work * dearness(question)).min(SELDOM);
+        if matches!(question, Question::Latest(_)) || (turn.ended && tells_of_ends(question)) {
+            return age >= dear;
+        }
+        // A little less, or the clock's grain would make it every other time.
+        if age < (turn.interval * 9 / 10).max(dear) {
+            return false;
+        }
+        *question == Question::Pulse || turn.marks != asked.marks || age >= UNCHANGED
+    }
+
+    /// The smallest of questions was answered so quickly.
+    pub(super) fn travelled(&mut self, took: Duration) {
+        self.travel = Some(self.travel.map_or(took, |least| least.min(took)));
+    }
+
+    /// A question was asked.
+    pub(super) fn asked(&mut self, question: &Question, cost: Duration, (at, marks): (Instant, Marks)) {
+        let before = self.asked.get(&kind(question)).map(|asked| asked.cost);
+        // One slow answer on a busy machine does not make it dear.
+        let cost = before.map_or(cost, |before| (before * 3 + cost) / 4);
+        self.asked.insert(kind(question), Asked { at, cost, marks });
+        self.asked.retain(|_, asked| at.saturating_duration_since(asked.at) < 2 * SELDOM);
+    }
+
+    /// What each question costs.
+    pub(super) fn costs(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        self.asked.iter().map(|(question, asked)| (question.name(), asked.cost))
+    }
+}
+
+/// How many times its cost has to pass before a question is asked again.
+fn dearness(question: &Question) -> u32 {
+    match question {
+        Question::Crowds
+        | Question::Tools
+        | Question::Trends
+        | Question::Clients
+        | Question::History(_)
+        | Question::Boots => DEARER,
+        _ => DEAR,
+    }
+}
+
+/// About how many statements a question takes.
+fn statements(question: &Question) -> u32 {
+    match question {
+        Question::Latest(_) | Question::Words(_) | Question::Tools | Question::Events => 1,
+        _ => 4,
+    }
+}
+
+/// Whether the answer is another one when a session ends.
+fn tells_of_ends(question: &Question) -> bool {
+    matches!(question, Question::Counts | Question::Sessions(_) | Question::Story(_) | Question::Events)
+}
+
+/// Questions that are asked about other rows each time have one price.
+fn kind(question: &Question) -> Question {
+    match question {
+        Question::Latest(_) => Question::Latest(Vec::new()),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn turn(at: Instant, marks: Marks) -> Turn {
+        Turn { at, interval: 2 * SECOND, marks, ended: false }
+    }
+
+    #[test]
+    fn nothing_is_asked_again_before_something_has_happened() {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        let wants = [Question::Pulse, Question::Counts];
+        assert_eq!(pace.due(&wants, turn(start, (1, 1))), wants);
+        for question in &wants {
+            pace.asked(question, Duration::from_millis(1), (start, (1, 1)));
+        }
+        assert_eq!(pace.due(&wants, turn(start + SECOND, (2, 2))), [], "not before its time");
+        assert_eq!(pace.due(&wants, turn(start + 2 * SECOND, (1, 1))), [Question::Pulse], "heartbeats are no events");
+        assert_eq!(pace.due(&wants, turn(start + 2 * SECOND, (1, 2))).len(), 2);
+        assert_eq!(pace.due(&wants, turn(start + 5 * SECOND, (1, 1))).len(), 2, "time passes");
+        let ended = Turn { ended: true, ..turn(start + SECOND, (2, 1)) };
+        assert_eq!(pace.due(&wants, ended), [Question::Counts], "an end is told at once");
+    }
+
+    #[test]
+    fn what_is_dear_is_asked_the_more_seldom_and_what_is_far_is_not() {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        let wants = [Question::Clients];
+        pace.asked(&wants[0], Duration::from_millis(40), (start, (1, 1)));
+        assert_eq!(pace.due(&wants, turn(start + 15 * SECOND, (2, 2))), []);
+        assert_eq!(pace.due(&wants, turn(start + 16 * SECOND, (2, 2))), wants);
+        pace.travelled(Duration::from_millis(10));
+        assert_eq!(pace.due(&wants, turn(start + 2 * SECOND, (2, 2))), wants);
+    }
+
+    #[test]
+    fn a_refresh_takes_what_fits_and_the_next_one_the_rest() {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        let wants = [Question::Pulse, Question::Counts, Question::Crowds, Question::Tools];
+        for question in &wants {
+            pace.asked(question, Duration::from_millis(12), (start, (1, 1)));
+        }
+        let (mut now, mut seen) = (start, std::collections::HashSet::new());
+        for marks in 2..6 {
+            now += 10 * SECOND;
+            let due = pace.due(&wants, turn(now, (marks, marks)));
+            assert_eq!(due.len(), 1, "{due:?}");
+            pace.asked(&due[0], Duration::from_millis(12), (now, (marks, marks)));
+            seen.extend(due);
+        }
+        assert_eq!(seen.len(), wants.len(), "each has its turn");
+        let new = Question::Boots;
+        assert!(pace.due(&[wants.as_slice(), &[new.clone()]].concat(), turn(now, (9, 9))).contains(&new));
+    }
+}

@@ -1,0 +1,98 @@
+//! Calls of each tool by hour, for curves, and the slowest call of an hour.
+
+use std::time::Duration;
+
+use super::report;
+use super::requests::{self, RequestRow};
+use crate::model::latency::upper_micros;
+use crate::model::timestamp::Timestamp;
+use crate::store::backend::read;
+use crate::store::statements::Dialect;
+use crate::store::{Store, StoreError, Tables};
+
+/// Rows are written so much out of order: servers write in batches, and several servers at once.
+const OUT_OF_ORDER: Duration = Duration::from_secs(10);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// The calls of one tool in one hour.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ToolHourRow {
+    /// The tool.
+    pub tool_name: String,
+    /// The beginning of the hour.
+    pub hour: Timestamp,
+    /// How many.
+    pub calls: i64,
+    /// The latency bucket of the slowest; where there are no sums, its microseconds.
+    pub top: i64,
+}
+
+impl Store {
+    /// The calls of each tool by hour, over all minutes from the one in which `since` lies.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tool_hours(&self, since: Timestamp) -> Result<Vec<ToolHourRow>, StoreError> {
+        let sql = match (self.tables(), self.dialect()) {
+            (Tables::Original, _) => {
+                "SELECT tool_name, date_trunc('hour', timestamp, 'UTC') AS hour, COUNT(*) AS calls, \
+                 COALESCE(MAX(CAST(duration_ms AS BIGINT)), 0) * 1000 AS top \
+                 FROM archon_mcp_requests WHERE timestamp >= $1 AND tool_name IS NOT NULL GROUP BY 1, 2 ORDER BY 2, 1"
+            }
+            (Tables::Ours, Dialect::Sqlite) => {
+                "SELECT tool_name, substr(minute, 1, 13) || ':00:00.000' AS hour, SUM(calls) AS calls, MAX(bucket) AS top \
+                 FROM archon_mcp_rollups WHERE minute >= $1 AND tool_name <> '' GROUP BY 1, 2 ORDER BY 2, 1"
+            }
+            (Tables::Ours, Dialect::Postgres) => {
+                "SELECT tool_name, date_trunc('hour', minute, 'UTC') AS hour, CAST(SUM(calls) AS BIGINT) AS calls, \
+                 CAST(MAX(bucket) AS BIGINT) AS top \
+                 FROM archon_mcp_rollups WHERE minute >= $1 AND tool_name <> '' GROUP BY 1, 2 ORDER BY 2, 1"
+            }
+        };
+        report(async { read!(self, db => sqlx::query_as(sql).bind(since.minute()).fetch_all(db).await) }).await
+    }
+
+    /// The slowest call of that hour and tool; of several minutes with calls as slow (within their bucket), of the last.
+    /// `most` is the bucket of the slowest call of any tool at that time.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn slowest_call(&self, of: &ToolHourRow, most: i64) -> Result<Option<RequestRow>, StoreError> {
+        let (from, to, numbers) = match self.tables() {
+            Tables::Original => (of.hour, of.hour.plus(HOUR), None),
+            Tables::Ours => {
+                let Some(minute) = self.slowest_minute(of).await? else { return Ok(None) };
+                // So the few rows of a minute are read, not those of all times. A row is written when its call ends.
+                let slack = upper_edge(most) + OUT_OF_ORDER;
+                let first = self.first_request(minute.minus(slack)).await?;
+                let after = self.first_request(minute.plus(MINUTE + slack)).await?;
+                (minute, minute.plus(MINUTE), Some((first, after)))
+            }
+        };
+        let sql = requests::slowest_sql(self.tables());
+        let (first, after) = numbers.unwrap_or_default();
+        report(async {
+            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                .bind(&of.tool_name).bind(from).bind(to).bind(first).bind(after).fetch_optional(db).await)
+        })
+        .await
+    }
+
+    /// The last minute of that hour with a call of the tool in its slowest bucket.
+    async fn slowest_minute(&self, of: &ToolHourRow) -> Result<Option<Timestamp>, StoreError> {
+        report(async {
+            read!(self, db => sqlx::query_scalar(
+                "SELECT minute FROM archon_mcp_rollups \
+                 WHERE minute >= $1 AND minute < $2 AND tool_name = $3 AND bucket = $4 ORDER BY minute DESC LIMIT 1")
+                .bind(of.hour).bind(of.hour.plus(HOUR)).bind(&of.tool_name).bind(of.top).fetch_optional(db).await)
+        })
+        .await
+    }
+}
+
+/// No call of that latency bucket takes longer.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the edge of a latency bucket")]
+fn upper_edge(bucket: i64) -> Duration {
+    Duration::from_micros(upper_micros(i32::try_from(bucket).unwrap_or(i32::MAX)) as u64)
+}
