@@ -74,7 +74,10 @@ respawn() {
 }
 
 spawn() {
-  serve "$subject" "$1" >"$out/$subject.${#pids[@]}.log" 2>&1 </dev/null &
+  local log=$out/$subject.${#pids[@]}.log
+  # Before it begins, lest somebody read what the one before said.
+  : >"$log"
+  serve "$subject" "$1" >>"$log" 2>&1 </dev/null &
   pids+=($!)
 }
 
@@ -100,7 +103,8 @@ fresh_store() {
     # One cluster for the whole run, that syncs as PostgreSQL does by default; a database for each server.
     [[ $postgres ]] || postgres=$("${on_server[@]}" scripts/postgres.sh start --fsync)
     database=$(<"$postgres/url")
-    psql --quiet --no-psqlrc -c 'DROP DATABASE IF EXISTS bench WITH (FORCE)' -c 'CREATE DATABASE bench' -c CHECKPOINT "$database"
+    PGOPTIONS='-c client_min_messages=warning' psql --quiet --no-psqlrc -v ON_ERROR_STOP=1 "$database" \
+      -c 'DROP DATABASE IF EXISTS bench WITH (FORCE)' -c 'CREATE DATABASE bench' -c CHECKPOINT
     database=${database%/*}/bench
   fi
 }

@@ -40,28 +40,23 @@ struct Report {
     bytes_per_session: u64,
 }
 
-/// What every server makes once, for its first sessions and calls, is no session's memory.
+/// Of these: what a server makes once, for its first sessions and calls, is no session's memory.
 const BEFORE: usize = 64;
 const CONNECTIONS: usize = 16;
 /// What is written or dropped behind the last answer is done by then: our sums are written once a second.
 const SETTLED: Duration = Duration::from_secs(3);
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Option<String>> {
-    let mut first = Connection::open(&options.url).await?;
-    for _ in 0..BEFORE {
-        let session = Session::open(&mut first, &options.url).await?;
-        first.exchange(Call::new(&options.url, &session, "health_check").next()).await?;
-    }
-    drop(first);
+    let later = options.sessions.checked_sub(BEFORE).with_context(|| format!("fewer sessions than {BEFORE}"))?;
+    let ids = RefCell::new(Vec::with_capacity(options.sessions));
+    open(&options.url, BEFORE, &ids).await?;
+    call(&options.url, &ids.borrow()).await?;
     sleep(SETTLED).await;
     let before = resident(options.pid)?;
 
     let start = Instant::now();
-    let ids = RefCell::new(Vec::with_capacity(options.sessions));
-    let callers = (0..CONNECTIONS).map(|number| {
-        let share = options.sessions / CONNECTIONS + usize::from(number < options.sessions % CONNECTIONS);
-        open(&options.url, share, &ids)
-    });
+    let share = |number| later / CONNECTIONS + usize::from(number < later % CONNECTIONS);
+    let callers = (0..CONNECTIONS).map(|number| open(&options.url, share(number), &ids));
     futures_util::future::try_join_all(callers).await?;
     let seconds = start.elapsed().as_secs_f64();
     sleep(SETTLED).await;
@@ -74,7 +69,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Option<String>> {
         seconds,
         resident_before_bytes: before,
         resident_after_bytes: after,
-        bytes_per_session: after.saturating_sub(before) / options.sessions.max(1) as u64,
+        bytes_per_session: after.saturating_sub(before) / later.max(1) as u64,
     })?;
     Ok(None)
 }
@@ -84,6 +79,15 @@ async fn open(endpoint: &Endpoint, sessions: usize, ids: &RefCell<Vec<String>>) 
     for _ in 0..sessions {
         let id = Session::open(&mut connection, endpoint).await?.id.context("initialize gave no session id")?;
         ids.borrow_mut().push(id);
+    }
+    Ok(())
+}
+
+async fn call(endpoint: &Endpoint, ids: &[String]) -> anyhow::Result<()> {
+    let mut connection = Connection::open(endpoint).await?;
+    for id in ids {
+        let session = Session { id: Some(id.clone()) };
+        connection.exchange(Call::new(endpoint, &session, "health_check").next()).await?;
     }
     Ok(())
 }

@@ -49,7 +49,15 @@ fn everybody(summary: &Summary) -> Option<String> {
         ]
     };
     let head = [
-        "", "calls/s", "of bare", "× rmcp", "p50", "p99", "CPU a call", "sessions opened/s", "memory a session",
+        "",
+        "calls/s",
+        "of bare",
+        "× rmcp",
+        "p50",
+        "p99",
+        "CPU a call",
+        "sessions opened/s",
+        "memory a session",
         "alive after `kill -9`",
     ];
     Some(table(&head, &summary.subjects.iter().map(row).collect::<Vec<_>>()))
@@ -74,14 +82,20 @@ fn memory(summary: &Summary) -> Option<String> {
 }
 
 fn restart(summary: &Summary) -> Option<String> {
-    by_size(summary, "restart", &["", "sessions", "first answer", "alive of those asked", "first calls/s"], |of| {
-        let alive = of("alive").zip(of("asked"));
-        vec![
-            cell(of("first_answer_ms"), ms),
-            alive.map_or_else(String::new, |(alive, asked)| format!("{} of {}", exact(alive), exact(asked))),
-            cell(of("calls_per_second"), count),
-        ]
-    })
+    by_size(
+        summary,
+        "restart",
+        &["", "sessions", "first answer", "alive of those asked", "first calls/s", "put off with 503"],
+        |of| {
+            let alive = of("alive").zip(of("asked"));
+            vec![
+                cell(of("first_answer_ms"), ms),
+                alive.map_or_else(String::new, |(alive, asked)| format!("{} of {}", exact(alive), exact(asked))),
+                cell(of("calls_per_second"), count),
+                cell(of("put_off"), exact),
+            ]
+        },
+    )
 }
 
 /// A row for each subject and size of a section; `cells` shows the figures, which it asks for by name.

@@ -96,9 +96,8 @@ fn add_ratios(lines: &mut [Line]) {
 fn medians(lines: &[Line]) -> Vec<Row> {
     let mut rows: Vec<(Row, BTreeMap<String, Vec<f64>>)> = Vec::new();
     for line in lines {
-        let is_its = |(row, _): &(Row, _)| {
-            row.section == line.section && row.subject == line.subject && row.size == line.size
-        };
+        let is_its =
+            |(row, _): &(Row, _)| row.section == line.section && row.subject == line.subject && row.size == line.size;
         let at = rows.iter().position(is_its).unwrap_or_else(|| {
             let (section, subject) = (line.section.clone(), line.subject.clone());
             rows.push((Row { section, subject, size: line.size, figures: BTreeMap::new() }, BTreeMap::new()));
