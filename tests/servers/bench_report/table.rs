@@ -61,6 +61,7 @@ pub(crate) fn bytes(number: f64) -> String {
         n if n < 1024.0 => format!("{n:.0} B"),
         n if n < 10_240.0 => format!("{:.1} KiB", n / 1024.0),
         n if n < 1_048_576.0 => format!("{:.0} KiB", n / 1024.0),
+        n if n < 10_485_760.0 => format!("{:.1} MiB", n / 1_048_576.0),
         n => format!("{:.0} MiB", n / 1_048_576.0),
     }
 }
