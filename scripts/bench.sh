@@ -43,6 +43,11 @@ while (($#)); do
   esac
 done
 
+for section in "${sections[@]}"; do
+  [[ $section =~ ^(calls|latency|sessions|memory|restart|dashboard|operators)$ ]] ||
+    { echo "bench: there is no section $section" >&2; exit 2; }
+done
+
 # shellcheck source=scripts/bench/servers.sh
 . scripts/bench/servers.sh
 
@@ -122,8 +127,7 @@ restart() {
   for size in "${restored[@]}"; do
     for name in $(among durable postgres $(first_time "$size" "${restored[0]}")); do
       start "$name"
-      fill "$size" >/dev/null
-      killed_and_started "$size"
+      if fill "$size" >/dev/null; then killed_and_started "$size"; else failed=1; fi
       end_servers
     done
   done
@@ -169,12 +173,7 @@ for subject in "${subjects[@]}" "${peers[@]}"; do
 done
 text="Medians of $rounds rounds of $seconds s in which all take turns, $connections connections; $placement."
 echo "{\"section\":\"conditions\",\"subject\":\"\",\"text\":\"$text\"}" >>"$out/runs.jsonl"
-for section in "${sections[@]}"; do
-  case $section in
-    calls | latency | sessions | memory | restart | dashboard | operators) "$section" ;;
-    *) echo "bench: there is no section $section" >&2; exit 2 ;;
-  esac
-done
+for section in "${sections[@]}"; do "$section"; done
 if grep -q '"round"' "$out/runs.jsonl"; then
   "$built/examples/bench_report" summary "$out/runs.jsonl" >"$out/result.json"
   "$built/examples/bench_report" tables "$out/result.json"

@@ -50,7 +50,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Option<String>> {
     let later = options.sessions.checked_sub(BEFORE).with_context(|| format!("fewer sessions than {BEFORE}"))?;
     let ids = RefCell::new(Vec::with_capacity(options.sessions));
     open(&options.url, BEFORE, &ids).await?;
-    call(&options.url, &ids.borrow()).await?;
+    let first = ids.borrow().clone();
+    call(&options.url, &first).await?;
     sleep(SETTLED).await;
     let before = resident(options.pid)?;
 

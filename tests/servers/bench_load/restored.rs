@@ -43,7 +43,7 @@ const CONNECTIONS: usize = 16;
 /// After a 503.
 const PAUSE: Duration = Duration::from_millis(50);
 /// A server that does not answer by then is not coming back.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Dead sessions are what is counted here, and no error.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Option<String>> {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::summary::Summary;
-use crate::table::{bytes, cell, count, exact, ms, percent, table};
+use crate::table::{bytes, cell, count, exact, grouped, ms, percent, table};
 
 /// With the machine and the conditions above them.
 pub(crate) fn tables(summary: &Summary) -> String {
@@ -108,7 +108,7 @@ fn by_size(
     let mut rows = Vec::new();
     for (subject, label) in &summary.subjects {
         for row in summary.rows.iter().filter(|row| row.section == section && &row.subject == subject) {
-            let first = [label.clone(), exact(row.size as f64)];
+            let first = [label.clone(), grouped(&row.size.to_string())];
             rows.push(first.into_iter().chain(cells(&|name| row.figures.get(name).copied())).collect());
         }
     }

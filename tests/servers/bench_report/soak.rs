@@ -75,7 +75,7 @@ impl Display for Verdict {
         let labels = FLAT.iter().map(|flat| flat.label);
         let head: Vec<_> =
             ["seconds", "calls/s", "errors", "opened", "ended by others"].into_iter().chain(labels).collect();
-        write!(f, "{}\n", table(&head, &self.samples))?;
+        writeln!(f, "{}", table(&head, &self.samples))?;
         let row = |(flat, thirds): (&Flat, &(f64, f64))| {
             let verdict = if flat.holds(thirds) { "flat" } else { "worse" };
             let (show, limit) = (flat.show, flat.limit(thirds.0));

@@ -39,7 +39,11 @@ pub(crate) fn count(number: f64) -> String {
 
 /// A whole number, thousands apart.
 pub(crate) fn exact(number: f64) -> String {
-    let digits = format!("{number:.0}");
+    grouped(&format!("{number:.0}"))
+}
+
+/// Digits, thousands apart.
+pub(crate) fn grouped(digits: &str) -> String {
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
     groups.join(",")
 }
