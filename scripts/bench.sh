@@ -1,141 +1,181 @@
 #!/usr/bin/env bash
-# How fast `archonctl serve` answers a tool call, as a share of a bare axum handler that answers a constant.
+# What `archonctl serve` reaches, next to a bare axum handler that answers a constant and, with --peers, to the MCP servers
+# that people would use instead.
 #
-# Phases take turns, round after round, so that a noisy minute hurts all of them; figures are medians over the rounds and
-# shares are taken within a round. Server on core 0, load on core 1, where there are two. Every phase starts a fresh
-# server on a fresh database below target/bench, which must be a real disk for the durable phases to mean anything.
+#   scripts/bench.sh [--peers] [--quick] [--only "calls latency …"] [--subjects "bare off durable …"]
+#                    [--rounds 5] [--seconds 3] [--warmup 1] [--connections 16] [--restored "1000 100000 1000000"]
+#   scripts/bench.sh --readme        puts the figures of the last run into README.md, and measures nothing
 #
-#   scripts/bench.sh [--rounds 5] [--connections 16] [--seconds 5] [--warmup 1] [--phases "bare off durable"]
+# Sections (--only): calls; latency, the same under 1, 16, 64 and 1,000 connections; sessions, how many are opened a second;
+# memory, of idle ones; restart, the time from `kill -9` to the first answer, and who is alive then; dashboard; operators.
+# Subjects: bare, off (nothing tracked), durable (each row committed on SQLite before its answer), full (and synced),
+# postgres, replicas (two servers on it: a session opened at one is used at the other), and with --peers rmcp, typescript,
+# mcp, fastmcp. --peers installs these from their registries. All of it takes half an hour, --quick two minutes.
 #
-# Prints a table and leaves the figures of every run in target/bench/runs.jsonl, the medians in target/bench/result.json.
+# Subjects take turns, round after round, so that a noisy minute hurts all of them; figures are medians over the rounds, and
+# shares are taken within a round. Each starts on a fresh database below target/bench, which must lie on a real disk.
+# Prints tables; every run is in target/bench/runs.jsonl, the medians and the machine in target/bench/result.json.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-rounds=5 connections=16 seconds=5 warmup=1
-# A phase is a name here and a function `serve_NAME` below.
-phases=(bare off durable)
+rounds=5 seconds=3 warmup=1 connections=16 peers=() readme=false
+subjects=(bare off durable full postgres replicas)
+sections=(calls latency sessions memory restart dashboard operators)
+latency=(1 16 64 1000) idle=(10000 100000) restored=(1000 100000 1000000)
 
 usage() { sed -n '/^#!/d; /^#/!q; s/^# \{0,1\}//p' "$0"; }
 
 while (($#)); do
-    case $1 in
-        --help | -h) usage; exit 0 ;;
-        --rounds | --connections | --seconds | --warmup) declare "${1#--}=${2:?$1 needs a value}"; shift 2 ;;
-        --phases) read -ra phases <<<"${2:?$1 needs a value}"; shift 2 ;;
-        *) echo "bench: unknown option $1" >&2; usage >&2; exit 2 ;;
-    esac
+  case $1 in
+    --help | -h) usage; exit 0 ;;
+    --peers) peers=(rmcp typescript mcp fastmcp); shift ;;
+    --quick)
+      rounds=1 seconds=1 warmup=0.3 latency=(1 64 1000) idle=(10000) restored=(1000 10000)
+      sections=(calls latency sessions memory restart)
+      shift
+      ;;
+    --readme) readme=true; shift ;;
+    --only) read -ra sections <<<"${2:?$1 needs a value}"; shift 2 ;;
+    --subjects) read -ra subjects <<<"${2:?$1 needs a value}"; shift 2 ;;
+    --restored) read -ra restored <<<"${2:?$1 needs a value}"; shift 2 ;;
+    --rounds | --connections | --seconds | --warmup) declare "${1#--}=${2:?$1 needs a value}"; shift 2 ;;
+    *) echo "bench: unknown option $1" >&2; usage >&2; exit 2 ;;
+  esac
 done
 
-built="${CARGO_TARGET_DIR:-target}/release"
-out=target/bench
-db=$out/db
+for section in "${sections[@]}"; do
+  [[ $section =~ ^(calls|latency|sessions|memory|restart|dashboard|operators)$ ]] ||
+    { echo "bench: there is no section $section" >&2; exit 2; }
+done
 
-# Each becomes a server that prints `listening on URL`; `exec`, so that its pid is the one we measure and end.
-serve_bare() { exec "${on_server[@]}" "$built/examples/bench_bare"; }
-serve_off() { serve_archonctl --tracking off; }
-serve_durable() { serve_archonctl --tracking on; }
-serve_full() { serve_archonctl --tracking on --sync full; }
-serve_archonctl() {
-    exec "${on_server[@]}" "$built/archonctl" serve --bind 127.0.0.1:0 --database-url "sqlite://$PWD/$db/bench.db" \
-        --tokens approx "$@"
-}
+# shellcheck source=scripts/bench/servers.sh
+. scripts/bench/servers.sh
 
-on_server=() on_load=()
-if (($(nproc) >= 2)) && command -v taskset >/dev/null; then
-    on_server=(taskset -c 0) on_load=(taskset -c 1)
-    pinned=true placement="server pinned to core 0, load to core 1"
-else
-    pinned=false placement="nothing pinned: fewer than two cores, or no taskset"
+if $readme; then
+  "$built/examples/bench_report" readme "$out/result.json" README.md
+  exit
 fi
 
-server=
-end_server() {
-    [[ -n $server ]] || return 0
-    kill "$server" 2>/dev/null || true
-    wait "$server" 2>/dev/null || true
-    server=
+failed=0
+# record SECTION SIZE ROUND COMMAND…: the command's line of JSON, as a figure of the subject at hand
+record() {
+  local figures
+  figures=$("${@:4}") || { echo "bench: $subject, $1, $2: not as it should be" >&2; failed=1; }
+  [[ $figures == \{* ]] || return 0
+  echo "{\"section\":\"$1\",\"subject\":\"$subject\",\"size\":$2,\"round\":$3,${figures#\{}" | tee -a "$out/runs.jsonl" >&2
 }
-trap end_server EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
-# Starts the server of phase $1 and sets `url`.
-start_server() {
-    local log=$out/$1.log
-    rm -rf "$db" "$log" && mkdir -p "$db"
-    "serve_$1" >"$log" 2>&1 &
-    server=$!
-    for _ in {1..200}; do
-        url=$(grep -som1 'listening on http://[^ "]*' "$log" | sed 's/^listening on //') && return
-        kill -0 "$server" 2>/dev/null || break
-        sleep 0.05
+# among NAME…: those of the subjects and peers that are named
+among() {
+  local name
+  for name in "${subjects[@]}" "${peers[@]}"; do
+    [[ " $* " != *" $name "* ]] || echo "$name"
+  done
+}
+
+# window COMMAND SECTION CONNECTIONS ROUND SUBJECT: requests for some seconds
+window() {
+  start "$5"
+  record "$2" "$3" "$4" load "$1" --connections "$3" --seconds "$seconds" --warmup "$warmup" \
+    "${urls[@]/#/--url=}" "${measured[@]/#/--pid=}"
+  end_servers
+}
+
+calls() {
+  local round name
+  for ((round = 1; round <= rounds; round++)); do
+    for name in "${subjects[@]}" "${peers[@]}"; do window calls calls "$connections" "$round" "$name"; done
+  done
+}
+
+latency() {
+  local round size name
+  for ((round = 1; round <= (rounds + 1) / 2; round++)); do
+    for size in "${latency[@]}"; do
+      for name in $(among bare off durable postgres rmcp); do window calls latency "$size" "$round" "$name"; done
     done
-    echo "bench: the server of phase $1 did not come up; it said:" >&2
-    cat "$log" >&2
-    exit 1
+  done
 }
 
-run_phase() {
-    local round=$1 phase=$2 figures
-    start_server "$phase"
-    figures=$("${on_load[@]}" "$built/examples/bench_load" --url "$url" --connections "$connections" \
-        --seconds "$seconds" --warmup "$warmup" --pid "$server" --json)
-    end_server
-    echo "{\"round\":$round,\"phase\":\"$phase\",${figures#\{}" | tee -a "$out/runs.jsonl" >&2
+sessions() {
+  local round name
+  for ((round = 1; round <= rounds; round++)); do
+    for name in $(among durable postgres rmcp typescript mcp fastmcp); do
+      window sessions sessions "$connections" "$round" "$name"
+    done
+  done
 }
 
-# Medians of runs.jsonl (flat objects of numbers and names, as bench_load writes them): a table, and result.json.
-summarise() {
-    awk -v result="$out/result.json" -v order="${phases[*]}" -v pinned="$pinned" -v rounds="$rounds" \
-        -v connections="$connections" -v seconds="$seconds" '
-    function median(name, phase,    n, i, j, t, v) {
-        for (i = 1; i <= rounds; i++) if ((name, phase, i) in of) v[++n] = of[name, phase, i]
-        if (!n) return "null"
-        for (i = 2; i <= n; i++) for (j = i; j > 1 && v[j] < v[j - 1]; j--) { t = v[j]; v[j] = v[j - 1]; v[j - 1] = t }
-        return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
-    }
-    function shown(format, value) { return value == "null" ? "-" : sprintf(format, value) }
-    {
-        delete field
-        gsub(/[{}"]/, "")
-        for (i = split($0, pairs, ","); i; i--) { split(pairs[i], pair, ":"); field[pair[1]] = pair[2] }
-        for (key in field) if (field[key] != "null" && key != "phase") of[key, field["phase"], field["round"]] = field[key] + 0
-    }
-    END {
-        names = split("calls_per_second percent_of_bare p50_ms p99_ms max_ms server_cpu_us_per_call load_cpu_percent body_bytes", name, " ")
-        count = split(order, phase, " ")
-        for (p = 1; p <= count; p++) for (r = 1; r <= rounds; r++) if (("calls_per_second", "bare", r) in of)
-            of["percent_of_bare", phase[p], r] = 100 * of["calls_per_second", phase[p], r] / of["calls_per_second", "bare", r]
-        printf "%-12s %10s %10s %10s %10s %14s %8s %8s\n", "phase", "calls/s", "of bare", "p50 ms", "p99 ms", "CPU µs/call", "load %", "bytes"
-        printf "{\"connections\":%d,\"seconds\":%s,\"rounds\":%d,\"pinned\":%s,\"phases\":{", connections, seconds, rounds, pinned >result
-        for (p = 1; p <= count; p++) {
-            printf "%s\"%s\":{", (p > 1 ? "," : ""), phase[p] >result
-            for (n = 1; n <= names; n++) {
-                m[name[n]] = median(name[n], phase[p])
-                printf "%s\"%s\":%s", (n > 1 ? "," : ""), name[n], m[name[n]] >result
-            }
-            printf "}" >result
-            printf "%-12s %10.0f %10s %10.3f %10.3f %13s %8.0f %8d\n", phase[p], m["calls_per_second"],
-                shown("%.1f %%", m["percent_of_bare"]), m["p50_ms"], m["p99_ms"],
-                shown("%.1f", m["server_cpu_us_per_call"]), m["load_cpu_percent"], m["body_bytes"]
-        }
-        print "}}" >result
-    }' "$out/runs.jsonl"
+# fill SIZE: so many sessions, opened by clients and left open; their ids in target/bench/ids
+fill() { load open --url "${urls[0]}" --pid "${pids[0]}" --sessions "$1" --ids "$out/ids"; }
+
+# Peers are asked at the first size alone: a hundred thousand of their sessions are gigabytes, and minutes.
+memory() {
+  local size name
+  for size in "${idle[@]}"; do
+    for name in $(among durable postgres $(first_time "$size" "${idle[0]}")); do
+      start "$name"
+      record memory "$size" 1 fill "$size"
+      end_servers
+    done
+  done
+}
+first_time() { (($1 != $2)) || echo "${peers[*]}"; }
+
+restart() {
+  local size name
+  for size in "${restored[@]}"; do
+    for name in $(among durable postgres $(first_time "$size" "${restored[0]}")); do
+      start "$name"
+      if fill "$size" >/dev/null; then killed_and_started "$size"; else failed=1; fi
+      end_servers
+    done
+  done
 }
 
-for phase in "${phases[@]}"; do
-    declare -F "serve_$phase" >/dev/null || { echo "bench: there is no phase $phase" >&2; exit 2; }
-done
-targets=(--example bench_bare --example bench_load)
-[[ ${phases[*]} == bare ]] || targets+=(--bin archonctl)
-cargo build --release --quiet "${targets[@]}"
+# Three times over, each asking ten thousand sessions picked at random.
+killed_and_started() {
+  local round port=${urls[0]##*:}
+  for round in 1 2 3; do
+    shuf -n 10000 "$out/ids" >"$out/asked"
+    since=$(date +%s%N)
+    kill -9 "${pids[@]}"
+    wait "${pids[@]}" 2>/dev/null || true
+    respawn "${port%%/*}"
+    record restart "$1" "$round" ask_again
+  done
+}
+ask_again() {
+  local figures recovered
+  figures=$(load restored --url "${urls[0]}" --ids "$out/asked" --since "$since") || return
+  # What our server says of its database, counted in SQL behind the first answers.
+  recovered=$(grep -o 'Recovered [0-9]*' "$out/$subject.0.log" || true)
+  echo "${figures%\}}${recovered:+,\"recovered\":${recovered#Recovered }}}"
+}
 
-mkdir -p "$out"
+# These two measure by themselves; what they print is shown as it is.
+dashboard() { ARCHONCTL=$built/archonctl scripts/dashboard-bench.sh --json | tee "$out/dashboard.jsonl" || failed=1; }
+operators() { ARCHONCTL=$built/archonctl scripts/operator-bench.sh | tee "$out/operators.txt" || failed=1; }
+
+targets=(--bin archonctl --example bench_bare --example bench_load --example bench_report)
+scripts/install.sh cc
+[[ -z $(among postgres replicas) ]] || scripts/install.sh postgres
+if ((${#peers[@]})); then
+  targets+=(--example bench_rmcp)
+  scripts/foreign-servers.sh install "$foreign" >&2
+fi
+cargo build --release --locked --quiet "${targets[@]}"
+
 : >"$out/runs.jsonl"
-echo "bench: $rounds rounds of ${phases[*]}, $connections connections, $seconds s each; $placement" >&2
-for ((round = 1; round <= rounds; round++)); do
-    for phase in "${phases[@]}"; do
-        run_phase "$round" "$phase"
-    done
+for subject in "${subjects[@]}" "${peers[@]}"; do
+  name=$(label "$subject") || { echo "bench: there is no subject $subject" >&2; exit 2; }
+  echo "{\"section\":\"subject\",\"subject\":\"$subject\",\"label\":\"$name\"}" >>"$out/runs.jsonl"
 done
-summarise
+text="Medians of $rounds rounds of $seconds s in which all take turns, $connections connections; $placement."
+echo "{\"section\":\"conditions\",\"subject\":\"\",\"text\":\"$text\"}" >>"$out/runs.jsonl"
+for section in "${sections[@]}"; do "$section"; done
+if grep -q '"round"' "$out/runs.jsonl"; then
+  "$built/examples/bench_report" summary "$out/runs.jsonl" >"$out/result.json"
+  "$built/examples/bench_report" tables "$out/result.json"
+fi
+exit "$failed"

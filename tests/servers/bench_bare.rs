@@ -21,10 +21,13 @@ use tower::Service;
 /// An answer to `tools/call` of `health_check`.
 const BODY: &str = concat!(
     r#"{"jsonrpc":"2.0","id":1000000000,"result":{"content":[{"type":"text","text":"#,
-    r#""{\"success\":true,\"status\":\"ready\",\"message\":\"MCP server is running\","#,
-    r#"\"timestamp\":\"2026-11-20T10:00:00.000Z\"}"}],"isError":false}}"#
+    r#""{\"success\":true,\"health\":{\"status\":\"healthy\",\"database\":true,\"database_ms\":0.275,"#,
+    r#"\"last_health_check\":\"2026-11-20T10:00:00.000Z\"},\"uptime_seconds\":1.22,"#,
+    r#"\"timestamp\":\"2026-11-20T10:00:00.000Z\"}"}],"structuredContent":{"success":true,"#,
+    r#""health":{"status":"healthy","database":true,"database_ms":0.275,"#,
+    r#""last_health_check":"2026-11-20T10:00:00.000Z"},"uptime_seconds":1.22,"#,
+    r#""timestamp":"2026-11-20T10:00:00.000Z"},"isError":false}}"#
 );
-const SESSION: &str = "3f0c6a52-6a34-4c1c-9b0e-0d8f3a4f7a11";
 const ARCHON_SESSION: &str = "8d2f1b9e-15c7-4e6f-8a35-5b0e9c2d4f22";
 
 #[tokio::main]
@@ -40,11 +43,7 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn answer(_whole: Bytes) -> impl IntoResponse {
-    let headers = [
-        (CONTENT_TYPE.as_str(), "application/json"),
-        ("mcp-session-id", SESSION),
-        ("x-archon-session-id", ARCHON_SESSION),
-    ];
+    let headers = [(CONTENT_TYPE.as_str(), "application/json"), ("x-archon-session-id", ARCHON_SESSION)];
     (headers, BODY)
 }
 

@@ -6,6 +6,7 @@
 //! `scripts/test.sh` runs it with a PostgreSQL; plain `cargo test` runs the SQLite half.
 
 mod architecture;
+mod bench;
 mod call;
 mod cli;
 mod client;

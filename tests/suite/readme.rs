@@ -91,7 +91,10 @@ fn story(readme: &str) -> Vec<Block> {
         if let Some(comment) = line.strip_prefix("<!-- ").and_then(|l| l.strip_suffix(" -->")) {
             assert!(marker.is_none(), "{marker:?} stands before no block");
             marker = comment.strip_prefix("story: ");
-            assert!(marker.is_some() || ["bench", "compare"].contains(&comment), "unknown marker: {comment}");
+            assert!(
+                marker.is_some() || ["bench", "end of bench", "compare"].contains(&comment),
+                "unknown marker: {comment}"
+            );
         } else if let Some(language) = line.strip_prefix("```") {
             let body = lines.by_ref().take_while(|l| *l != "```").map(str::to_owned).collect();
             assert!(marker.is_some() || section != "## The story", "a block of the story that is not run: {body:?}");
