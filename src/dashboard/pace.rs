@@ -57,9 +57,9 @@ impl Pace {
         due.sort_by_key(|question| self.asked.get(&kind(question)).map(|asked| asked.at));
         let mut spent = Duration::ZERO;
         due.retain(|question| {
-            let cost = self.asked.get(&kind(question)).map_or(Duration::ZERO, |asked| asked.cost);
-            let fits = spent.is_zero() || spent + cost <= BUDGET;
-            spent += if fits { cost } else { Duration::ZERO };
+            let work = self.work(question);
+            let fits = spent.is_zero() || spent + work <= BUDGET;
+            spent += if fits { work } else { Duration::ZERO };
             fits
         });
         due.into_iter().cloned().collect()
@@ -68,9 +68,7 @@ impl Pace {
     fn is_due(&self, question: &Question, turn: Turn) -> bool {
         let Some(asked) = self.asked.get(&kind(question)) else { return true };
         let age = turn.at.saturating_duration_since(asked.at);
-        // Travel is not the database's work: one that is far away is not asked the more seldom for it.
-        let work = asked.cost.saturating_sub(self.travel.unwrap_or_default() * statements(question));
-        let dear = (work * dearness(question)).min(SELDOM);
+        let dear = (self.work(question) * dearness(question)).min(SELDOM);
         if matches!(question, Question::Latest(_)) || (turn.ended && tells_of_ends(question)) {
             return age >= dear;
         }
@@ -79,6 +77,13 @@ impl Pace {
             return false;
         }
         *question == Question::Pulse || turn.marks != asked.marks || age >= UNCHANGED
+    }
+
+    /// What a question costs the database, as far as it is known. Travel is not its work: one that is far away is not asked
+    /// the more seldom for it.
+    fn work(&self, question: &Question) -> Duration {
+        let cost = self.asked.get(&kind(question)).map_or(Duration::ZERO, |asked| asked.cost);
+        cost.saturating_sub(self.travel.unwrap_or_default() * statements(question))
     }
 
     /// The smallest of questions was answered so quickly.
@@ -170,6 +175,9 @@ mod tests {
         assert_eq!(pace.due(&wants, turn(start + 16 * SECOND, (2, 2))), wants);
         pace.travelled(Duration::from_millis(10));
         assert_eq!(pace.due(&wants, turn(start + 2 * SECOND, (2, 2))), wants);
+        let wants = [Question::Clients, Question::Counts, Question::Crowds];
+        wants.iter().for_each(|question| pace.asked(question, Duration::from_millis(40), (start, (1, 1))));
+        assert_eq!(pace.due(&wants, turn(start + 2 * SECOND, (2, 2))), wants, "and travel fits in");
     }
 
     #[test]
