@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::summary::Summary;
-use crate::table::{bytes, cell, count, exact, grouped, ms, percent, table};
+use crate::table::{bytes, cell, count, exact, grouped, micros, ms, percent, table};
 
 /// With the machine and the conditions above them.
 pub(crate) fn tables(summary: &Summary) -> String {
@@ -42,7 +42,7 @@ fn everybody(summary: &Summary) -> Option<String> {
             cell(call("times_rmcp"), |n| format!("{n:.2}")),
             cell(call("p50_ms"), ms),
             cell(call("p99_ms"), ms),
-            cell(call("server_cpu_us"), |n| format!("{} µs", count(n))),
+            cell(call("server_cpu_us"), micros),
             cell(of("sessions", sessions, "per_second"), count),
             cell(of("memory", first("memory"), "bytes_per_session"), bytes),
             cell(alive, percent),
@@ -85,11 +85,20 @@ fn restart(summary: &Summary) -> Option<String> {
     by_size(
         summary,
         "restart",
-        &["", "sessions", "first answer", "alive of those asked", "first calls/s", "put off with 503"],
+        &[
+            "",
+            "sessions",
+            "first answer",
+            "found in the database",
+            "alive of those asked",
+            "first calls/s",
+            "put off by 503",
+        ],
         |of| {
             let alive = of("alive").zip(of("asked"));
             vec![
                 cell(of("first_answer_ms"), ms),
+                cell(of("recovered"), exact),
                 alive.map_or_else(String::new, |(alive, asked)| format!("{} of {}", exact(alive), exact(asked))),
                 cell(of("calls_per_second"), count),
                 cell(of("put_off"), exact),
