@@ -27,14 +27,11 @@ pub(crate) fn tables(summary: &Summary) -> String {
 /// Calls, sessions opened, memory and survival, each at the first size measured of everybody.
 fn everybody(summary: &Summary) -> Option<String> {
     let first = |section: &str| summary.sizes(section).first().copied();
-    let (calls, sessions) = (first("calls").or(first("latency").and(Some(16))), first("sessions"));
-    calls.or(sessions)?;
-    let calls_in = if summary.sizes("calls").is_empty() { "latency" } else { "calls" };
+    first("calls").or(first("sessions"))?;
     let row = |(subject, label): &(String, String)| {
-        let of = |section: &str, size: Option<u64>, name: &str| summary.figure(section, subject, size?, name);
-        let call = |name: &str| of(calls_in, calls, name);
-        let asked = of("restart", first("restart"), "asked");
-        let alive = of("restart", first("restart"), "alive").zip(asked).map(|(alive, asked)| 100.0 * alive / asked);
+        let of = |section: &str, name: &str| summary.figure(section, subject, first(section)?, name);
+        let call = |name: &str| of("calls", name);
+        let alive = of("restart", "alive").zip(of("restart", "asked")).map(|(alive, asked)| 100.0 * alive / asked);
         vec![
             label.clone(),
             cell(call("per_second"), count),
@@ -43,8 +40,8 @@ fn everybody(summary: &Summary) -> Option<String> {
             cell(call("p50_ms"), ms),
             cell(call("p99_ms"), ms),
             cell(call("server_cpu_us"), micros),
-            cell(of("sessions", sessions, "per_second"), count),
-            cell(of("memory", first("memory"), "bytes_per_session"), bytes),
+            cell(of("sessions", "per_second"), count),
+            cell(of("memory", "bytes_per_session"), bytes),
             cell(alive, percent),
         ]
     };
