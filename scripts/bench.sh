@@ -109,23 +109,30 @@ sessions() {
 # fill SIZE: so many sessions, opened by clients and left open; their ids in target/bench/ids
 fill() { load open --url "${urls[0]}" --pid "${pids[0]}" --sessions "$1" --ids "$out/ids"; }
 
-# Peers are asked at the first size alone: a hundred thousand of their sessions are gigabytes, and minutes.
+# at SIZE FIRST: who is asked there. Peers at the first size alone: a hundred thousand of their sessions are gigabytes, and
+# minutes. PostgreSQL not at a million, which would take it five.
+at() {
+  local names=(durable)
+  (($1 > 100000)) || names+=(postgres)
+  (($1 != $2)) || names+=("${peers[@]}")
+  among "${names[@]}"
+}
+
 memory() {
   local size name
   for size in "${idle[@]}"; do
-    for name in $(among durable postgres $(first_time "$size" "${idle[0]}")); do
+    for name in $(at "$size" "${idle[0]}"); do
       start "$name"
       record memory "$size" 1 fill "$size"
       end_servers
     done
   done
 }
-first_time() { (($1 != $2)) || echo "${peers[*]}"; }
 
 restart() {
   local size name
   for size in "${restored[@]}"; do
-    for name in $(among durable postgres $(first_time "$size" "${restored[0]}")); do
+    for name in $(at "$size" "${restored[0]}"); do
       start "$name"
       if fill "$size" >/dev/null; then killed_and_started "$size"; else failed=1; fi
       end_servers

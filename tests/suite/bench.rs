@@ -33,8 +33,8 @@ fn figures(command: Command) -> Value {
 
 fn file(folder: &TempDir, name: &str, lines: &[Value]) -> PathBuf {
     let path = folder.path().join(name);
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    fs::write(&path, text).expect("a file");
+    let lines: Vec<_> = lines.iter().map(Value::to_string).collect();
+    fs::write(&path, lines.join("\n")).expect("a file");
     path
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
 use tokio::time::sleep;
@@ -72,17 +72,12 @@ struct Sum {
 
 /// Calls as soon as anybody listens and can tell.
 async fn first_answer(endpoint: &Endpoint, id: &str, sum: &Sum) -> anyhow::Result<()> {
-    let begun = Instant::now();
-    while call(endpoint, &mut Connection::open(endpoint).await.ok(), id, sum).await.is_err() {
-        ensure!(begun.elapsed() < PATIENCE, "no answer within {PATIENCE:?}");
-        sleep(Duration::from_millis(1)).await;
-    }
-    Ok(())
+    call(endpoint, &mut None, id, sum).await.with_context(|| format!("no answer within {PATIENCE:?}"))
 }
 
 /// Calls once in each session that nobody else has taken from the list.
 async fn ask<'a>(endpoint: &Endpoint, ids: &RefCell<impl Iterator<Item = &'a str>>, sum: &Sum) -> anyhow::Result<()> {
-    let mut connection = Some(Connection::open(endpoint).await?);
+    let mut connection = None;
     loop {
         let next = ids.borrow_mut().next();
         let Some(id) = next else { return Ok(()) };
@@ -90,19 +85,38 @@ async fn ask<'a>(endpoint: &Endpoint, ids: &RefCell<impl Iterator<Item = &'a str
     }
 }
 
-/// Calls once, and again for as long as the server cannot tell.
-async fn call(endpoint: &Endpoint, connection: &mut Option<Connection>, id: &str, sum: &Sum) -> anyhow::Result<()> {
-    let connection = connection.as_mut().context("nobody listens")?;
+/// Calls once, and again for as long as nobody listens, the connection breaks, or the server cannot tell.
+async fn call(endpoint: &Endpoint, open: &mut Option<Connection>, id: &str, sum: &Sum) -> anyhow::Result<()> {
     let mut call = Call::new(endpoint, &Session { id: Some(id.to_owned()) }, "health_check");
     let begun = Instant::now();
     loop {
-        let answer = connection.exchange(call.next()).await?;
-        if answer.status < 500 {
-            sum.alive.set(sum.alive.get() + usize::from(answer.is_success()));
-            return Ok(());
+        let outcome = exchange(endpoint, open, call.next()).await;
+        let is_hopeless = begun.elapsed() > PATIENCE;
+        match outcome {
+            Ok((status, is_success)) if status < 500 => {
+                sum.alive.set(sum.alive.get() + usize::from(is_success));
+                return Ok(());
+            }
+            Ok((503, _)) if !is_hopeless => {
+                sum.put_off.set(sum.put_off.get() + 1);
+                sleep(PAUSE).await;
+            }
+            Ok((status, _)) => bail!("it answers {status}"),
+            Err(broken) if is_hopeless => return Err(broken),
+            Err(_) => {
+                *open = None;
+                sleep(Duration::from_millis(1)).await;
+            }
         }
-        ensure!(answer.status == 503 && begun.elapsed() < PATIENCE, "it cannot tell: {}", answer.describe());
-        sum.put_off.set(sum.put_off.get() + 1);
-        sleep(PAUSE).await;
     }
+}
+
+/// The status, and whether the tool worked; on a new connection where there is none.
+async fn exchange(endpoint: &Endpoint, open: &mut Option<Connection>, call: &[u8]) -> anyhow::Result<(u16, bool)> {
+    let connection = match open {
+        Some(connection) => connection,
+        None => open.insert(Connection::open(endpoint).await?),
+    };
+    let answer = connection.exchange(call).await?;
+    Ok((answer.status, answer.is_success()))
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::summary::Summary;
-use crate::table::{bytes, cell, count, exact, grouped, ms, percent, table};
+use crate::table::{bytes, cell, count, exact, grouped, micros, ms, percent, table};
 
 /// With the machine and the conditions above them.
 pub(crate) fn tables(summary: &Summary) -> String {
@@ -27,14 +27,11 @@ pub(crate) fn tables(summary: &Summary) -> String {
 /// Calls, sessions opened, memory and survival, each at the first size measured of everybody.
 fn everybody(summary: &Summary) -> Option<String> {
     let first = |section: &str| summary.sizes(section).first().copied();
-    let (calls, sessions) = (first("calls").or(first("latency").and(Some(16))), first("sessions"));
-    calls.or(sessions)?;
-    let calls_in = if summary.sizes("calls").is_empty() { "latency" } else { "calls" };
+    first("calls").or(first("sessions"))?;
     let row = |(subject, label): &(String, String)| {
-        let of = |section: &str, size: Option<u64>, name: &str| summary.figure(section, subject, size?, name);
-        let call = |name: &str| of(calls_in, calls, name);
-        let asked = of("restart", first("restart"), "asked");
-        let alive = of("restart", first("restart"), "alive").zip(asked).map(|(alive, asked)| 100.0 * alive / asked);
+        let of = |section: &str, name: &str| summary.figure(section, subject, first(section)?, name);
+        let call = |name: &str| of("calls", name);
+        let alive = of("restart", "alive").zip(of("restart", "asked")).map(|(alive, asked)| 100.0 * alive / asked);
         vec![
             label.clone(),
             cell(call("per_second"), count),
@@ -42,9 +39,9 @@ fn everybody(summary: &Summary) -> Option<String> {
             cell(call("times_rmcp"), |n| format!("{n:.2}")),
             cell(call("p50_ms"), ms),
             cell(call("p99_ms"), ms),
-            cell(call("server_cpu_us"), |n| format!("{} µs", count(n))),
-            cell(of("sessions", sessions, "per_second"), count),
-            cell(of("memory", first("memory"), "bytes_per_session"), bytes),
+            cell(call("server_cpu_us"), micros),
+            cell(of("sessions", "per_second"), count),
+            cell(of("memory", "bytes_per_session"), bytes),
             cell(alive, percent),
         ]
     };
@@ -85,11 +82,20 @@ fn restart(summary: &Summary) -> Option<String> {
     by_size(
         summary,
         "restart",
-        &["", "sessions", "first answer", "alive of those asked", "first calls/s", "put off with 503"],
+        &[
+            "",
+            "sessions",
+            "first answer",
+            "found in the database",
+            "alive of those asked",
+            "first calls/s",
+            "put off by 503",
+        ],
         |of| {
             let alive = of("alive").zip(of("asked"));
             vec![
                 cell(of("first_answer_ms"), ms),
+                cell(of("recovered"), exact),
                 alive.map_or_else(String::new, |(alive, asked)| format!("{} of {}", exact(alive), exact(asked))),
                 cell(of("calls_per_second"), count),
                 cell(of("put_off"), exact),

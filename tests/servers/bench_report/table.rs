@@ -56,6 +56,10 @@ pub(crate) fn ms(number: f64) -> String {
     }
 }
 
+pub(crate) fn micros(number: f64) -> String {
+    if number < 100.0 { format!("{number:.1} µs") } else { format!("{} µs", count(number)) }
+}
+
 pub(crate) fn percent(number: f64) -> String {
     if number < 10.0 { format!("{number:.1} %") } else { format!("{number:.0} %") }
 }
