@@ -26,10 +26,8 @@ const EVERY: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_millis(20);
 /// When readers were in the way, they are left alone for so long.
 const PAUSE: Duration = Duration::from_secs(1);
-/// When so many pages were moved, writers have added so many meanwhile that these are moved first, too.
+/// So many pages take their time to be moved: writers go on meanwhile.
 const MANY_PAGES: i64 = 4096;
-/// But no more often than this: a disk that cannot keep up never gets to the end.
-const ROUNDS: usize = 8;
 
 /// Starts the thread. It ends when nobody writes any more.
 pub(super) fn spawn(target: &SqliteTarget, gate: Gate, alive: Weak<Shared>) -> Result<(), StoreError> {
@@ -157,18 +155,19 @@ impl Checkpoints {
     /// After a long reader this is most of the work, and of the wait for the disk. SQLite itself would wait for the disk
     /// only when it empties the log, with all writers behind it.
     fn move_beside_writers(&self) -> Result<Progress, StoreError> {
-        let mut before = 0;
-        for _ in 1..ROUNDS {
+        let (mut before, mut last) = (0, i64::MAX);
+        loop {
             let now = self.checkpoint("PASSIVE")?;
             if now.log_bytes() > FULL_BYTES {
                 self.file.sync_data().map_err(unusable)?;
             }
-            if now.moved < now.pages || now.moved - before < MANY_PAGES {
+            let step = now.moved - before;
+            // What writers have added meanwhile is moved as well, unless they are as fast as we: then they have to wait.
+            if now.moved < now.pages || step < MANY_PAGES || step >= last {
                 return Ok(now);
             }
-            before = now.moved;
+            (before, last) = (now.moved, step);
         }
-        self.checkpoint("PASSIVE")
     }
 
     fn checkpoint(&self, mode: &str) -> Result<Progress, StoreError> {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{env, thread};
 
+use tokio::net::TcpSocket;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -43,6 +44,17 @@ pub(crate) struct ServeProcess {
     /// What it has printed; closed when its outputs are.
     log: watch::Receiver<Vec<String>>,
     url: String,
+    /// Held for its drop: see [`kept_port`].
+    _port: Option<TcpSocket>,
+}
+
+/// A port that nobody else is given while its server is down. On Linux sockets that allow reuse may be bound beside each
+/// other as long as only one listens, and this one never does. `None` where it has to be taken as it comes.
+fn kept_port(address: &str) -> Option<TcpSocket> {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("reuse");
+    let is_bound = cfg!(target_os = "linux") && socket.bind(address.parse().expect("an address")).is_ok();
+    is_bound.then_some(socket)
 }
 
 impl ServeProcess {
@@ -67,10 +79,7 @@ impl ServeProcess {
 
     /// The same as [`Self::start`], with more in its environment.
     pub(crate) async fn start_in(environment: &[(&str, OsString)], database: &Database, arguments: &[&str]) -> Self {
-        let mut command = archonctl(database.folder());
-        command.args(["serve", "--bind", "127.0.0.1:0", "--database-url", database.url()]).args(arguments);
-        command.envs(environment.iter().map(|(name, value)| (name, value)));
-        Self::launch(command).await
+        Self::launch_in(environment, database.url(), "127.0.0.1:0", database, arguments).await
     }
 
     /// The same at the address of one that has ended.
@@ -79,12 +88,26 @@ impl ServeProcess {
     }
 
     async fn launch_on(url: &str, address: &str, database: &Database, arguments: &[&str]) -> Self {
-        let mut command = archonctl(database.folder());
-        command.args(["serve", "--bind", address, "--database-url", url]).args(arguments);
-        Self::launch(command).await
+        Self::launch_in(&[], url, address, database, arguments).await
     }
 
-    async fn launch(mut command: Command) -> Self {
+    async fn launch_in(
+        environment: &[(&str, OsString)],
+        url: &str,
+        address: &str,
+        database: &Database,
+        arguments: &[&str],
+    ) -> Self {
+        let port = kept_port(address);
+        let address =
+            port.as_ref().and_then(|port| port.local_addr().ok()).map_or(address.to_owned(), |a| a.to_string());
+        let mut command = archonctl(database.folder());
+        command.args(["serve", "--bind", &address, "--database-url", url]).args(arguments);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::launch(command, port).await
+    }
+
+    async fn launch(mut command: Command, port: Option<TcpSocket>) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -96,7 +119,7 @@ impl ServeProcess {
         collect(child.stdout.take().expect("a piped stdout"), Arc::clone(&lines));
         collect(child.stderr.take().expect("a piped stderr"), lines);
         let stdin = child.stdin.take().expect("a piped stdin");
-        let mut server = Self { child, stdin, log, url: String::new() };
+        let mut server = Self { child, stdin, log, url: String::new(), _port: port };
         let line = server.wait_for_line(LISTENING, START).await;
         let (_, address) = line.split_once(LISTENING).expect("the line that we waited for");
         let end = address.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(address.len());
@@ -203,7 +226,7 @@ mod tests {
     async fn shell(script: &str) -> ServeProcess {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
-        ServeProcess::launch(command).await
+        ServeProcess::launch(command, None).await
     }
 
     #[tokio::test]
