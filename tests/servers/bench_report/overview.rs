@@ -93,11 +93,13 @@ fn restart(summary: &Summary) -> Option<String> {
         ],
         |of| {
             let alive = of("alive").zip(of("asked"));
+            // A refusal is no call.
+            let calls = of("calls_per_second").filter(|_| alive.is_some_and(|(alive, _)| alive > 0.0));
             vec![
                 cell(of("first_answer_ms"), ms),
                 cell(of("recovered"), exact),
                 alive.map_or_else(String::new, |(alive, asked)| format!("{} of {}", exact(alive), exact(asked))),
-                cell(of("calls_per_second"), count),
+                cell(calls, count),
                 cell(of("put_off"), exact),
             ]
         },
