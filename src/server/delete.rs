@@ -15,7 +15,8 @@ use super::reply::Reply;
 /// Handles a DELETE: 204, and 404 from then on.
 pub(super) async fn delete(State(app): State<Arc<App>>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    end(&app, &parts).await.unwrap_or_else(Reply::from).into_response()
+    let reply = end(&app, &parts).await.unwrap_or_else(Reply::from);
+    app.leave(reply.into_response())
 }
 
 async fn end(app: &App, request: &Parts) -> Result<Reply, Refusal> {

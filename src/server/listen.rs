@@ -1,16 +1,10 @@
 //! Accepting connections, and stopping: `axum::serve` has neither read timeouts nor a limit, so the loop is ours.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use axum::response::Response;
-use http::header::CONNECTION;
-use http::{HeaderValue, Request};
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -60,9 +54,7 @@ pub async fn run(app: Arc<App>, listener: TcpListener, stop: impl Future<Output 
 }
 
 async fn accept(app: &Arc<App>, listener: &TcpListener, graceful: &GracefulShutdown) {
-    let routes = TowerToHyperService::new(route::router(app.clone()));
-    let server = app.clone();
-    let service = service_fn(move |request| answer(routes.call(request), server.clone()));
+    let service = TowerToHyperService::new(route::router(app.clone()));
     let places = Arc::new(Semaphore::new(app.limits.connections));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(app.limits.head_time).max_buf_size(64 * 1024);
@@ -70,7 +62,7 @@ async fn accept(app: &Arc<App>, listener: &TcpListener, graceful: &GracefulShutd
         // The semaphore is never closed.
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
-            Ok((stream, _)) => serve(made_ready(stream, app), place, &http, service.clone(), graceful),
+            Ok((stream, _)) => serve(made_ready(stream, app), place, &http, &service, graceful),
             Err(error) => {
                 // Out of descriptors, mostly: waiting is all that helps, and a busy loop would not.
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -88,33 +80,18 @@ fn made_ready(stream: TcpStream, app: &App) -> Patient<TcpStream> {
     Patient::new(stream, app.limits.write_time)
 }
 
-fn serve<S>(
+fn serve(
     stream: Patient<TcpStream>,
     place: OwnedSemaphorePermit,
     http: &http1::Builder,
-    service: S,
+    service: &TowerToHyperService<axum::Router>,
     graceful: &GracefulShutdown,
-) where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Send + 'static,
-{
-    let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+) {
+    let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection ended");
         }
         drop(place);
     });
-}
-
-/// The answer of a route. While the server drains, each is the last one on its connection: the client opens another,
-/// which a balancer leads to a server that stays, and no request meets a connection that is just being closed.
-async fn answer(
-    answer: impl Future<Output = Result<Response, Infallible>>,
-    app: Arc<App>,
-) -> Result<Response, Infallible> {
-    let mut answer = answer.await?;
-    if app.is_draining() {
-        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    Ok(answer)
 }

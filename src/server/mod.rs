@@ -18,6 +18,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use axum::response::Response;
+use http::HeaderValue;
+use http::header::CONNECTION;
 use tokio_util::task::TaskTracker;
 
 pub use guard::HostRules;
@@ -77,5 +80,14 @@ impl App {
 
     fn is_draining(&self) -> bool {
         self.draining.load(Relaxed)
+    }
+
+    /// An answer as it leaves. While the server drains, each is the last one on its connection: the client opens another,
+    /// which a balancer leads to a server that stays, and no request meets a connection that is just being closed.
+    fn leave(&self, mut answer: Response) -> Response {
+        if self.is_draining() {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
     }
 }

@@ -42,7 +42,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Respo
         Ok(read) => read,
         Err(refusal) => {
             body::discard(&refusal, &parts.headers, body, &app.limits).await;
-            return Reply::from(refusal).into_response();
+            return app.leave(Reply::from(refusal).into_response());
         }
     };
     let session = head.session.clone();
@@ -50,7 +50,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Respo
     let serving = app.clone();
     let mut call = Detached::new(async move { serve(&serving, &head, &body).await }, &app.orphans);
     let panicked = || Reply::from(Refusal::panicked());
-    match accepts {
+    let answer = match accepts {
         Accepts::JsonAlone => call.await.unwrap_or_else(panicked).into_response(),
         Accepts::StreamAlone => reply::one_event(call.await.unwrap_or_else(panicked)),
         Accepts::Both => {
@@ -61,7 +61,8 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Respo
                 reply::waiting_stream(call, archon)
             }
         }
-    }
+    };
+    app.leave(answer)
 }
 
 /// What kinds of answer the client reads.

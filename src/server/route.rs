@@ -26,11 +26,11 @@ pub(super) fn router(app: Arc<App>) -> Router {
 
 /// GET too: we have no stream to offer, and a 404 would look like a lost session.
 async fn other_method(State(app): State<Arc<App>>, request: Request) -> Response {
-    refuse(&app, &request, Refusal::method()).into_response()
+    app.leave(refuse(&app, &request, Refusal::method()).into_response())
 }
 
 async fn nothing(State(app): State<Arc<App>>, request: Request) -> Response {
-    refuse(&app, &request, Refusal::no_such_route()).into_response()
+    app.leave(refuse(&app, &request, Refusal::no_such_route()).into_response())
 }
 
 fn refuse(app: &App, request: &Request, refusal: Refusal) -> Reply {
