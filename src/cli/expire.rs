@@ -77,7 +77,9 @@ impl Options {
         let queries = Queries::new(self.database.open(Role::Operator).await?).await?;
         let (targets, mut sessions) = if self.ids.is_empty() {
             let (mut targets, sessions) = (Targets::default(), self.chosen(&queries).await?);
-            sessions.iter().for_each(|session| add(&mut targets, session));
+            for session in &sessions {
+                add(&mut targets, session);
+            }
             (targets, sessions)
         } else {
             self.given(&queries).await?

@@ -19,6 +19,7 @@ use super::view::{Place, Tab};
 use super::warnings;
 use super::{DashboardError, Options};
 use crate::model::timestamp::Timestamp;
+use crate::queries::trends::Trends;
 
 /// The version of the document.
 pub(super) const VERSION: u32 = 1;
@@ -186,7 +187,7 @@ impl Document<'_> {
             "latest": data.latest,
             "requests": data.streams.requests,
             "tools": sums.tools.as_ref().map(|tools| &tools.groups),
-            "tool_hours": sums.trends.as_ref().map(|trends| trends.hours()),
+            "tool_hours": sums.trends.as_ref().map(Trends::hours),
             "slowest": sums.trends.as_ref().map(|trends| trends.slowest().collect::<Vec<_>>()),
             "clients": sums.clients,
             "events": data.streams.events,

@@ -65,6 +65,7 @@ pub(super) fn span(duration: Duration) -> String {
 /// Milliseconds with as many digits as say something.
 pub(super) fn millis(ms: f64) -> String {
     match ms {
+        _ if ms > 0.0 && ms < 0.1 => format!("{ms:.2}ms"),
         _ if ms < 10.0 => format!("{ms:.1}ms"),
         _ if ms < 1000.0 => format!("{ms:.0}ms"),
         _ if ms < 60_000.0 => format!("{:.1}s", ms / 1000.0),
@@ -151,6 +152,7 @@ mod tests {
         assert_eq!([span(Duration::from_secs(59)), span(Duration::from_secs(61))], ["59s", "1m01s"]);
         assert_eq!([span(Duration::from_mins(61)), span(Duration::from_hours(49))], ["1h01m", "2d01h"]);
         assert_eq!([millis(0.84), millis(12.3), millis(3200.0)], ["0.8ms", "12ms", "3.2s"]);
+        assert_eq!([millis(0.0), millis(0.027)], ["0.0ms", "0.03ms"]);
         assert_eq!([count(9999), count(12_345), count(4_500_000)], ["9999", "12.3k", "4.5M"]);
         assert_eq!([percent(0, 0), percent(1, 200), percent(1, 3)], ["", "0.5%", "33%"]);
         assert_eq!([percent(9999, 10_000), percent(7, 7)], ["99.9%", "100%"]);

@@ -13,6 +13,7 @@ use crate::dashboard::table::{Cell, Column, Listing, Row, figure, text};
 use crate::dashboard::text::{curve, percent};
 use crate::dashboard::theme::Tone;
 use crate::queries::requests::Request;
+use crate::queries::trends::Trends;
 use crate::queries::usage::Usage;
 
 const COLUMNS: &[Column] = &[
@@ -54,8 +55,7 @@ pub(in crate::dashboard) fn slowest<'a>(app: &'a App, tool: &str) -> Option<&'a 
 /// Its calls, hour by hour up to this one.
 #[expect(clippy::cast_precision_loss, reason = "heights of a curve")]
 fn trend(app: &App, tool: &str) -> Cell {
-    let hours: Vec<_> =
-        app.data.sums.trends.iter().flat_map(|trends| trends.hours()).filter(|h| h.tool == tool).collect();
+    let hours: Vec<_> = app.data.sums.trends.iter().flat_map(Trends::hours).filter(|h| h.tool == tool).collect();
     let first = app.now.hour().minus(Duration::from_hours(HOURS as u64 - 1));
     let at = |n: usize| first.plus(Duration::from_hours(n as u64));
     let calls = |n| hours.iter().find(|hour| hour.hour == at(n)).map_or(0.0, |hour| hour.calls as f64);
