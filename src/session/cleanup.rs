@@ -1,11 +1,12 @@
 //! Sessions whose time is over are ended; what was dead before us is tidied; what nobody uses leaves memory.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Sessions;
+use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
-use crate::store::ending::ReapRule;
+use crate::store::ending::{CreditRule, ReapRule};
 use crate::store::retention::Pruned;
 use crate::store::touches::{ArchonTouch, ProtocolTouch, Touches};
 
@@ -136,12 +137,21 @@ impl Sessions {
         Ok(pruned)
     }
 
-    /// Gives idle sessions the time back in which no server was alive.
+    /// Gives idle sessions the time back in which no server was alive: those whose time would be over before the cleanup
+    /// after the next.
     pub(super) async fn recover_credit(&self) -> Result<(), StoreError> {
         if self.credits.outages.is_empty() {
             return Ok(());
         }
-        while self.store.credit_outage(&self.credits, self.boot.begun.number, CHUNK).await? > 0 {}
+        let until = self.clock.now().plus(self.policy.cleanup_interval.saturating_mul(2));
+        let mut from = Some(Timestamp::from_millis(0));
+        while let Some(chunk) = from {
+            let began = Instant::now();
+            let rule = CreditRule { boot: self.boot.begun.number, until, from: chunk, limit: CHUNK };
+            from = self.store.credit_outage(&self.credits, rule).await?.next;
+            // After a night without a server these are all, and clients come back just now: half of the time is theirs.
+            tokio::time::sleep(began.elapsed()).await;
+        }
         Ok(())
     }
 

@@ -62,8 +62,17 @@ const END_ARCHON_IF_ALONE: &str = "UPDATE archon_mcp_sessions SET status = $1, d
                      WHERE o.session_id = archon_mcp_sessions.session_id AND o.status = 'active')";
 
 const CREDIT_DUE: &str = "SELECT EXISTS (SELECT 1 FROM archon_mcp_sessions \
-         WHERE status = 'active' AND boot < $1 AND expires_at IS NOT NULL) \
-     OR EXISTS (SELECT 1 FROM archon_mcp_protocol_sessions WHERE status = 'active' AND boot < $1)";
+         WHERE status = 'active' AND boot < $1 AND expires_at < $2) \
+     OR EXISTS (SELECT 1 FROM archon_mcp_protocol_sessions WHERE status = 'active' AND boot < $1 AND expires_at < $2)";
+
+/// Rows of one table that have credit coming, in the order of their index.
+fn credit_sql(table: &str, id: &str, lock: &str) -> String {
+    format!(
+        "SELECT {id}, expires_at, boot, connected_at FROM {table} \
+         WHERE status = 'active' AND boot < $1 AND expires_at < $2 AND expires_at >= $3 \
+         ORDER BY expires_at LIMIT $4 {lock}"
+    )
+}
 
 /// Past its time, with no credit to come; the oldest first, because that is the index.
 const OVER: &str = "expires_at < $1 AND (boot IS NULL OR boot >= $3) ORDER BY expires_at";
@@ -150,37 +159,34 @@ impl Store {
     }
 
     /// Gives the time in which no server was alive back to one chunk of sessions that were last written before it, and
-    /// marks them as written by this boot. `credits` lists boots with the outage before each. Returns how many rows got
-    /// theirs; call again until it is zero.
+    /// marks them as written by this boot. `credits` lists boots with the outage before each. Call again, from where it
+    /// says, until it says nothing.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing was changed.
-    pub async fn credit_outage(&self, credits: &Credits, boot: i64, limit: i64) -> Result<usize, StoreError> {
+    pub async fn credit_outage(&self, credits: &Credits, rule: CreditRule) -> Result<Credited, StoreError> {
         let latest = credits.latest();
         // Mostly there is nothing to do, and finding that out keeps no writer waiting.
-        let due: bool =
-            patiently(async { read!(self, db => sqlx::query_scalar(CREDIT_DUE).bind(latest).fetch_one(db).await) })
-                .await?;
+        let due: bool = patiently(async {
+            read!(self, db => sqlx::query_scalar(CREDIT_DUE).bind(latest).bind(rule.until).fetch_one(db).await)
+        })
+        .await?;
         if !due {
-            return Ok(0);
+            return Ok(Credited::default());
         }
         let (dialect, lock) = (self.dialect(), self.skip_locked());
         // Rows that others lock are being touched, ended or credited: what is read here stays true until the commit.
-        let archon = format!(
-            "SELECT session_id, expires_at, boot, connected_at FROM archon_mcp_sessions \
-             WHERE status = 'active' AND boot < $1 AND expires_at IS NOT NULL LIMIT $2 {lock}"
-        );
-        let protocol = format!(
-            "SELECT protocol_session_id, expires_at, boot, connected_at FROM archon_mcp_protocol_sessions \
-             WHERE status = 'active' AND boot < $1 LIMIT $2 {lock}"
-        );
+        let archon = credit_sql("archon_mcp_sessions", "session_id", lock);
+        let protocol = credit_sql("archon_mcp_protocol_sessions", "protocol_session_id", lock);
         // Marked at least as the last boot with an outage, or they would have it coming again.
-        let boot = boot.max(latest);
+        let boot = rule.boot.max(latest);
         transact!(self, tx => async {
             let archon: Vec<(DbUuid, Timestamp, i64, Timestamp)> =
-                sqlx::query_as(sqlx::AssertSqlSafe(&*archon)).bind(latest).bind(limit).fetch_all(&mut *tx).await?;
+                sqlx::query_as(sqlx::AssertSqlSafe(&*archon))
+                .bind(latest).bind(rule.until).bind(rule.from).bind(rule.limit).fetch_all(&mut *tx).await?;
             let protocol: Vec<(String, Timestamp, i64, Timestamp)> =
-                sqlx::query_as(sqlx::AssertSqlSafe(&*protocol)).bind(latest).bind(limit).fetch_all(&mut *tx).await?;
+                sqlx::query_as(sqlx::AssertSqlSafe(&*protocol))
+                .bind(latest).bind(rule.until).bind(rule.from).bind(rule.limit).fetch_all(&mut *tx).await?;
             let archon_rows: Vec<_> = archon.iter().map(|(id, expires, by, began)| serde_json::json!({
                 "session_id": id.0, "expires_at": credits.extend(*expires, Some(*by), *began).sql_text(), "boot": boot,
             })).collect();
@@ -194,7 +200,14 @@ impl Store {
                     sqlx::query(sqlx::AssertSqlSafe(statement.sql(dialect))).bind(rows).execute(&mut *tx).await?;
                 }
             }
-            Ok::<_, StoreError>(archon.len() + protocol.len())
+            let next = [
+                rule.next(archon.len(), archon.last().map(|row| row.1)),
+                rule.next(protocol.len(), protocol.last().map(|row| row.1)),
+            ];
+            Ok::<_, StoreError>(Credited {
+                rows: archon.len() + protocol.len(),
+                next: next.into_iter().flatten().min(),
+            })
         }.await)
     }
 
@@ -207,6 +220,36 @@ impl Store {
             Dialect::Sqlite => "",
         }
     }
+}
+
+/// Which sessions get the time back in which no server was alive. Only those whose time is over soon: for the others it is
+/// added when they are used, and a restart that rewrites every session would be long.
+#[derive(Debug, Clone, Copy)]
+pub struct CreditRule {
+    /// The boot that gives it.
+    pub boot: i64,
+    /// Sessions whose time is over before.
+    pub until: Timestamp,
+    /// And not before this moment: where the chunk before has ended.
+    pub from: Timestamp,
+    /// At most so many of each kind.
+    pub limit: i64,
+}
+
+impl CreditRule {
+    /// Where a table's next chunk begins, if this one was full.
+    fn next(&self, rows: usize, last: Option<Timestamp>) -> Option<Timestamp> {
+        last.filter(|_| i64::try_from(rows).is_ok_and(|rows| rows >= self.limit))
+    }
+}
+
+/// A chunk of credit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Credited {
+    /// How many rows got theirs.
+    pub rows: usize,
+    /// Where to go on.
+    pub next: Option<Timestamp>,
 }
 
 /// Outages before boots: time in which no server was alive, which does not count as idle.

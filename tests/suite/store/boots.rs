@@ -1,19 +1,26 @@
 //! Boots: their numbers, the outages before them, and what those give back to sessions.
 
 use archonctl::store::boots::DEAD_AFTER;
-use archonctl::store::ending::Credits;
+use archonctl::store::ending::{CreditRule, Credited, Credits};
 
 use super::*;
 use crate::databases::on_every_database;
 
-async fn credit_all(store: &Store, credits: &Credits, boot: i64, limit: i64) -> usize {
-    let mut all = 0;
-    loop {
-        match store.credit_outage(credits, boot, limit).await.expect("a chunk") {
-            0 => return all,
-            some => all += some,
-        }
+/// In chunks of `limit`, those whose time is over before `until`; how many.
+async fn credit_until(store: &Store, credits: &Credits, until: Timestamp, (boot, limit): (i64, i64)) -> usize {
+    let (mut all, mut from) = (0, Some(Timestamp::from_millis(0)));
+    while let Some(chunk) = from {
+        let rule = CreditRule { boot, until, from: chunk, limit };
+        let credited = store.credit_outage(credits, rule).await.expect("a chunk");
+        assert!(credited.rows <= 2 * usize::try_from(limit).expect("a size"), "{credited:?}");
+        all += credited.rows;
+        from = credited.next;
     }
+    all
+}
+
+async fn credit_all(store: &Store, credits: &Credits, boot: i64, limit: i64) -> usize {
+    credit_until(store, credits, NOON.plus(minutes(60 * 24)), (boot, limit)).await
 }
 
 async fn expiry(store: &Store, n: u32) -> (Option<Timestamp>, Option<i64>, Option<Timestamp>, Option<i64>) {
@@ -137,9 +144,13 @@ on_every_database!(an_outage_is_given_back_in_chunks_and_once, |db| async {
     let rule = ReapRule { credited_from: credits.latest(), ..reap_at(restarted) };
     assert!(store.reap(rule).await.expect("a chunk").archon.is_empty(), "a night's outage loses nobody");
 
-    let first = store.credit_outage(&credits, begun.number, 7).await.expect("a chunk");
-    assert_eq!(first, 14, "seven of each kind");
-    assert_eq!(first + credit_all(&store, &credits, begun.number, 7).await, 48);
+    let over = NOON.plus(TIMEOUT);
+    assert_eq!(credit_until(&store, &credits, over, (begun.number, 7)).await, 0, "they have time");
+    let rule =
+        CreditRule { boot: begun.number, until: over.plus(minutes(1)), from: Timestamp::from_millis(0), limit: 7 };
+    let first = store.credit_outage(&credits, rule).await.expect("a chunk");
+    assert_eq!(first, Credited { rows: 14, next: Some(over) }, "seven of each kind");
+    assert_eq!(first.rows + credit_all(&store, &credits, begun.number, 7).await, 48);
     assert_eq!(credit_all(&store, &credits, begun.number, 7).await, 0, "twice is once");
     let extended = Some(NOON.plus(TIMEOUT).plus(minutes(480)));
     for n in 1..=24 {
