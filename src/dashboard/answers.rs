@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::data::{Answer, History, MINUTES, Part, Pulse, Question, SESSIONS, STREAM, Step};
 use super::feed::Feed;
-use super::pace::{DEARER, Marks};
+use super::pace::Marks;
 use crate::queries::Queries;
 use crate::queries::events::EventQuery;
 use crate::queries::find::Found;
@@ -14,6 +14,8 @@ use crate::queries::trends::Trends;
 use crate::queries::usage::{By, UsageQuery};
 use crate::store::{StoreError, Tables};
 
+/// Ended sessions are counted again after so many times as long as that takes: they are all there ever were.
+const RECOUNTED: u32 = 1000;
 /// How many boots the header knows.
 const BOOTS: usize = 20;
 /// How many boots and requests of a session are listed.
@@ -83,7 +85,7 @@ impl Feed {
     /// not more often than their count is worth.
     async fn ended(&mut self, last_event: i64) -> Result<Ended, StoreError> {
         if let Some((ended, at, took, event)) = self.known.ended
-            && (event == last_event || at.elapsed() < took * DEARER)
+            && (event == last_event || at.elapsed() < took * RECOUNTED)
         {
             return Ok(ended);
         }

@@ -9,7 +9,7 @@ use super::data::Question;
 /// A question that costs so much is asked again after so many times as long: one that a glance needs takes a hundredth of
 /// the database's time at most, any other a four hundredth.
 const DEAR: u32 = 100;
-pub(super) const DEARER: u32 = 400;
+const DEARER: u32 = 400;
 /// However dear, it is asked after so long.
 const SELDOM: Duration = Duration::from_mins(1);
 /// What changes without an event (touches, the passing of time) is looked at so often.
