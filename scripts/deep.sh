@@ -32,9 +32,9 @@ for round in {1..10}; do
 done
 step 'three servers, killed and restarted in turn, directly, behind PgBouncer and behind a balancer' \
   env ARCHONCTL_TEST_LONG=1 cargo test --test suite replicas:: -- --nocapture
+step 'an hour of a dashboard' env ARCHONCTL_TEST_LONG=1 cargo test --test suite dashboard::lasting
 step 'the program tests itself, ten times on each database, shuffled' scripts/selftest.sh --repeat 10 --shuffle
 step 'whatever a stranger may send' scripts/fuzz.sh
 step 'how fast it answers' scripts/bench.sh
-step 'operators and a big store' scripts/operator-bench.sh
-step 'a dashboard on a big store' scripts/dashboard-bench.sh
+step 'ten minutes at half of that' scripts/soak.sh
 ((${#failed[@]} == 0))
