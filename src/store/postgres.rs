@@ -5,18 +5,17 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
-use uuid::Uuid;
 
 use super::StoreError;
 use super::backend::in_time;
 use super::pooler;
-use super::rows::{CaptureRow, NewRequest, Numbered, Write, sql};
+use super::rows::{CaptureRow, NewRequest, Numbered, Write};
 use super::statements::{self, Dialect, RowStatement, json};
 use super::writer::{Batch, Outcome, Queued, Sink};
-use crate::model::timestamp::Timestamp;
+use crate::model::request::Tokens;
+use crate::model::session::SessionRule;
 
 /// A write that takes longer than this is tried again on a new connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,53 +31,62 @@ pub(super) struct PgSink {
     connection: Option<PgConnection>,
 }
 
-/// A request as a JSON object with the table's column names.
-#[derive(Serialize)]
-struct RequestRow<'a> {
-    session_id: Option<Uuid>,
-    method: &'a str,
-    tool_name: Option<&'a str>,
-    prompt_tokens: Option<u32>,
-    completion_tokens: Option<u32>,
-    estimated_cost: Option<f64>,
-    #[serde(serialize_with = "sql")]
-    timestamp: Timestamp,
-    duration_ms: i64,
-    status: &'static str,
-    error_message: Option<&'a str>,
-    protocol_session_id: Option<&'a str>,
-    duration_us: i64,
-    session_rule: Option<&'static str>,
-    late: bool,
-    boot: i64,
-    seq: i64,
+/// Requests come as one array a column: PostgreSQL reads a row of those in half of the time that one of JSON takes it.
+const INSERT_REQUESTS: &str = "INSERT INTO archon_mcp_requests (session_id, method, tool_name, prompt_tokens, \
+     completion_tokens, estimated_cost, timestamp, duration_ms, status, error_message, protocol_session_id, duration_us, \
+     session_rule, late, boot, seq) \
+     SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::float8[], \
+     $7::timestamptz[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::boolean[], \
+     $15::bigint[], $16::bigint[]) ON CONFLICT DO NOTHING";
+
+/// One statement of a batch, with its rows.
+enum Statement<'a> {
+    Requests(Vec<Numbered<'a, NewRequest>>),
+    Others(RowStatement, String),
 }
 
-impl<'a> RequestRow<'a> {
-    fn new(request: &'a NewRequest, boot: i64, seq: i64) -> Self {
-        Self {
-            session_id: request.session_id,
-            method: &request.method,
-            tool_name: request.tool_name.as_deref(),
-            prompt_tokens: request.tokens.map(|t| t.prompt),
-            completion_tokens: request.tokens.map(|t| t.completion),
-            estimated_cost: request.estimated_cost,
-            timestamp: request.timestamp,
-            duration_ms: request.duration_us / 1000,
-            status: request.status.as_str(),
-            error_message: request.error_message.as_deref(),
-            protocol_session_id: request.protocol_session_id.as_deref(),
-            duration_us: request.duration_us,
-            session_rule: request.rule.map(crate::model::session::SessionRule::as_str),
-            late: request.late,
-            boot,
-            seq,
+impl Statement<'_> {
+    async fn execute(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        match self {
+            Self::Requests(rows) => insert_requests(connection, rows).await,
+            Self::Others(statement, rows) => {
+                sqlx::query(AssertSqlSafe(statement.sql(Dialect::Postgres))).bind(rows).execute(connection).await?;
+                Ok(())
+            }
         }
     }
 }
 
+async fn insert_requests(connection: &mut PgConnection, rows: &[Numbered<'_, NewRequest>]) -> Result<(), StoreError> {
+    let tokens = |of: fn(Tokens) -> u32| column(rows, |row| row.tokens.map(|tokens| i64::from(of(tokens))));
+    sqlx::query(INSERT_REQUESTS)
+        .bind(column(rows, |row| row.session_id))
+        .bind(column(rows, |row| &*row.method))
+        .bind(column(rows, |row| row.tool_name.as_deref()))
+        .bind(tokens(|tokens| tokens.prompt))
+        .bind(tokens(|tokens| tokens.completion))
+        .bind(column(rows, |row| row.estimated_cost))
+        .bind(column(rows, |row| row.timestamp.to_chrono()))
+        .bind(column(rows, |row| row.duration_us / 1000))
+        .bind(column(rows, |row| row.status.as_str()))
+        .bind(column(rows, |row| row.error_message.as_deref()))
+        .bind(column(rows, |row| row.protocol_session_id.as_deref()))
+        .bind(column(rows, |row| row.duration_us))
+        .bind(column(rows, |row| row.rule.map(SessionRule::as_str)))
+        .bind(column(rows, |row| row.late))
+        .bind(rows.iter().map(|numbered| numbered.boot).collect::<Vec<_>>())
+        .bind(rows.iter().map(|numbered| numbered.seq).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+fn column<'a, V>(rows: &[Numbered<'a, NewRequest>], of: impl Fn(&'a NewRequest) -> V) -> Vec<V> {
+    rows.iter().map(|numbered| of(numbered.row)).collect()
+}
+
 /// The statements for some writes, in the order in which they depend on each other.
-fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<(RowStatement, String)> {
+fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<Statement<'_>> {
     let (mut opens, mut creates, mut requests, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut bindings, mut captures) = (Vec::new(), Vec::new());
     for (queued, seq) in writes.iter().zip(first_seq..) {
@@ -90,7 +98,7 @@ fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<(RowState
             }
             Write::Bind(row) => bindings.push((**row).clone()),
             Write::Request(request) => {
-                requests.push(RequestRow::new(request, boot, seq));
+                requests.push(Numbered { row: &**request, boot, seq });
                 let words = request.captured.as_deref();
                 captures.extend(words.map(|words| CaptureRow::new(request.timestamp, words, boot, seq)));
             }
@@ -98,17 +106,19 @@ fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<(RowState
             Write::Barrier => {}
         }
     }
+    let others = |statement, rows: Option<String>| rows.map(|rows| Statement::Others(statement, rows));
+    let requests = (!requests.is_empty()).then_some(Statement::Requests(requests));
     [
-        (statements::OPEN, json(&opens)),
-        (statements::CREATE, json(&creates)),
-        (statements::BIND, json(&bindings)),
-        (statements::REQUEST, json(&requests)),
-        (statements::CAPTURE, json(&captures)),
-        (statements::ADOPT, json(&bindings)),
-        (statements::EVENT, json(&events)),
+        others(statements::OPEN, json(&opens)),
+        others(statements::CREATE, json(&creates)),
+        others(statements::BIND, json(&bindings)),
+        requests,
+        others(statements::CAPTURE, json(&captures)),
+        others(statements::ADOPT, json(&bindings)),
+        others(statements::EVENT, json(&events)),
     ]
     .into_iter()
-    .filter_map(|(statement, rows)| rows.map(|rows| (statement, rows)))
+    .flatten()
     .collect()
 }
 
@@ -140,7 +150,7 @@ impl PgSink {
             // Nothing but barriers.
             [] => Ok(()),
             // One statement is its own transaction, and one round trip.
-            [(statement, rows)] if !self.pooled => execute(self.connected().await?, statement, rows).await,
+            [statement] if !self.pooled => statement.execute(self.connected().await?).await,
             statements => {
                 let begin = pooler::begin(self.pooled);
                 let mut transaction = self.connected().await?.begin_with(begin).await?;
@@ -188,14 +198,9 @@ impl PgSink {
     }
 }
 
-async fn execute_all(connection: &mut PgConnection, statements: &[(RowStatement, String)]) -> Result<(), StoreError> {
-    for (statement, rows) in statements {
-        execute(connection, statement, rows).await?;
+async fn execute_all(connection: &mut PgConnection, statements: &[Statement<'_>]) -> Result<(), StoreError> {
+    for statement in statements {
+        statement.execute(connection).await?;
     }
-    Ok(())
-}
-
-async fn execute(connection: &mut PgConnection, statement: &RowStatement, rows: &str) -> Result<(), StoreError> {
-    sqlx::query(AssertSqlSafe(statement.sql(Dialect::Postgres))).bind(rows).execute(connection).await?;
     Ok(())
 }

@@ -123,31 +123,7 @@ pub(super) const ADOPT: RowStatement = RowStatement {
            WHERE r.protocol_session_id = p.protocol_session_id AND r.session_id IS NULL",
 };
 
-/// Handled requests.
-pub(super) const REQUEST: RowStatement = RowStatement {
-    table: "archon_mcp_requests",
-    columns: &[
-        "session_id",
-        "method",
-        "tool_name",
-        "prompt_tokens",
-        "completion_tokens",
-        "estimated_cost",
-        "timestamp",
-        "duration_ms",
-        "status",
-        "error_message",
-        "protocol_session_id",
-        "duration_us",
-        "session_rule",
-        "late",
-        "boot",
-        "seq",
-    ],
-    text: INSERT_ONCE,
-};
-
-/// The words of some of them.
+/// The words of handled requests.
 pub(super) const CAPTURE: RowStatement = RowStatement {
     table: "archon_mcp_captures",
     columns: &["boot", "seq", "at", "arguments", "answer"],
