@@ -12,8 +12,6 @@ use crate::store::touches::{ArchonTouch, ProtocolTouch, Touches};
 
 /// One chunk of any bulk work: bounded, so that no transaction holds others up for long.
 const CHUNK: i64 = 500;
-/// Rows of a dead boot that are folded in one transaction.
-const FOLD_CHUNK: i64 = 5000;
 /// A session that was not used for so long leaves memory; its row stays.
 const KEPT_IDLE: Duration = Duration::from_mins(5);
 
@@ -158,7 +156,7 @@ impl Sessions {
     /// Finishes the sums of boots that ended without doing so.
     pub(super) async fn fold_dead_boots(&self) -> Result<(), StoreError> {
         for boot in self.store.unfolded_boots().await? {
-            while self.store.fold_leftovers(boot, FOLD_CHUNK).await? > 0 {}
+            while self.store.fold_leftovers(boot, CHUNK).await? > 0 {}
         }
         Ok(())
     }

@@ -73,7 +73,7 @@ const UNFOLDED: &str = "SELECT r.seq, r.session_id, COALESCE(s.client_type, p.cl
      WHERE r.boot = $1 AND r.seq > $2 AND r.seq <= $3 ORDER BY r.seq LIMIT $4";
 
 /// So many rows are folded from the table at once.
-const FOLD_CHUNK: i64 = 1000;
+const FOLD_CHUNK: i64 = 500;
 
 /// One statement of a flush, with its rows.
 struct Piece {
