@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Seek, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -26,6 +26,9 @@ use super::{Inner, Location, OpenError, Store, Tables, checkpoints, pooler, sche
 const READERS: u32 = 4;
 /// As much of a SQLite file is mapped into the memory of somebody who looks at it.
 const MAPPED_BYTES: &str = "1073741824";
+/// How long, and how often, a file is tried that another server uses.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// How long PostgreSQL may take to let us in, and to be made ready: others may be migrating it just now.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 const PREPARE_PATIENCE: Duration = Duration::from_mins(1);
@@ -73,7 +76,7 @@ impl Store {
                 Backend::Postgres(postgres)
             }
             Location::SqliteFile(path) => {
-                let lock = prepare_file(path, role)?;
+                let lock = prepare_file_in_time(path, role).await?;
                 let target = SqliteTarget {
                     path: path.clone(),
                     vfs: None,
@@ -97,6 +100,17 @@ impl Store {
         match self.inner.backend {
             Backend::Sqlite(_) => Dialect::Sqlite,
             Backend::Postgres(_) => Dialect::Postgres,
+        }
+    }
+}
+
+/// A server that was killed a moment ago may hold its lock until the system has cleared it away.
+async fn prepare_file_in_time(path: &Path, role: Role) -> Result<Option<File>, OpenError> {
+    let began = Instant::now();
+    loop {
+        match prepare_file(path, role) {
+            Err(OpenError::InUse { .. }) if began.elapsed() < LOCK_PATIENCE => tokio::time::sleep(LOCK_PAUSE).await,
+            prepared => return prepared,
         }
     }
 }

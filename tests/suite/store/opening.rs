@@ -156,6 +156,19 @@ async fn one_sqlite_file_serves_one_server() {
     open(&db, Role::Server).await.expect("open once it is free");
 }
 
+/// `kill -9`, and start it: the system may need a moment to let go of what the dead one held.
+#[tokio::test]
+async fn a_file_whose_server_dies_just_now_is_waited_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("archon.db");
+    let held = std::fs::File::create(folder.path().join("archon.db.lock")).expect("a lock file");
+    held.lock().expect("locked");
+    let mut opening = Box::pin(open_file(&path, Role::Server));
+    assert!(futures_util::poll!(&mut opening).is_pending(), "it waits");
+    drop(held);
+    opening.await.expect("open");
+}
+
 #[tokio::test]
 async fn files_belong_to_their_owner() {
     let db = Database::sqlite();
