@@ -124,8 +124,7 @@ impl Options {
 
     fn view(&self, preferences: Option<std::path::PathBuf>) -> anyhow::Result<View> {
         let location = self.database.location()?;
-        let measured = self.measure.or(self.endure).is_some();
-        let role = if self.read_only || self.once || measured { Role::Reader } else { Role::Operator };
+        let role = if self.read_only || self.once { Role::Reader } else { Role::Operator };
         Ok(View {
             serve_hint: serve_hint(&location),
             open: OpenOptions { location, role, sync_full: false },

@@ -99,6 +99,7 @@ impl Listed for Session {
     const FIELDS: &'static [&'static str] = &[
         "session_id",
         "protocol_session_id",
+        "protocol_version",
         "status",
         "called_tools",
         "client_type",

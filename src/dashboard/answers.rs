@@ -1,21 +1,18 @@
 //! The answer to each question.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::data::{Answer, History, MINUTES, Part, Pulse, Question, SESSIONS, STREAM, Step};
 use super::feed::Feed;
-use super::pace::Marks;
 use crate::queries::Queries;
 use crate::queries::events::EventQuery;
 use crate::queries::find::Found;
 use crate::queries::requests::RequestQuery;
-use crate::queries::standings::Ended;
+use crate::queries::standings::{Counts, Ended, Living};
 use crate::queries::trends::Trends;
 use crate::queries::usage::{By, UsageQuery};
 use crate::store::{StoreError, Tables};
 
-/// Ended sessions are counted again after so many times as long as that takes: they are all there ever were.
-const RECOUNTED: u32 = 1000;
 /// How many boots the header knows.
 const BOOTS: usize = 20;
 /// How many boots and requests of a session are listed.
@@ -26,8 +23,8 @@ const DAY: Duration = Duration::from_hours(24);
 /// What was read before, so that the next time only what is new is read.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// How many sessions have ended: when that was counted, how long it took, and the last event then.
-    ended: Option<(Ended, Instant, Duration, i64)>,
+    /// How many sessions have not ended, and how many have.
+    standings: Option<(Living, Ended)>,
     /// The stream of requests: of that tool, with that status, up to that number.
     requests: Option<(Option<String>, Option<String>, i64)>,
     /// The stream of events, up to that number.
@@ -39,14 +36,11 @@ pub(super) struct Known {
 
 impl Feed {
     /// Asks a question.
-    pub(super) async fn ask(&mut self, question: &Question, (last_event, _): Marks) -> Result<Answer, StoreError> {
+    pub(super) async fn ask(&mut self, question: &Question) -> Result<Answer, StoreError> {
         let queries = self.queries.clone();
         Ok(match question {
             Question::Pulse => self.pulse().await?,
-            Question::Counts => {
-                let ended = self.ended(last_event).await?;
-                Answer::Counts(queries.counts(ended).await?)
-            }
+            Question::Counts | Question::Ended => self.counts(question).await?,
             Question::Crowds => Answer::Crowds(queries.crowds().await?),
             Question::Sessions(query) => Answer::Sessions(queries.window(query, SESSIONS).await?),
             Question::Latest(ids) => Answer::Latest(queries.latest(ids).await?),
@@ -81,18 +75,18 @@ impl Feed {
         Ok(Answer::Pulse(Pulse { boots, boots_today, minutes, original }))
     }
 
-    /// Ended sessions are many, and no more of them without an event: they are counted when there was one, and then, too,
-    /// not more often than their count is worth.
-    async fn ended(&mut self, last_event: i64) -> Result<Ended, StoreError> {
-        if let Some((ended, at, took, event)) = self.known.ended
-            && (event == last_event || at.elapsed() < took * RECOUNTED)
-        {
-            return Ok(ended);
-        }
-        let began = Instant::now();
-        let ended = self.queries.ended().await?;
-        self.known.ended = Some((ended, Instant::now(), began.elapsed(), last_event));
-        Ok(ended)
+    /// Ended sessions are counted apart: they are all there ever were.
+    async fn counts(&mut self, question: &Question) -> Result<Answer, StoreError> {
+        let living = match self.known.standings {
+            Some((living, _)) if *question == Question::Ended => living,
+            _ => self.queries.living().await?,
+        };
+        let ended = match self.known.standings {
+            Some((_, ended)) if *question == Question::Counts => ended,
+            _ => self.queries.ended().await?,
+        };
+        self.known.standings = Some((living, ended));
+        Ok(Answer::Counts(Counts::of(living, ended)))
     }
 
     async fn requests(&mut self, tool: Option<String>, status: Option<String>) -> Result<Answer, StoreError> {

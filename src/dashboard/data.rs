@@ -30,8 +30,10 @@ pub(super) const MINUTES: usize = 30;
 pub(super) enum Question {
     /// The header: boots and curves.
     Pulse,
-    /// How many sessions stand where.
+    /// How many sessions have not ended.
     Counts,
+    /// How many have.
+    Ended,
     /// Who has many sessions open.
     Crowds,
     /// A list of sessions.
@@ -64,6 +66,7 @@ impl Question {
         match self {
             Self::Pulse => "pulse",
             Self::Counts => "counts",
+            Self::Ended => "ended",
             Self::Crowds => "crowds",
             Self::Sessions(_) => "sessions",
             Self::Latest(_) => "latest",
@@ -105,7 +108,7 @@ impl Step {
 pub(super) enum Answer {
     /// To [`Question::Pulse`].
     Pulse(Pulse),
-    /// To [`Question::Counts`].
+    /// To [`Question::Counts`] and [`Question::Ended`].
     Counts(Counts),
     /// To [`Question::Crowds`].
     Crowds(Vec<Crowd>),

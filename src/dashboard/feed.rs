@@ -88,6 +88,7 @@ impl Feed {
             return Err(FeedError::Gone(path.display().to_string()));
         }
         let began = Instant::now();
+        self.queries.stand_still();
         let marks = self.marks().await?;
         let mut spent = began.elapsed();
         self.pace.travelled(spent / 2);
@@ -99,7 +100,7 @@ impl Feed {
             if occasion == Occasion::All { wants.questions.clone() } else { self.pace.due(&wants.questions, turn) };
         for question in &due {
             let began = Instant::now();
-            let answer = self.ask(question, marks).await?;
+            let answer = self.ask(question).await?;
             let cost = began.elapsed();
             spent += cost;
             self.pace.asked(question, cost, (Instant::now(), marks));

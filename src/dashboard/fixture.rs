@@ -83,9 +83,7 @@ pub(super) fn populated(size: (u16, u16)) -> App {
         session(2, "Cursor", Some("bob"), (700, 9000), (7, 0)),
         session(3, "Windsurf", None, (30, 400), (120, 2)),
     ];
-    let revisions =
-        rows.iter().map(|s| (s.protocol_session_id.clone().unwrap_or_default(), "2025-06-18".into())).collect();
-    give(&mut app, Answer::Sessions(SessionWindow { rows, revisions, more: false, now: NOW }));
+    give(&mut app, Answer::Sessions(SessionWindow { rows, more: false, now: NOW }));
     let latest = |tool: &str, ms| Latest {
         last_tool: Some(tool.into()),
         last_ms: Some(ms),

@@ -7,15 +7,19 @@ use std::time::{Duration, Instant};
 use super::data::Question;
 
 /// A question that costs so much is asked again after so many times as long: one that a glance needs takes a hundredth of
-/// the database's time at most, any other a four hundredth.
+/// the database's time at most, any other a four hundredth, and the count of all that ever ended a thousandth.
 const DEAR: u32 = 100;
 const DEARER: u32 = 400;
+const DEAREST: u32 = 1000;
 /// However dear, it is asked after so long.
 const SELDOM: Duration = Duration::from_mins(1);
 /// What changes without an event (touches, the passing of time) is looked at so often.
 const UNCHANGED: Duration = Duration::from_secs(5);
 /// So much of the database's time is for one refresh; what does not fit in comes first in the next one.
 const BUDGET: Duration = Duration::from_millis(20);
+
+/// A statement that travels no longer than that goes to a database on this machine: it is work for the same processor.
+const NEAR: Duration = Duration::from_millis(1);
 
 /// The change feed: the last event and the last request. Where they are the same, nothing has happened.
 pub(super) type Marks = (i64, i64);
@@ -76,14 +80,20 @@ impl Pace {
         if age < (turn.interval * 9 / 10).max(dear) {
             return false;
         }
-        *question == Question::Pulse || turn.marks != asked.marks || age >= UNCHANGED
+        match question {
+            Question::Pulse => true,
+            // Nothing ends without an event.
+            Question::Ended => turn.marks.0 != asked.marks.0,
+            _ => turn.marks != asked.marks || age >= UNCHANGED,
+        }
     }
 
     /// What a question costs the database, as far as it is known. Travel is not its work: one that is far away is not asked
     /// the more seldom for it.
     fn work(&self, question: &Question) -> Duration {
         let cost = self.asked.get(&kind(question)).map_or(Duration::ZERO, |asked| asked.cost);
-        cost.saturating_sub(self.travel.unwrap_or_default() * statements(question))
+        let travel = self.travel.unwrap_or_default().saturating_sub(NEAR);
+        cost.saturating_sub(travel * statements(question))
     }
 
     /// The smallest of questions was answered so quickly.
@@ -115,6 +125,7 @@ fn dearness(question: &Question) -> u32 {
         | Question::Clients
         | Question::History(_)
         | Question::Boots => DEARER,
+        Question::Ended => DEAREST,
         _ => DEAR,
     }
 }
@@ -129,7 +140,10 @@ fn statements(question: &Question) -> u32 {
 
 /// Whether the answer is another one when a session ends.
 fn tells_of_ends(question: &Question) -> bool {
-    matches!(question, Question::Counts | Question::Sessions(_) | Question::Story(_) | Question::Events)
+    matches!(
+        question,
+        Question::Counts | Question::Ended | Question::Sessions(_) | Question::Story(_) | Question::Events
+    )
 }
 
 /// Questions that are asked about other rows each time have one price.
@@ -162,6 +176,10 @@ mod tests {
         assert_eq!(pace.due(&wants, turn(start + 2 * SECOND, (1, 1))), [Question::Pulse], "heartbeats are no events");
         assert_eq!(pace.due(&wants, turn(start + 2 * SECOND, (1, 2))).len(), 2);
         assert_eq!(pace.due(&wants, turn(start + 5 * SECOND, (1, 1))).len(), 2, "time passes");
+        let mut ended_once = Pace::default();
+        ended_once.asked(&Question::Ended, Duration::from_millis(1), (start, (1, 1)));
+        assert_eq!(ended_once.due(&[Question::Ended], turn(start + 9 * SECOND, (1, 2))), [], "a call ends nothing");
+        assert_eq!(ended_once.due(&[Question::Ended], turn(start + 9 * SECOND, (2, 2))), [Question::Ended]);
         let ended = Turn { ended: true, ..turn(start + SECOND, (2, 1)) };
         assert_eq!(pace.due(&wants, ended), [Question::Counts], "an end is told at once");
     }

@@ -22,8 +22,8 @@ impl App {
             }
             None => wants.extend(self.tab_wants()),
         }
-        // Last: what is only warned of can wait for what is looked at.
-        wants.push(Question::Crowds);
+        // Last: what is only warned of, or hardly changes, can wait for what is looked at.
+        wants.extend([Question::Ended, Question::Crowds]);
         wants
     }
 

@@ -19,6 +19,10 @@ pub mod trends;
 pub mod usage;
 pub mod window;
 
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
 use crate::model::clock::Clock;
 use crate::store::reports::alive::Moment;
 use crate::store::{Store, StoreError};
@@ -28,6 +32,8 @@ use crate::store::{Store, StoreError};
 pub struct Queries {
     store: Store,
     clock: Clock,
+    /// The moment that all answers are of, once one was asked for.
+    still: Option<Arc<OnceCell<Moment>>>,
 }
 
 impl Queries {
@@ -40,7 +46,7 @@ impl Queries {
         if let Some(offset) = store.clock_offset().await? {
             clock.follow_database(offset);
         }
-        Ok(Self { store, clock })
+        Ok(Self { store, clock, still: None })
     }
 
     /// The store.
@@ -53,11 +59,21 @@ impl Queries {
         &self.clock
     }
 
+    /// From here on the answers are of one moment, until this is called again: they agree with each other, and what the
+    /// moment is has to be read only once.
+    pub fn stand_still(&mut self) {
+        self.still = Some(Arc::default());
+    }
+
     /// Now, with what tells rows that are alive from rows that are over.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn moment(&self) -> Result<Moment, StoreError> {
-        self.store.moment(self.clock.now()).await
+        let now = async || self.store.moment(self.clock.now()).await;
+        match &self.still {
+            Some(moment) => moment.get_or_try_init(now).await.cloned(),
+            None => now().await,
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::store::reports::sessions::{Page, SessionRow, Standing};
 /// A session, as lists show it:
 ///
 /// ```json
-/// {"session_id": "…", "protocol_session_id": "…", "status": "active", "called_tools": true, "client_type": "Claude Code",
+/// {"session_id": "…", "protocol_session_id": "…", "protocol_version": "2025-11-25", "status": "active", "called_tools": true, "client_type": "Claude Code",
 ///  "client_name": "claude-code", "client_version": "1.0.0", "user_id": null, "user_name": "alice", "user_email": null,
 ///  "connected_at": "2026-01-10T12:00:00.000Z", "last_activity": "…", "expires_at": "…", "disconnected_at": null,
 ///  "disconnect_reason": null, "ended_by": null, "duration_s": 60, "calls": 3, "errors": 0, "prompt_tokens": 30,
@@ -25,6 +25,8 @@ pub struct Session {
     pub session_id: String,
     /// The protocol session that was used last.
     pub protocol_session_id: Option<String>,
+    /// The revision that one agreed on.
+    pub protocol_version: Option<String>,
     /// What it is now: a row that is past its time is expired, whether or not a server has met it.
     pub status: Status,
     /// Whether its client has called a tool yet.
@@ -165,6 +167,7 @@ impl Session {
         Self {
             session_id: row.session_id,
             protocol_session_id: row.protocol_session_id,
+            protocol_version: row.protocol_version,
             status: end.status,
             called_tools: row.called_tools,
             client_type: row.client_type.unwrap_or_else(|| crate::model::client_type::UNKNOWN.to_owned()),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Queries;
 use crate::store::StoreError;
-pub use crate::store::reports::standings::Ended;
+pub use crate::store::reports::standings::{Ended, Living};
 
 /// A session that was not used for so long is idle.
 pub const IDLE_AFTER: Duration = Duration::from_mins(5);
@@ -28,6 +28,12 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Of what has not ended and what has.
+    pub fn of(living: Living, ended: Ended) -> Self {
+        let expired = ended.expired + living.past;
+        Self { active: living.alive, idle: living.idle, disconnected: ended.disconnected, expired }
+    }
+
     /// All of them.
     pub fn all(self) -> i64 {
         self.active + self.disconnected + self.expired
@@ -54,15 +60,13 @@ impl Queries {
         self.store.ended().await
     }
 
-    /// How many sessions stand where, given how many have ended.
+    /// How many have not.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn counts(&self, ended: Ended) -> Result<Counts, StoreError> {
+    pub async fn living(&self) -> Result<Living, StoreError> {
         let moment = self.moment().await?;
-        let living = self.store.living(&moment, moment.now.minus(IDLE_AFTER)).await?;
-        let expired = ended.expired + living.past;
-        Ok(Counts { active: living.alive, idle: living.idle, disconnected: ended.disconnected, expired })
+        self.store.living(&moment, moment.now.minus(IDLE_AFTER)).await
     }
 
     /// Clients of one user that have [`CROWD`] open sessions or more.

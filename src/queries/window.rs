@@ -1,6 +1,5 @@
 //! A window on the sessions, in any order: the first few hundred of what may be a hundred thousand.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use super::Queries;
@@ -36,8 +35,6 @@ pub struct WindowQuery {
 pub struct SessionWindow {
     /// The sessions.
     pub rows: Vec<Session>,
-    /// The revisions of those with a protocol session, by the protocol session's id.
-    pub revisions: HashMap<String, String>,
     /// Whether there are more.
     pub more: bool,
     /// When.
@@ -71,9 +68,7 @@ impl Queries {
         });
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let ids: Vec<_> = rows.iter().filter_map(|row| row.protocol_session_id.clone()).collect();
-        let revisions = self.store.revisions(&ids).await?.into_iter().collect();
-        Ok(SessionWindow { rows, revisions, more, now: moment.now })
+        Ok(SessionWindow { rows, more, now: moment.now })
     }
 }
 

@@ -70,11 +70,7 @@ pub(super) fn era(revision: &str) -> &'static str {
 
 fn row(app: &App, session: &Session) -> Row {
     let latest = app.data.latest.get(&session.session_id);
-    let revision = session
-        .protocol_session_id
-        .as_ref()
-        .and_then(|id| app.data.sessions.as_ref()?.revisions.get(id).cloned())
-        .unwrap_or_default();
+    let revision = session.protocol_version.as_deref().unwrap_or_default();
     let (state, tone) = state(app, session);
     let live = session.status == Status::Active;
     let left = session.expires_at.filter(|_| live).map(|end| end.since(app.now));
@@ -83,7 +79,7 @@ fn row(app: &App, session: &Session) -> Row {
     let warnings = warnings::of_session(app, session);
     let warning =
         warnings.first().map_or_else(Cell::default, |warning| Cell::text(&warning.text).toned(warning.tone()));
-    let era = if revision.is_empty() { "" } else { era(&revision) };
+    let era = if revision.is_empty() { "" } else { era(revision) };
     let idle = if live { Cell::span(app.now.since(session.last_activity)) } else { Cell::default() };
     let mut hidden = vec![("id", session.session_id.clone())];
     hidden.extend(session.protocol_session_id.clone().map(|id| ("id", id)));

@@ -1,9 +1,9 @@
 //! Sessions by client, and by the hour in which they began.
 
 use super::alive::Moment;
-use super::report;
 use super::sessions::Standing;
 use super::usage::Group;
+use super::{once, report};
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::read;
 use crate::store::{Store, StoreError, Tables};
@@ -69,9 +69,7 @@ impl Store {
         }
         let mut rows: Vec<ClientRow> = Vec::new();
         for sql in texts {
-            let part: Vec<ClientRow> =
-                report(async { read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(db).await) })
-                    .await?;
+            let part: Vec<ClientRow> = report(async { read!(self, db => once(sql).fetch_all(db).await) }).await?;
             for row in part {
                 row.add_to(&mut rows);
             }

@@ -1,7 +1,7 @@
 //! What operators read: rows of sessions, requests and events, and sums, by filters. `queries` makes read models of them.
 //!
-//! A condition stands in the SQL only if it was asked for, so that each question goes by the index that answers it. The
-//! values are always bound, under numbers that are the same in every text of a file.
+//! A condition stands in the SQL only if it was asked for, so that each question goes by the index that answers it. What
+//! was asked for is always bound, under numbers that are the same in every text of a file.
 
 pub mod alive;
 pub mod boots;
@@ -19,6 +19,10 @@ pub mod usage;
 
 use std::time::Duration;
 
+use sqlx::database::HasStatementCache;
+use sqlx::query::QueryAs;
+use sqlx::{Database, FromRow};
+
 use super::StoreError;
 use super::backend::in_time;
 
@@ -28,6 +32,15 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// A read with a report's time limit.
 async fn report<T>(read: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
     in_time(PATIENCE, async { Ok(read.await?) }).await
+}
+
+/// A statement with a moment in it is another one each time: it would only push others out of those that are kept prepared.
+fn once<'q, DB, O>(sql: String) -> QueryAs<'q, DB, O, DB::Arguments>
+where
+    DB: Database + HasStatementCache,
+    O: for<'r> FromRow<'r, DB::Row>,
+{
+    sqlx::query_as(sqlx::AssertSqlSafe(sql)).persistent(false)
 }
 
 /// The conditions that apply, joined.

@@ -2,7 +2,7 @@
 
 use super::alive::Moment;
 use super::sessions::{self, SessionRow, Standing};
-use super::{all_of, report};
+use super::{all_of, once, report};
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::read;
 use crate::store::{Store, StoreError, Tables};
@@ -129,6 +129,17 @@ impl Window {
             (self.errors.is_some_and(|errors| errors > 0) && (ours || !called), errors),
         ])
     }
+
+    /// When a page is full and ordered by use: the use of its last row, and what has a place before that.
+    fn within(&self, rows: &[SessionRow], limit: i64) -> (Option<Timestamp>, &'static str) {
+        let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
+        let used = rows.iter().map(|row| row.last_activity);
+        match self.order {
+            (Order::Activity, true) if full => (used.min(), "last_activity >= $8"),
+            (Order::Activity, false) if full => (used.max(), "last_activity <= $8"),
+            _ => (None, "TRUE"),
+        }
+    }
 }
 
 impl Store {
@@ -141,43 +152,29 @@ impl Store {
         let direction = if window.order.1 { "DESC" } else { "ASC" };
         let order = |called| format!("{} {direction}", window.order.0.column(called, tables));
         let archon = sessions::archon_page(&window.conditions(true, moment, tables), &order(true), "$7", tables);
-        let mut rows = self.window_rows(archon, window, limit).await?;
+        let mut rows = self.window_rows(archon, window, (limit, None)).await?;
         if tables == Tables::Ours && window.tool.is_none() && window.errors.is_none_or(|errors| errors <= 0) {
-            let waiting = sessions::waiting_page(&window.conditions(false, moment, tables), &order(false), "$7");
-            rows.extend(self.window_rows(waiting, window, limit).await?);
+            let (bound, within) = window.within(&rows, limit);
+            let conditions = all_of(&[(true, &window.conditions(false, moment, tables)), (bound.is_some(), within)]);
+            let waiting = sessions::waiting_page(&conditions, &order(false), "$7");
+            rows.extend(self.window_rows(waiting, window, (limit, bound)).await?);
         }
         Ok(rows)
     }
 
-    async fn window_rows(&self, sql: String, window: &Window, limit: i64) -> Result<Vec<SessionRow>, StoreError> {
+    async fn window_rows(
+        &self,
+        sql: String,
+        window: &Window,
+        (limit, bound): (i64, Option<Timestamp>),
+    ) -> Result<Vec<SessionRow>, StoreError> {
         report(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            read!(self, db => once(sql)
                 .bind(window.client.as_deref().map(like)).bind(window.user.as_deref().map(like))
                 .bind(window.id.as_ref().map(|id| format!("{id}%"))).bind(window.tool.as_deref().map(like))
-                .bind(window.idle_since).bind(window.errors).bind(limit).fetch_all(db).await)
+                .bind(window.idle_since).bind(window.errors).bind(limit).bind(bound).fetch_all(db).await)
         })
         .await
-    }
-
-    /// The revision that each of these protocol sessions agreed on.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn revisions(&self, protocol_sessions: &[String]) -> Result<Vec<(String, String)>, StoreError> {
-        if self.tables() == Tables::Original || protocol_sessions.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ids = serde_json::json!(protocol_sessions).to_string();
-        let of = match self.dialect() {
-            crate::store::statements::Dialect::Sqlite => "SELECT value FROM json_each($1)",
-            crate::store::statements::Dialect::Postgres => "SELECT jsonb_array_elements_text(CAST($1 AS JSONB))",
-        };
-        let sql = format!(
-            "SELECT protocol_session_id, protocol_version FROM archon_mcp_protocol_sessions \
-             WHERE protocol_session_id IN ({of})"
-        );
-        report(async { read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(ids).fetch_all(db).await) })
-            .await
     }
 }
 

@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use super::alive::Moment;
-use super::{all_of, report};
+use super::{all_of, once, report};
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::read;
 use crate::store::codec::DbUuid;
@@ -17,6 +17,8 @@ pub struct SessionRow {
     pub session_id: String,
     /// The protocol session that was used last, if any is known.
     pub protocol_session_id: Option<String>,
+    /// The revision that one agreed on.
+    pub protocol_version: Option<String>,
     /// Whether the Archon session exists: its client has called a tool.
     pub called_tools: bool,
     /// The detected program.
@@ -124,8 +126,14 @@ const ARCHON: &str = "s.session_id AS sid, CAST(s.session_id AS TEXT) AS session
      COALESCE(s.user_name, NULLIF(s.principal, '')) AS user_name, \
      CAST(s.client_capabilities AS TEXT) AS client_capabilities, s.calls, s.errors, s.prompt_tokens, s.completion_tokens";
 
-const LAST_PROTOCOL: &str = "(SELECT p.protocol_session_id FROM archon_mcp_protocol_sessions p WHERE p.session_id = x.sid \
-     ORDER BY p.last_activity DESC LIMIT 1) AS protocol_session_id";
+/// A column of the protocol session that was last used by the Archon session `x`. Not a join: PostgreSQL might read all
+/// protocol sessions for it.
+fn of_last_protocol(column: &str) -> String {
+    format!(
+        "(SELECT p.{column} FROM archon_mcp_protocol_sessions p WHERE p.session_id = x.sid \
+         ORDER BY p.last_activity DESC LIMIT 1) AS {column}"
+    )
+}
 
 /// What an original Archon has no column for is NULL, or counted from its rows.
 const ORIGINAL: &str = "s.session_id AS sid, CAST(s.session_id AS TEXT) AS session_id, TRUE AS called_tools, s.client_type, \
@@ -134,8 +142,7 @@ const ORIGINAL: &str = "s.session_id AS sid, CAST(s.session_id AS TEXT) AS sessi
      s.disconnected_at, s.disconnect_reason, CAST(NULL AS TEXT) AS ended_by, CAST(s.user_id AS TEXT) AS user_id, \
      s.user_email, s.user_name, CAST(s.client_capabilities AS TEXT) AS client_capabilities";
 
-const ORIGINAL_COUNTS: &str =
-    "CAST(NULL AS TEXT) AS protocol_session_id, r.calls, r.errors, r.prompt_tokens, r.completion_tokens";
+const ORIGINAL_COUNTS: &str = "CAST(NULL AS TEXT) AS protocol_session_id, CAST(NULL AS TEXT) AS protocol_version, r.calls, r.errors, r.prompt_tokens, r.completion_tokens";
 
 const ORIGINAL_SUMS: &str = "CROSS JOIN LATERAL (SELECT COUNT(*) AS calls, \
      COUNT(*) FILTER (WHERE q.status <> 'success') AS errors, \
@@ -143,7 +150,7 @@ const ORIGINAL_SUMS: &str = "CROSS JOIN LATERAL (SELECT COUNT(*) AS calls, \
      CAST(COALESCE(SUM(q.completion_tokens), 0) AS BIGINT) AS completion_tokens \
      FROM archon_mcp_requests q WHERE q.session_id = x.sid AND q.tool_name IS NOT NULL) r";
 
-const WAITING: &str = "CAST(session_id AS TEXT) AS session_id, protocol_session_id, FALSE AS called_tools, client_type, \
+const WAITING: &str = "CAST(session_id AS TEXT) AS session_id, protocol_session_id, protocol_version, FALSE AS called_tools, client_type, \
      client_name, client_version, status, connected_at, last_activity, expires_at, boot, disconnected_at, disconnect_reason, \
      ended_by, CAST(NULL AS TEXT) AS user_id, CAST(NULL AS TEXT) AS user_email, NULLIF(principal, '') AS user_name, \
      CAST(client_capabilities AS TEXT) AS client_capabilities, CAST(0 AS BIGINT) AS calls, CAST(0 AS BIGINT) AS errors, \
@@ -186,7 +193,7 @@ const USER: &str =
 const ORIGINAL_USER: &str = "(LOWER(user_name) = $2 OR LOWER(user_email) = $2 OR CAST(user_id AS TEXT) = $2)";
 
 impl Store {
-    /// Sessions of one standing, the most recently used first: Archon sessions, then clients that have called no tool.
+    /// The most recently used sessions of one standing, not sorted: Archon sessions, and clients that have called no tool.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -198,26 +205,15 @@ impl Store {
     ) -> Result<Vec<SessionRow>, StoreError> {
         let tables = self.tables();
         let is = standing.sql(moment, tables);
+        let conditions = |client, user| format!("{is} AND {}", page.conditions(client, user));
         let archon = match tables {
-            Tables::Ours => format!(
-                "SELECT x.*, {LAST_PROTOCOL} FROM (SELECT {ARCHON} FROM archon_mcp_sessions s WHERE {is} AND {} \
-                 ORDER BY last_activity DESC LIMIT $5) x ORDER BY last_activity DESC",
-                page.conditions(CLIENT, USER)
-            ),
-            Tables::Original => format!(
-                "SELECT x.*, {ORIGINAL_COUNTS} FROM (SELECT {ORIGINAL} FROM archon_mcp_sessions s WHERE {is} AND {} \
-                 ORDER BY last_activity DESC LIMIT $5) x {ORIGINAL_SUMS} ORDER BY last_activity DESC",
-                page.conditions("LOWER(client_type) = $1", ORIGINAL_USER)
-            ),
+            Tables::Ours => conditions(CLIENT, USER),
+            Tables::Original => conditions("LOWER(client_type) = $1", ORIGINAL_USER),
         };
-        let mut rows = self.session_rows(archon, page).await?;
+        let (order, limit) = ("last_activity DESC", "$5");
+        let mut rows = self.session_rows(archon_page(&archon, order, limit, tables), page).await?;
         if tables == Tables::Ours {
-            let waiting = format!(
-                "SELECT {WAITING} FROM archon_mcp_protocol_sessions p WHERE NOT called AND {is} AND {} AND NOT EXISTS \
-                 (SELECT 1 FROM archon_mcp_sessions s WHERE s.session_id = p.session_id) \
-                 ORDER BY last_activity DESC LIMIT $5",
-                page.conditions(CLIENT, "LOWER(principal) = $2")
-            );
+            let waiting = waiting_page(&conditions(CLIENT, "LOWER(principal) = $2"), order, limit);
             rows.extend(self.session_rows(waiting, page).await?);
         }
         Ok(rows)
@@ -225,7 +221,7 @@ impl Store {
 
     async fn session_rows(&self, sql: String, page: &Page) -> Result<Vec<SessionRow>, StoreError> {
         report(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            read!(self, db => once(sql)
                 .bind(page.client.as_deref()).bind(page.user.as_deref()).bind(page.since).bind(page.idle_since)
                 .bind(page.limit).fetch_all(db).await)
         })
@@ -237,15 +233,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn session_row(&self, id: Uuid) -> Result<Option<SessionRow>, StoreError> {
-        let archon = match self.tables() {
-            Tables::Ours => format!(
-                "SELECT x.*, {LAST_PROTOCOL} FROM (SELECT {ARCHON} FROM archon_mcp_sessions s WHERE session_id = $1) x"
-            ),
-            Tables::Original => format!(
-                "SELECT x.*, {ORIGINAL_COUNTS} FROM \
-                 (SELECT {ORIGINAL} FROM archon_mcp_sessions s WHERE session_id = $1) x {ORIGINAL_SUMS}"
-            ),
-        };
+        let archon = with_protocol("WHERE session_id = $1", self.tables());
         let waiting = format!(
             "SELECT {WAITING} FROM archon_mcp_protocol_sessions WHERE session_id = $1 ORDER BY last_activity DESC LIMIT 1"
         );
@@ -274,16 +262,21 @@ impl Store {
     }
 }
 
-/// The first so many Archon sessions that meet a condition, in that order; `limit` is a parameter.
+/// The first so many Archon sessions that meet a condition, in that order; `limit` is a parameter. Not sorted.
 pub(super) fn archon_page(conditions: &str, order: &str, limit: &str, tables: Tables) -> String {
+    with_protocol(&format!("WHERE {conditions} ORDER BY {order} LIMIT {limit}"), tables)
+}
+
+/// Those Archon sessions, each with the protocol session that was used last.
+fn with_protocol(which: &str, tables: Tables) -> String {
     match tables {
         Tables::Ours => format!(
-            "SELECT x.*, {LAST_PROTOCOL} FROM (SELECT {ARCHON} FROM archon_mcp_sessions s WHERE {conditions} \
-             ORDER BY {order} LIMIT {limit}) x"
+            "SELECT x.*, {}, {} FROM (SELECT {ARCHON} FROM archon_mcp_sessions s {which}) x",
+            of_last_protocol("protocol_session_id"),
+            of_last_protocol("protocol_version")
         ),
         Tables::Original => format!(
-            "SELECT x.*, {ORIGINAL_COUNTS} FROM (SELECT {ORIGINAL} FROM archon_mcp_sessions s WHERE {conditions} \
-             ORDER BY {order} LIMIT {limit}) x {ORIGINAL_SUMS}"
+            "SELECT x.*, {ORIGINAL_COUNTS} FROM (SELECT {ORIGINAL} FROM archon_mcp_sessions s {which}) x {ORIGINAL_SUMS}"
         ),
     }
 }

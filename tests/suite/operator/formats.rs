@@ -8,6 +8,7 @@ use crate::databases::on_every_database;
 const SESSION: &[&str] = &[
     "session_id",
     "protocol_session_id",
+    "protocol_version",
     "status",
     "called_tools",
     "client_type",
@@ -123,6 +124,7 @@ on_every_database!(a_list_shows_what_is_alive_and_who_has_called_nothing, |db| a
     let [session, waiting] = [&live["sessions"][0], &live["sessions"][1]];
     assert_eq!((&session["called_tools"], &waiting["called_tools"]), (&json!(true), &json!(false)));
     assert_eq!(session["protocol_session_id"], LIVE_PROTOCOL);
+    assert_eq!(session["protocol_version"], "2025-11-25");
     assert_eq!(waiting["protocol_session_id"], WAITING_PROTOCOL);
     assert_eq!((&session["user_name"], &session["calls"], &session["errors"]), (&json!("alice"), &json!(2), &json!(1)));
     assert!(printed(&db, &["list"]).contains("none yet"));

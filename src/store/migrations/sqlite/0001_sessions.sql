@@ -56,7 +56,10 @@ CREATE TABLE archon_mcp_sessions (
     -- this check.
     CHECK (status <> 'active' OR disconnected_at IS NULL)
 ) WITHOUT ROWID;
-CREATE INDEX archon_mcp_sessions_expiry ON archon_mcp_sessions (expires_at, boot) WHERE status = 'active';
+-- Who is there: expiry goes along it, and open sessions are counted, by client and user too, in it alone. `status` is in it
+-- although it is always the same: SQLite without statistics prefers an index that begins with what is asked for.
+CREATE INDEX archon_mcp_sessions_expiry ON archon_mcp_sessions
+    (status, expires_at, boot, last_activity, client_type, user_name, principal) WHERE status = 'active';
 -- Lists show one state after the other, the most recently used first.
 CREATE INDEX archon_mcp_sessions_recent ON archon_mcp_sessions (status, last_activity);
 -- Ends by time and reason: what is old enough to go, and what the metrics count.
@@ -87,7 +90,9 @@ CREATE TABLE archon_mcp_protocol_sessions (
     called BOOLEAN NOT NULL DEFAULT 0,
     CHECK (status <> 'active' OR disconnected_at IS NULL)
 ) WITHOUT ROWID;
-CREATE INDEX archon_mcp_protocol_sessions_waiting ON archon_mcp_protocol_sessions (status, last_activity) WHERE NOT called;
+-- `called` is in it although it is always the same: SQLite would look it up in the row.
+CREATE INDEX archon_mcp_protocol_sessions_waiting ON archon_mcp_protocol_sessions
+    (status, last_activity, expires_at, boot, session_id, client_type, principal, called) WHERE NOT called;
 CREATE INDEX archon_mcp_protocol_sessions_ended ON archon_mcp_protocol_sessions (disconnected_at) WHERE status <> 'active';
 CREATE INDEX archon_mcp_protocol_sessions_bound ON archon_mcp_protocol_sessions (session_id);
 -- With the principal, so that the caps are counted in the index alone.
