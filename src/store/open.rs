@@ -24,8 +24,6 @@ use super::writer::{self, Queued, Shared, Writer};
 use super::{Inner, Location, OpenError, Store, Tables, checkpoints, pooler, schema};
 
 const READERS: u32 = 4;
-/// As much of a SQLite file is mapped into the memory of somebody who looks at it.
-const MAPPED_BYTES: &str = "1073741824";
 /// So many rows of an answer may wait for whoever asked.
 const BUFFERED_ROWS: usize = 1000;
 /// How long, and how often, a file is tried that another server uses.
@@ -211,13 +209,9 @@ async fn open_sqlite(
     if needs_migration {
         schema::migrate_sqlite(&mut *writer.acquire().await.map_err(fails)?).await?;
     }
-    let mut reading = if target.vfs.is_none() { options.read_only(true) } else { options };
+    let reading = if target.vfs.is_none() { options.read_only(true) } else { options };
     // All rows are wanted: to wait for each of them to be taken costs more than to read it.
-    reading = reading.row_buffer_size(BUFFERED_ROWS);
-    if role == Role::Reader {
-        // Somebody looks once, at much: pages are read where they lie, instead of being copied one by one.
-        reading = reading.pragma("mmap_size", MAPPED_BYTES);
-    }
+    let reading = reading.row_buffer_size(BUFFERED_ROWS);
     let readers = pool.max_connections(READERS).connect_with(reading).await.map_err(fails)?;
     let gate = Arc::new(Mutex::new(()));
     let unwritable = |reason: String| OpenError::Unwritable { path: target.path.clone(), reason };
