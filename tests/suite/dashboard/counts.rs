@@ -1,6 +1,10 @@
 //! The same moment, the same counts.
 
 use archonctl::cli::exit;
+use archonctl::queries::Queries;
+use archonctl::queries::window::{SessionWindow, WindowQuery};
+use archonctl::store::reports::page::Order;
+use archonctl::store::{Location, OpenOptions, Role, Store};
 use serde_json::{Value, json};
 
 use super::{document, run, seed};
@@ -30,6 +34,22 @@ on_every_database!(counts_are_those_of_the_other_commands, |db| async {
     guide_agrees(&db, &shown);
     trends_agree(&db);
     percentiles_agree(&db);
+});
+
+on_every_database!(a_page_is_the_beginning_of_the_whole_list, |db| async {
+    seed(&db, 2000, 2000);
+    let location = Location::parse(db.url()).expect("a URL");
+    let store = Store::open(&OpenOptions { location, role: Role::Reader, sync_full: false }).await.expect("open");
+    let queries = Queries::new(store).await.expect("an answer");
+    for last_first in [true, false] {
+        let query = WindowQuery { order: (Order::Activity, last_first), ..WindowQuery::default() };
+        let of = |window: SessionWindow| window.rows.into_iter().map(|row| row.last_activity).collect::<Vec<_>>();
+        let whole = of(queries.window(&query, 10_000).await.expect("all"));
+        let page = queries.window(&query, 60).await.expect("a page");
+        let silent = page.rows.iter().filter(|row| !row.called_tools).count();
+        assert!(!last_first || silent > 0, "clients that have called no tool stand among the others");
+        assert_eq!((page.more, of(page)), (true, whole[..60].to_vec()), "{query:?}");
+    }
 });
 
 /// What a live view shows of the same minutes: the tools' hours and slowest calls against the very rows.
