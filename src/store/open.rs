@@ -23,7 +23,9 @@ use super::statements::Dialect;
 use super::writer::{self, Queued, Shared, Writer};
 use super::{Inner, Location, OpenError, Store, Tables, checkpoints, pooler, schema};
 
+/// Reading connections of a server, and of anybody else, who asks one question after the other.
 const READERS: u32 = 4;
+const ASKERS: u32 = 2;
 /// So many rows of an answer may wait for whoever asked.
 const BUFFERED_ROWS: usize = 1000;
 /// How long, and how often, a file is tried that another server uses.
@@ -212,7 +214,8 @@ async fn open_sqlite(
     let reading = if target.vfs.is_none() { options.read_only(true) } else { options };
     // All rows are wanted: to wait for each of them to be taken costs more than to read it.
     let reading = reading.row_buffer_size(BUFFERED_ROWS);
-    let readers = pool.max_connections(READERS).connect_with(reading).await.map_err(fails)?;
+    let most = if role == Role::Server { READERS } else { ASKERS };
+    let readers = pool.max_connections(most).connect_with(reading).await.map_err(fails)?;
     let gate = Arc::new(Mutex::new(()));
     let unwritable = |reason: String| OpenError::Unwritable { path: target.path.clone(), reason };
     if target.own_checkpoints {
