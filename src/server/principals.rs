@@ -9,6 +9,9 @@ use uuid::Uuid;
 
 use crate::model::principal::Principal;
 
+/// The longest name, in bytes: it stands in indexes, and an entry of PostgreSQL's takes 2,700.
+const LONGEST_NAME: usize = 200;
+
 /// The principals of a token file, or everybody.
 #[derive(Debug, Default)]
 pub struct Principals {
@@ -63,6 +66,9 @@ impl Principals {
             let wrong = |reason| TokenFileError::Line { path: shown.clone(), line: index + 1, reason };
             let hash = parse_hash(hash).ok_or_else(|| wrong("the hash is not 64 hexadecimal digits"))?;
             let name = words.next().ok_or_else(|| wrong("the name is missing"))?;
+            if name.len() > LONGEST_NAME {
+                return Err(wrong("the name is longer than 200 bytes"));
+            }
             let (mut email, mut id) = (None, None);
             for word in words {
                 if word.contains('@') && email.is_none() {
@@ -133,7 +139,8 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_named_but_not_shown() {
-        for bad in ["hunter2 ada", &"0".repeat(64), &format!("{} ada nonsense", "0".repeat(64)), ""] {
+        let long = format!("{} {}", "0".repeat(64), "a".repeat(201));
+        for bad in ["hunter2 ada", &"0".repeat(64), &format!("{} ada nonsense", "0".repeat(64)), &long, ""] {
             let error = read(bad).expect_err(bad).to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
