@@ -2,6 +2,7 @@
 
 use super::alive::Moment;
 use super::sessions::Standing;
+use super::standings::WAITING;
 use super::usage::Group;
 use super::{once, report};
 use crate::model::timestamp::Timestamp;
@@ -61,9 +62,7 @@ impl Store {
                 let calls = "CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(errors) AS BIGINT) AS errors";
                 texts.push(sums("archon_mcp_sessions", none, calls, lasted, "TRUE"));
                 let unlasted = format!("{none} AS lasted, {none} AS lasted_s");
-                let waiting = "NOT called AND NOT EXISTS (SELECT 1 FROM archon_mcp_sessions s \
-                     WHERE s.session_id = archon_mcp_protocol_sessions.session_id)";
-                texts.push(sums("archon_mcp_protocol_sessions", "COUNT(*)", &no_calls, &unlasted, waiting));
+                texts.push(sums("archon_mcp_protocol_sessions", "COUNT(*)", &no_calls, &unlasted, WAITING));
             }
             Tables::Original => texts.push(sums("archon_mcp_sessions", none, &no_calls, lasted, "TRUE")),
         }

@@ -39,7 +39,7 @@ pub struct Crowd {
 }
 
 /// What makes a protocol session stand for itself in lists.
-const WAITING: &str = "NOT called AND NOT EXISTS (SELECT 1 FROM archon_mcp_sessions s WHERE s.session_id = archon_mcp_protocol_sessions.session_id)";
+pub(super) const WAITING: &str = "NOT called AND NOT EXISTS (SELECT 1 FROM archon_mcp_sessions s WHERE s.session_id = archon_mcp_protocol_sessions.session_id)";
 
 /// The tables whose rows are listed, each with its own condition.
 fn listed(tables: Tables) -> Vec<(&'static str, &'static str)> {
