@@ -201,6 +201,16 @@ mod tests {
     }
 
     #[test]
+    fn a_database_on_this_machine_is_not_far() {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        let wants = [Question::Clients];
+        pace.travelled(NEAR);
+        pace.asked(&wants[0], Duration::from_millis(40), (start, (1, 1)));
+        assert_eq!(pace.due(&wants, turn(start + 15 * SECOND, (2, 2))), [], "its answers are all work");
+        assert_eq!(pace.due(&wants, turn(start + 16 * SECOND, (2, 2))), wants);
+    }
+
+    #[test]
     fn a_refresh_takes_what_fits_and_the_next_one_the_rest() {
         let (mut pace, start) = (Pace::default(), Instant::now());
         let wants = [Question::Pulse, Question::Counts, Question::Crowds, Question::Tools];

@@ -40,7 +40,7 @@ on_every_database!(a_page_is_the_beginning_of_the_whole_list, |db| async {
     seed(&db, 2000, 2000);
     let location = Location::parse(db.url()).expect("a URL");
     let store = Store::open(&OpenOptions { location, role: Role::Reader, sync_full: false }).await.expect("open");
-    let queries = Queries::new(store).await.expect("an answer");
+    let mut queries = Queries::new(store).await.expect("an answer");
     for last_first in [true, false] {
         let query = WindowQuery { order: (Order::Activity, last_first), ..WindowQuery::default() };
         let of = |window: SessionWindow| window.rows.into_iter().map(|row| row.last_activity).collect::<Vec<_>>();
@@ -50,6 +50,15 @@ on_every_database!(a_page_is_the_beginning_of_the_whole_list, |db| async {
         assert!(!last_first || silent > 0, "clients that have called no tool stand among the others");
         assert_eq!((page.more, of(page)), (true, whole[..60].to_vec()), "{query:?}");
     }
+    queries.stand_still();
+    let asked = async |queries: &Queries| queries.window(&WindowQuery::default(), 1).await.expect("a page").now;
+    let first = asked(&queries).await;
+    while queries.clock().now() == first {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(asked(&queries).await, first, "one refresh is of one moment");
+    queries.stand_still();
+    assert!(asked(&queries).await > first, "and the next of another");
 });
 
 /// What a live view shows of the same minutes: the tools' hours and slowest calls against the very rows.
