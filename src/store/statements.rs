@@ -286,6 +286,7 @@ mod tests {
     fn sqlite_begins_with_the_rows_that_are_given() {
         let connection = rusqlite::Connection::open_in_memory().expect("a database");
         connection.execute_batch(include_str!("migrations/sqlite/0001_sessions.sql")).expect("a schema");
+        connection.execute_batch(include_str!("migrations/sqlite/0002_two_clocks.sql")).expect("a schema");
         for statement in JOINED {
             let sql = format!("EXPLAIN QUERY PLAN {}", statement.sql(Dialect::Sqlite));
             let first: String = connection.query_row(&sql, ["[]"], |row| row.get("detail")).expect("a plan");

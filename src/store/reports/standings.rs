@@ -142,6 +142,7 @@ mod tests {
     fn sqlite_counts_by_indexes_alone() {
         let connection = rusqlite::Connection::open_in_memory().expect("a database");
         connection.execute_batch(include_str!("../migrations/sqlite/0001_sessions.sql")).expect("a schema");
+        connection.execute_batch(include_str!("../migrations/sqlite/0002_two_clocks.sql")).expect("a schema");
         let credits = Credits { outages: vec![(2, std::time::Duration::from_mins(1))], max_age: None };
         let moment = Moment { now: Timestamp::from_millis(0), credits };
         let living = living_sql(&moment, Tables::Ours);
