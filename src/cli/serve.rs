@@ -63,6 +63,7 @@ impl Options {
         logging::start(self.running.log_format);
         signal::outlive_full_files();
         self.refuse_open_door()?;
+        self.sessions.check()?;
         let principals = match &self.access.token_file {
             Some(file) => Principals::read(file)?,
             None => Principals::everybody(),
@@ -133,6 +134,7 @@ impl Options {
     fn policy(&self, token_method: &'static str) -> Policy {
         Policy {
             timeout: self.sessions.session_timeout,
+            protocol_timeout: self.sessions.protocol_session_timeout,
             max_age: self.sessions.max_session_age,
             recover_window: self.sessions.recover_window,
             cleanup_interval: self.sessions.cleanup_interval,

@@ -75,7 +75,7 @@ impl Engine {
             tokens: self.tracking.tokens.of_call(arguments, output),
             captured,
             rule: Some(rule),
-            late: caller.live.has_ended(),
+            late: caller.live.ended().is_some(),
             ..Handled::of(&caller.live, received, told.status)
         };
         let deferred = self.record(handled).await;

@@ -12,12 +12,10 @@ use crate::store::outage::Work;
 
 /// Touches and sums are written this often.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
-/// A boot says this often that it is alive.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
-/// The same while the database takes no writes.
-const HEARTBEAT_IN_OUTAGE: Duration = Duration::from_secs(1);
 /// A cleanup that failed is tried again after this long, if the interval is not shorter.
 const CLEANUP_RETRY: Duration = Duration::from_secs(5);
+/// How often a cleanup that waits for calm looks.
+const CALM_LOOK: Duration = Duration::from_millis(500);
 /// After a failed look at the ends.
 const FEED_RETRY: Duration = Duration::from_secs(1);
 /// Idle sessions leave memory this often.
@@ -40,6 +38,12 @@ impl Sessions {
             );
         }
         tracing::info!("Starting background session cleanup (interval: {}s)", self.policy.cleanup_interval.as_secs());
+        self.clock.start_ticking();
+        let weak = Arc::downgrade(self);
+        let ticking = std::thread::Builder::new().name("archonctl-clock".into()).spawn(move || Self::keep_time(weak));
+        if let Err(error) = ticking {
+            tracing::error!(%error, "no thread for the clock");
+        }
         let mut tasks = JoinSet::new();
         tasks.spawn(self.clone().recover());
         tasks.spawn(self.clone().flush_every_second());
@@ -52,7 +56,7 @@ impl Sessions {
 
     /// Says how many sessions are there, and finishes what the boot before left. Nobody waits for it.
     async fn recover(self: Arc<Self>) {
-        match self.store.session_counts(self.clock.now(), self.credits.latest()).await {
+        match self.session_counts().await {
             Ok(counts) => {
                 self.counters.recovered.store(counts.protocol_active, Relaxed);
                 match counts.protocol_active {
@@ -82,30 +86,21 @@ impl Sessions {
         }
     }
 
-    async fn beat(self: Arc<Self>) {
-        loop {
-            // While the database takes nothing, it is asked more often: this is how a quiet server learns that it is back.
-            let pause = if self.store.outage().is_on() { HEARTBEAT_IN_OUTAGE } else { HEARTBEAT_EVERY };
-            self.clock.sleep(pause).await;
-            if let Ok(Some(offset)) = self.store.clock_offset().await {
-                self.clock.follow_database(offset);
-            }
-            let beat = self.store.heartbeat(self.boot.begun.number, self.clock.now(), self.last_cleanup()).await;
-            self.store.outage().note(Work::Heartbeat, beat.as_ref().copied());
-        }
-    }
-
     async fn clean_up_regularly(self: Arc<Self>) {
-        let mut due = self.clock.now().plus(self.policy.cleanup_interval);
+        let mut due = self.clock.elapsed() + self.policy.cleanup_interval;
         loop {
             self.clock.sleep_until(due).await;
+            // After a gap the time is not to be gone by until two heartbeats were well.
+            while !self.is_calm() {
+                self.clock.sleep(CALM_LOOK).await;
+            }
             // Counted from its beginning: what a cleanup takes, and what the clock does meanwhile, puts off none.
-            due = self.clock.now().plus(self.policy.cleanup_interval);
+            due = self.clock.elapsed() + self.policy.cleanup_interval;
             let cleaned = self.clean_up_all().await;
             self.store.outage().note(Work::Cleanup, cleaned.as_ref().copied());
             // Sooner than the interval says, where the database was in the way.
             if cleaned.is_err() {
-                due = due.min(self.clock.now().plus(CLEANUP_RETRY));
+                due = due.min(self.clock.elapsed() + CLEANUP_RETRY);
             }
         }
     }

@@ -12,9 +12,10 @@ use uuid::Uuid;
 
 use super::backend::{Backend, read};
 use super::codec::DbUuid;
-use super::lookup::patiently;
+use super::lookup::{Ended, patiently};
 use super::pooler;
 use super::{Store, StoreError, Tables};
+use crate::model::timestamp::Timestamp;
 
 /// The channel that the triggers notify.
 const CHANNEL: &str = "archonctl_ends";
@@ -34,7 +35,11 @@ pub struct End {
     pub session_id: Option<Uuid>,
     /// The protocol session; `None` where it is the end of the Archon session itself.
     pub protocol_session_id: Option<String>,
+    /// When, why and by whom.
+    pub ended: Ended,
 }
+
+type EndRow = (i64, Option<DbUuid>, Option<String>, Timestamp, Option<String>, Option<String>);
 
 /// Follows the ends in one database.
 #[derive(Debug)]
@@ -135,18 +140,20 @@ impl Feed {
         let mut after = self.window.floor();
         let mut ids = Vec::new();
         loop {
-            let rows: Vec<(i64, Option<DbUuid>, Option<String>)> = patiently(async {
+            let rows: Vec<EndRow> = patiently(async {
                 read!(self.store, db => sqlx::query_as(
-                    "SELECT id, session_id, protocol_session_id FROM archon_mcp_session_events \
+                    "SELECT id, session_id, protocol_session_id, at, reason, actor FROM archon_mcp_session_events \
                      WHERE id > $1 AND kind = 'ended' ORDER BY id LIMIT $2")
                     .bind(after).bind(PAGE).fetch_all(db).await)
             })
             .await?;
             let full = i64::try_from(rows.len()).is_ok_and(|count| count == PAGE);
             after = rows.last().map_or(after, |(id, ..)| *id);
-            for (id, session_id, protocol_session_id) in rows {
+            for (id, session_id, protocol_session_id, at, reason, by) in rows {
                 ids.push(id);
-                ends.push(End { session_id: session_id.map(|id| id.0), protocol_session_id });
+                let ended =
+                    Ended { at: Some(at), reason: reason.unwrap_or_default(), by: by.unwrap_or_default() };
+                ends.push(End { session_id: session_id.map(|id| id.0), protocol_session_id, ended });
             }
             if !full {
                 break;

@@ -9,6 +9,7 @@ pub mod boots;
 mod checkpoints;
 mod codec;
 pub mod counts;
+pub mod credits;
 pub mod ending;
 mod ending_many;
 pub mod error;

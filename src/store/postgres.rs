@@ -88,10 +88,11 @@ fn column<'a, V>(rows: &[Numbered<'a, NewRequest>], of: impl Fn(&'a NewRequest) 
 /// The statements for some writes, in the order in which they depend on each other.
 fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<Statement<'_>> {
     let (mut opens, mut creates, mut requests, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut bindings, mut captures) = (Vec::new(), Vec::new());
+    let (mut bindings, mut captures, mut withdrawals) = (Vec::new(), Vec::new(), Vec::new());
     for (queued, seq) in writes.iter().zip(first_seq..) {
         match &queued.write {
             Write::Open(row) => opens.push(&**row),
+            Write::Withdraw(row) => withdrawals.push(&**row),
             Write::Create(row) => {
                 creates.push(&**row);
                 bindings.push(row.binding());
@@ -110,6 +111,7 @@ fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<Statement
     let requests = (!requests.is_empty()).then_some(Statement::Requests(requests));
     [
         others(statements::OPEN, json(&opens)),
+        others(statements::WITHDRAW, json(&withdrawals)),
         others(statements::CREATE, json(&creates)),
         others(statements::BIND, json(&bindings)),
         requests,

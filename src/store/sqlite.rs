@@ -108,6 +108,7 @@ fn write(connection: &mut Connection, batch: &Batch) -> Result<Vec<Outcome>, Sto
             Write::Request(request) => insert_request(&mut insert, request, boot, seq)
                 .and_then(|()| insert_capture(&transaction, request, boot, seq)),
             Write::Open(row) => run(&transaction, &statements::OPEN, row),
+            Write::Withdraw(row) => run(&transaction, &statements::WITHDRAW, row),
             Write::Create(row) => run(&transaction, &statements::CREATE, row)
                 .and_then(|()| run(&transaction, &statements::BIND, row))
                 .and_then(|()| run(&transaction, &statements::ADOPT, row)),

@@ -80,8 +80,18 @@ pub(super) const OPEN: RowStatement = RowStatement {
         "last_activity",
         "expires_at",
         "boot",
+        "credited",
     ],
     text: INSERT_ONCE,
+};
+
+/// A session that `initialize` did not give out.
+pub(super) const WITHDRAW: RowStatement = RowStatement {
+    table: "archon_mcp_protocol_sessions",
+    columns: &["protocol_session_id", "status", "disconnected_at", "disconnect_reason", "ended_by"],
+    text: "UPDATE archon_mcp_protocol_sessions AS t SET status = j.status, disconnected_at = j.disconnected_at, \
+           disconnect_reason = j.disconnect_reason, ended_by = j.ended_by FROM {joined rows} \
+           WHERE t.protocol_session_id = j.protocol_session_id AND {+}t.status = 'active'",
 };
 
 /// The Archon session of a first tool call …
@@ -89,6 +99,7 @@ pub(super) const CREATE: RowStatement = RowStatement {
     table: "archon_mcp_sessions",
     columns: &[
         "session_id",
+        "protocol_session_id",
         "client_type",
         "client_version",
         "client_capabilities",
@@ -102,6 +113,7 @@ pub(super) const CREATE: RowStatement = RowStatement {
         "client_name",
         "expires_at",
         "boot",
+        "credited",
     ],
     text: INSERT_ONCE,
 };
@@ -140,35 +152,35 @@ pub(super) const EVENT: RowStatement = RowStatement {
 /// Touches move forward only, and only what is active.
 pub(super) const TOUCH_PROTOCOL: RowStatement = RowStatement {
     table: "archon_mcp_protocol_sessions",
-    columns: &["protocol_session_id", "last_activity", "expires_at", "boot"],
+    columns: &["protocol_session_id", "last_activity", "expires_at", "boot", "credited"],
     text: "UPDATE archon_mcp_protocol_sessions AS t \
-           SET last_activity = j.last_activity, expires_at = j.expires_at, boot = j.boot FROM {joined rows} \
-           WHERE t.protocol_session_id = j.protocol_session_id AND {+}t.status = 'active' AND t.last_activity < j.last_activity",
+           SET last_activity = j.last_activity, expires_at = j.expires_at, boot = j.boot, credited = j.credited FROM {joined rows} \
+           WHERE t.protocol_session_id = j.protocol_session_id AND {+}t.status = 'active' AND (t.last_activity < j.last_activity OR t.credited < j.credited)",
 };
 
 /// The same for Archon sessions.
 pub(super) const TOUCH_ARCHON: RowStatement = RowStatement {
     table: "archon_mcp_sessions",
-    columns: &["session_id", "last_activity", "expires_at", "boot"],
+    columns: &["session_id", "last_activity", "expires_at", "boot", "credited"],
     text: "UPDATE archon_mcp_sessions AS t \
-           SET last_activity = j.last_activity, expires_at = j.expires_at, boot = j.boot FROM {joined rows} \
-           WHERE t.session_id = j.session_id AND {+}t.status = 'active' AND t.last_activity < j.last_activity",
+           SET last_activity = j.last_activity, expires_at = j.expires_at, boot = j.boot, credited = j.credited FROM {joined rows} \
+           WHERE t.session_id = j.session_id AND {+}t.status = 'active' AND (t.last_activity < j.last_activity OR t.credited < j.credited)",
 };
 
 /// Time without any server is given back to sessions that were last touched before it.
 pub(super) const CREDIT_PROTOCOL: RowStatement = RowStatement {
     table: "archon_mcp_protocol_sessions",
-    columns: &["protocol_session_id", "expires_at", "boot"],
-    text: "UPDATE archon_mcp_protocol_sessions AS t SET expires_at = j.expires_at, boot = j.boot FROM {joined rows} \
-           WHERE t.protocol_session_id = j.protocol_session_id AND {+}t.status = 'active' AND t.boot < j.boot",
+    columns: &["protocol_session_id", "expires_at", "credited"],
+    text: "UPDATE archon_mcp_protocol_sessions AS t SET expires_at = j.expires_at, credited = j.credited FROM {joined rows} \
+           WHERE t.protocol_session_id = j.protocol_session_id AND {+}t.status = 'active' AND t.credited < j.credited",
 };
 
 /// The same for Archon sessions.
 pub(super) const CREDIT_ARCHON: RowStatement = RowStatement {
     table: "archon_mcp_sessions",
-    columns: &["session_id", "expires_at", "boot"],
-    text: "UPDATE archon_mcp_sessions AS t SET expires_at = j.expires_at, boot = j.boot FROM {joined rows} \
-           WHERE t.session_id = j.session_id AND {+}t.status = 'active' AND t.boot < j.boot",
+    columns: &["session_id", "expires_at", "credited"],
+    text: "UPDATE archon_mcp_sessions AS t SET expires_at = j.expires_at, credited = j.credited FROM {joined rows} \
+           WHERE t.session_id = j.session_id AND {+}t.status = 'active' AND t.credited < j.credited",
 };
 
 /// Archon sessions that are ended together.

@@ -21,6 +21,8 @@ pub struct ProtocolTouch {
     pub expires_at: Timestamp,
     /// The boot that says so.
     pub boot: i64,
+    /// The last outage that `expires_at` includes.
+    pub credited: i64,
 }
 
 /// The same for an Archon session.
@@ -36,6 +38,8 @@ pub struct ArchonTouch {
     pub expires_at: Timestamp,
     /// The boot that says so.
     pub boot: i64,
+    /// The last outage that `expires_at` includes.
+    pub credited: i64,
 }
 
 /// What one flush writes besides the sums.

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::StoreError;
 use super::fold::Fold;
 use super::outage::{Outage, Work};
-use super::rows::Write;
+use super::rows::{Withdrawal, Write};
 use super::ticket::Ticket;
 
 /// So many writes may wait; a full queue refuses calls long before (see [`Writer::admits`]).
@@ -202,20 +202,26 @@ impl Shared {
         Instant::now()
     }
 
-    /// The batch is committed, except for what the database refused: rows go into the sums, waiters get their answer.
+    /// The batch is committed, except for what the database refused: rows go into the sums, waiters get their answer. What
+    /// is left in the batch is to be written next: the ends of sessions that nobody waits for any more.
     fn finish(&self, batch: &mut Batch, outcomes: Vec<Outcome>, began: Instant) {
         self.count_batch(batch.writes.len(), outcomes.iter().filter(|o| o.is_ok()).count(), began);
+        let mut next = Vec::new();
         for ((queued, outcome), seq) in batch.writes.drain(..).zip(outcomes).zip(batch.first_seq..) {
+            let is_stored = outcome.is_ok();
             match (&queued.write, &outcome) {
                 (Write::Request(request), Ok(())) => self.fold.add(request, seq),
                 (_, Ok(())) => {}
                 (_, Err(error)) => self.drop_one(&error.to_string()),
             }
-            if let Some(done) = queued.done {
-                // The waiter may have given up by its deadline.
-                _ = done.send(outcome);
+            // The waiter may have given up by its deadline.
+            let has_heard = queued.done.is_none_or(|done| done.send(outcome).is_ok());
+            if let (Write::Open(row), true, false) = (queued.write, is_stored, has_heard) {
+                next.push(Queued { write: Write::Withdraw(Box::new(Withdrawal::of(&row))), done: None });
             }
         }
+        self.waiting.fetch_add(next.len(), Relaxed);
+        batch.writes = next;
     }
 
     fn count_batch(&self, size: usize, stored: usize, began: Instant) {
@@ -257,7 +263,7 @@ impl Shared {
 /// go first: they add their writes, and the hop to the database is paid once for all of them.
 pub(super) async fn run<S: Sink>(mut queue: mpsc::Receiver<Queued>, shared: Arc<Shared>, mut sink: S) {
     let mut batch = Batch::default();
-    while queue.recv_many(&mut batch.writes, S::MAX_BATCH).await > 0 {
+    while !batch.writes.is_empty() || queue.recv_many(&mut batch.writes, S::MAX_BATCH).await > 0 {
         tokio::task::yield_now().await;
         while batch.writes.len() < S::MAX_BATCH {
             let Ok(queued) = queue.try_recv() else { break };
@@ -273,6 +279,7 @@ pub(super) async fn run<S: Sink>(mut queue: mpsc::Receiver<Queued>, shared: Arc<
 async fn write_until_it_holds<S: Sink>(mut batch: Batch, shared: &Shared, sink: &mut S, began: Instant) -> Batch {
     let mut failures = 0;
     loop {
+        withdraw(&mut batch, failures > 0);
         let (mut given_back, outcome) = sink.write(batch).await;
         match outcome {
             Ok(outcomes) => {
@@ -284,6 +291,20 @@ async fn write_until_it_holds<S: Sink>(mut batch: Batch, shared: &Shared, sink: 
         batch = given_back;
         tokio::time::sleep(retry_delay(failures)).await;
         failures += 1;
+    }
+}
+
+/// A session whose `initialize` was answered 503 meanwhile is not opened; one that may have been written already, by a
+/// commit whose answer was lost, is ended. Its place in the batch stays, and with it the numbers of the others.
+fn withdraw(batch: &mut Batch, may_be_written: bool) {
+    for queued in &mut batch.writes {
+        let given_up = queued.done.as_ref().is_some_and(oneshot::Sender::is_closed);
+        if given_up && let Write::Open(row) = &queued.write {
+            queued.write = match may_be_written {
+                true => Write::Withdraw(Box::new(Withdrawal::of(row))),
+                false => Write::Barrier,
+            };
+        }
     }
 }
 
