@@ -75,11 +75,8 @@ impl Options {
     /// Each with its exit code: see [`super::exit`]. Nothing was ended then, or some chunks of many.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let queries = Queries::new(self.database.open(Role::Operator).await?).await?;
-        let mut sessions = if self.ids.is_empty() {
-            self.chosen(&queries).await?
-        } else {
-            self.given(&queries).await?
-        };
+        let mut sessions =
+            if self.ids.is_empty() { self.chosen(&queries).await? } else { self.given(&queries).await? };
         let now = queries.clock().now();
         if self.dry_run || sessions.is_empty() {
             self.output.print(&Done::new(sessions, self.dry_run, now))?;
@@ -137,7 +134,8 @@ async fn live(queries: &Queries, found: &Found, typed: &str) -> anyhow::Result<V
     if all.iter().all(|session| session.state == State::Ended) {
         let id = found.session_id.map_or_else(|| first.id().to_owned(), |id| id.to_string());
         let (reason, by) = (first.disconnect_reason.as_deref(), first.ended_by.as_deref());
-        let message = format!("the session {id} has ended already: {} by {}", reason.unwrap_or("-"), by.unwrap_or("nobody"));
+        let message =
+            format!("the session {id} has ended already: {} by {}", reason.unwrap_or("-"), by.unwrap_or("nobody"));
         return Err(NoSession { message, hint: hint() }.into());
     }
     Ok(all.into_iter().filter(|session| session.state != State::Ended).collect())

@@ -101,9 +101,9 @@ impl Options {
         Ok(match (idle, found.more) {
             (0, more) => list.noting_if_empty(empty).noting_more(more),
             (_, false) => list.noting(format!("+ {idle} idle (list --idle)")),
-            (_, true) => list.noting(format!(
-                "The first {count} are shown; --limit 0 shows all. + {idle} idle (list --idle)"
-            )),
+            (_, true) => {
+                list.noting(format!("The first {count} are shown; --limit 0 shows all. + {idle} idle (list --idle)"))
+            }
         })
     }
 }

@@ -107,7 +107,10 @@ impl View for Told {
         parts.extend(part(&title, shown, self.now, screen));
         // Itself is told above.
         let shared = self.story.protocol_sessions.len() > 1;
-        parts.extend(part("Connections of its Archon session", &self.story.protocol_sessions, self.now, screen).filter(|_| shared));
+        parts.extend(
+            part("Connections of its Archon session", &self.story.protocol_sessions, self.now, screen)
+                .filter(|_| shared),
+        );
         parts.extend(part("Last requests", &self.story.requests, self.now, screen));
         parts.extend(part("Events", &self.story.events, self.now, screen));
         parts.join("\n\n")

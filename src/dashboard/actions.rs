@@ -106,7 +106,8 @@ pub(super) fn open(app: &mut App) {
         (None, Tab::Events) => {
             let events = app.data.streams.events.iter().flatten();
             let event = events.into_iter().find(|event| Some(event.id.to_string()) == under);
-            let session = event.and_then(|event| event.protocol_session_id.clone().or_else(|| event.session_id.clone()));
+            let session =
+                event.and_then(|event| event.protocol_session_id.clone().or_else(|| event.session_id.clone()));
             open_session(app, session);
         }
         (None, Tab::Tools) => filtered(app, Tab::Requests, "tool", under),

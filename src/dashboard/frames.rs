@@ -116,7 +116,12 @@ fn no_state_is_told_by_colour_alone() {
     for (row, status) in list.rows.iter_mut().zip(all) {
         (row.status, row.state) = (status, State::Ended);
     }
-    list.rows.push(Session { session_id: archon_id(4), protocol_session_id: Some(id(4)), state: State::Active, ..list.rows[2].clone() });
+    list.rows.push(Session {
+        session_id: archon_id(4),
+        protocol_session_id: Some(id(4)),
+        state: State::Active,
+        ..list.rows[2].clone()
+    });
     give(&mut app, Answer::Sessions(list));
     let text = lines(&app).join("\n");
     for (n, state) in [(1, "discon"), (2, "expired"), (3, "idle"), (4, "active")] {

@@ -95,8 +95,12 @@ fn named(letters: &str) -> Vec<Standing> {
         ("disconnected", &[Standing::Disconnected]),
         ("expired", Standing::TIMED_OUT),
     ];
-    let mut standings: Vec<_> =
-        words.iter().filter(|(word, _)| word.contains(letters)).flat_map(|(_, standings)| *standings).copied().collect();
+    let mut standings: Vec<_> = words
+        .iter()
+        .filter(|(word, _)| word.contains(letters))
+        .flat_map(|(_, standings)| *standings)
+        .copied()
+        .collect();
     if standings.is_empty() {
         // The row itself decides: none passes.
         standings = Standing::ALL.to_vec();

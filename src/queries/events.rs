@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use super::Queries;
 use super::find::Found;
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
 use crate::store::reports::events::{Concerns, EventFilter, EventRow};
 use crate::store::reports::requests::Part;
+use serde::{Deserialize, Serialize};
 
 /// Whoever follows reads so many rows at once.
 pub(super) const AT_ONCE: i64 = 10_000;

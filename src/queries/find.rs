@@ -70,9 +70,7 @@ impl Queries {
 
     async fn found(&self, candidate: Candidate) -> Result<Found, StoreError> {
         Ok(match candidate {
-            Candidate::Archon(id) => {
-                Found { session_id: Some(id), connections: self.store.connections_of(id).await? }
-            }
+            Candidate::Archon(id) => Found { session_id: Some(id), connections: self.store.connections_of(id).await? },
             Candidate::Connection(id) => Found { session_id: None, connections: vec![id] },
         })
     }
@@ -110,7 +108,11 @@ mod tests {
         assert_eq!(chosen(vec![]), None);
         assert_eq!(chosen(vec![archon(1, &[])]), Some(archon(1, &[])));
         assert_eq!(chosen(vec![archon(1, &["p"])]), Some(archon(1, &["p"])));
-        assert_eq!(chosen(vec![archon(1, &["p"]), archon(2, &["p", "q"])]), Some(connection("p")), "one after the other");
+        assert_eq!(
+            chosen(vec![archon(1, &["p"]), archon(2, &["p", "q"])]),
+            Some(connection("p")),
+            "one after the other"
+        );
         assert_eq!(chosen(vec![archon(1, &["p"]), connection("p")]), Some(connection("p")));
         assert_eq!(chosen(vec![archon(1, &["p"]), archon(2, &["q"])]), None);
         assert_eq!(chosen(vec![archon(1, &[]), archon(2, &[])]), None);

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::Queries;
 use super::find::Found;
 use crate::model::timestamp::Timestamp;
-use crate::store::reports::requests::{Owner, Part, RequestFilter, RequestRow};
 use crate::store::StoreError;
+use crate::store::reports::requests::{Owner, Part, RequestFilter, RequestRow};
 
 /// A handled request:
 ///

@@ -55,7 +55,11 @@ fn row(event: &Event) -> Row {
         cells: vec![
             Cell::text(clock(event.at)),
             Cell::text(&event.kind).toned(tone(&event.kind)),
-            Cell::text(short(if event.protocol_session_id.is_some() { &event.protocol_session_id } else { &event.session_id })),
+            Cell::text(short(if event.protocol_session_id.is_some() {
+                &event.protocol_session_id
+            } else {
+                &event.session_id
+            })),
             Cell::text(short(&event.session_id)),
             Cell::text(event.actor.as_deref().unwrap_or_default()),
             Cell::text(event.reason.as_deref().unwrap_or_default()),

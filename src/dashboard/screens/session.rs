@@ -81,7 +81,7 @@ fn lines(app: &App, room: usize) -> Vec<Line> {
         let text = if gone { "This session is gone: it was older than what the server keeps." } else { LOADING };
         return vec![vec![(text.to_owned(), Tone::Plain)]];
     };
-    let mut lines = vec![who(app, story)];
+    let mut lines = vec![who(story)];
     lines.extend(
         warnings::of_session(app, &story.session)
             .iter()
@@ -99,7 +99,7 @@ fn lines(app: &App, room: usize) -> Vec<Line> {
     lines
 }
 
-fn who(app: &App, story: &Story) -> Line {
+fn who(story: &Story) -> Line {
     let session = &story.session;
     let (state, tone) = sessions::state(session);
     let mut client = format!("  {}", clean(&session.client_type));

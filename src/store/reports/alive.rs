@@ -136,11 +136,14 @@ impl Moment {
 
     /// The least and the greatest credit that a row may have to come.
     fn credits(&self) -> (i64, i64) {
-        self.outages.iter().rev().fold(((0, 0), 0), |((least, most), sum): ((i64, i64), i64), (_, ms)| {
-            let sum = sum + ms;
-            ((least.min(sum), most.max(sum)), sum)
-        })
-        .0
+        self.outages
+            .iter()
+            .rev()
+            .fold(((0, 0), 0), |((least, most), sum): ((i64, i64), i64), (_, ms)| {
+                let sum = sum + ms;
+                ((least.min(sum), most.max(sum)), sum)
+            })
+            .0
     }
 
     /// No row whose `expires_at` is that or later is past its time; none where a row may say any time, because there is a
@@ -226,7 +229,9 @@ mod tests {
             let time = Time { began: at, last_activity: at, stream_at: None, expires_at: Some(at), credited };
             moment(None).end_of_archon(&time)
         };
-        for (credited, expected) in [(None, -1), (Some(0), 64), (Some(2), 54), (Some(4), 54), (Some(5), 59), (Some(6), -1)] {
+        for (credited, expected) in
+            [(None, -1), (Some(0), 64), (Some(2), 54), (Some(4), 54), (Some(5), 59), (Some(6), -1)]
+        {
             assert_eq!(end(credited), Some(minutes(expected)), "{credited:?}");
         }
     }
@@ -274,7 +279,8 @@ mod tests {
             let (archon, connection) = (moment.archon_alive_sql(), moment.connection_alive_sql());
             for credited in [None, Some(0), Some(2), Some(3), Some(5), Some(6)] {
                 for offset in [-70, -65, -64, -60, -59, -55, -54, -10, -5, -1, 0, 1, 4, 5, 6] {
-                    for (began, used) in [(-month, -month), (-month - 20, offset - month), (-5, -5), (-month - 10, -1)] {
+                    for (began, used) in [(-month, -month), (-month - 20, offset - month), (-5, -5), (-month - 10, -1)]
+                    {
                         let time = Time {
                             began: minutes(began),
                             last_activity: minutes(used),

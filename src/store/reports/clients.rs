@@ -54,7 +54,9 @@ impl Line {
             Self::Alone | Self::Original => none,
         };
         let calls = match self {
-            Self::Connection | Self::Alone => "CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(errors) AS BIGINT) AS errors",
+            Self::Connection | Self::Alone => {
+                "CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(errors) AS BIGINT) AS errors"
+            }
             Self::Original => "CAST(0 AS BIGINT) AS calls, CAST(0 AS BIGINT) AS errors",
         };
         format!(

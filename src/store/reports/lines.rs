@@ -96,7 +96,9 @@ impl Line {
     pub(super) fn used(self, moment: &Moment) -> String {
         let since = moment.in_use_since().sql_text();
         match self {
-            Self::Connection => format!("(last_activity >= '{since}' OR COALESCE(stream_at, last_activity) >= '{since}')"),
+            Self::Connection => {
+                format!("(last_activity >= '{since}' OR COALESCE(stream_at, last_activity) >= '{since}')")
+            }
             Self::Alone => format!("last_activity >= '{since}'"),
             Self::Original => "TRUE".to_owned(),
         }
@@ -115,9 +117,9 @@ impl Line {
             (Standing::Streaming, _) => {
                 format!("{active} AND last_activity < '{since}' AND stream_at >= '{since}' AND {alive}")
             }
-            (Standing::Idle, Self::Connection) => format!(
-                "{active} AND last_activity < '{since}' AND COALESCE(stream_at < '{since}', TRUE) AND {alive}"
-            ),
+            (Standing::Idle, Self::Connection) => {
+                format!("{active} AND last_activity < '{since}' AND COALESCE(stream_at < '{since}', TRUE) AND {alive}")
+            }
             (Standing::Idle, Self::Alone) => format!("{active} AND last_activity < '{since}' AND {alive}"),
             // What the index of expiry can tell comes first: hardly any row is past its time.
             (Standing::Over, _) => {

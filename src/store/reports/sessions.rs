@@ -157,7 +157,9 @@ impl Page {
     fn conditions(&self, line: Line, standing: Standing, moment: &Moment) -> String {
         let client = if line == Line::Original { "LOWER(client_type) = $1" } else { CLIENT };
         let user = match line {
-            Line::Connection => format!("(LOWER(principal) = $2 OR {})", of_its_archon(&USER.replace("user_", "u.user_"))),
+            Line::Connection => {
+                format!("(LOWER(principal) = $2 OR {})", of_its_archon(&USER.replace("user_", "u.user_")))
+            }
             Line::Alone => format!("(LOWER(principal) = $2 OR {USER})"),
             Line::Original => USER.to_owned(),
         };
@@ -205,7 +207,8 @@ impl Store {
     pub async fn session_count(&self, standing: Standing, moment: &Moment, page: &Page) -> Result<i64, StoreError> {
         let mut sum = 0;
         for line in Line::of(self.tables()) {
-            let sql = format!("SELECT COUNT(*) FROM {} WHERE {}", line.table(), page.conditions(*line, standing, moment));
+            let sql =
+                format!("SELECT COUNT(*) FROM {} WHERE {}", line.table(), page.conditions(*line, standing, moment));
             let (count,): (i64,) = report(async {
                 read!(self, db => once(sql)
                     .bind(page.client.as_deref()).bind(page.user.as_deref()).bind(page.since).bind(page.idle_since)
@@ -226,10 +229,8 @@ impl Store {
             return Ok(None);
         }
         let sql = Line::Connection.rows("WHERE protocol_session_id = $1");
-        report(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(db).await)
-        })
-        .await
+        report(async { read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(db).await) })
+            .await
     }
 
     /// The Archon session of that id, as a line of its own.
