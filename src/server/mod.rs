@@ -1,5 +1,6 @@
 //! HTTP: routes, headers, status codes, SSE. What a method means is decided one floor below.
 
+mod accepts;
 mod body;
 mod delete;
 mod detached;
@@ -13,6 +14,7 @@ pub mod principals;
 mod refusal;
 mod reply;
 mod route;
+mod silence;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -51,7 +53,7 @@ pub struct Limits {
     pub write_time: Duration,
     /// How many connections are open at once; more wait to be accepted.
     pub connections: usize,
-    /// After so long without an answer a client that reads SSE gets a stream with keep-alives instead of silence.
+    /// How long a client that reads SSE waits in silence: after it, it gets a stream with keep-alives.
     pub silence: Duration,
 }
 
