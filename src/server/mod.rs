@@ -17,7 +17,6 @@ mod route;
 mod silence;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
@@ -35,7 +34,6 @@ pub struct App {
     hosts: HostRules,
     principals: Principals,
     limits: Limits,
-    draining: AtomicBool,
     /// Calls whose client has hung up; they go on, and a stop waits for them.
     orphans: TaskTracker,
 }
@@ -73,11 +71,10 @@ impl Default for Limits {
 impl App {
     /// The routes of one engine.
     pub fn new(engine: Engine, hosts: HostRules, principals: Principals, limits: Limits) -> Arc<Self> {
-        let draining = AtomicBool::new(false);
-        Arc::new(Self { engine, hosts, principals, limits, draining, orphans: TaskTracker::new() })
+        Arc::new(Self { engine, hosts, principals, limits, orphans: TaskTracker::new() })
     }
 
     fn is_draining(&self) -> bool {
-        self.draining.load(Relaxed)
+        self.engine.sessions().is_draining()
     }
 }

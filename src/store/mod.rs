@@ -31,6 +31,7 @@ pub mod scratch;
 mod sqlite;
 mod statements;
 mod sums;
+pub mod tail;
 pub mod ticket;
 pub mod touches;
 pub mod writer;
