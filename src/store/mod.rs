@@ -8,6 +8,8 @@ mod backend;
 pub mod boots;
 mod checkpoints;
 mod codec;
+mod copy;
+mod dropped;
 pub mod counts;
 pub mod ending;
 mod ending_many;
