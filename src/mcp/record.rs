@@ -105,7 +105,9 @@ impl Engine {
             Commit::Deferred => {
                 tracing::debug!(session = %handled.live.id, "deferred: the answer left before its row was committed");
             }
-            Commit::Refused(reason) => tracing::debug!(session = %handled.live.id, reason, "dropped: the answer has no row"),
+            Commit::Refused(reason) => {
+                tracing::debug!(session = %handled.live.id, reason, "dropped: the answer has no row")
+            }
         }
         commit
     }

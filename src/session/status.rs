@@ -130,9 +130,7 @@ impl Sessions {
         let recent = self.recent.recent(&self.clock, read).await;
         let known = self.without_asking();
         match recent {
-            Some(status) => {
-                Status { database_writable: known.database_writable, draining: known.draining, ..status }
-            }
+            Some(status) => Status { database_writable: known.database_writable, draining: known.draining, ..status },
             None => known,
         }
     }

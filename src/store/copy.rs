@@ -53,7 +53,10 @@ fn prepare(part: &Path, bytes: u64) -> Result<(), Error> {
     if free < bytes.saturating_add(SPARE_BYTES) {
         let needed = bytes.saturating_add(SPARE_BYTES) >> 20;
         fs::remove_file(part)?;
-        return Err(Error::new(ErrorKind::StorageFull, format!("it needs {needed} MiB of disk, and {} are free", free >> 20)));
+        return Err(Error::new(
+            ErrorKind::StorageFull,
+            format!("it needs {needed} MiB of disk, and {} are free", free >> 20),
+        ));
     }
     Ok(())
 }

@@ -173,7 +173,9 @@ pub(super) async fn prepare_postgres(
         match migrate_postgres(transaction).await {
             Ok(()) => return Ok(Tables::Ours),
             // Older servers are at work on the tables, and their order of locks is not ours.
-            Err(error) if is_deadlock(&error) && tries < MIGRATION_TRIES => tracing::debug!(%error, tries, "migrating again"),
+            Err(error) if is_deadlock(&error) && tries < MIGRATION_TRIES => {
+                tracing::debug!(%error, tries, "migrating again")
+            }
             Err(error) => return Err(OpenError::Migration(error.to_string())),
         }
     }
@@ -188,8 +190,8 @@ async fn migrate_postgres(mut transaction: Transaction<'_, Postgres>) -> Result<
 }
 
 fn is_deadlock(error: &MigrateError) -> bool {
-    let (MigrateError::Execute(sqlx::Error::Database(cause)) | MigrateError::ExecuteMigration(sqlx::Error::Database(cause), _)) =
-        error
+    let (MigrateError::Execute(sqlx::Error::Database(cause))
+    | MigrateError::ExecuteMigration(sqlx::Error::Database(cause), _)) = error
     else {
         return false;
     };
@@ -199,7 +201,8 @@ fn is_deadlock(error: &MigrateError) -> bool {
 async fn found_in_postgres(connection: &mut PgConnection) -> sqlx::Result<Found> {
     let tables = sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()");
     let mut found = Found { tables: tables.fetch_all(&mut *connection).await?, ..Found::default() };
-    found.encoding = Some(sqlx::query_scalar("SELECT current_setting('server_encoding')").fetch_one(&mut *connection).await?);
+    found.encoding =
+        Some(sqlx::query_scalar("SELECT current_setting('server_encoding')").fetch_one(&mut *connection).await?);
     if matches!(found.is_ours(), Ok(true)) {
         found.oldest_program = sqlx::query_scalar(OLDEST_PROGRAM).fetch_optional(&mut *connection).await?;
         found.newest_migration = sqlx::query_scalar(NEWEST_MIGRATION).fetch_one(&mut *connection).await?;

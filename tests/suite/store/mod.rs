@@ -6,6 +6,7 @@ mod ending;
 mod folding;
 mod looking;
 mod lookup;
+mod older;
 mod opening;
 mod outages;
 mod plans;
