@@ -60,9 +60,9 @@ mod tests {
 
     use super::*;
 
-    const LIMIT: Duration = Duration::from_secs(5);
+    const LIMIT: Duration = Duration::from_millis(60);
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn no_stream_begins_before_its_session_is_known() {
         let begun = Arc::new(Begun::default());
         let ((admit, admitted), (bind, bound)) = (oneshot::channel::<()>(), oneshot::channel::<Uuid>());
@@ -85,7 +85,7 @@ mod tests {
         assert!(matches!(silence.await, Silence::Lasts(id) if id == Uuid::max()));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_answer_in_time_is_no_stream() {
         let begun = Begun::default();
         begun.admit();

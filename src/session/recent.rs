@@ -144,27 +144,30 @@ mod tests {
         assert_eq!(reads.ask(&cache, &clock).await, Some(2));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn nobody_waits_for_a_database_that_is_gone() {
         let (cache, clock, reads) = (StatusCache::default(), Clock::default(), Reads::default());
         let began = Instant::now();
         let (answer, answered) = oneshot::channel::<Status>();
         let slow = || async { answered.await.expect("an answer") };
         assert!(cache.recent(&clock, slow).await.is_none(), "nothing was ever known");
-        assert_eq!(began.elapsed(), PATIENCE);
+        let waited = began.elapsed();
+        assert!(waited >= PATIENCE, "{waited:?}");
         let never = std::future::pending::<Status>;
         for _ in 0..100 {
             assert!(cache.recent(&clock, never).await.is_none(), "the same read is under way");
         }
-        assert_eq!(began.elapsed(), PATIENCE, "and has had its time");
+        assert!(began.elapsed() < waited + PATIENCE / 2, "and has had its time");
         answer.send(Status { database_answers: false, ..reads.next(&clock) }).expect("the read goes on");
         tokio::task::yield_now().await;
         clock.advance(FRESH);
+        let asked = Instant::now();
         let status = cache.recent(&clock, never).await.expect("the last one");
-        assert!(!status.database_answers && began.elapsed() == PATIENCE, "known to be gone: nobody waits for the next");
+        assert!(!status.database_answers, "{status:?}");
+        assert!(asked.elapsed() < PATIENCE / 2, "known to be gone: nobody waits for the next");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn others_get_the_last_one_while_somebody_reads() {
         let (cache, clock, reads) = (StatusCache::default(), Clock::default(), Reads::default());
         reads.ask(&cache, &clock).await;
@@ -174,14 +177,15 @@ mod tests {
         let slow = cache.recent(&clock, || async { answered.await.expect("an answer") });
         let other = async {
             let status = cache.recent(&clock, std::future::pending).await;
-            assert_eq!((status.map(|s| s.boot_number), began.elapsed()), (Some(1), Duration::ZERO));
+            assert_eq!(status.map(|s| s.boot_number), Some(1));
             answer.send(reads.next(&clock)).expect("heard");
         };
         let (slow, ()) = tokio::join!(slow, other);
-        assert_eq!((slow.map(|s| s.boot_number), began.elapsed()), (Some(2), Duration::ZERO));
+        assert_eq!(slow.map(|s| s.boot_number), Some(2));
+        assert!(began.elapsed() < PATIENCE, "nobody waits longer than for the answer");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_read_that_panics_gives_the_turn_back() {
         let (cache, clock, reads) = (StatusCache::default(), Clock::default(), Reads::default());
         let broken = || async { panic!("on purpose") };

@@ -20,9 +20,16 @@ pub enum ChangeError {
 }
 
 /// How far a change has come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Doubt {
     committing: AtomicBool,
+    patience: Duration,
+}
+
+impl Default for Doubt {
+    fn default() -> Self {
+        Self { committing: AtomicBool::new(false), patience: PATIENCE }
+    }
 }
 
 impl Doubt {
@@ -40,7 +47,7 @@ impl Doubt {
     ) -> Result<T, ChangeError> {
         match first {
             Err(StoreError::Unavailable(reason)) if self.committing.load(Relaxed) => {
-                let second = tokio::time::timeout(PATIENCE, again).await;
+                let second = tokio::time::timeout(self.patience, again).await;
                 second.ok().and_then(Result::ok).ok_or(ChangeError::InDoubt(StoreError::Unavailable(reason)))
             }
             other => other.map_err(ChangeError::Unchanged),
@@ -56,9 +63,9 @@ mod tests {
         StoreError::Unavailable("gone".into())
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn only_a_commit_without_an_answer_is_in_doubt() {
-        let doubt = Doubt::default();
+        let doubt = Doubt { patience: Duration::from_millis(20), ..Doubt::default() };
         let never = std::future::pending::<Result<i32, StoreError>>;
         assert!(matches!(doubt.settle(Err(gone()), never()).await, Err(ChangeError::Unchanged(_))));
         doubt.begins();
@@ -67,6 +74,9 @@ mod tests {
         assert!(matches!(doubt.settle(refused, never()).await, Err(ChangeError::Unchanged(_))));
         assert!(matches!(doubt.settle(Err(gone()), async { Ok(2) }).await, Ok(2)), "the second time tells");
         assert!(matches!(doubt.settle(Err(gone()), never()).await, Err(ChangeError::InDoubt(_))));
-        assert!(matches!(doubt.settle(Err(gone()), async { Err(gone()) }).await, Err(ChangeError::InDoubt(_))));
+        assert!(matches!(
+            doubt.settle(Err::<i32, _>(gone()), async { Err(gone()) }).await,
+            Err(ChangeError::InDoubt(_))
+        ));
     }
 }

@@ -46,7 +46,10 @@ impl Held {
 async fn opens_with_an_id_or_not_at_all(db: Database, clients: usize) {
     let house = House::open_on(db, &[]).await;
     let held = Held::hold(&house.db).await;
-    let opening = join_all((0..clients).map(|_| Mcp::new(house.server.url()).post_once(initialize(LATEST))));
+    let opening = join_all((0..clients).map(async |_| {
+        let client = Mcp::new(house.server.url());
+        client.post(&[], initialize(LATEST)).await.expect("an answer")
+    }));
     let (answers, ()) = tokio::join!(opening, async {
         sleep(Duration::from_secs(8)).await;
         held.release().await;
@@ -58,12 +61,6 @@ async fn opens_with_an_id_or_not_at_all(db: Database, clients: usize) {
             503 => assert!(answer.header("retry-after").is_some() && answer.json()["error"].is_object()),
             status => panic!("{status} {}", answer.text()),
         }
-    }
-}
-
-impl Mcp {
-    async fn post_once(&self, body: String) -> crate::http::Answer {
-        self.post(&[], body).await.expect("an answer")
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod boots;
 mod by_hand;
+mod doubt;
 mod ending;
 mod folding;
 mod looking;
@@ -14,6 +15,7 @@ mod poison;
 mod reaping;
 mod retention;
 mod schema;
+mod tailing;
 mod writing;
 
 use std::sync::Arc;
