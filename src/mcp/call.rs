@@ -49,13 +49,12 @@ impl Engine {
         let received = self.sessions.clock().now();
         let target = match self.target(request) {
             Ok(target) => target,
-            Err((name, error)) => return Ok(Box::pin(self.refuse(caller, request, received, name, &error)).await),
+            Err((name, error)) => return Box::pin(self.refuse(caller, request, name, &error)).await,
         };
-        if self.tracking.on && !self.sessions.store().writer().admits(self.sessions.policy().store_grace) {
-            return Err(Busy);
-        }
+        self.admits()?;
         let (archon, rule) =
             self.sessions.bind(&caller.live, caller.archon.as_deref(), &caller.principal, self.patience.commit).await;
+        caller.begun.tell(archon.id);
         let began = Instant::now();
         let outcome = self.run(caller, request.id.get(), &target, &archon, received).await;
         let took = began.elapsed();
@@ -78,8 +77,8 @@ impl Engine {
             late: caller.live.ended().is_some(),
             ..Handled::of(&caller.live, received, told.status)
         };
-        let deferred = self.record(handled).await;
-        Ok(Answer { body: told.body, archon: Some(archon.id), deferred, broke, session: None })
+        let recorded = self.record(handled).await.into();
+        Ok(Answer { body: told.body, archon: Some(archon.id), recorded, broke, session: None })
     }
 
     /// The tool that is asked for, or why there is none; with the name under which that is recorded.
@@ -139,24 +138,24 @@ impl Engine {
         &self,
         caller: &Caller,
         request: &Request<'_>,
-        received: Timestamp,
         name: Option<String>,
         error: &ErrorBody,
-    ) -> Answer {
+    ) -> Result<Answer, Busy> {
+        let begin = self.begin(caller)?;
         let status = RequestStatus::Error;
         // Any text can be a name: one label for all that are none, or the metrics would grow without bound.
         let label = name.as_ref().map(|_| Arc::from("(unknown)"));
         self.meter.count("tools/call", label.as_ref(), status, Duration::ZERO);
         let handled = Handled {
-            session_id: caller.live.archon().map(|archon| archon.id),
+            session_id: begin.existing,
             method: "tools/call",
             tool: name.map(Arc::from),
             error: Some(error.message.to_string()),
-            ..Handled::of(&caller.live, received, status)
+            ..Handled::of(&caller.live, begin.received, status)
         };
-        let deferred = self.record(handled).await;
+        let recorded = self.record(handled).await.into();
         let body = reply::error(Some(request.id.get()), error);
-        Answer { body, archon: Some(caller.live.archon_id()), deferred, ..Answer::default() }
+        Ok(Answer { body, archon: Some(begin.archon), recorded, ..Answer::default() })
     }
 }
 

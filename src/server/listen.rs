@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::response::Response;
@@ -40,7 +39,7 @@ pub async fn run(app: Arc<App>, listener: TcpListener, stop: impl Future<Output 
         () = accepting => {}
         () = async {
             stop.await;
-            app.draining.store(true, Relaxed);
+            app.engine.sessions().begin_draining();
             tokio::time::sleep(shutdown.drain_delay).await;
         } => {}
     }

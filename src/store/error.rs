@@ -59,6 +59,22 @@ pub enum OpenError {
         /// Our version.
         ours: &'static str,
     },
+    /// The copy that is made before a migration could not be.
+    #[error("cannot copy the database to {} before its schema changes: {reason}; nothing was changed", path.display())]
+    Copy {
+        /// The copy.
+        path: PathBuf,
+        /// What is in the way.
+        reason: String,
+    },
+    /// A PostgreSQL database that cannot hold every text.
+    #[error("the database {database} has the encoding {encoding}, which cannot hold every text; archonctl needs UTF8")]
+    Encoding {
+        /// The URL without its password.
+        database: String,
+        /// As PostgreSQL calls it.
+        encoding: String,
+    },
     /// A migration failed; it was rolled back.
     #[error("cannot prepare the schema: {0}")]
     Migration(String),

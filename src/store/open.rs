@@ -18,6 +18,7 @@ use super::file::OpenFile;
 use super::fold::Fold;
 use super::outage::Outage;
 use super::postgres::PgSink;
+use super::schema::Missing;
 use super::sqlite::{SqliteSink, SqliteTarget};
 use super::statements::Dialect;
 use super::writer::{self, Queued, Shared, Writer};
@@ -191,11 +192,11 @@ async fn open_sqlite(
         .synchronous(if target.sync_full { SqliteSynchronous::Full } else { SqliteSynchronous::Normal })
         .foreign_keys(true)
         .disable_statement_logging();
-    let (mut options, needs_migration) = if let Some(vfs) = target.vfs {
-        (plain.vfs(vfs).create_if_missing(true), true)
+    let (mut options, missing) = if let Some(vfs) = target.vfs {
+        (plain.vfs(vfs).create_if_missing(true), Some(Missing::Everything))
     } else {
-        let needs_migration = schema::look_into_sqlite(&target.path, role, &plain).await?;
-        (plain.journal_mode(SqliteJournalMode::Wal), needs_migration)
+        let missing = schema::look_into_sqlite(&target.path, role, &plain).await?;
+        (plain.journal_mode(SqliteJournalMode::Wal), missing)
     };
     if target.own_checkpoints {
         options = options.pragma("wal_autocheckpoint", "0");
@@ -208,8 +209,8 @@ async fn open_sqlite(
         // There is no network in between that could break.
         .test_before_acquire(false);
     let writer = pool.clone().max_connections(1).connect_with(options.clone()).await.map_err(fails)?;
-    if needs_migration {
-        schema::migrate_sqlite(&mut *writer.acquire().await.map_err(fails)?).await?;
+    if let Some(missing) = missing {
+        schema::migrate_sqlite(&mut *writer.acquire().await.map_err(fails)?, &target.path, missing).await?;
     }
     let reading = if target.vfs.is_none() { options.read_only(true) } else { options };
     // All rows are wanted: to wait for each of them to be taken costs more than to read it.

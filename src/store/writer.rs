@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
+use super::dropped::Dropped;
 use super::fold::Fold;
 use super::outage::{Outage, Work};
 use super::rows::{Withdrawal, Write};
@@ -41,7 +42,7 @@ pub(super) struct Shared {
     batches: AtomicU64,
     commit_micros: AtomicU64,
     deferred: AtomicU64,
-    dropped: AtomicU64,
+    dropped: Dropped,
     log_bytes: AtomicU64,
 }
 
@@ -121,7 +122,7 @@ impl Writer {
         self.shared.waiting.fetch_add(1, Relaxed);
         if let Err(error) = self.queue.try_send(queued) {
             self.shared.waiting.fetch_sub(1, Relaxed);
-            self.shared.drop_one("the write queue is full");
+            self.shared.dropped.note("the write queue is full");
             if let Some(done) = error.into_inner().done {
                 // Nobody may be waiting any more.
                 _ = done.send(Err(StoreError::Unavailable("the write queue is full".into())));
@@ -163,7 +164,7 @@ impl Writer {
             batches: shared.batches.load(Relaxed),
             commit_time: Duration::from_micros(shared.commit_micros.load(Relaxed)),
             deferred: shared.deferred.load(Relaxed),
-            dropped: shared.dropped.load(Relaxed),
+            dropped: shared.dropped.all(),
             log_bytes: shared.log_bytes.load(Relaxed),
         }
     }
@@ -183,7 +184,7 @@ impl Shared {
             batches: AtomicU64::new(0),
             commit_micros: AtomicU64::new(0),
             deferred: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
+            dropped: Dropped::new(),
             log_bytes: AtomicU64::new(0),
         }
     }
@@ -212,7 +213,7 @@ impl Shared {
             match (&queued.write, &outcome) {
                 (Write::Request(request), Ok(())) => self.fold.add(request, seq),
                 (_, Ok(())) => {}
-                (_, Err(error)) => self.drop_one(&error.to_string()),
+                (_, Err(error)) => self.dropped.note(&error.to_string()),
             }
             // The waiter may have given up by its deadline.
             let has_heard = queued.done.is_none_or(|done| done.send(outcome).is_ok());
@@ -231,6 +232,7 @@ impl Shared {
         self.batches.fetch_add(1, Relaxed);
         self.commit_micros.fetch_add(u64::try_from(began.elapsed().as_micros()).unwrap_or(0), Relaxed);
         self.outage.note(Work::Rows, Ok(()));
+        self.dropped.note_stored();
     }
 
     /// SQLite's write-ahead log was looked at.
@@ -241,12 +243,6 @@ impl Shared {
     /// An answer leaves before its row is committed.
     pub(super) fn defer_one(&self) {
         self.deferred.fetch_add(1, Relaxed);
-    }
-
-    /// One row is given up.
-    fn drop_one(&self, reason: &str) {
-        self.dropped.fetch_add(1, Relaxed);
-        tracing::warn!(reason, "a row was dropped");
     }
 
     fn oldest(&self) -> Duration {

@@ -83,6 +83,8 @@ fn of_database(error: &OpenError) -> &'static str {
         OpenError::InUse { .. } => "stop the other server, or give both --database-url postgres://USER@HOST/DATABASE",
         OpenError::Foreign => "until then, name another database with --database-url",
         OpenError::TooNew { .. } => "install that version, or name another database with --database-url",
+        OpenError::Copy { .. } => "make room, or make its folder writable for this user",
+        OpenError::Encoding { .. } => "make one for it: CREATE DATABASE archon ENCODING 'UTF8' TEMPLATE template0",
         OpenError::Migration(_) => "nothing was changed; the database's log may say more",
         OpenError::Unreachable { .. } => "check that PostgreSQL runs, and its address, user and password",
         OpenError::NotADatabase { .. } => "name another file with --database-url",

@@ -3,10 +3,12 @@
 mod boots;
 mod by_hand;
 mod credits;
+mod doubt;
 mod ending;
 mod folding;
 mod looking;
 mod lookup;
+mod older;
 mod opening;
 mod outages;
 mod plans;
@@ -14,6 +16,7 @@ mod poison;
 mod reaping;
 mod retention;
 mod schema;
+mod tailing;
 mod writing;
 
 use std::sync::Arc;
