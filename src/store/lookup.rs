@@ -29,6 +29,15 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// Who, as a client is told: `client`, `server` or `operator`, and nothing finer.
+    pub fn who(&self) -> &'static str {
+        match &*self.by {
+            "client" => "client",
+            "server" => "server",
+            _ => "operator",
+        }
+    }
+
     /// Whether its time was over; anything else is somebody's doing.
     pub fn is_for_time(&self) -> bool {
         [EndReason::Timeout, EndReason::MaxAge].iter().any(|reason| reason.as_str() == self.reason)
