@@ -270,6 +270,7 @@ impl Sessions {
             last_activity: archon.times.last_activity(),
             expires_at: archon.times.expires_at(),
             boot: self.boot.begun.number,
+            credited: 0,
             user_id: principal.id,
             user_email: principal.email.clone(),
             user_name: (!principal.name.is_empty()).then(|| principal.name.clone()),

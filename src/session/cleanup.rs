@@ -92,6 +92,7 @@ impl Sessions {
                     last_activity: live.times.last_activity(),
                     expires_at: live.times.expires_at(),
                     boot,
+                    credited: 0,
                 })
                 .collect(),
             archon: dirty
@@ -102,6 +103,7 @@ impl Sessions {
                     last_activity: archon.times.last_activity(),
                     expires_at: archon.times.expires_at(),
                     boot,
+                    credited: 0,
                 })
                 .collect(),
         };

@@ -85,7 +85,7 @@ impl Sessions {
     async fn beat(self: Arc<Self>) {
         loop {
             // While the database takes nothing, it is asked more often: this is how a quiet server learns that it is back.
-            let pause = if self.store.outage().is_on() { HEARTBEAT_IN_OUTAGE } else { HEARTBEAT_EVERY };
+            let pause = if self.store.outage().is_suspected() { HEARTBEAT_IN_OUTAGE } else { HEARTBEAT_EVERY };
             self.clock.sleep(pause).await;
             if let Ok(Some(offset)) = self.store.clock_offset().await {
                 self.clock.follow_database(offset);

@@ -74,6 +74,7 @@ impl Sessions {
             last_activity: now,
             expires_at,
             boot: self.boot.begun.number,
+            credited: 0,
         };
         self.store.writer().submit(Write::Open(Box::new(row))).required(COMMIT_PATIENCE).await?;
         if let Some(previous) = opening.previous.filter(|id| header::is_session_id(id)) {

@@ -1,6 +1,6 @@
 //! Counts that `/health` and `/metrics` show.
 
-use super::backend::read;
+use super::backend::{read, reread};
 use super::lookup::patiently;
 use super::{Store, StoreError};
 use crate::model::timestamp::Timestamp;
@@ -35,7 +35,7 @@ impl Store {
         principal: &str,
     ) -> Result<LiveCounts, StoreError> {
         let (all, own): (i64, i64) = patiently(async {
-            read!(self, db => sqlx::query_as(
+            reread!(self, db => sqlx::query_as(
                 "SELECT COUNT(*), COUNT(CASE WHEN principal = $3 THEN 1 END) FROM archon_mcp_protocol_sessions \
                  WHERE status = 'active' AND (expires_at >= $1 OR boot < $2)")
                 .bind(now).bind(credited_from).bind(principal).fetch_one(db).await)

@@ -10,7 +10,7 @@ use sqlx::postgres::PgListener;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::backend::{Backend, read};
+use super::backend::{Backend, reread};
 use super::codec::DbUuid;
 use super::lookup::patiently;
 use super::pooler;
@@ -124,7 +124,7 @@ impl Feed {
     async fn look(&mut self) -> Result<Vec<End>, StoreError> {
         if self.window.last.is_none() {
             let last: i64 = patiently(async {
-                read!(self.store, db => sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM archon_mcp_session_events")
+                reread!(self.store, db => sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM archon_mcp_session_events")
                     .fetch_one(db).await)
             })
             .await?;
@@ -136,7 +136,7 @@ impl Feed {
         let mut ids = Vec::new();
         loop {
             let rows: Vec<(i64, Option<DbUuid>, Option<String>)> = patiently(async {
-                read!(self.store, db => sqlx::query_as(
+                reread!(self.store, db => sqlx::query_as(
                     "SELECT id, session_id, protocol_session_id FROM archon_mcp_session_events \
                      WHERE id > $1 AND kind = 'ended' ORDER BY id LIMIT $2")
                     .bind(after).bind(PAGE).fetch_all(db).await)

@@ -164,8 +164,8 @@ impl Store {
         );
         let Cleaned { title, description, github_repo } = cleaned(texts);
         transact!(self, tx => async {
-            let project = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-                .bind(DbUuid(id)).bind(title).bind(description).bind(github_repo).bind(now).fetch_one(&mut *tx).await?;
+            let project = sqlx::query_as(sqlx::AssertSqlSafe(&*sql))
+                .bind(DbUuid(id)).bind(&title).bind(&description).bind(&github_repo).bind(now).fetch_one(&mut *tx).await?;
             Ok::<_, StoreError>(project)
         }.await)
     }
@@ -187,8 +187,8 @@ impl Store {
         );
         let Cleaned { title, description, github_repo } = cleaned(texts);
         transact!(self, tx => async {
-            let project = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-                .bind(DbUuid(id)).bind(title).bind(description).bind(github_repo).bind(now)
+            let project = sqlx::query_as(sqlx::AssertSqlSafe(&*sql))
+                .bind(DbUuid(id)).bind(&title).bind(&description).bind(&github_repo).bind(now)
                 .fetch_optional(&mut *tx).await?;
             Ok::<_, StoreError>(project)
         }.await)
@@ -205,7 +205,7 @@ impl Store {
                 "UPDATE archon_projects SET archived_at = CASE WHEN archived THEN archived_at ELSE $2 END, \
                  archived_by = CASE WHEN archived THEN archived_by ELSE $3 END, \
                  updated_at = CASE WHEN archived THEN updated_at ELSE $2 END, archived = TRUE WHERE id = $1")
-                .bind(DbUuid(id)).bind(now).bind(by).execute(&mut *tx).await?;
+                .bind(DbUuid(id)).bind(now).bind(&by).execute(&mut *tx).await?;
             Ok::<_, StoreError>(done.rows_affected() > 0)
         }.await)
     }

@@ -52,6 +52,8 @@ pub struct NewProtocolSession {
     pub expires_at: Timestamp,
     /// The boot that writes it.
     pub boot: i64,
+    /// The number of the last outage that its time includes; later ones are added on top.
+    pub credited: i64,
 }
 
 /// A row of `archon_mcp_sessions`, and the protocol session whose first tool call makes it.
@@ -59,7 +61,7 @@ pub struct NewProtocolSession {
 pub struct NewSession {
     /// The Archon session's id.
     pub session_id: Uuid,
-    /// The protocol session to bind to it.
+    /// The protocol session that opens it, and is bound to it.
     pub protocol_session_id: Arc<str>,
     /// Who owns it.
     pub principal: Arc<str>,
@@ -77,6 +79,8 @@ pub struct NewSession {
     pub expires_at: Timestamp,
     /// The boot that writes it.
     pub boot: i64,
+    /// The number of the last outage that its time includes; later ones are added on top.
+    pub credited: i64,
     /// From the token file.
     pub user_id: Option<Uuid>,
     /// From the token file.

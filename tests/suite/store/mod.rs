@@ -103,6 +103,7 @@ fn protocol(n: u32) -> NewProtocolSession {
         last_activity: NOON,
         expires_at: NOON.plus(TIMEOUT),
         boot: 1,
+        credited: 0,
     }
 }
 
@@ -117,6 +118,7 @@ fn archon(n: u32) -> NewSession {
         last_activity: NOON,
         expires_at: NOON.plus(TIMEOUT),
         boot: 1,
+        credited: 0,
         user_id: Some(Uuid::from_u128(7)),
         user_email: Some("alice@example.org".into()),
         user_name: Some("alice".into()),
@@ -195,11 +197,17 @@ async fn outcomes(store: &Store, writes: impl IntoIterator<Item = Write>) -> Vec
 }
 
 fn touch_archon(n: u32, at: Timestamp) -> ArchonTouch {
-    ArchonTouch { session_id: ids(n).1, last_activity: at, expires_at: at.plus(TIMEOUT), boot: 1 }
+    ArchonTouch { session_id: ids(n).1, last_activity: at, expires_at: at.plus(TIMEOUT), boot: 1, credited: 0 }
 }
 
 fn touch_protocol(n: u32, at: Timestamp) -> ProtocolTouch {
-    ProtocolTouch { protocol_session_id: ids(n).0, last_activity: at, expires_at: at.plus(TIMEOUT), boot: 1 }
+    ProtocolTouch {
+        protocol_session_id: ids(n).0,
+        last_activity: at,
+        expires_at: at.plus(TIMEOUT),
+        boot: 1,
+        credited: 0,
+    }
 }
 
 /// Writes what waits, and nothing else.
