@@ -1,6 +1,6 @@
 //! Counts that `/health` and `/metrics` show.
 
-use super::backend::read;
+use super::backend::{read, reread};
 use super::credits::LATEST;
 use super::lookup::patiently;
 use super::{Store, StoreError};
@@ -37,7 +37,7 @@ impl Store {
         principal: &str,
     ) -> Result<LiveCounts, StoreError> {
         let (all, own): (i64, i64) = patiently(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            reread!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(format!(
                 "SELECT COUNT(*), COUNT(CASE WHEN principal = $2 THEN 1 END) FROM archon_mcp_protocol_sessions \
                  WHERE status = 'active' AND (expires_at >= $1 OR credited < {LATEST})")))
                 .bind(now).bind(principal).fetch_one(db).await)

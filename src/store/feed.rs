@@ -9,7 +9,7 @@ use sqlx::postgres::PgListener;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::backend::{Backend, read};
+use super::backend::{Backend, reread};
 use super::codec::DbUuid;
 use super::lookup::{Ended, patiently};
 use super::pooler;
@@ -113,7 +113,7 @@ async fn ends_after(store: &Store, number: i64) -> Result<Vec<(i64, End)>, Store
     let (mut after, mut ends) = (number, Vec::new());
     loop {
         let rows: Vec<EndRow> = patiently(async {
-            read!(store, db => sqlx::query_as(
+            reread!(store, db => sqlx::query_as(
                 "SELECT id, session_id, protocol_session_id, at, reason, actor FROM archon_mcp_session_events \
                  WHERE id > $1 AND kind = 'ended' ORDER BY id LIMIT $2")
                 .bind(after).bind(PAGE).fetch_all(db).await)

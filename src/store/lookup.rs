@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::backend::{in_time, read};
+use super::backend::{in_time, reread};
 use super::codec::DbUuid;
 use super::credits::LATEST;
 use super::rows::ClientFacts;
@@ -208,7 +208,7 @@ impl Store {
              WHERE p.protocol_session_id = $1"
         );
         let row: Option<ProtocolRow> = patiently(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(db).await)
+            reread!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(&*sql)).bind(id).fetch_optional(db).await)
         })
         .await?;
         Ok(row.map(|row| StoredProtocolSession {
@@ -239,7 +239,7 @@ impl Store {
     pub async fn archon_session(&self, id: Uuid) -> Result<Option<StoredSession>, StoreError> {
         let sql = format!("SELECT {ARCHON_COLUMNS} FROM archon_mcp_sessions s WHERE s.session_id = $1");
         let row: Option<ArchonColumns> = patiently(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(DbUuid(id)).fetch_optional(db).await)
+            reread!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(&*sql)).bind(DbUuid(id)).fetch_optional(db).await)
         })
         .await?;
         Ok(row.and_then(ArchonColumns::stored))
@@ -251,7 +251,7 @@ impl Store {
     /// [`StoreError::Unavailable`] when the store cannot tell.
     pub async fn reserved_by(&self, id: Uuid) -> Result<Option<Reserver>, StoreError> {
         patiently(async {
-            read!(self, db => sqlx::query_as(
+            reread!(self, db => sqlx::query_as(
                 "SELECT protocol_session_id, principal, client_type, client_name, client_version, \
                  CAST(client_capabilities AS TEXT) AS client_capabilities \
                  FROM archon_mcp_protocol_sessions WHERE session_id = $1 AND status = 'active' \
@@ -267,7 +267,7 @@ impl Store {
     /// [`StoreError::Unavailable`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let one: i64 = patiently(async {
-            read!(self, db => sqlx::query_scalar("SELECT CAST(COUNT(*) AS BIGINT) FROM archonctl_meta").fetch_one(db).await)
+            reread!(self, db => sqlx::query_scalar("SELECT CAST(COUNT(*) AS BIGINT) FROM archonctl_meta").fetch_one(db).await)
         })
         .await?;
         if one > 0 { Ok(()) } else { Err(StoreError::Unavailable("its schema is gone".into())) }

@@ -111,6 +111,7 @@ fn write(connection: &mut Connection, batch: &Batch) -> Result<Vec<Outcome>, Sto
             Write::Withdraw(row) => run(&transaction, &statements::WITHDRAW, row),
             Write::Create(row) => run(&transaction, &statements::CREATE, row)
                 .and_then(|()| run(&transaction, &statements::BIND, row))
+                .and_then(|()| run(&transaction, &statements::END_ORPHANS, row))
                 .and_then(|()| run(&transaction, &statements::ADOPT, row)),
             Write::Bind(row) => {
                 run(&transaction, &statements::BIND, row).and_then(|()| run(&transaction, &statements::ADOPT, row))
@@ -119,7 +120,7 @@ fn write(connection: &mut Connection, batch: &Batch) -> Result<Vec<Outcome>, Sto
             Write::Barrier => Ok(()),
         };
         match outcome {
-            Err(unavailable @ StoreError::Unavailable(_)) => return Err(unavailable),
+            Err(unavailable @ (StoreError::Unavailable(_) | StoreError::Contended(_))) => return Err(unavailable),
             outcome => outcomes.push(outcome),
         }
     }

@@ -286,7 +286,7 @@ on_every_database!(a_call_whose_session_is_revoked_is_cancelled_and_told_by_whom
     let answer = nap.await.expect("joined");
     assert!(begun.elapsed() < SOON, "it is not waited for");
     let message = answer.json()["error"]["message"].as_str().expect("an error").to_owned();
-    assert!(message.contains("operator by sql"), "{message}");
+    assert!(message.contains("by the operator (operator)"), "{message}");
     assert_eq!(db.value("SELECT status FROM archon_mcp_requests WHERE tool_name = 'test_sleep'"), "error");
     // Counted: so what the call touched has been written, too.
     until(&db, &format!("SELECT calls FROM archon_mcp_sessions WHERE session_id = '{id}'"), "1").await;
