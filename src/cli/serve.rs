@@ -74,7 +74,7 @@ impl Options {
         let clock = Clock::default();
         let tokens = TokenCounter::new(self.calls.tokens.into());
         let sessions = Sessions::begin(store, clock.clone(), self.policy(tokens.as_str())).await?;
-        let _housekeeping = sessions.start_housekeeping();
+        sessions.start_housekeeping();
         if let Err(error) = tokens.load_in_background() {
             tracing::warn!(%error, "no tokenizer: token counts stay estimates");
         }
@@ -91,7 +91,10 @@ impl Options {
         // The address that was asked for may have had port 0: tests and scripts wait for this line.
         tracing::info!(database = %sessions.store().location().shown(), "listening on http://{address}/mcp");
         let shutdown = Shutdown { drain_delay: self.running.drain_delay, grace: self.running.grace };
-        crate::server::run(app, listener, stop, shutdown).await;
+        tokio::select! {
+            () = crate::server::run(app, listener, stop, shutdown) => {}
+            broken = sessions.broken() => return Err(broken.into()),
+        }
         sessions.stop(self.running.grace, cause.get().copied().unwrap_or("clean")).await;
         tracing::info!("stopped; every session is kept");
         Ok(ExitCode::from(DONE))

@@ -13,6 +13,7 @@ mod open;
 pub mod operator;
 mod recent;
 pub mod status;
+mod supervisor;
 mod validate;
 mod warned;
 
@@ -27,6 +28,7 @@ pub use caps::{BURST, Cap, Caps};
 pub use error::SessionError;
 pub use live::{Archon, Live, Running};
 pub use open::Opening;
+pub use supervisor::{Stopping, Supervisor};
 
 use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
@@ -57,6 +59,7 @@ pub struct Sessions {
     counters: Counters,
     recent: StatusCache,
     tallies: Tallies,
+    supervisor: Supervisor,
 }
 
 /// The rules that the operator chose.
@@ -158,6 +161,7 @@ impl Sessions {
             counters: Counters::default(),
             recent: StatusCache::default(),
             tallies: Tallies::default(),
+            supervisor: Supervisor::default(),
         }))
     }
 

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use super::StoreError;
 use super::backend::Gate;
 use super::sqlite::SqliteTarget;
+use super::workers::Workers;
 use super::writer::Shared;
 
 /// Below this size moving the log is not worth its fsync.
@@ -30,12 +31,17 @@ const PAUSE: Duration = Duration::from_secs(1);
 const MANY_PAGES: i64 = 4096;
 
 /// Starts the thread. It ends when nobody writes any more.
-pub(super) fn spawn(target: &SqliteTarget, gate: Gate, alive: Weak<Shared>) -> Result<(), StoreError> {
+pub(super) fn spawn(
+    target: &SqliteTarget,
+    gate: Gate,
+    alive: Weak<Shared>,
+    workers: &Workers,
+) -> Result<(), StoreError> {
     let mut checkpoints = Checkpoints::new(target, gate)?;
-    std::thread::Builder::new()
-        .name("archonctl-checkpoint".into())
-        .spawn(move || {
+    workers
+        .thread("checkpoint thread", move |breaker| {
             while let Some(shared) = alive.upgrade() {
+                breaker.check();
                 let size = checkpoints.size();
                 shared.note_log(size);
                 drop(shared);

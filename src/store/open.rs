@@ -20,6 +20,7 @@ use super::outage::Outage;
 use super::postgres::PgSink;
 use super::sqlite::{SqliteSink, SqliteTarget};
 use super::statements::Dialect;
+use super::workers::Workers;
 use super::writer::{self, Queued, Shared, Writer};
 use super::{Inner, Location, OpenError, Store, Tables, checkpoints, pooler, schema};
 
@@ -68,13 +69,14 @@ impl Store {
         let fold = Arc::new(Fold::default());
         let outage = Arc::new(Outage::default());
         let (writer, queue, shared) = Writer::new(fold.clone(), outage.clone());
-        let role = options.role;
+        let (role, workers) = (options.role, Workers::default());
         let mut tables = Tables::Ours;
         let backend = match &options.location {
             Location::Postgres(url) => {
                 let (postgres, pg);
                 (postgres, pg, tables) = Box::pin(open_postgres(url, options)).await?;
-                tokio::spawn(writer::run(queue, shared, PgSink::new(pg, postgres.pooled)));
+                let sink = PgSink::new(pg, postgres.pooled);
+                workers.task("writer", |breaker| writer::run(queue, shared, sink, breaker));
                 Backend::Postgres(postgres)
             }
             Location::SqliteFile(path) => {
@@ -85,16 +87,24 @@ impl Store {
                     sync_full: options.sync_full,
                     own_checkpoints: role == Role::Server,
                 };
-                open_sqlite(&target, role, lock, (queue, shared)).await?
+                open_sqlite(&target, role, lock, (queue, shared), &workers).await?
             }
             Location::SqliteMemory => {
                 let path = PathBuf::from(format!("/archonctl-{}", uuid::Uuid::new_v4()));
                 let target = SqliteTarget { path, vfs: Some("memdb"), sync_full: false, own_checkpoints: false };
-                open_sqlite(&target, role, None, (queue, shared)).await?
+                open_sqlite(&target, role, None, (queue, shared), &workers).await?
             }
         };
         Ok(Self {
-            inner: Arc::new(Inner { location: options.location.clone(), tables, backend, writer, fold, outage }),
+            inner: Arc::new(Inner {
+                location: options.location.clone(),
+                tables,
+                backend,
+                writer,
+                fold,
+                outage,
+                workers,
+            }),
         })
     }
 
@@ -183,6 +193,7 @@ async fn open_sqlite(
     role: Role,
     lock: Option<File>,
     (queue, shared): (mpsc::Receiver<Queued>, Arc<Shared>),
+    workers: &Workers,
 ) -> Result<Backend, OpenError> {
     let fails = |error: sqlx::Error| schema::sqlite_error(&target.path, &error);
     let plain = SqliteConnectOptions::new()
@@ -219,15 +230,15 @@ async fn open_sqlite(
     let gate = Arc::new(Mutex::new(()));
     let unwritable = |reason: String| OpenError::Unwritable { path: target.path.clone(), reason };
     if target.own_checkpoints {
-        let started = checkpoints::spawn(target, gate.clone(), Arc::downgrade(&shared));
+        let started = checkpoints::spawn(target, gate.clone(), Arc::downgrade(&shared), workers);
         started.map_err(|e| unwritable(e.to_string()))?;
     }
     let file = match target.vfs {
         Some(_) => None,
         None => Some(OpenFile::at(&target.path).map_err(|e| unwritable(e.to_string()))?),
     };
-    let sink = SqliteSink::spawn(target, file.clone(), gate.clone()).map_err(|e| unwritable(e.to_string()))?;
-    tokio::spawn(writer::run(queue, shared, sink));
+    let sink = SqliteSink::spawn(target, file.clone(), gate.clone(), workers).map_err(|e| unwritable(e.to_string()))?;
+    workers.task("writer", |breaker| writer::run(queue, shared, sink, breaker));
     Ok(Backend::Sqlite(SqliteBackend { readers, writer, gate, file, _lock: lock }))
 }
 

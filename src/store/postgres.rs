@@ -125,7 +125,7 @@ fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<Statement
 impl Sink for PgSink {
     const MAX_BATCH: usize = 1024;
 
-    async fn write(&mut self, batch: Batch) -> (Batch, Result<Vec<Outcome>, StoreError>) {
+    async fn write(&mut self, batch: Batch) -> Option<(Batch, Result<Vec<Outcome>, StoreError>)> {
         let outcome = match in_time(PATIENCE, self.write_whole(&batch)).await {
             Ok(()) => Ok(batch.writes.iter().map(|_| Ok(())).collect()),
             Err(StoreError::Data(_)) => in_time(PATIENCE_WITH_POISON, self.write_around_poison(&batch)).await,
@@ -135,7 +135,7 @@ impl Sink for PgSink {
             // A connection that failed once is not trusted again.
             self.connection = None;
         }
-        (batch, outcome)
+        Some((batch, outcome))
     }
 }
 

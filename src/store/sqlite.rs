@@ -14,6 +14,7 @@ use super::backend::Gate;
 use super::file::OpenFile;
 use super::rows::{CaptureRow, NewRequest, Numbered, Write};
 use super::statements::{self, Dialect, RowStatement, json};
+use super::workers::Workers;
 use super::writer::{Batch, Outcome, Sink};
 
 /// So long we wait for another program that writes; then it is an outage, and told.
@@ -64,13 +65,18 @@ type Written = oneshot::Sender<(Batch, Result<Vec<Outcome>, StoreError>)>;
 
 impl SqliteSink {
     /// Starts the thread. It ends when the sink is dropped.
-    pub(super) fn spawn(target: &SqliteTarget, file: Option<OpenFile>, gate: Gate) -> rusqlite::Result<Self> {
+    pub(super) fn spawn(
+        target: &SqliteTarget,
+        file: Option<OpenFile>,
+        gate: Gate,
+        workers: &Workers,
+    ) -> rusqlite::Result<Self> {
         let mut connection = target.connect()?;
         let (batches, queue) = std::sync::mpsc::channel::<(Batch, Written)>();
-        std::thread::Builder::new()
-            .name("archonctl-writer".into())
-            .spawn(move || {
+        workers
+            .thread("writer thread", move |breaker| {
                 while let Ok((batch, written)) = queue.recv() {
+                    breaker.check();
                     // Checked after the commit: a batch that went into a removed file is tried again, and stored once.
                     let outcome = write(&mut connection, &batch)
                         .and_then(|outcomes| file.as_ref().map_or(Ok(()), OpenFile::check).map(|()| outcomes));
@@ -86,14 +92,12 @@ impl SqliteSink {
 impl Sink for SqliteSink {
     const MAX_BATCH: usize = 512;
 
-    async fn write(&mut self, batch: Batch) -> (Batch, Result<Vec<Outcome>, StoreError>) {
-        let gone = || Err(StoreError::Unavailable("the writer thread has ended".into()));
+    async fn write(&mut self, batch: Batch) -> Option<(Batch, Result<Vec<Outcome>, StoreError>)> {
         let _turn = self.gate.lock().await;
         let (written, outcome) = oneshot::channel();
-        if let Err(refused) = self.batches.send((batch, written)) {
-            return (refused.0.0, gone());
-        }
-        outcome.await.unwrap_or_else(|_| (Batch::default(), gone()))
+        // Without its thread nothing can be written: who waits for this batch learns that by its end.
+        self.batches.send((batch, written)).ok()?;
+        outcome.await.ok()
     }
 }
 

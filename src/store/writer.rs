@@ -3,17 +3,21 @@
 //! Waiting for a fuller batch was measured and costs more than half of the rate; while one commit runs, the next batch
 //! gathers by itself.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::StoreError;
 use super::fold::Fold;
 use super::outage::{Outage, Work};
 use super::rows::Write;
 use super::ticket::Ticket;
+use super::workers::Breaker;
 
 /// So many writes may wait; a full queue refuses calls long before (see [`Writer::admits`]).
 pub const CAPACITY: usize = 65_536;
@@ -43,6 +47,8 @@ pub(super) struct Shared {
     deferred: AtomicU64,
     dropped: AtomicU64,
     log_bytes: AtomicU64,
+    /// No write is taken any more, and what is queued is the last.
+    closing: CancellationToken,
 }
 
 /// Writes that are committed together, numbered.
@@ -61,10 +67,12 @@ pub(super) trait Sink: Send + 'static {
     const MAX_BATCH: usize;
 
     /// Commits a batch, each write that the database does not refuse; gives the batch back with what became of each.
+    /// `None` when whoever writes is gone, and the batch with it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when it may have committed all or nothing.
-    fn write(&mut self, batch: Batch) -> impl Future<Output = (Batch, Result<Vec<Outcome>, StoreError>)> + Send;
+    fn write(&mut self, batch: Batch)
+    -> impl Future<Output = Option<(Batch, Result<Vec<Outcome>, StoreError>)>> + Send;
 }
 
 /// A write with its place in the order, and who waits for it.
@@ -120,11 +128,15 @@ impl Writer {
     fn push(&self, queued: Queued) {
         self.shared.waiting.fetch_add(1, Relaxed);
         if let Err(error) = self.queue.try_send(queued) {
+            let (queued, reason) = match error {
+                TrySendError::Full(queued) => (queued, "the write queue is full"),
+                TrySendError::Closed(queued) => (queued, "the writer has ended"),
+            };
             self.shared.waiting.fetch_sub(1, Relaxed);
-            self.shared.drop_one("the write queue is full");
-            if let Some(done) = error.into_inner().done {
+            self.shared.drop_one(reason);
+            if let Some(done) = queued.done {
                 // Nobody may be waiting any more.
-                _ = done.send(Err(StoreError::Unavailable("the write queue is full".into())));
+                _ = done.send(Err(StoreError::Unavailable(reason.into())));
             }
         }
     }
@@ -146,6 +158,11 @@ impl Writer {
             done.await.ok()?.ok()
         };
         matches!(tokio::time::timeout(patience, drained).await, Ok(Some(())))
+    }
+
+    /// Takes no more writes; the writer ends when what is queued is committed.
+    pub(super) fn close(&self) {
+        self.shared.closing.cancel();
     }
 
     /// From now on rows belong to this boot.
@@ -185,6 +202,7 @@ impl Shared {
             deferred: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             log_bytes: AtomicU64::new(0),
+            closing: CancellationToken::new(),
         }
     }
 
@@ -251,13 +269,29 @@ impl Shared {
     }
 }
 
-/// Takes what waits, commits it, answers; until the queue's last sender is gone.
+/// Takes what waits, commits it, answers; until the queue's last sender is gone, or it is closed and empty.
 ///
 /// It runs as a task beside those that wait. Woken by the first write of a batch, it lets every other task that is ready
 /// go first: they add their writes, and the hop to the database is paid once for all of them.
-pub(super) async fn run<S: Sink>(mut queue: mpsc::Receiver<Queued>, shared: Arc<Shared>, mut sink: S) {
-    let mut batch = Batch::default();
-    while queue.recv_many(&mut batch.writes, S::MAX_BATCH).await > 0 {
+pub(super) async fn run<S: Sink>(
+    mut queue: mpsc::Receiver<Queued>,
+    shared: Arc<Shared>,
+    mut sink: S,
+    breaker: Breaker,
+) {
+    let mut closing = pin!(shared.closing.cancelled());
+    let (mut batch, mut closed) = (Batch::default(), false);
+    loop {
+        tokio::select! {
+            biased;
+            taken = queue.recv_many(&mut batch.writes, S::MAX_BATCH) => if taken == 0 { return },
+            () = &mut closing, if !closed => {
+                closed = true;
+                queue.close();
+                continue;
+            }
+        }
+        breaker.check();
         tokio::task::yield_now().await;
         while batch.writes.len() < S::MAX_BATCH {
             let Ok(queued) = queue.try_recv() else { break };
@@ -265,24 +299,33 @@ pub(super) async fn run<S: Sink>(mut queue: mpsc::Receiver<Queued>, shared: Arc<
         }
         shared.number(&mut batch);
         let began = shared.begin_batch();
-        batch = write_until_it_holds(batch, &shared, &mut sink, began).await;
+        match write_until_it_holds(batch, &shared, &mut sink, began).await {
+            Some(done) => batch = done,
+            None => return,
+        }
     }
 }
 
-/// A batch that the database cannot take now is kept and tried again: its rows belong to answers already given.
-async fn write_until_it_holds<S: Sink>(mut batch: Batch, shared: &Shared, sink: &mut S, began: Instant) -> Batch {
+/// A batch that the database cannot take now is kept and tried again: its rows belong to answers already given. `None` when
+/// there is nobody any more who could write it, or the store is closed and the database does not take it.
+async fn write_until_it_holds<S: Sink>(
+    mut batch: Batch,
+    shared: &Shared,
+    sink: &mut S,
+    began: Instant,
+) -> Option<Batch> {
     let mut failures = 0;
     loop {
-        let (mut given_back, outcome) = sink.write(batch).await;
+        let (mut given_back, outcome) = sink.write(batch).await?;
         match outcome {
             Ok(outcomes) => {
                 shared.finish(&mut given_back, outcomes, began);
-                return given_back;
+                return Some(given_back);
             }
             Err(error) => shared.outage.note(Work::Rows, Err(&error)),
         }
         batch = given_back;
-        tokio::time::sleep(retry_delay(failures)).await;
+        shared.closing.run_until_cancelled(tokio::time::sleep(retry_delay(failures))).await?;
         failures += 1;
     }
 }

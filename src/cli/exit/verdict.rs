@@ -8,7 +8,7 @@ use crate::cli::signal::Interrupted;
 use crate::client::{ClientError, FileError, OptionsError};
 use crate::selftest::target::TargetError;
 use crate::server::TokenFileError;
-use crate::store::{OpenError, StoreError};
+use crate::store::{Broken, OpenError, StoreError};
 
 /// What an error means to a script.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,6 +42,10 @@ pub(super) fn judge(error: &Error) -> Verdict {
         }
         if cause.is::<StoreError>() {
             return verdict(UNREACHABLE, "database", Some("look at the database, then try again".to_owned()));
+        }
+        if cause.is::<Broken>() {
+            let hint = "start it again; the lines before say what broke, which is worth a report";
+            return verdict(UNREACHABLE, "writer", Some(hint.to_owned()));
         }
         if cause.is::<TargetError>() {
             return verdict(UNREACHABLE, "server", Some("start it by hand to see what it says".to_owned()));
