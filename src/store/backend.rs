@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{PgPool, Postgres, SqlitePool, Transaction};
+use sqlx::{PgPool, Postgres, Transaction};
 use tokio::sync::Mutex;
 
 use super::StoreError;
 use super::file::OpenFile;
+use super::lock::FileLock;
 use super::pooler;
+use super::pools::Pools;
 
 /// The pools of one open database.
 #[derive(Debug)]
@@ -35,19 +37,18 @@ impl PgBackend {
 /// SQLite: many readers, one writing connection, and the gate at which it takes turns with the group-commit writer.
 #[derive(Debug)]
 pub(super) struct SqliteBackend {
-    pub(super) readers: SqlitePool,
-    pub(super) writer: SqlitePool,
+    pub(super) pools: Arc<Pools>,
     pub(super) gate: Gate,
     /// `None` for a database in memory.
-    pub(super) file: Option<OpenFile>,
+    pub(super) file: Option<Arc<OpenFile>>,
     /// Held for as long as the store is open: no second server on this file.
-    pub(super) _lock: Option<std::fs::File>,
+    pub(super) lock: std::sync::Mutex<Option<Arc<FileLock>>>,
 }
 
 impl SqliteBackend {
     /// Whether what was committed just now is in the file that others will find.
     pub(super) fn check_file(&self) -> Result<(), StoreError> {
-        self.file.as_ref().map_or(Ok(()), OpenFile::check)
+        self.file.as_ref().map_or(Ok(()), |file| file.check())
     }
 }
 
@@ -59,7 +60,8 @@ macro_rules! read {
     ($store:expr, $db:ident => $body:expr) => {
         match &$store.inner.backend {
             $crate::store::backend::Backend::Sqlite(sqlite) => {
-                let $db = &sqlite.readers;
+                let readers = sqlite.pools.readers();
+                let $db = &readers;
                 $body
             }
             $crate::store::backend::Backend::Postgres(postgres) if postgres.pooled => {
@@ -86,7 +88,7 @@ macro_rules! transact {
             match &$store.inner.backend {
                 $crate::store::backend::Backend::Sqlite(sqlite) => {
                     let _turn = sqlite.gate.lock().await;
-                    let mut connection = sqlite.writer.acquire().await?;
+                    let mut connection = sqlite.pools.writer().acquire().await?;
                     let outcome = async {
                         let mut transaction = ::sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
                         let $tx = &mut *transaction;

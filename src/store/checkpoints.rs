@@ -1,18 +1,15 @@
 //! SQLite's write-ahead log is moved into the file on a thread of its own, so that no commit has to.
 
-use std::fs::File;
-use std::mem::ManuallyDrop;
 use std::path::PathBuf;
-use std::sync::Weak;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::Connection;
 
 use super::StoreError;
 use super::backend::Gate;
+use super::lock::FileLock;
 use super::sqlite::SqliteTarget;
-use super::workers::Workers;
-use super::writer::Shared;
 
 /// Below this size moving the log is not worth its fsync.
 const SMALL_BYTES: u64 = 4 << 20;
@@ -25,48 +22,33 @@ const PAGE_BYTES: u64 = 4096;
 /// How often the size is looked at, and how long writers may be kept waiting for a reader to finish.
 const EVERY: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_millis(20);
+/// How long they may when the log was taken away.
+const LONG_PATIENCE: Duration = Duration::from_secs(2);
+/// How often a small log is moved.
+const SMALL_EVERY: Duration = Duration::from_secs(30);
 /// When readers were in the way, they are left alone for so long.
 const PAUSE: Duration = Duration::from_secs(1);
 /// So many pages take their time to be moved: writers go on meanwhile.
 const MANY_PAGES: i64 = 4096;
 
-/// Starts the thread. It ends when nobody writes any more.
-pub(super) fn spawn(
-    target: &SqliteTarget,
-    gate: Gate,
-    alive: Weak<Shared>,
-    workers: &Workers,
-) -> Result<(), StoreError> {
-    let mut checkpoints = Checkpoints::new(target, gate)?;
-    workers
-        .thread("checkpoint thread", move |breaker| {
-            while let Some(shared) = alive.upgrade() {
-                breaker.check();
-                let size = checkpoints.size();
-                shared.note_log(size);
-                drop(shared);
-                std::thread::sleep(checkpoints.run(size));
-            }
-        })
-        .map_err(unusable)?;
-    Ok(())
-}
-
 fn unusable(error: impl std::fmt::Display) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-struct Checkpoints {
+#[derive(Debug)]
+pub(super) struct Checkpoints {
     connection: Connection,
-    /// For its fsync alone. Never closed: a system drops all locks of a process on a file with any descriptor of it, and
-    /// SQLite's own are among them.
-    file: ManuallyDrop<File>,
     log: PathBuf,
     gate: Gate,
     /// How many pages of the log were in the file after the last look.
     moved: i64,
     /// A reader has kept a large log from being emptied, and that was told.
     is_held: bool,
+    /// When the log was last written before it was last moved, and when that was.
+    small: Option<(SystemTime, Instant)>,
+    /// For its fsync, and held for as long as the connection is: a system drops SQLite's own locks on a file when any
+    /// descriptor of it is closed.
+    lock: Arc<FileLock>,
 }
 
 /// What SQLite says of a checkpoint.
@@ -100,23 +82,37 @@ enum Log {
 }
 
 impl Checkpoints {
-    fn new(target: &SqliteTarget, gate: Gate) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        target: &SqliteTarget,
+        gate: Gate,
+        log: PathBuf,
+        lock: Arc<FileLock>,
+    ) -> Result<Self, StoreError> {
         let connection = target.connect()?;
         connection.busy_timeout(PATIENCE)?;
-        let file = ManuallyDrop::new(File::open(&target.path).map_err(unusable)?);
-        let mut log = target.path.clone().into_os_string();
-        log.push("-wal");
-        Ok(Self { connection, file, log: log.into(), gate, moved: 0, is_held: false })
+        Ok(Self { connection, log, gate, moved: 0, is_held: false, small: None, lock })
     }
 
-    fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         std::fs::metadata(&self.log).map_or(0, |m| m.len())
     }
 
+    /// Moves all of the log into the file, whether it has a name any more or not. The caller has its turn at the gate, or
+    /// nobody writes. `false` when a reader was in the way.
+    pub(super) fn empty(&mut self) -> Result<bool, StoreError> {
+        self.connection.busy_timeout(LONG_PATIENCE)?;
+        let emptied = self.checkpoint("TRUNCATE");
+        self.connection.busy_timeout(PATIENCE)?;
+        Ok(!emptied?.in_the_way)
+    }
+
     /// One look at the log; returns how long to wait until the next.
-    fn run(&mut self, size: u64) -> Duration {
+    pub(super) fn run(&mut self, size: u64) -> Duration {
         if size < SMALL_BYTES {
             self.tell(false, size);
+            if let Err(error) = self.move_small(size) {
+                tracing::debug!(%error, "the write-ahead log could not be moved now");
+            }
             return EVERY;
         }
         let log = self.move_and_empty(size).unwrap_or_else(|error| {
@@ -129,6 +125,20 @@ impl Checkpoints {
             _ => {}
         }
         if matches!(log, Log::Emptied | Log::Moved) { EVERY } else { PAUSE }
+    }
+
+    /// A log that never grows large is moved all the same, so that the file alone has nearly everything: whoever copies it
+    /// copies what was there a minute ago.
+    fn move_small(&mut self, size: u64) -> Result<(), StoreError> {
+        let Ok(written) = std::fs::metadata(&self.log).and_then(|log| log.modified()) else { return Ok(()) };
+        let is_due = self.small.is_none_or(|(before, at)| before != written && at.elapsed() >= SMALL_EVERY);
+        if size > 0 && is_due {
+            let all = self.checkpoint("PASSIVE")?;
+            if all.moved == all.pages {
+                self.small = Some((written, Instant::now()));
+            }
+        }
+        Ok(())
     }
 
     /// Moves the log into the file while writers go on. When much is in it all the same, they wait until it can be begun
@@ -165,7 +175,7 @@ impl Checkpoints {
         loop {
             let now = self.checkpoint("PASSIVE")?;
             if now.log_bytes() > FULL_BYTES {
-                self.file.sync_data().map_err(unusable)?;
+                self.lock.sync_data().map_err(unusable)?;
             }
             let step = now.moved - before;
             // What writers have added meanwhile is moved as well, unless they are as fast as we: then they have to wait.
@@ -241,9 +251,10 @@ mod tests {
     fn scene() -> Scene {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("db");
-        File::create(&path).expect("a file");
+        let lock = Arc::new(FileLock::take(&path).expect("a file"));
         let (writer, reader, gate) = (connect(&path), connect(&path), Gate::default());
-        let checkpoints = Checkpoints::new(&target(&path), gate.clone()).expect("checkpoints");
+        let log = path.with_file_name("db-wal");
+        let checkpoints = Checkpoints::new(&target(&path), gate.clone(), log, lock).expect("checkpoints");
         Scene { _folder: folder, writer, reader, gate, checkpoints }
     }
 

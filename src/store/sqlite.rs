@@ -4,6 +4,7 @@
 //! thread and a statement over JSON, which together halve the rate (`scripts/bench.sh`).
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Statement, TransactionBehavior, params};
@@ -54,6 +55,25 @@ impl SqliteTarget {
     }
 }
 
+/// Where the writer thread finds its connection, and where it may be taken away while nothing is written.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shelf(Arc<Mutex<Option<Connection>>>);
+
+impl Shelf {
+    pub(super) fn put(&self, connection: Connection) {
+        *self.lock() = Some(connection);
+    }
+
+    /// Closes it.
+    pub(super) fn take(&self) {
+        drop(self.lock().take());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The writer thread, from the side of the runtime: a batch goes there, and comes back with its outcome.
 #[derive(Debug)]
 pub(super) struct SqliteSink {
@@ -67,25 +87,32 @@ impl SqliteSink {
     /// Starts the thread. It ends when the sink is dropped.
     pub(super) fn spawn(
         target: &SqliteTarget,
-        file: Option<OpenFile>,
+        file: Option<Arc<OpenFile>>,
         gate: Gate,
         workers: &Workers,
-    ) -> rusqlite::Result<Self> {
-        let mut connection = target.connect()?;
+    ) -> rusqlite::Result<(Self, Shelf)> {
+        let shelf = Shelf::default();
+        shelf.put(target.connect()?);
+        let taken = shelf.clone();
         let (batches, queue) = std::sync::mpsc::channel::<(Batch, Written)>();
         workers
             .thread("writer thread", move |breaker| {
                 while let Ok((batch, written)) = queue.recv() {
                     breaker.check();
                     // Checked after the commit: a batch that went into a removed file is tried again, and stored once.
-                    let outcome = write(&mut connection, &batch)
-                        .and_then(|outcomes| file.as_ref().map_or(Ok(()), OpenFile::check).map(|()| outcomes));
+                    let outcome = match taken.lock().as_mut() {
+                        Some(connection) => write(connection, &batch),
+                        None => Err(StoreError::Unavailable("its files are being mended".to_owned())),
+                    };
+                    let outcome = outcome
+                        .and_then(|outcomes| file.as_ref().map_or(Ok(()), |file| file.check()).map(|()| outcomes));
                     // Nobody waits only when the runtime is gone, and the process with it.
                     _ = written.send((batch, outcome));
                 }
+                taken.take();
             })
             .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
-        Ok(Self { batches, gate })
+        Ok((Self { batches, gate }, shelf))
     }
 }
 

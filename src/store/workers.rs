@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub(super) struct Workers {
 
 #[derive(Debug, Default)]
 struct Running {
+    /// Threads that sleep wake and end when it is dropped.
+    bell: Option<Sender<()>>,
     tasks: Vec<JoinHandle<()>>,
     threads: Vec<std::thread::JoinHandle<()>>,
     breakers: HashMap<&'static str, Breaker>,
@@ -89,6 +92,13 @@ impl Workers {
         Ok(())
     }
 
+    /// What a thread may sleep at: it is cut off when the workers are to end. For one thread alone.
+    pub(super) fn bell(&self) -> Receiver<()> {
+        let (bell, heard) = channel();
+        self.running().bell = Some(bell);
+        heard
+    }
+
     /// Returns when one has ended by itself.
     pub(super) async fn broken(&self) -> Broken {
         let mut broken = self.broken.subscribe();
@@ -100,10 +110,11 @@ impl Workers {
         }
     }
 
-    /// Waits until all have ended; `false` when they have not by `patience`.
+    /// Ends those that sleep, and waits until all have ended; `false` when they have not by `patience`.
     pub(super) async fn joined(&self, patience: Duration) -> bool {
         let (tasks, threads) = {
             let mut running = self.running();
+            running.bell = None;
             (std::mem::take(&mut running.tasks), std::mem::take(&mut running.threads))
         };
         let joined = async {

@@ -33,7 +33,7 @@ pub struct Writer {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) fold: Arc<Fold>,
-    outage: Arc<Outage>,
+    pub(super) outage: Arc<Outage>,
     start: Instant,
     waiting: AtomicUsize,
     /// Milliseconds after `start` at which the batch in hand was taken, plus one; zero between batches.

@@ -83,6 +83,7 @@ fn of_database(error: &OpenError) -> &'static str {
             "--database-url or DATABASE_URL takes sqlite://PATH, sqlite::memory: or postgres://USER@HOST/DATABASE"
         }
         OpenError::Unwritable { .. } => "make its folder writable for this user, or name another with --database-url",
+        OpenError::CutShort { .. } => "archonctl db migrate does it, and so does a server that starts",
         OpenError::Missing { .. } => NO_DATABASE,
         OpenError::InUse { .. } => "stop the other server, or give both --database-url postgres://USER@HOST/DATABASE",
         OpenError::Foreign => "until then, name another database with --database-url",
