@@ -97,6 +97,10 @@ impl Options {
         let note = self.reason.as_deref().map(|reason| clean(reason, LONGEST_REASON));
         let order = Order { by: identity::actor(), note, at: queries.clock().now() };
         let ended = expire(queries.store(), &targets, &order).await?;
+        // Where no server runs, what was written stands in the file itself, not beside it. A server's log stays as it is.
+        if let Err(error) = queries.store().close().await {
+            tracing::debug!(%error, "the database is not closed in order");
+        }
         // Some may have ended by themselves meanwhile.
         sessions.retain(|s| {
             ended.contains(&s.session_id) || s.protocol_session_id.as_ref().is_some_and(|id| ended.contains(id))

@@ -1,5 +1,6 @@
 //! HTTP: routes, headers, status codes, SSE. What a method means is decided one floor below.
 
+mod activity;
 mod body;
 mod delete;
 mod detached;
@@ -25,13 +26,14 @@ pub use listen::{Shutdown, run};
 pub use principals::{Principals, TokenFileError};
 
 use crate::mcp::Engine;
+use principals::Readings;
 
 /// What one server's routes share.
 #[derive(Debug)]
 pub struct App {
     engine: Engine,
     hosts: HostRules,
-    principals: Principals,
+    principals: Readings,
     limits: Limits,
     draining: AtomicBool,
     /// Calls whose client has hung up; they go on, and a stop waits for them.
@@ -72,6 +74,7 @@ impl App {
     /// The routes of one engine.
     pub fn new(engine: Engine, hosts: HostRules, principals: Principals, limits: Limits) -> Arc<Self> {
         let draining = AtomicBool::new(false);
+        let principals = Readings::new(principals);
         Arc::new(Self { engine, hosts, principals, limits, draining, orphans: TaskTracker::new() })
     }
 

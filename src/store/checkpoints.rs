@@ -110,10 +110,13 @@ impl Checkpoints {
     pub(super) fn run(&mut self, size: u64) -> Duration {
         if size < SMALL_BYTES {
             self.tell(false, size);
-            if let Err(error) = self.move_small(size) {
-                tracing::debug!(%error, "the write-ahead log could not be moved now");
-            }
-            return EVERY;
+            return match self.move_small(size) {
+                Ok(()) => EVERY,
+                Err(error) => {
+                    tracing::debug!(%error, "the write-ahead log could not be moved now");
+                    PAUSE
+                }
+            };
         }
         let log = self.move_and_empty(size).unwrap_or_else(|error| {
             tracing::debug!(%error, "the write-ahead log could not be moved now");
@@ -133,10 +136,11 @@ impl Checkpoints {
         let Ok(written) = std::fs::metadata(&self.log).and_then(|log| log.modified()) else { return Ok(()) };
         let is_due = self.small.is_none_or(|(before, at)| before != written && at.elapsed() >= SMALL_EVERY);
         if size > 0 && is_due {
-            let all = self.checkpoint("PASSIVE")?;
-            if all.moved == all.pages {
-                self.small = Some((written, Instant::now()));
+            let now = self.checkpoint("PASSIVE")?;
+            if now.moved < now.pages {
+                return Err(StoreError::Unavailable("a reader is in the way".to_owned()));
             }
+            self.small = Some((written, Instant::now()));
         }
         Ok(())
     }
@@ -208,100 +212,4 @@ impl Checkpoints {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-    use std::sync::mpsc;
-
-    use super::*;
-
-    const SOON: Duration = Duration::from_mins(1);
-    /// A log that has grown so far gives its space back.
-    const HUGE: u64 = 3 * LARGE_BYTES;
-
-    fn target(path: &Path) -> SqliteTarget {
-        SqliteTarget { path: path.to_owned(), vfs: None, sync_full: false, own_checkpoints: true }
-    }
-
-    fn connect(path: &Path) -> Connection {
-        let connection = target(path).connect().expect("a connection");
-        connection.pragma_update(None, "journal_mode", "wal").expect("a log");
-        connection
-    }
-
-    fn fill(writer: &Connection, pages: i64) {
-        let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
-                    INSERT INTO t SELECT randomblob(4000) FROM n";
-        writer.execute_batch("CREATE TABLE IF NOT EXISTS t (b BLOB)").expect("a table");
-        writer.execute(rows, [pages]).expect("rows");
-    }
-
-    fn begin_reading(reader: &Connection) {
-        reader.execute_batch("BEGIN").expect("begun");
-        reader.query_row("SELECT COUNT(*) FROM t", [], |_| Ok(())).expect("a look");
-    }
-
-    struct Scene {
-        _folder: tempfile::TempDir,
-        writer: Connection,
-        reader: Connection,
-        gate: Gate,
-        checkpoints: Checkpoints,
-    }
-
-    fn scene() -> Scene {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("db");
-        let lock = Arc::new(FileLock::take(&path).expect("a file"));
-        let (writer, reader, gate) = (connect(&path), connect(&path), Gate::default());
-        let log = path.with_file_name("db-wal");
-        let checkpoints = Checkpoints::new(&target(&path), gate.clone(), log, lock).expect("checkpoints");
-        Scene { _folder: folder, writer, reader, gate, checkpoints }
-    }
-
-    #[test]
-    fn writers_never_wait_while_much_is_to_be_moved() {
-        let Scene { _folder, writer, reader, gate, mut checkpoints } = scene();
-        fill(&writer, 100);
-        begin_reading(&reader);
-        fill(&writer, MANY_PAGES + 100);
-        // Somebody writes: whoever asks for a turn has to wait.
-        let turn = gate.try_lock().expect("free");
-        let (looks, seen) = mpsc::channel();
-        let looking = std::thread::spawn(move || {
-            for _ in 0..3 {
-                looks.send(checkpoints.move_and_empty(HUGE).expect("a look")).expect("watched");
-            }
-            checkpoints
-        });
-        assert_eq!(seen.recv_timeout(SOON), Ok(Log::Moved), "a reader is at the beginning of much");
-        assert_eq!(seen.recv_timeout(SOON), Ok(Log::Held { large: false }), "and stays there");
-        assert_eq!(seen.recv_timeout(SOON), Ok(Log::Held { large: false }));
-        let mut checkpoints = looking.join().expect("looked");
-        reader.execute_batch("ROLLBACK").expect("over");
-        drop(turn);
-        assert_eq!(checkpoints.move_and_empty(HUGE).expect("a look"), Log::Emptied);
-        assert_eq!(checkpoints.size(), 0);
-    }
-
-    /// Where there is always some reader, none of them long, a log is never begun anew unless they are waited for.
-    #[test]
-    fn a_reader_at_the_end_of_a_full_log_is_waited_for() {
-        let Scene { _folder, writer, reader, gate, mut checkpoints } = scene();
-        fill(&writer, 100);
-        begin_reading(&reader);
-        fill(&writer, 10);
-        assert_eq!(checkpoints.move_and_empty(HUGE).expect("a look"), Log::Moved, "there is time");
-        reader.execute_batch("ROLLBACK").expect("over");
-        fill(&writer, MANY_PAGES);
-        begin_reading(&reader);
-        fill(&writer, 10);
-        checkpoints.connection.busy_timeout(SOON).expect("patience");
-        let looking = std::thread::spawn(move || checkpoints.move_and_empty(HUGE).expect("a look"));
-        // It has its turn, and waits.
-        while gate.try_lock().is_ok() && !looking.is_finished() {
-            std::thread::yield_now();
-        }
-        reader.execute_batch("ROLLBACK").expect("over");
-        assert_eq!(looking.join().expect("looked"), Log::Emptied);
-    }
-}
+mod tests;

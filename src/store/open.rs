@@ -23,8 +23,8 @@ use super::postgres::PgSink;
 use super::sqlite::{SqliteSink, SqliteTarget};
 use super::statements::Dialect;
 use super::workers::Workers;
-use super::writer::{self, Queued, Shared, Writer};
-use super::{Inner, Location, OpenError, Store, Tables, pooler, schema};
+use super::writer::{Queued, Shared, Writer};
+use super::{Inner, Location, OpenError, Store, Tables, commits, pooler, schema};
 
 /// Connections of one store to PostgreSQL, beside the writing one.
 const PG_CONNECTIONS: u32 = 6;
@@ -75,7 +75,7 @@ impl Store {
                 let (postgres, pg);
                 (postgres, pg, tables) = Box::pin(open_postgres(url, options)).await?;
                 let sink = PgSink::new(pg, postgres.pooled);
-                workers.task("writer", |breaker| writer::run(queue, shared, sink, breaker));
+                workers.task("writer", |breaker| commits::run(queue, shared, sink, breaker));
                 Backend::Postgres(postgres)
             }
             Location::SqliteFile(path) => {
@@ -206,7 +206,7 @@ async fn open_sqlite(
         let started = workers.thread("checkpoint thread", move |breaker| work(bell, breaker));
         started.map_err(|e| unwritable(e.to_string()))?;
     }
-    workers.task("writer", |breaker| writer::run(queue, shared, sink, breaker));
+    workers.task("writer", |breaker| commits::run(queue, shared, sink, breaker));
     Ok(Backend::Sqlite(SqliteBackend { pools, gate, file, lock: std::sync::Mutex::new(lock) }))
 }
 

@@ -3,7 +3,6 @@
 //! Waiting for a fuller batch was measured and costs more than half of the rate; while one commit runs, the next batch
 //! gathers by itself.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -17,7 +16,6 @@ use super::fold::Fold;
 use super::outage::{Outage, Work};
 use super::rows::Write;
 use super::ticket::Ticket;
-use super::workers::Breaker;
 
 /// So many writes may wait; a full queue refuses calls long before (see [`Writer::admits`]).
 pub const CAPACITY: usize = 65_536;
@@ -48,7 +46,7 @@ pub(super) struct Shared {
     dropped: AtomicU64,
     log_bytes: AtomicU64,
     /// No write is taken any more, and what is queued is the last.
-    closing: CancellationToken,
+    pub(super) closing: CancellationToken,
 }
 
 /// Writes that are committed together, numbered.
@@ -207,21 +205,21 @@ impl Shared {
     }
 
     /// Numbers the writes of a batch. They are committed in this order too, so no row comes in below the fold's mark.
-    fn number(&self, batch: &mut Batch) {
+    pub(super) fn number(&self, batch: &mut Batch) {
         let count = i64::try_from(batch.writes.len()).unwrap_or(i64::MAX);
         batch.boot = self.boot.load(Relaxed);
         batch.first_seq = self.next_seq.fetch_add(count, Relaxed);
     }
 
     /// A batch is in hand.
-    fn begin_batch(&self) -> Instant {
+    pub(super) fn begin_batch(&self) -> Instant {
         let elapsed = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
         self.busy_since.store(elapsed + 1, Relaxed);
         Instant::now()
     }
 
     /// The batch is committed, except for what the database refused: rows go into the sums, waiters get their answer.
-    fn finish(&self, batch: &mut Batch, outcomes: Vec<Outcome>, began: Instant) {
+    pub(super) fn finish(&self, batch: &mut Batch, outcomes: Vec<Outcome>, began: Instant) {
         self.count_batch(batch.writes.len(), outcomes.iter().filter(|o| o.is_ok()).count(), began);
         for ((queued, outcome), seq) in batch.writes.drain(..).zip(outcomes).zip(batch.first_seq..) {
             match (&queued.write, &outcome) {
@@ -266,82 +264,5 @@ impl Shared {
             0 => Duration::ZERO,
             since => self.start.elapsed().saturating_sub(Duration::from_millis(since - 1)),
         }
-    }
-}
-
-/// Takes what waits, commits it, answers; until the queue's last sender is gone, or it is closed and empty.
-///
-/// It runs as a task beside those that wait. Woken by the first write of a batch, it lets every other task that is ready
-/// go first: they add their writes, and the hop to the database is paid once for all of them.
-pub(super) async fn run<S: Sink>(
-    mut queue: mpsc::Receiver<Queued>,
-    shared: Arc<Shared>,
-    mut sink: S,
-    breaker: Breaker,
-) {
-    let mut closing = pin!(shared.closing.cancelled());
-    let (mut batch, mut closed) = (Batch::default(), false);
-    loop {
-        tokio::select! {
-            biased;
-            taken = queue.recv_many(&mut batch.writes, S::MAX_BATCH) => if taken == 0 { return },
-            () = &mut closing, if !closed => {
-                closed = true;
-                queue.close();
-                continue;
-            }
-        }
-        breaker.check();
-        tokio::task::yield_now().await;
-        while batch.writes.len() < S::MAX_BATCH {
-            let Ok(queued) = queue.try_recv() else { break };
-            batch.writes.push(queued);
-        }
-        shared.number(&mut batch);
-        let began = shared.begin_batch();
-        match write_until_it_holds(batch, &shared, &mut sink, began).await {
-            Some(done) => batch = done,
-            None => return,
-        }
-    }
-}
-
-/// A batch that the database cannot take now is kept and tried again: its rows belong to answers already given. `None` when
-/// there is nobody any more who could write it, or the store is closed and the database does not take it.
-async fn write_until_it_holds<S: Sink>(
-    mut batch: Batch,
-    shared: &Shared,
-    sink: &mut S,
-    began: Instant,
-) -> Option<Batch> {
-    let mut failures = 0;
-    loop {
-        let (mut given_back, outcome) = sink.write(batch).await?;
-        match outcome {
-            Ok(outcomes) => {
-                shared.finish(&mut given_back, outcomes, began);
-                return Some(given_back);
-            }
-            Err(error) => shared.outage.note(Work::Rows, Err(&error)),
-        }
-        batch = given_back;
-        shared.closing.run_until_cancelled(tokio::time::sleep(retry_delay(failures))).await?;
-        failures += 1;
-    }
-}
-
-/// How long to wait before trying a failed batch again.
-fn retry_delay(failures: u32) -> Duration {
-    Duration::from_millis(20u64.saturating_mul(1 << failures.min(6)).min(1000))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retries_slow_down_to_once_a_second() {
-        let delays: Vec<_> = (0..8).map(|n| retry_delay(n).as_millis()).collect();
-        assert_eq!(delays, [20, 40, 80, 160, 320, 640, 1000, 1000]);
     }
 }

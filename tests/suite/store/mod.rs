@@ -2,6 +2,7 @@
 
 mod boots;
 mod by_hand;
+mod closing;
 mod ending;
 mod folding;
 mod looking;
