@@ -120,6 +120,13 @@ impl Clock {
         self.shared.is_ticking.store(true, SeqCst);
     }
 
+    /// From now on it is the wall clock again.
+    pub fn stop_ticking(&self) {
+        let ahead = self.now().millis() - self.wall();
+        self.shared.base.store(ahead, SeqCst);
+        self.shared.is_ticking.store(false, SeqCst);
+    }
+
     /// A tick. Ordinarily time goes on. A gap is given back instead, and time stands still until [`Self::go_on`]: whoever
     /// ticks can first see to it that nobody is taken for idle.
     pub fn tick(&self, follows: Follows) -> Option<Gap> {

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-
 use super::Sessions;
-use crate::store::StoreError;
+use super::supervisor::{Stopping, Supervisor};
 use crate::store::outage::Work;
+use crate::store::{Broken, StoreError};
 
 /// Touches and sums are written this often.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
@@ -21,16 +20,12 @@ const FEED_RETRY: Duration = Duration::from_secs(1);
 /// Idle sessions leave memory this often.
 const EVICT_EVERY: Duration = Duration::from_secs(30);
 
-/// The background work of one server. Ends with its drop.
-#[derive(Debug)]
-pub struct Housekeeping {
-    // Held for its drop, which aborts the tasks.
-    _tasks: JoinSet<()>,
-}
+/// How long background work may take to end when the server stops: a database that hangs must not hold the stop.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Sessions {
-    /// Starts the background work.
-    pub fn start_housekeeping(self: &Arc<Self>) -> Housekeeping {
+    /// Starts the background work. It ends with [`Self::stop`].
+    pub fn start_housekeeping(self: &Arc<Self>) {
         if self.policy.cleanup_interval > self.policy.timeout {
             tracing::warn!(
                 interval = ?self.policy.cleanup_interval, timeout = ?self.policy.timeout,
@@ -38,20 +33,31 @@ impl Sessions {
             );
         }
         tracing::info!("Starting background session cleanup (interval: {}s)", self.policy.cleanup_interval.as_secs());
-        self.clock.start_ticking();
-        let weak = Arc::downgrade(self);
-        let ticking = std::thread::Builder::new().name("archonctl-clock".into()).spawn(move || Self::keep_time(weak));
-        if let Err(error) = ticking {
-            tracing::error!(%error, "no thread for the clock");
-        }
-        let mut tasks = JoinSet::new();
-        tasks.spawn(self.clone().recover());
-        tasks.spawn(self.clone().flush_every_second());
-        tasks.spawn(self.clone().beat());
-        tasks.spawn(self.clone().clean_up_regularly());
-        tasks.spawn(self.clone().keep_busy_alive());
-        tasks.spawn(self.clone().follow_ends());
-        Housekeeping { _tasks: tasks }
+        self.start_clock();
+        let work = &self.supervisor;
+        work.once("recover", self.clone().recover());
+        // Each may begin anew at any time: what it knows stands in the sessions and in the database.
+        let sessions = self.clone();
+        work.keep("flush", move |stopping| sessions.clone().flush_every_second(stopping));
+        let sessions = self.clone();
+        work.keep("heartbeat", move |stopping| sessions.clone().beat(stopping));
+        let sessions = self.clone();
+        work.keep("cleanup", move |stopping| sessions.clone().clean_up_regularly(stopping));
+        let sessions = self.clone();
+        work.keep("pulse", move |stopping| sessions.clone().keep_busy_alive(stopping));
+        let sessions = self.clone();
+        work.keep("follow ends", move |stopping| sessions.clone().follow_ends(stopping));
+    }
+
+    /// The owner of the background work, for more of it.
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.supervisor
+    }
+
+    /// Returns when something has ended without which no row is written any more. All that is left then is to end the
+    /// process, as a crash would: the next start has every acknowledged row.
+    pub async fn broken(&self) -> Broken {
+        self.store.broken().await
     }
 
     /// Says how many sessions are there, and finishes what the boot before left. Nobody waits for it.
@@ -70,12 +76,11 @@ impl Sessions {
         report("finishing the sums of the boot before", self.fold_dead_boots().await);
     }
 
-    async fn flush_every_second(self: Arc<Self>) {
+    async fn flush_every_second(self: Arc<Self>, stopping: Stopping) {
         let mut ticks = tokio::time::interval(FLUSH_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut since_eviction = Duration::ZERO;
-        loop {
-            ticks.tick().await;
+        while stopping.or(ticks.tick()).await.is_some() {
             // What fails is kept for the next time; the store has noted it.
             _ = self.flush().await;
             since_eviction += FLUSH_EVERY;
@@ -86,14 +91,9 @@ impl Sessions {
         }
     }
 
-    async fn clean_up_regularly(self: Arc<Self>) {
+    async fn clean_up_regularly(self: Arc<Self>, stopping: Stopping) {
         let mut due = self.clock.elapsed() + self.policy.cleanup_interval;
-        loop {
-            self.clock.sleep_until(due).await;
-            // After a gap the time is not to be gone by until two heartbeats were well.
-            while !self.is_calm() {
-                self.clock.sleep(CALM_LOOK).await;
-            }
+        while stopping.or(self.calm_at(due)).await.is_some() {
             // Counted from its beginning: what a cleanup takes, and what the clock does meanwhile, puts off none.
             due = self.clock.elapsed() + self.policy.cleanup_interval;
             let cleaned = self.clean_up_all().await;
@@ -105,36 +105,44 @@ impl Sessions {
         }
     }
 
+    /// At that time, or later: after a gap the time is not to be gone by until two heartbeats were well.
+    async fn calm_at(&self, due: Duration) {
+        self.clock.sleep_until(due).await;
+        while !self.is_calm() {
+            self.clock.sleep(CALM_LOOK).await;
+        }
+    }
+
     async fn clean_up_all(&self) -> Result<(), StoreError> {
         self.clean_up().await?;
         self.fold_dead_boots().await?;
         self.prune().await.map(|_| ())
     }
 
-    async fn keep_busy_alive(self: Arc<Self>) {
+    async fn keep_busy_alive(self: Arc<Self>, stopping: Stopping) {
         let pulse = Duration::from_secs(30).min(self.policy.timeout / 3).max(Duration::from_millis(10));
-        loop {
-            self.clock.sleep(pulse).await;
+        while stopping.or(self.clock.sleep(pulse)).await.is_some() {
             self.touch_busy();
         }
     }
 
     /// Learns of ends that were made elsewhere before the lease of the session is over.
-    async fn follow_ends(self: Arc<Self>) {
+    async fn follow_ends(self: Arc<Self>, stopping: Stopping) {
         let mut feed = self.store.ends();
-        loop {
-            match feed.next().await {
+        while let Some(ends) = stopping.or(feed.next()).await {
+            match ends {
                 Ok(ends) => ends.iter().for_each(|end| self.heed(end)),
                 Err(error) => {
                     tracing::debug!(%error, "ends made elsewhere cannot be read now");
-                    tokio::time::sleep(FEED_RETRY).await;
+                    _ = stopping.or(tokio::time::sleep(FEED_RETRY)).await;
                 }
             }
         }
     }
 
-    /// The last words of a clean stop: all is written, no session is ended.
+    /// The last words of a clean stop: background work has ended, all is written, no session is ended.
     pub async fn stop(&self, patience: Duration, cause: &str) {
+        self.supervisor.stop(STOP_PATIENCE).await;
         let drained = self.store.writer().drain(patience).await;
         if !drained {
             let waiting = self.store.writer().stats().waiting;

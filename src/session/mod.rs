@@ -6,6 +6,7 @@
 mod bind;
 mod caps;
 mod cleanup;
+mod dismissed;
 mod error;
 mod housekeeping;
 mod live;
@@ -13,6 +14,7 @@ mod open;
 pub mod operator;
 mod recent;
 pub mod status;
+mod supervisor;
 mod timekeeping;
 mod validate;
 mod warned;
@@ -28,6 +30,7 @@ pub use caps::{BURST, Cap, Caps};
 pub use error::SessionError;
 pub use live::{Archon, Live, Running};
 pub use open::Opening;
+pub use supervisor::{Stopping, Supervisor};
 
 use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
@@ -61,6 +64,7 @@ pub struct Sessions {
     counters: Counters,
     recent: StatusCache,
     tallies: Tallies,
+    supervisor: Supervisor,
 }
 
 /// The rules that the operator chose.
@@ -170,6 +174,7 @@ impl Sessions {
             counters: Counters::default(),
             recent: StatusCache::default(),
             tallies: Tallies::default(),
+            supervisor: Supervisor::default(),
         }))
     }
 

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use super::Sessions;
 use super::live::Times;
+use super::supervisor::Stopping;
 use crate::model::clock::{Follows, Gap, TICK};
 use crate::model::timestamp::Timestamp;
 use crate::store::credits::{Cause, Credits, Lost};
@@ -105,7 +106,17 @@ impl Sessions {
     }
 
     /// Ticks the clock on a thread of its own, for as long as the sessions live.
-    pub(super) fn keep_time(weak: Weak<Self>) {
+    pub(super) fn start_clock(self: &Arc<Self>) {
+        self.clock.start_ticking();
+        let weak = Arc::downgrade(self);
+        let started = std::thread::Builder::new().name("archonctl-clock".into()).spawn(move || Self::keep_time(&weak));
+        if let Err(error) = started {
+            tracing::error!(%error, "no thread for the clock: it goes by the wall clock alone");
+            self.clock.stop_ticking();
+        }
+    }
+
+    fn keep_time(weak: &Weak<Self>) {
         loop {
             std::thread::sleep(TICK);
             let Some(sessions) = weak.upgrade() else { return };
@@ -138,13 +149,15 @@ impl Sessions {
     }
 
     /// Says regularly that this boot is alive.
-    pub(super) async fn beat(self: Arc<Self>) {
+    pub(super) async fn beat(self: Arc<Self>, stopping: Stopping) {
         self.time.state().beat = self.clock.elapsed();
-        loop {
+        let turn = async || {
             tokio::select! {
                 () = self.clock.sleep(self.pause()) => {}
                 () = self.time.wake.notified() => {}
             }
+        };
+        while stopping.or(turn()).await.is_some() {
             let outcome = self.beat_once().await;
             if outcome.is_err() {
                 self.time.state().has_failed = true;
@@ -156,7 +169,7 @@ impl Sessions {
     /// While something is wrong the database is asked more often: this is how a quiet server learns that it is back. An
     /// outage as long as the grace must not fit between two heartbeats.
     fn pause(&self) -> Duration {
-        if self.store.outage().is_on() || !self.is_calm() || self.time.state().has_failed {
+        if self.store.outage().is_suspected() || !self.is_calm() || self.time.state().has_failed {
             return HEARTBEAT_SOON;
         }
         HEARTBEAT_EVERY.min(self.policy.store_grace / 4).min(self.policy.timeout / 4).max(HEARTBEAT_SOON)

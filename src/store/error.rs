@@ -51,6 +51,12 @@ pub enum OpenError {
         /// The file, or the URL without its password.
         database: String,
     },
+    /// Somebody was killed while it wrote to the file, and whoever only reads cannot put that right.
+    #[error("{} was left in the middle of a write by a program that was killed; whoever opens it to write puts that right", path.display())]
+    CutShort {
+        /// The database file.
+        path: PathBuf,
+    },
     /// Another `serve` has this SQLite file.
     #[error("another archonctl server (pid {pid}) uses {}; one SQLite file serves one server, PostgreSQL serves many", path.display())]
     InUse {

@@ -16,6 +16,8 @@ pub enum Work {
     Heartbeat = 4,
     /// Ends of sessions whose time is over, and what is old.
     Cleanup = 8,
+    /// The files of a SQLite database: somebody may take them away.
+    Files = 16,
 }
 
 impl Work {

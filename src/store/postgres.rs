@@ -166,7 +166,7 @@ impl Bindings {
 impl Sink for PgSink {
     const MAX_BATCH: usize = 1024;
 
-    async fn write(&mut self, batch: Batch) -> (Batch, Result<Vec<Outcome>, StoreError>) {
+    async fn write(&mut self, batch: Batch) -> Option<(Batch, Result<Vec<Outcome>, StoreError>)> {
         let mut tries = Tries::default();
         loop {
             let outcome = match in_time(PATIENCE, self.write_whole(&batch, &mut tries)).await {
@@ -176,11 +176,11 @@ impl Sink for PgSink {
                 }
                 Err(error) => Err(error),
             };
-            let Err(error) = outcome else { return (batch, outcome) };
+            let Err(error) = outcome else { return Some((batch, outcome)) };
             // A connection that failed once is not trusted again.
             self.connection = None;
             if let Err(error) = tries.again(error) {
-                return (batch, Err(error));
+                return Some((batch, Err(error)));
             }
         }
     }

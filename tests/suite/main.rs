@@ -34,6 +34,7 @@ mod second_opinion;
 mod selftest;
 mod server;
 mod session;
+mod stopping;
 mod store;
 mod target;
 mod terminal;

@@ -109,7 +109,7 @@ pub(super) struct CallOptions {
     /// An answer waits at most so long for its row to be on disk
     #[arg(long, default_value = "250ms", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_ACK_DEADLINE")]
     pub(super) ack_deadline: Duration,
-    /// Tools for tests: `test_echo`, `test_sleep`, `test_fail`, `test_panic`
+    /// Tools for tests: `test_echo`, `test_sleep`, `test_fail`, `test_panic`, `test_break`
     #[arg(long, hide = true)]
     pub(super) test_tools: bool,
 }

@@ -2,6 +2,7 @@
 
 mod boots;
 mod by_hand;
+mod closing;
 mod credits;
 mod doubt;
 mod ending;
