@@ -4,6 +4,7 @@ use super::Sessions;
 use crate::model::session::EndReason;
 use crate::store::StoreError;
 use crate::store::ending::Ending;
+use crate::store::lookup::Ended;
 
 /// One look finds this many at most.
 const CHUNK: i64 = 500;
@@ -23,10 +24,11 @@ impl Sessions {
                 return Ok(ended);
             }
             for id in ids {
-                let ending = Ending { reason: EndReason::Operator, by: BY, at: self.clock.now() };
+                let (reason, at) = (EndReason::Operator, self.clock.now());
+                let ending = Ending { reason, by: BY, at };
                 ended += u64::from(self.store.end_protocol_session(&id, ending).await?);
                 if let Some((_, live)) = self.live.remove(id.as_str()) {
-                    live.mark_ended();
+                    live.mark_ended(Ended { at: Some(at), reason: reason.to_string(), by: BY.to_owned() });
                 }
             }
         }

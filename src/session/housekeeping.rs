@@ -81,8 +81,11 @@ impl Sessions {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut since_eviction = Duration::ZERO;
         while stopping.or(ticks.tick()).await.is_some() {
-            // What fails is kept for the next time; the store has noted it.
-            _ = self.flush().await;
+            // What fails is kept for the next time; the store has noted it. Touches of a time that something happened to
+            // are written when that is recorded.
+            if self.is_settled() {
+                _ = self.flush().await;
+            }
             since_eviction += FLUSH_EVERY;
             if since_eviction >= EVICT_EVERY {
                 since_eviction = Duration::ZERO;

@@ -95,6 +95,11 @@ impl Sessions {
         self.clock.now() > end && self.time.is_settled()
     }
 
+    /// Whether all gaps are recorded.
+    pub(super) fn is_settled(&self) -> bool {
+        self.time.is_settled()
+    }
+
     /// Whether nothing happened to the time for two heartbeats: then bulk work may go by it.
     pub(super) fn is_calm(&self) -> bool {
         self.time.is_settled() && self.time.well.load(SeqCst) >= CALM_AFTER

@@ -185,8 +185,7 @@ impl Sessions {
     async fn load(&self, id: &str, principal: &Principal) -> Result<Arc<Live>, SessionError> {
         // "Unknown" is not cached: another server may issue the id the next moment.
         let Some(row) = self.current(id, Timestamp::from_millis(0)).await? else { return Err(SessionError::Unknown) };
-        self.check_owner(id, &row.principal, principal)?;
-        self.check_life(id, &row, Timestamp::from_millis(0)).await?;
+        self.check_life_and_owner(id, &row, principal).await?;
         let revision = Revision::parse(&row.protocol_version).unwrap_or(Revision::LATEST);
         let uptime = self.uptime_ms();
         let bound = match row.archon.as_ref().filter(|archon| archon.life.ended.is_none()) {
@@ -207,6 +206,27 @@ impl Sessions {
             tracing::info!(session = %live.id, client = %live.client_type, "session goes on after a restart");
         }
         Ok(live)
+    }
+
+    /// A live session of nobody, from before tokens were asked for, belongs to the first principal that presents its id.
+    async fn check_life_and_owner(
+        &self,
+        id: &str,
+        row: &StoredProtocolSession,
+        principal: &Principal,
+    ) -> Result<(), SessionError> {
+        let is_claimed = row.principal.is_empty() && !principal.name.is_empty();
+        if !is_claimed {
+            self.check_owner(id, &row.principal, principal)?;
+        }
+        self.check_life(id, row, Timestamp::from_millis(0)).await?;
+        if is_claimed && !self.store.claim(id, principal, self.clock.now()).await? {
+            return Err(SessionError::Foreign);
+        }
+        if is_claimed {
+            tracing::info!(session = %id, principal = %principal.name, "a session from before tokens was claimed");
+        }
+        Ok(())
     }
 
     fn check_owner(&self, id: &str, owner: &str, principal: &Principal) -> Result<(), SessionError> {

@@ -7,6 +7,7 @@
 mod backend;
 pub mod boots;
 mod checkpoints;
+mod claim;
 mod close;
 mod codec;
 mod commits;
