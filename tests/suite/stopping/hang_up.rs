@@ -1,11 +1,15 @@
 //! SIGHUP: the token file is read again, and only who loses a terminal of its own stops.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::http::Answer;
+use crate::process::signal;
+use crate::terminal;
 
 fn write(file: &Path, tokens: &[(&str, &str)]) {
     let line = |(token, name): &(&str, &str)| {
@@ -84,4 +88,48 @@ async fn without_a_token_file_nothing_happens() {
     let session = Mcp::new(server.url()).initialize(REVISION).await;
     reread(&server, "there is no token file to read again", 1).await;
     assert_eq!(ping(&session).await.status, 200);
+}
+
+/// A server on a terminal of its own, started by that shell command; gives it, the terminal, and where its log is.
+fn on_a_terminal(db: &Database, before: &str) -> (Child, File, PathBuf) {
+    let (terminal, its_end) = terminal::pair(80);
+    let log = db.folder().join("log");
+    let end = || Stdio::from(its_end.try_clone().expect("one more"));
+    let program = env!("CARGO_BIN_EXE_archonctl");
+    let script = format!("{before} exec {program} serve --bind 127.0.0.1:0 --database-url {}", db.url());
+    let mut command = Command::new("setsid");
+    command.args(["--ctty", "sh", "-c", &script]).env("HOME", db.folder()).stdin(end()).stdout(end());
+    let child = command.stderr(File::create(&log).expect("a log")).spawn().expect("started");
+    (child, terminal, log)
+}
+
+async fn logged(log: &Path, text: &str) {
+    let began = Instant::now();
+    while !std::fs::read_to_string(log).expect("a log").contains(text) {
+        assert!(began.elapsed() < SOON, "no {text:?} in {:?}", std::fs::read_to_string(log));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn who_loses_its_terminal_stops_in_order() {
+    let db = Database::sqlite();
+    let (mut server, terminal, log) = on_a_terminal(&db, "");
+    logged(&log, "listening on").await;
+    signal(server.id(), "HUP");
+    logged(&log, "there is no token file to read again").await;
+    drop(terminal);
+    logged(&log, "stopped; every session is kept").await;
+    assert_eq!(server.wait().expect("ended").code(), Some(0));
+}
+
+#[tokio::test]
+async fn who_was_told_to_ignore_that_goes_on() {
+    let db = Database::sqlite();
+    let (mut server, terminal, log) = on_a_terminal(&db, "trap '' HUP;");
+    logged(&log, "listening on").await;
+    drop(terminal);
+    logged(&log, "there is no token file to read again").await;
+    signal(server.id(), "TERM");
+    assert_eq!(server.wait().expect("ended").code(), Some(0));
 }
