@@ -8,6 +8,7 @@
 mod architecture;
 mod bench;
 mod call;
+mod cases;
 mod cli;
 mod client;
 mod completions;

@@ -153,7 +153,7 @@ on_every_database!(a_file_is_copied_once_before_its_schema_changes, |db| async {
 fn without_room_for_the_copy_nothing_is_changed() {
     let db = Database::sqlite();
     leave(&db, VERSIONS[0]);
-    let migrate = format!("trap '' XFSZ; ulimit -f 8; exec {} db migrate", env!("CARGO_BIN_EXE_archonctl"));
+    let migrate = format!("trap '' XFSZ; ulimit -f 64; exec {} db migrate", env!("CARGO_BIN_EXE_archonctl"));
     let mut command = Command::new("bash");
     command.args(["-c", &migrate]).env("DATABASE_URL", db.url()).env("HOME", db.folder());
     let output = command.output().expect("it runs");
