@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn sql_and_sums_agree() {
         let sqlite = rusqlite::Connection::open_in_memory().expect("a database");
-        let month = 30 * 24 * 60;
+        let month: i64 = 30 * 24 * 60;
         let mut seen = [0, 0];
         for max_age in [None, Some(Duration::from_mins(month.unsigned_abs() + 10))] {
             let moment = moment(max_age);
