@@ -104,7 +104,9 @@ impl View for Told {
         let mut parts = vec![facts.join("\n")];
         let archon = &self.story.archon_sessions;
         let (title, shown) = (self.title(), &archon[archon.len().saturating_sub(ARCHON_SESSIONS)..]);
-        parts.extend(part(&title, shown, self.now, screen));
+        // Where all were removed, that alone is told.
+        let told = part(&title, shown, self.now, screen);
+        parts.extend(told.or_else(|| self.story.older_removed.then(|| title.clone())));
         // Itself is told above.
         let shared = self.story.protocol_sessions.len() > 1;
         parts.extend(
@@ -170,7 +172,7 @@ impl Told {
         let (all, removed) = (self.story.archon_sessions.len(), self.story.older_removed);
         let shown = all.min(ARCHON_SESSIONS);
         let of = if shown < all { format!(", the last {shown} of {all}") } else { String::new() };
-        let removed = if removed { "; older ones were removed (--retention)" } else { "" };
+        let removed = if removed { ": older ones were removed (--retention)" } else { "" };
         format!("Archon sessions{of}{removed}")
     }
 

@@ -124,7 +124,7 @@ fn no_state_is_told_by_colour_alone() {
     });
     give(&mut app, Answer::Sessions(list));
     let text = lines(&app).join("\n");
-    for (n, state) in [(1, "discon"), (2, "expired"), (3, "idle"), (4, "active")] {
+    for (n, state) in [(1, "disco"), (2, "expired"), (3, "idle"), (4, "active")] {
         let row = text.lines().find(|line| line.contains(&id(n)[..8])).expect("its row");
         assert!(row.contains(state), "{row}");
     }

@@ -22,7 +22,7 @@ const COLUMNS: &[Column] = &[
     text("era", "ERA", (6, 6), 8),
     text("revision", "REVISION", (10, 10), 7),
     text("user", "USER", (8, 16), 4),
-    text("state", "STATE", (6, 12), 0),
+    text("state", "STATE", (7, 12), 0),
     figure("age", "AGE", 4),
     figure("idle", "IDLE", 1),
     figure("left", "LEFT", 2),

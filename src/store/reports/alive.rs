@@ -10,6 +10,8 @@ use crate::store::{Store, StoreError, Tables};
 
 /// The longest outage that is credited unless the operator of the server chose otherwise (`--recover-window`).
 const USUAL_RECOVER_WINDOW: Duration = Duration::from_hours(24);
+/// Who was typed by hand has no credit to come, as if it had all; and NULL would be neither alive nor over.
+const CREDITED: &str = "COALESCE(credited, 9223372036854775807)";
 /// What servers go by unless their operator chose otherwise (`--session-timeout`, `--protocol-session-timeout`).
 const USUAL_SESSION_TIMEOUT: Duration = Duration::from_hours(1);
 const USUAL_PROTOCOL_TIMEOUT: Duration = Duration::from_hours(24 * 30);
@@ -121,12 +123,12 @@ impl Moment {
         if (least, most) == (0, 0) {
             return from(0);
         }
-        let mut ranges = vec![format!("credited IS NULL AND {}", from(0))];
+        let mut ranges = Vec::new();
         // The last outages first: each adds to the credit of older rows.
         let (mut credit, mut below) = (0, "TRUE".to_owned());
         for (number, ms) in self.outages.iter().rev() {
-            ranges.push(format!("credited >= {number} AND {below} AND {}", from(credit)));
-            below = format!("credited < {number}");
+            ranges.push(format!("{CREDITED} >= {number} AND {below} AND {}", from(credit)));
+            below = format!("{CREDITED} < {number}");
             credit += ms;
         }
         ranges.push(format!("{below} AND {}", from(credit)));
@@ -272,7 +274,7 @@ mod tests {
     #[test]
     fn sql_and_sums_agree() {
         let sqlite = rusqlite::Connection::open_in_memory().expect("a database");
-        let month = 30 * 24 * 60;
+        let month: i64 = 30 * 24 * 60;
         let mut seen = [0, 0];
         for max_age in [None, Some(Duration::from_mins(month.unsigned_abs() + 10))] {
             let moment = moment(max_age);

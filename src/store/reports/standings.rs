@@ -159,7 +159,8 @@ mod tests {
         let limited = living_sql(&Moment { rules: eldest, ..moment.clone() }, Tables::Ours);
         for sql in living.iter().chain(&limited).chain(&ended).chain([&crowds_sql(&moment, Tables::Ours)]) {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
-            let steps = plan.query_map(["1"], |row| row.get::<_, String>("detail")).expect("a plan");
+            let params = vec![&1 as &dyn rusqlite::ToSql; plan.parameter_count()];
+            let steps = plan.query_map(params.as_slice(), |row| row.get::<_, String>("detail")).expect("a plan");
             let steps: Vec<_> = steps.map(|step| step.expect("a step")).filter(|s| s.contains("archon_mcp")).collect();
             assert!(!steps.is_empty() && steps.iter().all(|step| step.contains("COVERING INDEX")), "{steps:?}\n{sql}");
         }

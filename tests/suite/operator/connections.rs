@@ -126,7 +126,7 @@ on_every_database!(lines_are_active_idle_or_ended, |db| async {
 
 /// What the dashboard and the clients' sums say is what the list says.
 fn counts_agree(db: &Database) {
-    let shown = document(db, &["dashboard", "--once", "-o", "json"]);
+    let shown: Value = serde_json::from_str(&printed(db, &["dashboard", "--once", "-o", "json"])).expect("JSON");
     let listed = |status: &str| lines(&document(db, &["list", "--status", status, "-n", "0"])).len();
     for status in ["active", "idle", "ended", "disconnected", "expired"] {
         assert_eq!(shown["counts"][status], listed(status), "{status}");
@@ -268,7 +268,7 @@ on_every_database!(what_retention_removed_is_told, |db| async {
     db.rows("DELETE FROM archon_mcp_sessions");
     assert_eq!(told(), true);
     let text = printed(&db, &["show", &connection(1)]);
-    assert!(text.contains("older ones were removed"), "{text}");
+    assert!(text.contains("\nArchon sessions: older ones were removed (--retention)\n"), "{text}");
     // Its id is nobody's now.
     assert!(self::told(&db, &["show", &archon(1)], exit::NO_SESSION).contains("no session has an id"));
 });
@@ -321,11 +321,9 @@ on_every_database!(expire_goes_by_the_connections_last_use, |db| async {
     assert_eq!(document(&db, &["expire", "--idle", "1d", "--yes"])["ended"], 1);
     assert_eq!(lines(&document(&db, &["list", "--idle"])), of(&[1, 2, 3]));
     assert_eq!(document(&db, &["expire", "--all", "--yes"])["ended"], 3);
-    assert_eq!(
-        db.value("SELECT COUNT(*) FROM archon_mcp_sessions WHERE status = 'active'"),
-        "1",
-        "that of the sixth alone"
-    );
+    assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_sessions WHERE status = 'active'"), "0");
+    let left = db.value("SELECT protocol_session_id FROM archon_mcp_protocol_sessions WHERE status = 'active'");
+    assert_eq!(left, connection(6), "it is over, and no server has met it");
     counts_agree(&db);
 });
 

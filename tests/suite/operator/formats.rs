@@ -165,7 +165,7 @@ on_every_database!(time_without_a_server_is_given_back_in_lists_too, |db| async 
     filled(&db);
     // The row's time was over half an hour ago, but no server has been alive for an hour: the next one will accept it.
     db.rows(&format!("UPDATE archon_mcp_boots SET heartbeat_at = {}", ago(3600)));
-    let found = document(&db, &["list", "--client", "cursor"]);
+    let found = document(&db, &["list", "--client", "cursor", "--idle"]);
     assert!(ids(&found).contains(&OVER), "{found}");
     assert_eq!(document(&db, &["show", OVER])["session"]["status"], "active");
     // A server that came back after ten minutes of that has given ten minutes back, which is not enough.
