@@ -135,6 +135,7 @@ impl Sessions {
                 started_at,
                 token_method: policy.token_method,
                 recover_window: policy.recover_window,
+                listen: None,
             })
             .await?;
         let credits = store.credits(policy.max_age).await?;

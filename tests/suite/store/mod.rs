@@ -69,7 +69,14 @@ async fn begin_boot(store: &Store, now: Timestamp) -> Begun {
 
 fn boot_at(now: Timestamp) -> NewBoot {
     let recover_window = Duration::from_hours(24);
-    NewBoot { id: Uuid::new_v4(), version: VERSION, started_at: now, token_method: "approx", recover_window }
+    NewBoot {
+        id: Uuid::new_v4(),
+        version: VERSION,
+        started_at: now,
+        token_method: "approx",
+        recover_window,
+        listen: None,
+    }
 }
 
 /// The ids of the `n`-th pair of sessions.
