@@ -34,17 +34,20 @@ const STANDSTILL: Duration = Duration::from_secs(5);
 /// How often a transaction that lost to others is repeated.
 const TRIES: u32 = 5;
 
-/// Locks the rows of Archon sessions whose ids stand in the JSON array `$1`.
-pub(super) const LOCK_ARCHON: &str = "SELECT 1 FROM archon_mcp_sessions \
-     WHERE session_id IN (SELECT CAST(id AS UUID) FROM jsonb_array_elements_text($1::jsonb) AS id) \
+/// Locks the rows of Archon sessions whose ids stand in the JSON array `$1`. The limit tells PostgreSQL how many they are: it
+/// takes any such function for a hundred rows, and would read the whole table.
+pub(super) const LOCK_ARCHON: &str = "SELECT 1 FROM archon_mcp_sessions WHERE session_id IN ( \
+         SELECT CAST(id AS UUID) FROM jsonb_array_elements_text($1::jsonb) AS id LIMIT jsonb_array_length($1::jsonb)) \
      ORDER BY session_id FOR NO KEY UPDATE";
 
 /// Locks the rows of connections whose ids stand in the JSON array `$1`, and of all that are bound to one of the Archon
 /// sessions in `$2`.
 pub(super) const LOCK_CONNECTIONS: &str = "SELECT 1 FROM archon_mcp_protocol_sessions WHERE protocol_session_id IN ( \
-         SELECT id COLLATE \"C\" FROM jsonb_array_elements_text($1::jsonb) AS id \
-         UNION SELECT p.protocol_session_id FROM jsonb_array_elements_text($2::jsonb) AS a \
-             JOIN archon_mcp_protocol_sessions p ON p.session_id = CAST(a AS UUID)) \
+         (SELECT id COLLATE \"C\" FROM jsonb_array_elements_text($1::jsonb) AS id LIMIT jsonb_array_length($1::jsonb)) \
+         UNION (SELECT p.protocol_session_id FROM ( \
+                 SELECT CAST(id AS UUID) FROM jsonb_array_elements_text($2::jsonb) AS id \
+                 LIMIT jsonb_array_length($2::jsonb)) AS a (id) \
+             JOIN archon_mcp_protocol_sessions p ON p.session_id = a.id)) \
      ORDER BY protocol_session_id FOR NO KEY UPDATE";
 
 /// How a writing transaction begins: one round trip. `patience` is for the advisory lock; `None` goes without it.

@@ -98,6 +98,8 @@ mod tests {
                 outage.note(work, Ok(()));
                 assert!(!outage.is_suspected(), "{work:?}");
             }
+        }
+        for work in [Work::Sums, Work::Heartbeat, Work::Cleanup] {
             outage.note(work, Err(&error));
         }
         assert!(!outage.is_on(), "each failed once");

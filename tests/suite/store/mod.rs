@@ -4,6 +4,7 @@ mod boots;
 mod by_hand;
 mod ending;
 mod folding;
+mod locking;
 mod looking;
 mod lookup;
 mod opening;
