@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Connection, Database, PgPool, Pool, SqlitePool, Transaction};
+use sqlx::{AssertSqlSafe, Connection, Database, PgPool, Pool, Transaction};
 use tokio::sync::Mutex;
 
 use super::StoreError;
 use super::file::OpenFile;
+use super::lock::FileLock;
+use super::pools::Pools;
 
 /// The pools of one open database.
 #[derive(Debug)]
@@ -61,19 +63,18 @@ impl<DB: Database> Drop for Held<DB> {
 /// SQLite: many readers, one writing connection, and the gate at which it takes turns with the group-commit writer.
 #[derive(Debug)]
 pub(super) struct SqliteBackend {
-    pub(super) readers: SqlitePool,
-    pub(super) writer: SqlitePool,
+    pub(super) pools: Arc<Pools>,
     pub(super) gate: Gate,
     /// `None` for a database in memory.
-    pub(super) file: Option<OpenFile>,
+    pub(super) file: Option<Arc<OpenFile>>,
     /// Held for as long as the store is open: no second server on this file.
-    pub(super) _lock: Option<std::fs::File>,
+    pub(super) lock: std::sync::Mutex<Option<Arc<FileLock>>>,
 }
 
 impl SqliteBackend {
     /// Whether what was committed just now is in the file that others will find.
     pub(super) fn check_file(&self) -> Result<(), StoreError> {
-        self.file.as_ref().map_or(Ok(()), OpenFile::check)
+        self.file.as_ref().map_or(Ok(()), |file| file.check())
     }
 }
 
@@ -85,7 +86,8 @@ macro_rules! read {
     ($store:expr, $db:ident => $body:expr) => {
         match &$store.inner.backend {
             $crate::store::backend::Backend::Sqlite(sqlite) => {
-                let $db = &sqlite.readers;
+                let readers = sqlite.pools.readers();
+                let $db = &readers;
                 $body
             }
             $crate::store::backend::Backend::Postgres(postgres) if postgres.pooled => {
@@ -134,7 +136,8 @@ macro_rules! transact {
                     $crate::store::backend::Backend::Sqlite(sqlite) => {
                         let _turn = sqlite.gate.lock().await;
                         async {
-                            let mut held = $crate::store::backend::Held::of(&sqlite.writer).await?;
+                            let writer = sqlite.pools.writer();
+                            let mut held = $crate::store::backend::Held::of(&writer).await?;
                             let mut transaction = held.begin("BEGIN IMMEDIATE".to_owned()).await?;
                             let $tx = &mut *transaction;
                             let out = $body?;

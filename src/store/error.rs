@@ -51,6 +51,12 @@ pub enum OpenError {
         /// The file, or the URL without its password.
         database: String,
     },
+    /// Somebody was killed while it wrote to the file, and whoever only reads cannot put that right.
+    #[error("{} was left in the middle of a write by a program that was killed; whoever opens it to write puts that right", path.display())]
+    CutShort {
+        /// The database file.
+        path: PathBuf,
+    },
     /// Another `serve` has this SQLite file.
     #[error("another archonctl server (pid {pid}) uses {}; one SQLite file serves one server, PostgreSQL serves many", path.display())]
     InUse {
@@ -73,6 +79,22 @@ pub enum OpenError {
         needs: String,
         /// Our version.
         ours: &'static str,
+    },
+    /// The copy that is made before a migration could not be.
+    #[error("cannot copy the database to {} before its schema changes: {reason}; nothing was changed", path.display())]
+    Copy {
+        /// The copy.
+        path: PathBuf,
+        /// What is in the way.
+        reason: String,
+    },
+    /// A PostgreSQL database that cannot hold every text.
+    #[error("the database {database} has the encoding {encoding}, which cannot hold every text; archonctl needs UTF8")]
+    Encoding {
+        /// The URL without its password.
+        database: String,
+        /// As PostgreSQL calls it.
+        encoding: String,
     },
     /// A migration failed; it was rolled back.
     #[error("cannot prepare the schema: {0}")]

@@ -38,7 +38,7 @@ impl Store {
                 Backend::Sqlite(sqlite) => {
                     // On lines of its own, so that a comment at its end does not take our bracket along.
                     let sql = format!("SELECT * FROM (\n{query}\n) AS q LIMIT {MAX_ROWS}");
-                    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&sqlite.readers).await?;
+                    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&sqlite.pools.readers()).await?;
                     Ok(of_sqlite(&rows)?)
                 }
                 Backend::Postgres(postgres) => {

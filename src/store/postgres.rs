@@ -59,7 +59,7 @@ impl Statement<'_> {
                 sqlx::query(AssertSqlSafe(statement.sql(Dialect::Postgres))).bind(rows).execute(connection).await?
             }
             Self::Lock(connections, archon) => {
-                sqlx::query(order::LOCK_CONNECTIONS).bind(connections).bind(archon).execute(connection).await?
+                sqlx::query(order::LOCK_CONNECTIONS).bind(archon).bind(connections).execute(connection).await?
             }
         };
         Ok(())
@@ -97,10 +97,11 @@ fn column<'a, V>(rows: &[Numbered<'a, NewRequest>], of: impl Fn(&'a NewRequest) 
 /// The statements for some writes, in the order in which they depend on each other, and in which locks are taken.
 fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<Statement<'_>> {
     let (mut opens, mut creates, mut requests, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut bindings, mut captures) = (Bindings::default(), Vec::new());
+    let (mut bindings, mut captures, mut withdrawals) = (Bindings::default(), Vec::new(), Vec::new());
     for (queued, seq) in writes.iter().zip(first_seq..) {
         match &queued.write {
             Write::Open(row) => opens.push(&**row),
+            Write::Withdraw(row) => withdrawals.push(&**row),
             Write::Create(row) => {
                 creates.push(&**row);
                 bindings.add(row.binding());
@@ -122,6 +123,7 @@ fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<Statement
     let requests = (!requests.is_empty()).then_some(Statement::Requests(requests));
     [
         others(statements::OPEN, json(&opens)),
+        others(statements::WITHDRAW, json(&withdrawals)),
         others(statements::CREATE, json(&creates)),
         bindings.lock(),
         others(statements::BIND, json(&bindings.last())),
@@ -164,7 +166,7 @@ impl Bindings {
 impl Sink for PgSink {
     const MAX_BATCH: usize = 1024;
 
-    async fn write(&mut self, batch: Batch) -> (Batch, Result<Vec<Outcome>, StoreError>) {
+    async fn write(&mut self, batch: Batch) -> Option<(Batch, Result<Vec<Outcome>, StoreError>)> {
         let mut tries = Tries::default();
         loop {
             let outcome = match in_time(PATIENCE, self.write_whole(&batch, &mut tries)).await {
@@ -174,11 +176,11 @@ impl Sink for PgSink {
                 }
                 Err(error) => Err(error),
             };
-            let Err(error) = outcome else { return (batch, outcome) };
+            let Err(error) = outcome else { return Some((batch, outcome)) };
             // A connection that failed once is not trusted again.
             self.connection = None;
             if let Err(error) = tries.again(error) {
-                return (batch, Err(error));
+                return Some((batch, Err(error)));
             }
         }
     }

@@ -87,11 +87,21 @@ pub(super) const OPEN: RowStatement = RowStatement {
     text: INSERT_ONCE,
 };
 
+/// A session that `initialize` did not give out.
+pub(super) const WITHDRAW: RowStatement = RowStatement {
+    table: "archon_mcp_protocol_sessions",
+    columns: &["protocol_session_id", "status", "disconnected_at", "disconnect_reason", "ended_by"],
+    text: "UPDATE archon_mcp_protocol_sessions AS t SET status = j.status, disconnected_at = j.disconnected_at, \
+           disconnect_reason = j.disconnect_reason, ended_by = j.ended_by FROM {joined rows} \
+           WHERE t.protocol_session_id = j.protocol_session_id AND {+}t.status = 'active'",
+};
+
 /// The Archon session of a first tool call …
 pub(super) const CREATE: RowStatement = RowStatement {
     table: "archon_mcp_sessions",
     columns: &[
         "session_id",
+        "protocol_session_id",
         "client_type",
         "client_version",
         "client_capabilities",
@@ -105,7 +115,6 @@ pub(super) const CREATE: RowStatement = RowStatement {
         "client_name",
         "expires_at",
         "boot",
-        "protocol_session_id",
         "credited",
     ],
     text: INSERT_ONCE,
@@ -209,17 +218,17 @@ const FLUSHED: &str = "last_activity = CASE WHEN {moves} THEN j.last_activity EL
 /// Time without any server is given back to sessions that were last touched before it.
 pub(super) const CREDIT_PROTOCOL: RowStatement = RowStatement {
     table: "archon_mcp_protocol_sessions",
-    columns: &["protocol_session_id", "expires_at", "boot"],
-    text: "UPDATE archon_mcp_protocol_sessions AS t SET expires_at = j.expires_at, boot = j.boot FROM {joined rows} \
-           WHERE t.protocol_session_id = j.protocol_session_id AND {+}t.status = 'active' AND t.boot < j.boot",
+    columns: &["protocol_session_id", "expires_at", "credited"],
+    text: "UPDATE archon_mcp_protocol_sessions AS t SET expires_at = j.expires_at, credited = j.credited FROM {joined rows} \
+           WHERE t.protocol_session_id = j.protocol_session_id AND {+}t.status = 'active' AND t.credited < j.credited",
 };
 
 /// The same for Archon sessions.
 pub(super) const CREDIT_ARCHON: RowStatement = RowStatement {
     table: "archon_mcp_sessions",
-    columns: &["session_id", "expires_at", "boot"],
-    text: "UPDATE archon_mcp_sessions AS t SET expires_at = j.expires_at, boot = j.boot FROM {joined rows} \
-           WHERE t.session_id = j.session_id AND {+}t.status = 'active' AND t.boot < j.boot",
+    columns: &["session_id", "expires_at", "credited"],
+    text: "UPDATE archon_mcp_sessions AS t SET expires_at = j.expires_at, credited = j.credited FROM {joined rows} \
+           WHERE t.session_id = j.session_id AND {+}t.status = 'active' AND t.credited < j.credited",
 };
 
 /// Archon sessions that are ended together.

@@ -22,7 +22,7 @@ pub struct ProtocolTouch {
     pub expires_at: Timestamp,
     /// The boot that says so.
     pub boot: i64,
-    /// The number of the last outage that its time includes.
+    /// The last outage that `expires_at` includes.
     pub credited: i64,
 }
 
@@ -39,7 +39,7 @@ pub struct ArchonTouch {
     pub expires_at: Timestamp,
     /// The boot that says so.
     pub boot: i64,
-    /// The number of the last outage that its time includes.
+    /// The last outage that `expires_at` includes.
     pub credited: i64,
 }
 
