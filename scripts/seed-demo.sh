@@ -4,8 +4,8 @@
 #   scripts/seed-demo.sh [--sessions 100000] [--requests 1000000] DATABASE_URL
 #
 # The rows are made in the database itself. They agree with each other as a server's do: counters are the sums of rows, and
-# so are the rollups. One session in twenty is live, and for every hundred one more client has called no tool yet. The
-# database must have no sessions; it is made if absent. ARCHONCTL names the program (default: target/debug/archonctl).
+# so are the rollups. One connection in twenty is active and one is idle, and for every hundred one more client has called no
+# tool yet. The database must have no sessions; it is made if absent. ARCHONCTL names the program (default: target/debug/archonctl).
 set -euo pipefail
 
 usage() { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
@@ -78,7 +78,7 @@ CREATE TEMP TABLE demo_latencies AS
   o AS (SELECT i, us, (SELECT MAX(octave) FROM demo_octaves WHERE low <= us) AS octave FROM l)
   SELECT i, us, octave * 4 + ((us >> CAST(octave - 2 AS INTEGER)) & 3) + 1 AS bucket FROM o;
 
--- The first twentieth is live; the others began up to a month ago, the last one first.
+-- The first twentieth is active (1), the second idle (2); the others began up to a month ago, the last one first.
 CREATE TEMP TABLE demo_sessions AS
   $(counting 1 $((sessions + waiting)))
   SELECT i, $(id i 2654435761)$uuid AS session_id, $(id i 1779033703) AS protocol_session_id,
@@ -86,7 +86,8 @@ CREATE TEMP TABLE demo_sessions AS
     $(pick i claude-code cursor-vscode 'Visual Studio Code' codex-mcp-client gemini-cli-mcp-client windsurf) AS client_name,
     $(pick i 2.0.31 1.7.44 1.106.0 0.46.0 0.9.0 1.12.21) AS client_version,
     CASE WHEN i % 7 < 5 THEN $(pick i alice bob carol dave erin) ELSE '' END AS principal,
-    CASE WHEN i <= $sessions / 20 OR i > $sessions THEN 1 ELSE 0 END AS live,
+    CASE WHEN i <= $sessions / 20 OR i > $sessions THEN 1 WHEN i <= $sessions / 10 THEN 2 ELSE 0 END AS live,
+    $(id i 3266489917)$uuid AS next_id,
     CASE WHEN i > $sessions THEN 1 ELSE 0 END AS waiting,
     CASE WHEN i <= $sessions / 20 OR i > $sessions THEN i * 61 % 3000 + 60.0
          ELSE 3700 + i * 2592000.0 / $sessions END AS began,
@@ -96,25 +97,31 @@ CREATE TEMP TABLE demo_sessions AS
   FROM n;
 
 INSERT INTO archon_mcp_boots
-  (boot_id, pid, version, started_at, heartbeat_at, cleanup_at, ended_at, end_cause, token_method, folded_seq)
-  SELECT '00000000-0000-4000-8000-000000000001'$uuid, 1, '0.1.0', $(ago 2700000), now, now, now, 'clean', 'approx', $requests
+  (boot_id, pid, version, started_at, heartbeat_at, cleanup_at, ended_at, end_cause, token_method, folded_seq,
+   session_timeout_ms, protocol_timeout_ms)
+  SELECT '00000000-0000-4000-8000-000000000001'$uuid, 1, '0.2.0', $(ago 2700000), now, now, now, 'clean', 'approx', $requests,
+    3600000, 2592000000
   FROM demo_now;
 
 INSERT INTO archon_mcp_protocol_sessions
   (protocol_session_id, session_id, principal, protocol_version, client_type, client_name, client_version, connected_at,
-   last_activity, expires_at, boot, status, disconnected_at, total_duration, disconnect_reason, ended_by, called)
-  SELECT protocol_session_id, session_id, principal, '2025-11-25', client_type, client_name, client_version, $(ago began),
-    $(ago 'began - lasted'), $(ago 'began - lasted - 3600'), (SELECT MAX(number) FROM archon_mcp_boots),
-    CASE WHEN live = 1 THEN 'active' WHEN i % 3 = 0 THEN 'expired' ELSE 'disconnected' END,
+   last_activity, expires_at, boot, credited, status, disconnected_at, total_duration, disconnect_reason, ended_by, called)
+  SELECT protocol_session_id, CASE WHEN live = 2 THEN next_id ELSE session_id END, principal, '2025-11-25', client_type, client_name, client_version, $(ago began),
+    $(ago 'began - lasted'), $(ago 'began - lasted - 2592000'), (SELECT MAX(number) FROM archon_mcp_boots), 0,
+    CASE WHEN live > 0 THEN 'active' WHEN i % 3 = 0 THEN 'expired' ELSE 'disconnected' END,
     CASE WHEN live = 0 THEN $(ago 'began - lasted') END, CASE WHEN live = 0 THEN CAST(lasted AS INTEGER) END,
     CASE WHEN live = 0 THEN CASE WHEN i % 3 = 0 THEN 'timeout' ELSE 'client_disconnect' END END,
-    CASE WHEN live = 0 THEN CASE WHEN i % 3 = 0 THEN 'server' ELSE 'client' END END, waiting = 0
+    CASE WHEN live = 0 THEN CASE WHEN i % 3 = 0 THEN 'server' ELSE 'client' END END, waiting = 0 AND live < 2
   FROM demo_sessions ORDER BY began DESC;
 INSERT INTO archon_mcp_sessions
-  (session_id, client_type, client_name, client_version, principal, user_name, connected_at, last_activity, expires_at, boot,
-   status, disconnected_at, total_duration, disconnect_reason, ended_by)
-  SELECT s.session_id, s.client_type, s.client_name, s.client_version, s.principal, NULLIF(s.principal, ''), p.connected_at,
-    p.last_activity, p.expires_at, p.boot, p.status, p.disconnected_at, p.total_duration, p.disconnect_reason, p.ended_by
+  (session_id, protocol_session_id, client_type, client_name, client_version, principal, user_name, connected_at,
+   last_activity, expires_at, boot, credited, status, disconnected_at, total_duration, disconnect_reason, ended_by)
+  SELECT s.session_id, s.protocol_session_id, s.client_type, s.client_name, s.client_version, s.principal,
+    NULLIF(s.principal, ''), p.connected_at, p.last_activity, $(ago 'began - lasted - 3600'), p.boot, 0,
+    CASE WHEN live = 2 THEN 'expired' ELSE p.status END,
+    CASE WHEN live = 2 THEN $(ago 'began - lasted - 3600') ELSE p.disconnected_at END,
+    CASE WHEN live = 2 THEN CAST(lasted AS INTEGER) + 3600 ELSE p.total_duration END,
+    CASE WHEN live = 2 THEN 'timeout' ELSE p.disconnect_reason END, CASE WHEN live = 2 THEN 'server' ELSE p.ended_by END
   FROM demo_sessions s JOIN archon_mcp_protocol_sessions p ON p.protocol_session_id = s.protocol_session_id
   WHERE s.waiting = 0 ORDER BY s.began DESC;
 INSERT INTO archon_mcp_session_events (at, kind, session_id, reason, actor)
@@ -140,6 +147,9 @@ UPDATE archon_mcp_sessions AS t SET calls = r.calls, errors = r.errors, prompt_t
   FROM (SELECT session_id, COUNT(*) AS calls, SUM(CASE WHEN status <> 'success' THEN 1 ELSE 0 END) AS errors,
           SUM(prompt_tokens) AS p, SUM(completion_tokens) AS c FROM archon_mcp_requests GROUP BY session_id) r
   WHERE t.session_id = r.session_id;
+UPDATE archon_mcp_protocol_sessions AS t SET calls = s.calls, errors = s.errors, prompt_tokens = s.prompt_tokens,
+    completion_tokens = s.completion_tokens
+  FROM archon_mcp_sessions s WHERE s.protocol_session_id = t.protocol_session_id;
 INSERT INTO archon_mcp_rollups
   (minute, method, tool_name, client_type, status, bucket, calls, duration_us, prompt_tokens, completion_tokens)
   SELECT $(cut minute r.timestamp), r.method, r.tool_name, s.client_type, r.status, l.bucket, COUNT(*), SUM(r.duration_us),
@@ -156,4 +166,4 @@ INSERT INTO archon_mcp_rollups_hourly (hour, status, bucket, calls, duration_us,
 COMMIT;
 $settle
 SQL
-echo "$sessions sessions, $waiting clients that have called no tool, $requests requests"
+echo "$sessions connections, $waiting clients that have called no tool, $requests requests"

@@ -9,7 +9,7 @@ use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use crate::client::Client;
 use crate::protocol::tools::ToolDescription;
 use crate::queries::Queries;
-use crate::queries::sessions::{Session, SessionFilter, Sessions, Status};
+use crate::queries::sessions::{Session, SessionFilter, Sessions, Standing};
 use crate::store::Role;
 use crate::tools::ToolSet;
 
@@ -74,16 +74,16 @@ async fn tools_of_server() -> Option<Vec<ToolDescription>> {
 fn sessions() -> Vec<CompletionCandidate> {
     let Some(found) = soon(live_sessions()) else { return Vec::new() };
     let candidate = |(rank, session): (usize, Session)| {
-        let user = session.user_name.map_or_else(String::new, |name| format!(" of {name}"));
+        let user = session.user_name.as_ref().map_or_else(String::new, |name| format!(" of {name}"));
         let help = format!("{}{user}, used {}", session.client_type, ago(session.last_activity, found.now));
-        CompletionCandidate::new(session.session_id).display_order(Some(rank)).help(Some(line(&help).into()))
+        CompletionCandidate::new(session.id()).display_order(Some(rank)).help(Some(line(&help).into()))
     };
     found.rows.into_iter().enumerate().map(candidate).collect()
 }
 
 async fn live_sessions() -> Option<Sessions> {
     let store = Database::from_arg_matches(&typed()?).ok()?.open(Role::Reader).await.ok()?;
-    let filter = SessionFilter { statuses: vec![Status::Active], limit: Some(MOST), ..SessionFilter::default() };
+    let filter = SessionFilter { standings: vec![Standing::Alive], limit: Some(MOST), ..SessionFilter::default() };
     Queries::new(store).await.ok()?.sessions(&filter).await.ok()
 }
 

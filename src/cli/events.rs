@@ -61,7 +61,7 @@ impl Options {
             return Err(Usage::new("an original Archon keeps no events", hint).into());
         }
         let session = match &self.session {
-            Some(typed) => Some(which::session(&queries, typed).await?.session_id),
+            Some(typed) => Some(which::session(&queries, typed).await?),
             None => None,
         };
         let query = EventQuery { session, kind: self.kind.clone(), since: self.since };
@@ -111,17 +111,17 @@ impl Listed for Event {
         column("SESSION", 9, 0),
         column("REASON", 8, 1),
         column("BY", 6, 2),
-        column("PROTOCOL SESSION", 9, 3),
+        column("ARCHON SESSION", 9, 3),
     ];
 
     fn cells(&self, _now: Timestamp) -> Vec<Cell> {
         vec![
             Cell::new(when(self.at)),
             Cell::new(&self.kind),
-            Cell::or_dash(self.session_id.as_deref()),
+            Cell::or_dash(self.protocol_session_id.as_deref().or(self.session_id.as_deref())),
             Cell::or_dash(self.reason.as_deref()),
             Cell::or_dash(self.actor.as_deref()),
-            Cell::or_dash(self.protocol_session_id.as_deref()),
+            Cell::or_dash(self.session_id.as_deref()),
         ]
     }
 }

@@ -1,6 +1,5 @@
 //! `archonctl expire`: an operator ends sessions.
 
-use std::collections::HashSet;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use crate::model::text::clean;
 use crate::model::timestamp::Timestamp;
 use crate::queries::Queries;
 use crate::queries::find::Found;
-use crate::queries::sessions::{Session, SessionFilter, Status};
+use crate::queries::sessions::{Session, SessionFilter, Standing, State};
 use crate::session::operator::{Order, Targets, expire};
 use crate::store::{Role, StoreError};
 
@@ -32,9 +31,10 @@ Examples:
   archonctl expire --client 'Claude Code' --yes
   archonctl expire --all --reason maintenance
 
-Running servers refuse the sessions within about a second; their clients open new ones. An Archon session's id ends every
-protocol session bound to it; a protocol session's id ends that one, and the Archon session if no other is bound to it.
-Who ended a session is recorded as USER@HOST. JSON: {\"version\": 1, \"dry_run\": false, \"ended\": 1, \"sessions\": [...]}.";
+Running servers refuse them within about a second; their clients open new ones. What ends is a client's connection, and its
+Archon session with it, unless another connection shares that. An Archon session's id, live or not, means every connection
+that is bound to it or has opened it; --idle goes by a connection's last use. Who ended it is recorded as USER@HOST.
+JSON: {\"version\": 1, \"dry_run\": false, \"ended\": 1, \"sessions\": [...]}.";
 
 /// End sessions
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ pub struct Options {
     /// End those of that client: its type, or its name as given
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
-    /// End every live session
+    /// End every live session, idle ones included
     #[arg(long, conflicts_with_all = ["idle", "client"])]
     all: bool,
     /// Only say which ones it would end
@@ -75,19 +75,11 @@ impl Options {
     /// Each with its exit code: see [`super::exit`]. Nothing was ended then, or some chunks of many.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let queries = Queries::new(self.database.open(Role::Operator).await?).await?;
-        let (targets, mut sessions) = if self.ids.is_empty() {
-            let (mut targets, sessions) = (Targets::default(), self.chosen(&queries).await?);
-            for session in &sessions {
-                add(&mut targets, session);
-            }
-            (targets, sessions)
-        } else {
-            self.given(&queries).await?
-        };
+        let mut sessions =
+            if self.ids.is_empty() { self.chosen(&queries).await? } else { self.given(&queries).await? };
         let now = queries.clock().now();
         if self.dry_run || sessions.is_empty() {
-            let ended = sessions.iter().map(|session| session.session_id.clone()).collect();
-            self.output.print(&Done::new(sessions, self.dry_run, &ended, now))?;
+            self.output.print(&Done::new(sessions, self.dry_run, now))?;
             return Ok(ExitCode::from(DONE));
         }
         if self.ids.is_empty() && !self.yes && !agreed(sessions.len())? {
@@ -96,20 +88,25 @@ impl Options {
         }
         let note = self.reason.as_deref().map(|reason| clean(reason, LONGEST_REASON));
         let order = Order { by: identity::actor(), note, at: queries.clock().now() };
+        let mut targets = Targets::default();
+        for session in &sessions {
+            targets.add(&session.session_id, session.protocol_session_id.as_deref());
+        }
         let ended = expire(queries.store(), &targets, &order).await?;
+        // Where no server runs, what was written stands in the file itself, not beside it. A server's log stays as it is.
+        if let Err(error) = queries.store().close().await {
+            tracing::debug!(%error, "the database is not closed in order");
+        }
         // Some may have ended by themselves meanwhile.
-        sessions.retain(|s| {
-            ended.contains(&s.session_id) || s.protocol_session_id.as_ref().is_some_and(|id| ended.contains(id))
-        });
-        let ended = sessions.iter().map(|session| session.session_id.clone()).collect();
-        self.output.print(&Done::new(sessions, false, &ended, now))?;
+        sessions.retain(|session| ended.contains(session.id()));
+        self.output.print(&Done::new(sessions, false, now))?;
         Ok(ExitCode::from(DONE))
     }
 
     /// Live sessions that the options choose.
     async fn chosen(&self, queries: &Queries) -> Result<Vec<Session>, StoreError> {
         let filter = SessionFilter {
-            statuses: vec![Status::Active],
+            standings: vec![Standing::Alive],
             client: self.client.clone(),
             idle: self.idle,
             ..SessionFilter::default()
@@ -117,49 +114,35 @@ impl Options {
         Ok(queries.sessions(&filter).await?.rows)
     }
 
-    /// The sessions that were named; all of them must be there and live, or none is ended.
-    async fn given(&self, queries: &Queries) -> anyhow::Result<(Targets, Vec<Session>)> {
-        let (mut targets, mut sessions) = (Targets::default(), Vec::<Session>::new());
+    /// The sessions that were named; each must be there and live, or none is ended.
+    async fn given(&self, queries: &Queries) -> anyhow::Result<Vec<Session>> {
+        let mut sessions = Vec::<Session>::new();
         for typed in &self.ids {
-            let found = which::session(queries, typed).await?;
-            let mut session = live(queries, &found).await?;
-            match found.protocol_session_id {
-                Some(id) => {
-                    session.protocol_session_id = Some(id.clone());
-                    targets.protocol.push(id);
+            for session in live(queries, &which::session(queries, typed).await?, typed).await? {
+                if !sessions.iter().any(|other| other.id() == session.id()) {
+                    sessions.push(session);
                 }
-                None => add(&mut targets, &session),
-            }
-            if !sessions.contains(&session) {
-                sessions.push(session);
             }
         }
-        Ok((targets, sessions))
+        Ok(sessions)
     }
 }
 
-/// The session, if it is live.
-async fn live(queries: &Queries, found: &Found) -> anyhow::Result<Session> {
-    let hint = || "archonctl list shows live sessions".to_owned();
-    let id = found.protocol_session_id.clone().unwrap_or_else(|| found.session_id.to_string());
-    let Some(story) = queries.story(found, Some(1)).await? else {
-        return Err(NoSession { message: format!("the session {id} is gone"), hint: hint() }.into());
+/// The live sessions that an id means.
+async fn live(queries: &Queries, found: &Found, typed: &str) -> anyhow::Result<Vec<Session>> {
+    let all = queries.meant(found).await?;
+    let hint = || "archonctl list --idle shows live sessions".to_owned();
+    let Some(first) = all.first() else {
+        return Err(NoSession { message: format!("the session {typed} is gone"), hint: hint() }.into());
     };
-    let protocol =
-        story.protocol_sessions.iter().find(|p| Some(&p.protocol_session_id) == found.protocol_session_id.as_ref());
-    let session = &story.session;
-    let (status, reason, by) = protocol.map_or((session.status, &session.disconnect_reason, &session.ended_by), |p| {
-        (p.status, &p.disconnect_reason, &p.ended_by)
-    });
-    if status == Status::Active {
-        return Ok(story.session);
+    if all.iter().all(|session| session.state == State::Ended) {
+        let id = found.session_id.map_or_else(|| first.id().to_owned(), |id| id.to_string());
+        let (reason, by) = (first.disconnect_reason.as_deref(), first.ended_by.as_deref());
+        let message =
+            format!("the session {id} has ended already: {} by {}", reason.unwrap_or("-"), by.unwrap_or("nobody"));
+        return Err(NoSession { message, hint: hint() }.into());
     }
-    let (reason, by) = (reason.as_deref().unwrap_or("-"), by.as_deref().unwrap_or("nobody"));
-    Err(NoSession { message: format!("the session {id} has ended already: {reason} by {by}"), hint: hint() }.into())
-}
-
-fn add(targets: &mut Targets, session: &Session) {
-    targets.add(&session.session_id, session.protocol_session_id.as_deref(), session.called_tools);
+    Ok(all.into_iter().filter(|session| session.state != State::Ended).collect())
 }
 
 /// Asks on a terminal; off one nobody can answer.
@@ -199,9 +182,9 @@ struct Ended {
 }
 
 impl Done {
-    fn new(sessions: Vec<Session>, dry_run: bool, ended: &HashSet<String>, now: Timestamp) -> Self {
-        let count = if dry_run { 0 } else { ended.len() };
-        let rows = sessions.into_iter().filter(|session| ended.contains(&session.session_id)).map(|s| Ended {
+    fn new(sessions: Vec<Session>, dry_run: bool, now: Timestamp) -> Self {
+        let count = if dry_run { 0 } else { sessions.len() };
+        let rows = sessions.into_iter().map(|s| Ended {
             session_id: s.session_id,
             protocol_session_id: s.protocol_session_id,
             client_type: s.client_type,
@@ -252,17 +235,17 @@ impl Listed for Ended {
         column("USER", 6, 2),
         column("LAST USED", 0, 0),
         column("CALLS", 0, 1).right(),
-        column("PROTOCOL SESSION", 9, 3),
+        column("ARCHON SESSION", 9, 3),
     ];
 
     fn cells(&self, now: Timestamp) -> Vec<Cell> {
         vec![
-            Cell::new(&self.session_id),
+            Cell::new(self.protocol_session_id.as_ref().unwrap_or(&self.session_id)),
             Cell::new(client_text(&self.client_type, self.client_version.as_deref())),
             Cell::or_dash(self.user_name.as_deref()),
             Cell::new(ago(self.last_activity, now)),
             Cell::new(self.calls.to_string()),
-            Cell::or_dash(self.protocol_session_id.as_deref()),
+            Cell::new(&self.session_id),
         ]
     }
 }

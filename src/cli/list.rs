@@ -1,4 +1,4 @@
-//! `archonctl list`: the sessions.
+//! `archonctl list`: the sessions, which are clients' connections.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,26 +12,32 @@ use super::watch::Watch;
 use super::which::{Limit, StatusArg};
 use crate::model::timestamp::Timestamp;
 use crate::queries::Queries;
-use crate::queries::sessions::{Session, SessionFilter, Status};
+use crate::queries::sessions::{Session, SessionFilter, Standing, State, Status};
 
 const EXAMPLES: &str = "\
 Examples:
   archonctl list
+  archonctl list --idle
   archonctl list --all --since 24h --client 'Claude Code'
   archonctl list --watch
-  archonctl list --json | jq -r '.sessions[].session_id'
+  archonctl list --json | jq -r '.sessions[].protocol_session_id'
 
-Live sessions are listed, the most recently used first; with them clients that are connected and have called no tool yet.
-It reads the database, so it works whether or not a server is up. JSON: {\"version\": 1, \"sessions\": [...]}.";
+A line is a client's connection (Mcp-Session-Id), the most recently used first. Listed are active ones: used within the
+server's --session-timeout, or with a stream open. An idle one is kept, and its client may go on at any time. Archon
+sessions that no connection opened have a line of their own. It reads the database, so it works whether or not a server is
+up. JSON: {\"version\": 1, \"more\": false, \"idle\": 0, \"sessions\": [...]}; idle tells how many idle ones are left out.";
 
-/// List sessions, and clients that have called no tool yet
+/// List sessions: clients' connections
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, visible_alias = "ls")]
 pub struct Options {
-    /// Ended sessions, too
+    /// Idle ones, too
+    #[arg(short, long, conflicts_with = "status")]
+    idle: bool,
+    /// Idle and ended ones, too
     #[arg(short, long, conflicts_with = "status")]
     all: bool,
-    /// Only those that are active, disconnected or expired; several with commas
+    /// Only those that are active, idle or ended; or ended, and disconnected or expired; several with commas
     #[arg(long, value_name = "STATUS", value_delimiter = ',', hide_possible_values = true)]
     status: Vec<StatusArg>,
     #[command(flatten)]
@@ -70,21 +76,35 @@ impl Options {
     }
 
     async fn list(&self, queries: &Queries) -> anyhow::Result<List<Session>> {
-        let statuses = match (self.all, self.status.as_slice()) {
-            (true, _) => Vec::new(),
-            (false, []) => vec![Status::Active],
-            (false, some) => some.iter().map(|status| (*status).into()).collect(),
+        let standings = match (self.all, self.idle, self.status.as_slice()) {
+            (true, ..) => Vec::new(),
+            (_, true, _) => vec![Standing::Alive],
+            (_, _, []) => Standing::ACTIVE.to_vec(),
+            (_, _, some) => some.iter().flat_map(|status| status.standings()).copied().collect(),
         };
         let Filter { client, user, since } = self.filter.clone();
-        let limit = self.limit.count();
-        let filter = SessionFilter { statuses, client, user, since, idle: None, limit };
+        let filter = SessionFilter { standings, client, user, since, idle: None, limit: self.limit.count() };
         let found = queries.sessions(&filter).await?;
+        let chosen = self.all || self.idle || !self.status.is_empty();
+        let idle = if chosen {
+            0
+        } else {
+            queries.session_count(&SessionFilter { standings: vec![Standing::Idle], ..filter }).await?
+        };
         let empty = if self.all || self.filter.is_set() || !self.status.is_empty() {
             "No session matches."
         } else {
             "No live sessions. archonctl list --all shows ended ones; archonctl serve starts a server."
         };
-        Ok(List::new(found.rows, found.now).with("more", found.more).noting_if_empty(empty).noting_more(found.more))
+        let count = found.rows.len();
+        let list = List::new(found.rows, found.now).with("more", found.more).with("idle", idle);
+        Ok(match (idle, found.more) {
+            (0, more) => list.noting_if_empty(empty).noting_more(more),
+            (_, false) => list.noting(format!("+ {idle} idle (list --idle)")),
+            (_, true) => {
+                list.noting(format!("The first {count} are shown; --limit 0 shows all. + {idle} idle (list --idle)"))
+            }
+        })
     }
 }
 
@@ -101,6 +121,7 @@ impl Listed for Session {
         "protocol_session_id",
         "protocol_version",
         "status",
+        "state",
         "called_tools",
         "client_type",
         "client_name",
@@ -131,13 +152,13 @@ impl Listed for Session {
         column("ERRORS", 0, 3).right(),
         column("TOKENS", 0, 6).right(),
         column("ENDED BY", 8, 7),
-        column("PROTOCOL SESSION", 9, 8),
+        column("ARCHON SESSION", 9, 8),
     ];
 
     fn cells(&self, now: Timestamp) -> Vec<Cell> {
         vec![
-            Cell::new(&self.session_id),
-            status_cell(self.status),
+            Cell::new(self.id()),
+            self.status_cell(),
             Cell::new(client_text(&self.client_type, self.client_version.as_deref())),
             Cell::or_dash(self.user_name.as_deref().or(self.user_email.as_deref())),
             Cell::new(ago(self.connected_at, now)),
@@ -146,12 +167,21 @@ impl Listed for Session {
             errors_cell(self.errors),
             Cell::new((self.prompt_tokens + self.completion_tokens).to_string()),
             Cell::or_dash(self.end()),
-            Cell::or_dash(self.protocol_session_id.as_deref()),
+            Cell::new(&self.session_id),
         ]
     }
 }
 
 impl Session {
+    /// Whether somebody is there; of an ended one, how it ended.
+    fn status_cell(&self) -> Cell {
+        match self.state {
+            State::Active => Cell::new(self.state.as_str()).good(),
+            State::Idle => Cell::new(self.state.as_str()),
+            State::Ended => status_cell(self.status),
+        }
+    }
+
     /// `timeout (server)`.
     fn end(&self) -> Option<String> {
         let reason = self.disconnect_reason.as_deref()?;

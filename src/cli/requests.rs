@@ -24,7 +24,8 @@ Examples:
   archonctl requests --session 550e8400 --tool health_check --since 1h
   archonctl requests --limit 0 -o csv > requests.csv
 
-The last ones are shown, the newest at the end. A session's id may be of either kind, or the beginning of one.
+The last ones are shown, the newest at the end. A session's id may be of either kind, or the beginning of one:
+an Archon session's means its own requests, a connection's all that it ever made.
 JSON: {\"version\": 1, \"requests\": [...]}; with -f a line for each request.";
 
 /// Show handled requests, as they come with -f
@@ -178,7 +179,7 @@ impl Listed for Request {
         let error = self.error_message.as_deref().or(self.late.then_some("its session had ended"));
         vec![
             Cell::or_dash(self.timestamp.map(when)),
-            Cell::or_dash(self.session_id.as_deref().or(self.protocol_session_id.as_deref())),
+            Cell::or_dash(self.protocol_session_id.as_deref().or(self.session_id.as_deref())),
             Cell::or_dash(self.client_type.as_deref()),
             Cell::or_dash(self.method.as_deref()),
             Cell::or_dash(self.tool_name.as_deref()),

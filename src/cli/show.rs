@@ -8,15 +8,15 @@ use serde::Serialize;
 
 use super::database::Database;
 use super::exit::NoSession;
-use super::list::{client_text, status_cell};
+use super::list::{client_text, errors_cell, status_cell};
 use super::output::{Cell, Column, List, Listed, Output, Screen, VERSION, View, Widths, ago, column, line, span, when};
 use super::watch::Watch;
 use super::which;
 use crate::model::timestamp::Timestamp;
 use crate::queries::Queries;
 use crate::queries::find::Found;
-use crate::queries::sessions::Status;
-use crate::queries::story::{ProtocolSession, Story};
+use crate::queries::sessions::{State, Status};
+use crate::queries::story::{ArchonSession, ProtocolSession, Story};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,9 +24,13 @@ Examples:
   archonctl show 550e8400 --requests 0 --json
   archonctl show 550e8400 --watch
 
-ID is an Archon session's (X-Archon-Session-Id) or a protocol session's (Mcp-Session-Id), or the beginning of one.
-JSON: {\"version\": 1, \"session\": {...}, \"client_capabilities\": {...}, \"end_note\": null, \"protocol_sessions\": [...],
-\"requests\": [...], \"events\": [...]}. CSV is the session alone.";
+ID is a connection's (Mcp-Session-Id) or an Archon session's (X-Archon-Session-Id), live or not, or the beginning of one;
+an Archon session's means the connection that it belongs to. JSON: {\"version\": 1, \"session\": {...},
+\"client_capabilities\": {...}, \"end_note\": null, \"archon_sessions\": [...], \"older_removed\": false,
+\"protocol_sessions\": [...], \"requests\": [...], \"events\": [...]}. CSV is the session alone.";
+
+/// So many Archon sessions of a connection are told; JSON has all.
+const ARCHON_SESSIONS: usize = 20;
 
 /// Tell a session's whole story
 #[derive(Debug, Args)]
@@ -60,7 +64,7 @@ impl Options {
     async fn told(&self, queries: &Queries, found: &Found) -> anyhow::Result<Told> {
         let requests = (self.requests > 0).then_some(self.requests);
         let gone = || NoSession {
-            message: format!("the session {} is gone", found.session_id),
+            message: format!("the session {} is gone", self.id),
             hint: "archonctl list --all shows every session".to_owned(),
         };
         let story = queries.story(found, requests).await?.ok_or_else(gone)?;
@@ -85,8 +89,8 @@ impl View for Told {
         let user = [&session.user_name, &session.user_email, &session.user_id];
         let user: Vec<_> = user.into_iter().flatten().map(String::as_str).collect();
         let mut facts = vec![
-            ("Session", session.session_id.clone()),
-            ("Protocol session", session.protocol_session_id.clone().unwrap_or_else(|| "-".to_owned())),
+            ("Session", session.id().to_owned()),
+            ("Archon session", self.archon()),
             ("Status", self.status()),
             ("Client", self.client()),
             ("User", if user.is_empty() { "-".to_owned() } else { user.join(", ") }),
@@ -96,9 +100,19 @@ impl View for Told {
         facts.extend(session.disconnected_at.map(|at| ("Ended", format!("{}, {}", moment(at), self.end()))));
         facts.push(("Lasted", span(std::time::Duration::from_secs(session.duration_s))));
         facts.push(("Calls", self.calls()));
-        let facts: Vec<_> = facts.iter().map(|(name, value)| format!("{name:<18}{}", line(value))).collect();
+        let facts: Vec<_> = facts.iter().map(|(name, value)| format!("{name:<16}{}", line(value))).collect();
         let mut parts = vec![facts.join("\n")];
-        parts.extend(part("Protocol sessions", &self.story.protocol_sessions, self.now, screen));
+        let archon = &self.story.archon_sessions;
+        let (title, shown) = (self.title(), &archon[archon.len().saturating_sub(ARCHON_SESSIONS)..]);
+        // Where all were removed, that alone is told.
+        let told = part(&title, shown, self.now, screen);
+        parts.extend(told.or_else(|| self.story.older_removed.then(|| title.clone())));
+        // Itself is told above.
+        let shared = self.story.protocol_sessions.len() > 1;
+        parts.extend(
+            part("Connections of its Archon session", &self.story.protocol_sessions, self.now, screen)
+                .filter(|_| shared),
+        );
         parts.extend(part("Last requests", &self.story.requests, self.now, screen));
         parts.extend(part("Events", &self.story.events, self.now, screen));
         parts.join("\n\n")
@@ -130,11 +144,36 @@ fn part<T: Listed + Clone>(title: &str, rows: &[T], now: Timestamp, screen: &Scr
 impl Told {
     fn status(&self) -> String {
         let session = &self.story.session;
-        let status = session.status.as_str();
-        match (session.status, session.expires_at) {
-            (Status::Active, Some(at)) => format!("{status}, for another {} unless used", span(at.since(self.now))),
-            _ => status.to_owned(),
+        match (session.state, session.expires_at) {
+            (State::Ended, _) => session.status.as_str().to_owned(),
+            (state, Some(at)) => format!("{}, for another {} unless used", state.as_str(), span(at.since(self.now))),
+            (state, None) => state.as_str().to_owned(),
         }
+    }
+
+    /// The Archon session of a connection, and how long it goes on.
+    fn archon(&self) -> String {
+        let id = &self.story.session.session_id;
+        if self.story.session.protocol_session_id.is_none() {
+            return "itself: no connection has opened it".to_owned();
+        }
+        let state = match self.story.archon_sessions.iter().find(|archon| archon.session_id == *id) {
+            None if self.story.session.state == State::Ended => "no tool was called in it".to_owned(),
+            None => "reserved for the next tool call".to_owned(),
+            Some(archon) => match (archon.status, archon.expires_at) {
+                (Status::Active, Some(at)) => format!("for another {} unless used", span(at.since(self.now))),
+                (status, _) => status.as_str().to_owned(),
+            },
+        };
+        format!("{id} ({state})")
+    }
+
+    fn title(&self) -> String {
+        let (all, removed) = (self.story.archon_sessions.len(), self.story.older_removed);
+        let shown = all.min(ARCHON_SESSIONS);
+        let of = if shown < all { format!(", the last {shown} of {all}") } else { String::new() };
+        let removed = if removed { ": older ones were removed (--retention)" } else { "" };
+        format!("Archon sessions{of}{removed}")
     }
 
     fn client(&self) -> String {
@@ -166,6 +205,56 @@ impl Told {
         let tokens = format!("{} tokens in, {} out", session.prompt_tokens, session.completion_tokens);
         format!("{}, {} failed; {tokens}", session.calls, session.errors)
     }
+}
+
+impl Listed for ArchonSession {
+    const LIST: &'static str = "archon_sessions";
+    const FIELDS: &'static [&'static str] = &[
+        "session_id",
+        "shared_from",
+        "status",
+        "connected_at",
+        "last_activity",
+        "expires_at",
+        "disconnected_at",
+        "disconnect_reason",
+        "ended_by",
+        "duration_s",
+        "calls",
+        "errors",
+        "prompt_tokens",
+        "completion_tokens",
+    ];
+    const COLUMNS: &'static [Column] = &[
+        column("ID", 9, 0),
+        column("STATUS", 6, 0),
+        column("STARTED", 0, 4),
+        column("LAST USED", 0, 1),
+        column("LASTED", 0, 3).right(),
+        column("CALLS", 0, 2).right(),
+        column("ERRORS", 0, 5).right(),
+        column("ENDED", 8, 3),
+        column("OPENED BY", 9, 6),
+    ];
+
+    fn cells(&self, now: Timestamp) -> Vec<Cell> {
+        vec![
+            Cell::new(&self.session_id),
+            status_cell(self.status),
+            Cell::new(ago(self.connected_at, now)),
+            Cell::new(ago(self.last_activity, now)),
+            Cell::new(span(std::time::Duration::from_secs(self.duration_s))),
+            Cell::new(self.calls.to_string()),
+            errors_cell(self.errors),
+            Cell::or_dash(ended(self.disconnect_reason.as_deref(), self.ended_by.as_deref())),
+            Cell::or_dash(self.shared_from.as_deref()),
+        ]
+    }
+}
+
+/// `timeout by server`.
+fn ended(reason: Option<&str>, by: Option<&str>) -> Option<String> {
+    reason.map(|reason| by.map_or_else(|| reason.to_owned(), |by| format!("{reason} by {by}")))
 }
 
 impl Listed for ProtocolSession {
@@ -201,8 +290,6 @@ impl Listed for ProtocolSession {
             Some("bound") => Some("its client's connection"),
             other => other,
         };
-        let reason = self.disconnect_reason.as_deref();
-        let end = reason.map(|r| self.ended_by.as_ref().map_or_else(|| r.to_owned(), |by| format!("{r} by {by}")));
         vec![
             Cell::new(&self.protocol_session_id),
             status_cell(self.status),
@@ -210,7 +297,7 @@ impl Listed for ProtocolSession {
             Cell::new(&self.protocol_version),
             Cell::new(ago(self.connected_at, now)),
             Cell::new(ago(self.last_activity, now)),
-            Cell::or_dash(end),
+            Cell::or_dash(ended(self.disconnect_reason.as_deref(), self.ended_by.as_deref())),
         ]
     }
 }

@@ -12,7 +12,7 @@ use super::update::{set_filter, tell};
 use super::view::{Detail, Place, Tab};
 use super::warnings::{self, Subject};
 use crate::queries::requests::Request;
-use crate::queries::sessions::{Session, Status};
+use crate::queries::sessions::{Session, State};
 
 /// Does what a key asks for.
 pub(super) fn on_action(app: &mut App, action: Action) -> Option<Effect> {
@@ -98,16 +98,17 @@ pub(super) fn open(app: &mut App) {
     let under = app.under_cursor();
     match (app.view.details.last(), app.view.tab) {
         (Some(Detail::Request(request)), _) => {
-            let session = request.session_id.clone();
-            open_session(app, session.as_deref());
+            let session = request.protocol_session_id.clone().or_else(|| request.session_id.clone());
+            open_session(app, session);
         }
         (Some(Detail::Session(_)), _) | (None, Tab::Requests) => open_request(app, under.as_deref()),
-        (None, Tab::Sessions) => open_session(app, under.as_deref()),
+        (None, Tab::Sessions) => open_session(app, under),
         (None, Tab::Events) => {
             let events = app.data.streams.events.iter().flatten();
             let event = events.into_iter().find(|event| Some(event.id.to_string()) == under);
-            let session = event.and_then(|event| event.session_id.clone());
-            open_session(app, session.as_deref());
+            let session =
+                event.and_then(|event| event.protocol_session_id.clone().or_else(|| event.session_id.clone()));
+            open_session(app, session);
         }
         (None, Tab::Tools) => filtered(app, Tab::Requests, "tool", under),
         (None, Tab::Clients) => {
@@ -118,9 +119,9 @@ pub(super) fn open(app: &mut App) {
     }
 }
 
-fn open_session(app: &mut App, id: Option<&str>) {
-    let Some(id) = id.and_then(|id| uuid::Uuid::parse_str(id).ok()) else { return };
-    let is_it = |detail: &Detail| *detail == Detail::Session(id);
+fn open_session(app: &mut App, id: Option<String>) {
+    let Some(id) = id else { return };
+    let is_it = |detail: &Detail| *detail == Detail::Session(id.clone());
     if let Some(at) = app.view.details.iter().position(is_it) {
         app.view.details.truncate(at + 1);
         return;
@@ -232,7 +233,7 @@ fn toggle(app: &mut App) {
 
 fn to_warning(app: &mut App) {
     match warnings::overall(app).into_iter().find_map(|warning| warning.subject) {
-        Some(Subject::Session(id)) => open_session(app, Some(&id.to_string())),
+        Some(Subject::Session(id)) => open_session(app, Some(id)),
         Some(Subject::Failures) => filtered(app, Tab::Requests, "status", Some("error".to_owned())),
         Some(Subject::Client(client)) => filtered(app, Tab::Sessions, "client", Some(client)),
         Some(Subject::Boots) => show(app, Tab::Boots),
@@ -243,13 +244,13 @@ fn to_warning(app: &mut App) {
 /// The sessions that `x` is for.
 fn chosen(app: &App) -> Vec<Session> {
     let ids: Vec<String> = match app.view.details.last() {
-        Some(Detail::Session(id)) => vec![id.to_string()],
+        Some(Detail::Session(id)) => vec![id.clone()],
         Some(Detail::Request(_)) => Vec::new(),
         None if app.view.tab != Tab::Sessions => Vec::new(),
         None if app.view.tagged.is_empty() => app.under_cursor().into_iter().collect(),
         None => app.view.tagged.iter().cloned().collect(),
     };
-    let live = |session: &&Session| session.status == Status::Active;
+    let live = |session: &&Session| session.state != State::Ended;
     ids.iter().filter_map(|id| app.session(id)).filter(live).cloned().collect()
 }
 
@@ -268,7 +269,7 @@ fn confirm(app: &mut App) {
 
 fn copy(app: &mut App) -> Option<Effect> {
     let id = match app.view.details.last() {
-        Some(Detail::Session(id)) => Some(id.to_string()),
+        Some(Detail::Session(id)) => Some(id.clone()),
         Some(Detail::Request(request)) => Some(request.id.clone()),
         None => app.under_cursor(),
     }?;

@@ -6,7 +6,7 @@ use super::data::{Answer, History, MINUTES, Part, Pulse, Question, SESSIONS, STR
 use super::feed::Feed;
 use crate::queries::Queries;
 use crate::queries::events::EventQuery;
-use crate::queries::find::Found;
+use crate::queries::find::Search;
 use crate::queries::requests::RequestQuery;
 use crate::queries::standings::{Counts, Ended, Living};
 use crate::queries::trends::Trends;
@@ -48,8 +48,11 @@ impl Feed {
             Question::Sessions(query) => Answer::Sessions(queries.window(query, SESSIONS).await?),
             Question::Latest(ids) => Answer::Latest(queries.latest(ids).await?),
             Question::Story(id) => {
-                let found = Found { session_id: *id, protocol_session_id: None };
-                Answer::Story(queries.story(&found, Some(LISTED)).await?.map(Box::new))
+                let story = match queries.find(id).await? {
+                    Search::One(found) => queries.story(&found, Some(LISTED)).await?,
+                    Search::Several(..) | Search::Nothing => None,
+                };
+                Answer::Story(id.clone(), story.map(Box::new))
             }
             Question::Requests(tool, status) => self.requests(tool.clone(), status.clone()).await?,
             Question::Words(number) => Answer::Words(*number, queries.words(*number).await?),

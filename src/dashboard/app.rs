@@ -144,12 +144,13 @@ impl App {
         state.offset = state.offset.min(listing.rows.len().saturating_sub(height));
     }
 
-    /// A session of the list, by its id.
+    /// A session of the list, or the one that is looked at, by its id.
     pub(super) fn session(&self, id: &str) -> Option<&Session> {
-        let listed = self.data.sessions.as_ref().and_then(|list| list.rows.iter().find(|s| s.session_id == id));
+        let listed = self.data.sessions.as_ref().and_then(|list| list.rows.iter().find(|s| s.id() == id));
         listed.or_else(|| {
+            let looked_at = self.view.details.last() == Some(&Detail::Session(id.to_owned()));
             let story = self.data.closer.story.as_ref()?;
-            (story.session.session_id == id).then_some(&story.session)
+            (looked_at || story.session.id() == id).then_some(&story.session)
         })
     }
 }

@@ -26,6 +26,10 @@ pub(super) const COMMANDS: &[(&str, &str)] = &[
 pub(super) const FILTERS: &[(&str, &str)] = &[
     ("claude", "the letters stand anywhere in the row"),
     ("client: tool: status: user: id:", "they stand in that column, as in status:error or user:\"ann b\""),
+    (
+        "status:active status:idle status:ended",
+        "sessions: in use, kept though not used, ended; status:live is the first two",
+    ),
     ("idle>10m errors>0 calls<=5", "the figure compares so; times as 30s, 10m, 2h"),
     ("-client:cursor", "a minus turns a condition round; all conditions must hold"),
 ];

@@ -3,8 +3,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use crate::model::timestamp::Timestamp;
 use crate::queries::boots::Boot;
 use crate::queries::clients::ClientUse;
@@ -40,8 +38,8 @@ pub(super) enum Question {
     Sessions(WindowQuery),
     /// What those sessions did last.
     Latest(Vec<String>),
-    /// All of one session.
-    Story(Uuid),
+    /// All of one session, by an id of either kind.
+    Story(String),
     /// The stream of requests: of that tool, with that status.
     Requests(Option<String>, Option<String>),
     /// What was said in a call.
@@ -116,8 +114,8 @@ pub(super) enum Answer {
     Sessions(SessionWindow),
     /// To [`Question::Latest`].
     Latest(HashMap<String, Latest>),
-    /// To [`Question::Story`]; none when the session is gone.
-    Story(Option<Box<Story>>),
+    /// To [`Question::Story`], with the id that was asked for; none when the session is gone.
+    Story(String, Option<Box<Story>>),
     /// To [`Question::Requests`]: all, or those that came since.
     Requests(Vec<Request>, Part),
     /// To [`Question::Words`].
@@ -182,7 +180,7 @@ pub(super) struct Data {
     pub(super) crowds: Vec<Crowd>,
     /// The list of sessions, and what they did last.
     pub(super) sessions: Option<SessionWindow>,
-    /// What sessions did last, by their ids.
+    /// What Archon sessions did last, by their ids.
     pub(super) latest: HashMap<String, Latest>,
     /// The session that is looked at, and the words of the call that is.
     pub(super) closer: Closer,
@@ -242,7 +240,7 @@ impl Data {
                 }
                 self.latest.extend(latest);
             }
-            Answer::Story(story) => {
+            Answer::Story(_, story) => {
                 self.closer.gone = story.is_none();
                 self.closer.story = story;
             }

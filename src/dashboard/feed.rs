@@ -122,7 +122,7 @@ impl Feed {
     pub(super) async fn expire(&self, sessions: &[Session], by: &str) -> Result<usize, StoreError> {
         let mut targets = Targets::default();
         for session in sessions {
-            targets.add(&session.session_id, session.protocol_session_id.as_deref(), session.called_tools);
+            targets.add(&session.session_id, session.protocol_session_id.as_deref());
         }
         let order = Order { by: by.to_owned(), note: None, at: self.now() };
         Ok(expire(self.queries.store(), &targets, &order).await?.len())

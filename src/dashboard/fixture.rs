@@ -21,7 +21,7 @@ use crate::queries::trends::Trends;
 use crate::queries::usage::By;
 use crate::queries::window::SessionWindow;
 
-pub(super) use rows::{NOW, id, request, story};
+pub(super) use rows::{NOW, archon_id, id, request, story};
 
 use rows::{ago, boot, clients, event, session, statistics, trends, usage};
 
@@ -77,11 +77,11 @@ pub(super) fn populated(size: (u16, u16)) -> App {
     ];
     give(&mut app, Answer::Pulse(Pulse { boots: boots.clone(), boots_today: 2, minutes, original: false }));
     give(&mut app, Answer::Boots(boots.into_iter().map(|b| Boot { recovered: Some(7), ..b }).collect()));
-    give(&mut app, Answer::Counts(Counts { active: 3, idle: 1, disconnected: 40, expired: 7 }));
+    give(&mut app, Answer::Counts(Counts { active: 2, idle: 1, ended: 47, disconnected: 40, expired: 7 }));
     let rows = vec![
         session(1, "Claude Code", Some("alice"), (3, 7200), (42, 1)),
         session(2, "Cursor", Some("bob"), (700, 9000), (7, 0)),
-        session(3, "Windsurf", None, (30, 400), (120, 2)),
+        session(3, "Windsurf", None, (4000, 9400), (120, 2)),
     ];
     give(&mut app, Answer::Sessions(SessionWindow { rows, more: false, now: NOW }));
     let latest = |tool: &str, ms| Latest {
@@ -91,9 +91,9 @@ pub(super) fn populated(size: (u16, u16)) -> App {
         failed_in_a_row: 0,
     };
     let all = [
-        (id(1), latest("find_projects", 1.2)),
-        (id(2), latest("manage_project", 4.0)),
-        (id(3), latest("health_check", 0.3)),
+        (archon_id(1), latest("find_projects", 1.2)),
+        (archon_id(2), latest("manage_project", 4.0)),
+        (archon_id(3), latest("health_check", 0.3)),
     ];
     give(&mut app, Answer::Latest(all.into_iter().collect()));
     give(
@@ -128,7 +128,7 @@ pub(super) fn troubled(size: (u16, u16)) -> App {
         p95_ms: Some(800.0),
         failed_in_a_row: 0,
     };
-    give(&mut app, Answer::Latest([(id(2), stuck), (id(1), slow)].into_iter().collect()));
+    give(&mut app, Answer::Latest([(archon_id(2), stuck), (archon_id(1), slow)].into_iter().collect()));
     let mut list = app.data.sessions.clone().expect("a list");
     list.rows[1].errors = 6;
     list.rows[2].expires_at = Some(NOW.plus(Duration::from_secs(100)));

@@ -6,11 +6,12 @@ use ratatui::backend::TestBackend;
 
 use super::app::App;
 use super::data::Answer;
-use super::fixture::{broken, empty, give, id, populated, stale, story, strange, troubled};
+use super::fixture::{archon_id, broken, empty, give, id, populated, stale, story, strange, troubled};
 use super::once::text_of;
 use super::screens;
 use super::tests::press;
 use crate::queries::latest::Words;
+use crate::queries::sessions::{Session, State, Status};
 
 const SIZES: [(u16, u16); 4] = [(40, 12), (80, 24), (120, 40), (200, 50)];
 
@@ -53,7 +54,7 @@ fn all(mut app: App) -> String {
         add(&app, "session, while it is read", false);
         let mut told = story();
         told.session = app.data.sessions.as_ref().and_then(|list| list.rows.first().cloned()).expect("a session");
-        give(&mut app, Answer::Story(Some(Box::new(told))));
+        give(&mut app, Answer::Story(told.session.id().to_owned(), Some(Box::new(told))));
         add(&app, "session", false);
         press(&mut app, "<enter>");
         let words = Words { arguments: r#"{"query": "x", "token": "***"}"#.into(), answer: None };
@@ -111,13 +112,19 @@ fn no_state_is_told_by_colour_alone() {
     // What is printed has no colours: the words must tell the states apart.
     let mut app = populated((120, 40));
     let mut list = app.data.sessions.clone().expect("a list");
-    let all = [crate::queries::sessions::Status::Disconnected, crate::queries::sessions::Status::Expired];
+    let all = [Status::Disconnected, Status::Expired];
     for (row, status) in list.rows.iter_mut().zip(all) {
-        row.status = status;
+        (row.status, row.state) = (status, State::Ended);
     }
+    list.rows.push(Session {
+        session_id: archon_id(4),
+        protocol_session_id: Some(id(4)),
+        state: State::Active,
+        ..list.rows[2].clone()
+    });
     give(&mut app, Answer::Sessions(list));
     let text = lines(&app).join("\n");
-    for (n, state) in [(1, "discon"), (2, "expired"), (3, "active")] {
+    for (n, state) in [(1, "disco"), (2, "expired"), (3, "idle"), (4, "active")] {
         let row = text.lines().find(|line| line.contains(&id(n)[..8])).expect("its row");
         assert!(row.contains(state), "{row}");
     }

@@ -12,7 +12,7 @@ use super::once::text;
 use super::screens;
 use super::update::update;
 use super::view::{Detail, Place, Tab};
-use crate::queries::sessions::Status;
+use crate::queries::sessions::{Standing, State};
 
 /// Presses keys; a name in angle brackets is one key.
 pub(super) fn press(app: &mut App, keys: &str) -> Vec<Effect> {
@@ -48,7 +48,7 @@ fn nothing_is_drawn_outside_of_any_terminal() {
                 for keys in ["", "?", "x", "/abc", "<enter>", "2<enter>", "6", ":"] {
                     let mut app = app.clone();
                     press(&mut app, keys);
-                    give(&mut app, Answer::Story(Some(Box::new(story()))));
+                    give(&mut app, Answer::Story(id(1), Some(Box::new(story()))));
                     screen(&app);
                 }
             }
@@ -65,12 +65,11 @@ fn no_screen_shows_what_would_drive_the_terminal() {
 fn three_keys_lead_from_a_warning_to_the_call() {
     let mut app = troubled((120, 40));
     press(&mut app, "w");
-    let worst = fixture::id(2).parse().expect("an id");
-    assert_eq!(app.view.details, [Detail::Session(worst)]);
-    assert!(app.wants().contains(&Question::Story(worst)));
-    let mut told = story();
-    told.session.session_id = id(2);
-    give(&mut app, Answer::Story(Some(Box::new(told))));
+    assert_eq!(app.view.details, [Detail::Session(id(2))]);
+    assert!(app.wants().contains(&Question::Story(id(2))));
+    give(&mut app, Answer::Story(id(1), Some(Box::new(story()))));
+    assert!(app.data.closer.story.is_none(), "an answer to another question");
+    give(&mut app, Answer::Story(id(2), Some(Box::new(story()))));
     press(&mut app, "<enter>");
     let Some(Detail::Request(request)) = app.view.details.last() else { panic!("{:?}", app.view.details) };
     assert_eq!(request.error_message.as_deref(), Some("no project has the id 7; find_projects lists them"));
@@ -102,7 +101,7 @@ fn what_is_tagged_ends_once_it_is_agreed() {
     assert!(app.dialog.is_none() && app.view.tagged.len() == 2);
     let effects = press(&mut app, "xy");
     let [Effect::Expire(sessions)] = effects.as_slice() else { panic!("{effects:?}") };
-    assert_eq!(sessions.iter().map(|s| s.session_id.clone()).collect::<Vec<_>>(), [id(1), id(2)]);
+    assert_eq!(sessions.iter().map(|s| s.id().to_owned()).collect::<Vec<_>>(), [id(1), id(2)]);
     assert_eq!(update(&mut app, Message::Expired(Ok(2))), Some(Effect::Refresh));
     assert!(app.view.tagged.is_empty());
 }
@@ -117,7 +116,7 @@ fn nothing_ends_where_nothing_may_be_changed() {
     assert!(!screen(&app).contains("end the tagged"));
     let mut app = populated((80, 24));
     let mut list = app.data.sessions.clone().expect("a list");
-    list.rows[0].status = Status::Expired;
+    list.rows[0].state = State::Ended;
     give(&mut app, Answer::Sessions(list));
     press(&mut app, "x");
     assert!(app.dialog.is_none(), "an ended session cannot end");
@@ -134,6 +133,27 @@ fn a_filter_is_followed_kept_or_given_up() {
     let wants = app.wants();
     let asked = wants.iter().find_map(|q| if let Question::Sessions(query) = q { Some(query) } else { None });
     assert_eq!(asked.map(|q| (q.idle_s, q.client.as_deref())), Some((Some(600), Some("cur"))));
+    for (word, standings) in [
+        ("active", Standing::ACTIVE),
+        ("idle", &[Standing::Idle]),
+        ("live", &[Standing::Alive]),
+        ("ended", Standing::ENDED),
+        ("expired", Standing::TIMED_OUT),
+    ] {
+        let mut app = populated((80, 24));
+        press(&mut app, &format!("/status:{word}<enter>"));
+        let wants = app.wants();
+        let asked = wants.iter().find_map(|q| if let Question::Sessions(query) = q { Some(query) } else { None });
+        assert_eq!(asked.map(|q| q.standings.as_slice()), Some(standings), "{word}");
+        let left = app.listing().map(|listing| listing.rows.len());
+        let expected = match word {
+            "active" => 2,
+            "idle" => 1,
+            "live" => 3,
+            _ => 0,
+        };
+        assert_eq!(left, Some(expected), "{word}");
+    }
     press(&mut app, "23");
     press(&mut app, "1");
     assert_eq!(app.list(Place::Tab(Tab::Sessions)).filter.text, "idle>10m client:cur");

@@ -69,10 +69,7 @@ pub(super) fn tell(app: &mut App, text: impl Into<String>) {
 
 fn on_answer(app: &mut App, answer: Answer, at: Timestamp) {
     let current = match &answer {
-        Answer::Story(Some(story)) => match app.view.details.last() {
-            Some(Detail::Session(id)) => story.session.session_id == id.to_string(),
-            _ => false,
-        },
+        Answer::Story(id, _) => app.view.details.last() == Some(&Detail::Session(id.clone())),
         Answer::History(history) => history.step == app.view.step,
         _ => true,
     };

@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::data::Step;
 use super::filter::Filter;
@@ -58,8 +57,8 @@ impl Tab {
 /// What is looked at closely.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Detail {
-    /// A session.
-    Session(Uuid),
+    /// A session, by an id of either kind.
+    Session(String),
     /// A request.
     Request(Box<Request>),
 }

@@ -5,7 +5,7 @@ use super::data::Question;
 use super::screens;
 use super::table::Sort;
 use super::view::{Detail, Place, Tab};
-use crate::queries::sessions::Status;
+use crate::queries::sessions::Standing;
 use crate::queries::window::WindowQuery;
 use crate::store::reports::page::Order;
 
@@ -15,7 +15,9 @@ impl App {
         let mut wants = vec![Question::Pulse, Question::Counts];
         match self.view.details.last() {
             Some(Detail::Session(id)) => {
-                wants.extend([Question::Story(*id), Question::Latest(vec![id.to_string()]), Question::Tools]);
+                let archon = self.session(id).filter(|session| session.calls > 0).map(|s| s.session_id.clone());
+                let latest = Question::Latest(archon.into_iter().collect());
+                wants.extend([Question::Story(id.clone()), latest, Question::Tools]);
             }
             Some(Detail::Request(request)) => {
                 wants.extend((request.number > 0).then_some(Question::Words(request.number)));
@@ -45,13 +47,13 @@ impl App {
         }
     }
 
-    /// The Archon sessions on the part of the list that is seen.
+    /// The Archon sessions of the part of the list that is seen.
     fn seen_sessions(&self) -> Vec<String> {
         let place = Place::Tab(Tab::Sessions);
         let (Some(listing), state) = (self.listing(), self.list(place)) else { return Vec::new() };
         let seen = listing.rows.iter().skip(state.offset).take(screens::list_height(self));
-        let called = |key: &String| self.session(key).is_some_and(|session| session.calls > 0);
-        seen.map(|row| row.key.clone()).filter(called).collect()
+        let called = seen.filter_map(|row| self.session(&row.key)).filter(|session| session.calls > 0);
+        called.map(|session| session.session_id.clone()).collect()
     }
 
     /// What the list of sessions asks the store for: as much of filter and sorting as the store can do, because it holds
@@ -59,16 +61,10 @@ impl App {
     fn window_query(&self) -> WindowQuery {
         let state = self.list(Place::Tab(Tab::Sessions));
         let field = |name| state.filter.field(name).map(str::to_owned);
-        let status = field("state");
-        let named = |word: &str| {
-            let all = [Status::Active, Status::Disconnected, Status::Expired];
-            all.into_iter().filter(|status| status.as_str().contains(word)).collect::<Vec<_>>()
-        };
-        let statuses = match status.as_deref() {
-            Some("idle" | "busy") => vec![Status::Active],
-            Some(word) => named(word),
+        let standings = match field("state") {
+            Some(word) => named(&word),
             None if self.view.all => Vec::new(),
-            None => vec![Status::Active],
+            None => vec![Standing::Alive],
         };
         #[expect(
             clippy::cast_possible_truncation,
@@ -77,7 +73,7 @@ impl App {
         )]
         let whole = |figure: f64| figure.max(0.0) as u64;
         WindowQuery {
-            statuses,
+            standings,
             client: field("client"),
             user: field("user"),
             id: field("id"),
@@ -87,6 +83,29 @@ impl App {
             order: order(state.sort),
         }
     }
+}
+
+/// Where sessions stand whose state has these letters in its word.
+fn named(letters: &str) -> Vec<Standing> {
+    let words: [(&str, &[Standing]); 6] = [
+        ("active", Standing::ACTIVE),
+        ("idle", &[Standing::Idle]),
+        ("live", &[Standing::Alive]),
+        ("ended", Standing::ENDED),
+        ("disconnected", &[Standing::Disconnected]),
+        ("expired", Standing::TIMED_OUT),
+    ];
+    let mut standings: Vec<_> = words
+        .iter()
+        .filter(|(word, _)| word.contains(letters))
+        .flat_map(|(_, standings)| *standings)
+        .copied()
+        .collect();
+    if standings.is_empty() {
+        // The row itself decides: none passes.
+        standings = Standing::ALL.to_vec();
+    }
+    standings
 }
 
 /// What the store can sort by, for a column. The rest is sorted among what it gave.

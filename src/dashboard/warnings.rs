@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use super::app::App;
 use super::text::{count, millis, several, span};
 use super::theme::Tone;
-use crate::queries::sessions::{Session, Status};
+use crate::queries::sessions::{Session, State};
 use crate::queries::usage::Statistics;
 
 /// A client that has called nothing for so long is silent.
@@ -31,7 +29,7 @@ const SLOW_DATABASE: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Subject {
     /// A session.
-    Session(Uuid),
+    Session(String),
     /// Failed requests.
     Failures,
     /// The sessions of a client.
@@ -68,12 +66,19 @@ impl Warning {
 
 /// What is to be said of a session, the most urgent first.
 pub(super) fn of_session(app: &App, session: &Session) -> Vec<Warning> {
-    if session.status != Status::Active {
+    if session.state == State::Ended {
         return Vec::new();
     }
-    let subject = || Uuid::parse_str(&session.session_id).ok().map(Subject::Session);
+    let subject = || Some(Subject::Session(session.id().to_owned()));
     let mut warnings = Vec::new();
     let mut warn = |urgency, text: String| warnings.push(Warning::new(urgency, text, subject()));
+    if let Some(left) = session.expires_at.map(|end| end.since(app.now)).filter(|left| *left < NEAR) {
+        warn(6, format!("ends in {} unless used", span(left)));
+    }
+    // Nobody is there who could mind, or mend it.
+    if session.state == State::Idle {
+        return warnings;
+    }
     let latest = app.data.latest.get(&session.session_id);
     if let Some(latest) = latest.filter(|latest| latest.failed_in_a_row >= STUCK_AFTER) {
         let tool = latest.last_tool.as_deref().unwrap_or("a tool");
@@ -85,9 +90,6 @@ pub(super) fn of_session(app: &App, session: &Session) -> Vec<Warning> {
     if let Some((ms, usual)) = latest.and_then(|latest| slow(app.data.sums.tools.as_ref(), latest)) {
         warn(5, format!("slow: {} (p95 {})", millis(ms), millis(usual)));
     }
-    if let Some(left) = session.expires_at.map(|end| end.since(app.now)).filter(|left| *left < NEAR) {
-        warn(6, format!("ends in {} unless used", span(left)));
-    }
     if !session.called_tools && app.now.since(session.connected_at) >= SILENT_AFTER {
         warn(7, "no tool called yet".to_owned());
     }
@@ -97,6 +99,7 @@ pub(super) fn of_session(app: &App, session: &Session) -> Vec<Warning> {
     {
         warn(9, format!("went on over the restart, boot {}", boot.number));
     }
+    warnings.sort_by_key(|warning| warning.urgency);
     warnings
 }
 
@@ -134,7 +137,7 @@ pub(super) fn overall(app: &App) -> Vec<Warning> {
 }
 
 fn named(session: &Session, text: &str) -> String {
-    format!("{} {}: {text}", session.session_id.get(..8).unwrap_or_default(), session.client_type)
+    format!("{} {}: {text}", session.id().get(..8).unwrap_or_default(), session.client_type)
 }
 
 fn of_the_server(app: &App) -> Vec<Warning> {

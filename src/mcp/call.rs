@@ -17,6 +17,7 @@ use crate::protocol::frame::Request;
 use crate::protocol::reply;
 use crate::protocol::tools::CallToolParams;
 use crate::session::Archon;
+use crate::store::lookup::Ended;
 use crate::tools::{Tool, ToolCall, ToolResult};
 
 /// The tool that a request asks for.
@@ -31,6 +32,8 @@ enum Outcome {
     Finished(ToolResult),
     TimedOut(Duration),
     Cancelled,
+    /// Its session was ended: by whom, and why.
+    Revoked(Ended),
     CutShort,
     Panicked,
 }
@@ -74,7 +77,7 @@ impl Engine {
             tokens: self.tracking.tokens.of_call(arguments, output),
             captured,
             rule: Some(rule),
-            late: caller.live.has_ended(),
+            late: caller.live.ended().is_some(),
             ..Handled::of(&caller.live, received, told.status)
         };
         let recorded = self.record(handled).await.into();
@@ -120,7 +123,7 @@ impl Engine {
             // In this order: a tool that is done at once, as most are, asks for no timer and registers with no token.
             biased;
             finished = tool => finished.map_or(Outcome::Panicked, Outcome::Finished),
-            () = running.token().cancelled() => Outcome::Cancelled,
+            () = running.token().cancelled() => caller.live.ended().cloned().map_or(Outcome::Cancelled, Outcome::Revoked),
             () = self.cut.cancelled() => Outcome::CutShort,
             () = tokio::time::sleep(self.patience.tool) => Outcome::TimedOut(self.patience.tool),
         };
@@ -183,6 +186,13 @@ impl Told {
                 Self { body, status: RequestStatus::Timeout, error: Some(message), output: None }
             }
             Outcome::Cancelled => Self::failed(id, REFUSED, "the client cancelled the call", "cancelled"),
+            Outcome::Revoked(ended) => {
+                let message = format!("the session was ended by the {} ({}) while the call ran", ended.who(), ended.reason);
+                let body = ErrorBody::new(REFUSED, message.clone())
+                    .because("session_ended", "call initialize, and call again if that is safe");
+                let body = reply::error(Some(id.get()), &body);
+                Self { body, status: RequestStatus::Error, error: Some(message), output: None }
+            }
             Outcome::CutShort => {
                 Self::failed(id, REFUSED, "the server stopped before the tool had finished", "cut_short")
             }

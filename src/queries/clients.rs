@@ -15,7 +15,7 @@ const OPEN: i64 = 10;
 ///
 /// ```json
 /// {"client_type": "Claude Code", "client_version": "1.0.0", "sessions": 12, "open": 3, "silent": 1, "closed": 8,
-///  "timed_out": 1, "calls": 240, "errors": 2, "lasted": 9, "lasted_s": 5400}
+///  "timed_out": 1, "calls": 240, "errors": 2, "archon_sessions": 14, "lasted": 9, "lasted_s": 5400}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientUse {
@@ -37,7 +37,9 @@ pub struct ClientUse {
     pub calls: i64,
     /// Tool calls that failed.
     pub errors: i64,
-    /// Archon sessions with a duration.
+    /// Its Archon sessions: one connection has one after the other.
+    pub archon_sessions: i64,
+    /// Those of them with a duration.
     pub lasted: i64,
     /// How long those lasted together, in seconds.
     pub lasted_s: i64,
@@ -68,6 +70,7 @@ impl From<ClientRow> for ClientUse {
             timed_out: row.timed_out,
             calls: row.calls,
             errors: row.errors,
+            archon_sessions: row.archon_sessions,
             lasted: row.lasted,
             lasted_s: row.lasted_s,
         }

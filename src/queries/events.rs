@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
 use super::Queries;
+use super::find::Found;
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
-use crate::store::reports::events::{EventFilter, EventRow};
+use crate::store::reports::events::{Concerns, EventFilter, EventRow};
 use crate::store::reports::requests::Part;
+use serde::{Deserialize, Serialize};
 
 /// Whoever follows reads so many rows at once.
 pub(super) const AT_ONCE: i64 = 10_000;
@@ -56,11 +55,19 @@ impl From<EventRow> for Event {
 #[derive(Debug, Clone, Default)]
 pub struct EventQuery {
     /// Of that session.
-    pub session: Option<Uuid>,
+    pub session: Option<Found>,
     /// Of that kind.
     pub kind: Option<String>,
     /// Within that time.
     pub since: Option<Duration>,
+}
+
+impl Found {
+    /// Whose events it means: those of the Archon session, if that was named, else those of the connection.
+    fn concerns(&self) -> Option<Concerns> {
+        let archon = self.session_id.map(Concerns::Archon);
+        archon.or_else(|| self.connection().map(|id| Concerns::Connection(id.to_owned())))
+    }
 }
 
 impl Queries {
@@ -83,7 +90,7 @@ impl Queries {
 
     async fn events_in(&self, query: &EventQuery, part: Part) -> Result<Vec<Event>, StoreError> {
         let filter = EventFilter {
-            session: query.session,
+            session: query.session.as_ref().and_then(Found::concerns),
             kind: query.kind.clone(),
             since: query.since.map(|since| self.clock.now().minus(since)),
         };

@@ -6,16 +6,17 @@ use super::Queries;
 use crate::store::StoreError;
 use crate::store::reports::candidates::Candidate;
 
-/// So many sessions are looked up and named when an id is ambiguous.
+/// So many ids are looked up and named when one is ambiguous.
 const NAMED: usize = 10;
 
 /// A session that was meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// The Archon session's id, or the one reserved for it.
-    pub session_id: Uuid,
-    /// The protocol session, if it was named by its own id.
-    pub protocol_session_id: Option<String>,
+    /// The Archon session, if its id was typed: its own, or one that is reserved for it.
+    pub session_id: Option<Uuid>,
+    /// Its connections. Of an Archon session those that are bound to it and the one that opened it: live ones first, and of
+    /// those the one that opened it. None for an Archon session without a connection.
+    pub connections: Vec<String>,
 }
 
 /// What an id, or the beginning of one, leads to.
@@ -27,6 +28,13 @@ pub enum Search {
     Several(Vec<String>, bool),
     /// None.
     Nothing,
+}
+
+impl Found {
+    /// The connection that is meant, if there is one.
+    pub fn connection(&self) -> Option<&str> {
+        self.connections.first().map(String::as_str)
+    }
 }
 
 impl Queries {
@@ -41,58 +49,73 @@ impl Queries {
         }
         // One more tells whether there are more.
         let limit = i64::try_from(NAMED + 1).unwrap_or(i64::MAX);
-        Ok(choose(&self.store.session_candidates(typed, limit).await?, typed))
+        let mut candidates = self.store.session_candidates(typed, limit).await?;
+        // A whole id is that session's, whatever else begins with it.
+        if let Some(whole) = candidates.iter().position(|c| id_of(c).eq_ignore_ascii_case(typed)) {
+            candidates = vec![candidates.swap_remove(whole)];
+        }
+        let (named, more) = (candidates.iter().take(NAMED).map(id_of).collect(), candidates.len() > NAMED);
+        let mut found = Vec::new();
+        if !more {
+            for candidate in candidates {
+                found.push(self.found(candidate).await?);
+            }
+        }
+        Ok(match chosen(found) {
+            Some(one) => Search::One(one),
+            None if named == Vec::<String>::new() => Search::Nothing,
+            None => Search::Several(named, more),
+        })
+    }
+
+    async fn found(&self, candidate: Candidate) -> Result<Found, StoreError> {
+        Ok(match candidate {
+            Candidate::Archon(id) => Found { session_id: Some(id), connections: self.store.connections_of(id).await? },
+            Candidate::Connection(id) => Found { session_id: None, connections: vec![id] },
+        })
     }
 }
 
-fn choose(candidates: &[Candidate], typed: &str) -> Search {
-    let id_of = |c: &Candidate| c.protocol_session_id.clone().unwrap_or_else(|| c.session_id.clone());
-    let found = |c: &Candidate| {
-        let session_id = Uuid::parse_str(&c.session_id).ok()?;
-        Some(Found { session_id, protocol_session_id: c.protocol_session_id.clone() })
-    };
-    // A whole id is that session's, whatever else begins with it.
-    let whole = candidates.iter().find(|c| id_of(c).eq_ignore_ascii_case(typed));
-    // An Archon session stands before its protocol sessions, and if all are one session, it is the one.
-    let first = candidates.first().filter(|first| candidates.iter().all(|c| c.session_id == first.session_id));
-    let is_one = candidates.len() == 1 || first.is_some_and(|first| first.protocol_session_id.is_none());
-    let one = whole.or(first.filter(|_| is_one));
-    if let Some(found) = one.and_then(found) {
-        return Search::One(found);
+fn id_of(candidate: &Candidate) -> String {
+    match candidate {
+        Candidate::Archon(id) => id.to_string(),
+        Candidate::Connection(id) => id.clone(),
     }
-    if candidates.is_empty() {
-        return Search::Nothing;
+}
+
+/// The one that all of them mean, if they are of one session.
+fn chosen(mut found: Vec<Found>) -> Option<Found> {
+    if found.len() < 2 {
+        return found.pop();
     }
-    Search::Several(candidates.iter().take(NAMED).map(id_of).collect(), candidates.len() > NAMED)
+    let line = found.first()?.connection()?.to_owned();
+    let is_one = found.iter().all(|found| found.connection() == Some(&line));
+    // Whatever ids of it begin like that, the connection is meant.
+    is_one.then(|| Found { session_id: None, connections: vec![line] })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const A: &str = "550e8400-e29b-41d4-a716-446655440000";
-    const B: &str = "550e8400-ffff-41d4-a716-446655440000";
-
-    fn candidate(session: &str, protocol: Option<&str>) -> Candidate {
-        Candidate { session_id: session.into(), protocol_session_id: protocol.map(Into::into) }
-    }
-
     #[test]
-    fn one_several_or_none() {
-        let one = |protocol: Option<&str>| {
-            Search::One(Found { session_id: A.parse().expect("an id"), protocol_session_id: protocol.map(Into::into) })
+    fn ids_of_one_connection_mean_the_connection() {
+        let archon = |n: u128, connections: &[&str]| Found {
+            session_id: Some(Uuid::from_u128(n)),
+            connections: connections.iter().map(|id| (*id).to_owned()).collect(),
         };
-        assert_eq!(choose(&[], "5"), Search::Nothing);
-        assert_eq!(choose(&[candidate(A, None)], "5"), one(None));
-        assert_eq!(choose(&[candidate(A, Some("p-1"))], "p"), one(Some("p-1")));
-        assert_eq!(choose(&[candidate(A, None), candidate(A, Some("55"))], "5"), one(None), "both are one session");
-        let several = Search::Several(vec![A.into(), B.into()], false);
-        assert_eq!(choose(&[candidate(A, None), candidate(B, None)], "55"), several);
-        let two = [candidate(A, Some("p-1")), candidate(A, Some("p-2"))];
-        assert!(matches!(choose(&two, "p"), Search::Several(..)), "two protocol sessions of one session");
-        let longer = [candidate(A, Some("p-1")), candidate(B, Some("p-10"))];
-        assert_eq!(choose(&longer, "p-1"), one(Some("p-1")), "a whole id goes before the beginning of another");
-        let many: Vec<_> = (0..=NAMED).map(|n| candidate(A, Some(&format!("p-{n}")))).collect();
-        assert!(matches!(choose(&many, "p-"), Search::Several(ids, true) if ids.len() == NAMED));
+        let connection = |id: &str| Found { session_id: None, connections: vec![id.to_owned()] };
+        assert_eq!(chosen(vec![]), None);
+        assert_eq!(chosen(vec![archon(1, &[])]), Some(archon(1, &[])));
+        assert_eq!(chosen(vec![archon(1, &["p"])]), Some(archon(1, &["p"])));
+        assert_eq!(
+            chosen(vec![archon(1, &["p"]), archon(2, &["p", "q"])]),
+            Some(connection("p")),
+            "one after the other"
+        );
+        assert_eq!(chosen(vec![archon(1, &["p"]), connection("p")]), Some(connection("p")));
+        assert_eq!(chosen(vec![archon(1, &["p"]), archon(2, &["q"])]), None);
+        assert_eq!(chosen(vec![archon(1, &[]), archon(2, &[])]), None);
+        assert_eq!(chosen(vec![connection("p"), connection("p-1")]), None);
     }
 }

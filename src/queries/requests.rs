@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::Queries;
 use super::find::Found;
 use crate::model::timestamp::Timestamp;
+use crate::store::StoreError;
 use crate::store::reports::requests::{Owner, Part, RequestFilter, RequestRow};
-use crate::store::{StoreError, Tables};
 
 /// A handled request:
 ///
@@ -119,30 +120,58 @@ impl Queries {
     }
 
     async fn requests_in(&self, query: &RequestQuery, part: Part) -> Result<Vec<Request>, StoreError> {
-        let owner = match &query.session {
-            Some(found) => Some(self.owner(found).await?),
-            None => None,
-        };
-        let filter = RequestFilter {
-            owner,
+        let mut filter = RequestFilter {
+            owner: None,
             client: query.client.as_deref().map(str::to_lowercase),
             user: query.user.as_deref().map(str::to_lowercase),
             tool: query.tool.clone(),
             status: query.status.clone(),
             since: query.since.map(|since| self.clock.now().minus(since)),
         };
-        Ok(self.store.requests(&filter, part).await?.into_iter().map(Request::from).collect())
+        let rows = match (self.owner(query.session.as_ref()).await?, part) {
+            (Some(Owner::Connection(id)), Part::Last(limit)) => self.last_of_connection(&id, filter, limit).await?,
+            (owner, _) => {
+                filter.owner = owner;
+                self.store.requests(&filter, part).await?
+            }
+        };
+        Ok(rows.into_iter().map(Request::from).collect())
     }
 
-    /// Rows of a client that has called no tool stand under its protocol session.
-    pub(super) async fn owner(&self, found: &Found) -> Result<Owner, StoreError> {
-        if self.store.tables() == Tables::Original || self.store.archon_session(found.session_id).await?.is_some() {
-            return Ok(Owner::Session(found.session_id));
-        }
-        let protocol = match &found.protocol_session_id {
-            Some(id) => Some(id.clone()),
-            None => self.store.session_row(found.session_id).await?.and_then(|row| row.protocol_session_id),
+    /// A connection's last requests. One Archon session comes after the other, so the last ones are enough: a busy
+    /// connection has hundreds of thousands of rows, and no index has them all in order.
+    async fn last_of_connection(
+        &self,
+        id: &str,
+        filter: RequestFilter,
+        limit: i64,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        let ask = async |owner| {
+            let filter = RequestFilter { owner: Some(owner), ..filter.clone() };
+            self.store.requests(&filter, Part::Last(limit)).await
         };
-        Ok(protocol.map_or(Owner::Session(found.session_id), Owner::Protocol))
+        let enough = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut rows = Vec::new();
+        for archon in self.store.archon_sessions_of(id).await?.iter().rev() {
+            if rows.len() >= enough {
+                break;
+            }
+            if let Ok(archon) = Uuid::parse_str(&archon.session_id) {
+                rows.extend(ask(Owner::Within(archon, id.to_owned())).await?);
+            }
+        }
+        rows.extend(ask(Owner::Unbound(id.to_owned())).await?);
+        rows.sort_by_key(|row: &RequestRow| row.number);
+        Ok(rows.split_off(rows.len().saturating_sub(enough)))
+    }
+
+    /// Whose requests are meant: the Archon session's, if that was named and is there, else the connection's.
+    async fn owner(&self, found: Option<&Found>) -> Result<Option<Owner>, StoreError> {
+        let Some(found) = found else { return Ok(None) };
+        let connection = found.connection().map(|id| Owner::Connection(id.to_owned()));
+        Ok(match found.session_id {
+            Some(id) if connection.is_none() || self.store.archon_row(id).await?.is_some() => Some(Owner::Session(id)),
+            _ => connection,
+        })
     }
 }

@@ -5,30 +5,35 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Queries;
+use super::find::Found;
 use crate::model::timestamp::Timestamp;
-use crate::store::StoreError;
-use crate::store::reports::alive::Moment;
-use crate::store::reports::sessions::{Page, SessionRow, Standing};
+use crate::store::reports::alive::{Moment, Time};
+pub use crate::store::reports::sessions::Standing;
+use crate::store::reports::sessions::{Page, SessionRow};
+use crate::store::{StoreError, Tables};
 
-/// A session, as lists show it:
+/// A session, as lists show it: a connection, or an Archon session that has none.
 ///
 /// ```json
-/// {"session_id": "…", "protocol_session_id": "…", "protocol_version": "2025-11-25", "status": "active", "called_tools": true, "client_type": "Claude Code",
-///  "client_name": "claude-code", "client_version": "1.0.0", "user_id": null, "user_name": "alice", "user_email": null,
-///  "connected_at": "2026-01-10T12:00:00.000Z", "last_activity": "…", "expires_at": "…", "disconnected_at": null,
+/// {"session_id": "…", "protocol_session_id": "…", "protocol_version": "2025-11-25", "status": "active",
+///  "state": "idle", "called_tools": true, "client_type": "Claude Code", "client_name": "claude-code", "client_version": "1.0.0",
+///  "user_id": null, "user_name": "alice", "user_email": null, "connected_at": "2026-01-10T12:00:00.000Z", "last_activity": "…", "expires_at": "…", "disconnected_at": null,
 ///  "disconnect_reason": null, "ended_by": null, "duration_s": 60, "calls": 3, "errors": 0, "prompt_tokens": 30,
 ///  "completion_tokens": 60}
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Session {
-    /// The Archon session's id; the one reserved for it, while its client has called no tool.
+    /// The id of the connection's Archon session: of the one that goes on, else the one that is reserved for the next; of an
+    /// ended connection the last.
     pub session_id: String,
-    /// The protocol session that was used last.
+    /// The connection's id (`Mcp-Session-Id`); none where an Archon session has no connection.
     pub protocol_session_id: Option<String>,
-    /// The revision that one agreed on.
+    /// The revision agreed on.
     pub protocol_version: Option<String>,
     /// What it is now: a row that is past its time is expired, whether or not a server has met it.
     pub status: Status,
+    /// The same in a user's words: is somebody there.
+    pub state: State,
     /// Whether its client has called a tool yet.
     pub called_tools: bool,
     /// The detected program.
@@ -79,6 +84,29 @@ pub enum Status {
     Expired,
 }
 
+/// Whether somebody is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Used within the session timeout, or a stream of it is open.
+    Active,
+    /// Not, but its client may go on at any time.
+    Idle,
+    /// It has ended.
+    Ended,
+}
+
+impl State {
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Idle => "idle",
+            Self::Ended => "ended",
+        }
+    }
+}
+
 impl Status {
     /// The word.
     pub const fn as_str(self) -> &'static str {
@@ -104,7 +132,7 @@ impl Status {
 #[derive(Debug, Clone, Default)]
 pub struct SessionFilter {
     /// Of these standings; none is all.
-    pub statuses: Vec<Status>,
+    pub standings: Vec<Standing>,
     /// Of that client type or name, whatever its case.
     pub client: Option<String>,
     /// Of that user's name, address or id, whatever its case.
@@ -138,33 +166,61 @@ pub(super) struct End {
     pub(super) by: Option<String>,
 }
 
+/// What a row says of its end: when, why, by whom.
+pub(super) type Said = (Option<Timestamp>, Option<String>, Option<String>);
+
 impl End {
-    /// Of a row's columns: its status, what it says of its time, and of its end.
-    pub(super) fn of(
+    /// Of a connection's columns.
+    pub(super) fn of_connection(word: &str, time: &Time, said: Said, moment: &Moment) -> Self {
+        let end = moment.end_of_connection(time);
+        let old = end.is_some_and(|end| moment.is_too_old(time, end));
+        Self::of(word, (time.expires_at, end), said, (moment.now, if old { "max_age" } else { "timeout" }))
+    }
+
+    /// Of an Archon session's.
+    pub(super) fn of_archon(word: &str, time: &Time, said: Said, moment: &Moment) -> Self {
+        Self::of(word, (time.expires_at, moment.end_of_archon(time)), said, (moment.now, "timeout"))
+    }
+
+    fn of(
         word: &str,
-        (expires_at, boot, began): (Option<Timestamp>, Option<i64>, Timestamp),
-        (at, reason, by): (Option<Timestamp>, Option<String>, Option<String>),
-        moment: &Moment,
+        (stored, end): (Option<Timestamp>, Option<Timestamp>),
+        (at, reason, by): Said,
+        (now, why): (Timestamp, &str),
     ) -> Self {
         if word != "active" {
-            return Self { status: Status::of(word, None, moment.now), expires_at, at, reason, by };
+            return Self { status: Status::of(word, None, now), expires_at: stored, at, reason, by };
         }
-        let end = moment.end_of(expires_at, boot, began);
-        let status = Status::of(word, end, moment.now);
+        let status = Status::of(word, end, now);
         if status == Status::Expired {
-            // A server would say `max_age` of some; only it knows the greatest age that it allows.
-            return Self { status, expires_at: end, at: end, reason: Some("timeout".to_owned()), by: None };
+            return Self { status, expires_at: end, at: end, reason: Some(why.to_owned()), by: None };
         }
         Self { status, expires_at: end, at: None, reason: None, by: None }
     }
 }
 
 impl Session {
+    /// The id of the line: the connection's; without one, the Archon session's.
+    pub fn id(&self) -> &str {
+        self.protocol_session_id.as_deref().unwrap_or(&self.session_id)
+    }
+
     /// A row, as it stands at that moment.
-    pub(super) fn of(row: SessionRow, moment: &Moment) -> Self {
-        let time = (row.expires_at, row.boot, row.connected_at);
-        let end = End::of(&row.status, time, (row.disconnected_at, row.disconnect_reason, row.ended_by), moment);
+    pub(super) fn of(row: SessionRow, moment: &Moment, tables: Tables) -> Self {
+        let time = row.time();
+        let said = (row.disconnected_at, row.disconnect_reason, row.ended_by);
+        let end = match &row.protocol_session_id {
+            Some(_) => End::of_connection(&row.status, &time, said, moment),
+            None => End::of_archon(&row.status, &time, said, moment),
+        };
+        let state = match end.status {
+            // An original knows no rule by which a live session is none to list.
+            Status::Active if tables == Tables::Original || moment.is_used(&time) => State::Active,
+            Status::Active => State::Idle,
+            Status::Disconnected | Status::Expired => State::Ended,
+        };
         Self {
+            state,
             session_id: row.session_id,
             protocol_session_id: row.protocol_session_id,
             protocol_version: row.protocol_version,
@@ -192,16 +248,6 @@ impl Session {
 }
 
 impl SessionFilter {
-    fn standings(&self) -> Vec<Standing> {
-        let wants = |status| self.statuses.is_empty() || self.statuses.contains(&status);
-        let of = |status, standings: &'static [Standing]| wants(status).then_some(standings).into_iter().flatten();
-        of(Status::Active, &[Standing::Alive])
-            .chain(of(Status::Disconnected, &[Standing::Disconnected]))
-            .chain(of(Status::Expired, &[Standing::Over, Standing::Expired]))
-            .copied()
-            .collect()
-    }
-
     fn page(&self, now: Timestamp) -> Page {
         Page {
             client: self.client.as_deref().map(str::to_lowercase),
@@ -223,14 +269,50 @@ impl Queries {
         let moment = self.moment().await?;
         let page = filter.page(moment.now);
         let mut rows = Vec::new();
-        for standing in filter.standings() {
-            rows.extend(self.store.sessions(standing, &moment, &page).await?);
+        let standings = if filter.standings.is_empty() { Standing::ALL } else { &filter.standings };
+        for standing in standings {
+            rows.extend(self.store.sessions(*standing, &moment, &page).await?);
         }
-        let mut rows: Vec<_> = rows.into_iter().map(|row| Session::of(row, &moment)).collect();
-        rows.sort_by(|a, b| b.last_activity.cmp(&a.last_activity).then_with(|| a.session_id.cmp(&b.session_id)));
+        let tables = self.store.tables();
+        let mut rows: Vec<_> = rows.into_iter().map(|row| Session::of(row, &moment, tables)).collect();
+        rows.sort_by(|a, b| b.last_activity.cmp(&a.last_activity).then_with(|| a.id().cmp(b.id())));
         let limit = filter.limit.unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
         Ok(Sessions { rows, more, now: moment.now })
+    }
+
+    /// How many sessions pass a filter, whatever its limit.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn session_count(&self, filter: &SessionFilter) -> Result<i64, StoreError> {
+        let moment = self.moment().await?;
+        let page = filter.page(moment.now);
+        let mut sum = 0;
+        for standing in if filter.standings.is_empty() { Standing::ALL } else { &filter.standings } {
+            sum += self.store.session_count(*standing, &moment, &page).await?;
+        }
+        Ok(sum)
+    }
+
+    /// The sessions that an id means, live or not: the connections of an Archon session; and itself as a line of its own, if
+    /// it is live and none of them is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn meant(&self, found: &Found) -> Result<Vec<Session>, StoreError> {
+        let (moment, tables) = (self.moment().await?, self.store.tables());
+        let mut sessions = Vec::new();
+        for id in &found.connections {
+            let row = self.store.connection_row(id).await?;
+            sessions.extend(row.map(|row| Session::of(row, &moment, tables)));
+        }
+        if let Some(id) = found.session_id.filter(|_| sessions.iter().all(|s| s.state == State::Ended)) {
+            let row = self.store.archon_row(id).await?;
+            let alone = row.map(|row| Session::of(row, &moment, tables));
+            sessions.extend(alone.filter(|alone| sessions.is_empty() || alone.state != State::Ended));
+        }
+        Ok(sessions)
     }
 }

@@ -1,6 +1,4 @@
-//! How many sessions stand where, and who has many of them open.
-
-use std::time::Duration;
+//! How many sessions stand where, and who has many of them in use.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,19 +6,19 @@ use super::Queries;
 use crate::store::StoreError;
 pub use crate::store::reports::standings::{Ended, Living};
 
-/// A session that was not used for so long is idle.
-pub const IDLE_AFTER: Duration = Duration::from_mins(5);
 /// A client of one user with so many open sessions is one to look at.
 pub const CROWD: i64 = 20;
 
-/// How many sessions stand where: `{"active": 12, "idle": 3, "disconnected": 40, "expired": 7}`. The idle ones are among
-/// the active.
+/// How many sessions stand where: `{"active": 12, "idle": 3, "ended": 47, "disconnected": 40, "expired": 7}`. Active, idle
+/// and ended ones are all of them; disconnected and expired ones have ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// A server would accept them.
+    /// Used within the session timeout, or a stream of theirs is open.
     pub active: i64,
-    /// Those of them that were not used for [`IDLE_AFTER`].
+    /// A server would accept them, but they are not.
     pub idle: i64,
+    /// They have ended.
+    pub ended: i64,
     /// Somebody ended them.
     pub disconnected: i64,
     /// Their time is over.
@@ -30,13 +28,18 @@ pub struct Counts {
 impl Counts {
     /// Of what has not ended and what has.
     pub fn of(living: Living, ended: Ended) -> Self {
-        let expired = ended.expired + living.past;
-        Self { active: living.alive, idle: living.idle, disconnected: ended.disconnected, expired }
+        let (disconnected, expired) = (ended.disconnected, ended.expired + living.past);
+        Self { active: living.active, idle: living.idle, ended: disconnected + expired, disconnected, expired }
+    }
+
+    /// Those that a server would accept.
+    pub fn live(self) -> i64 {
+        self.active + self.idle
     }
 
     /// All of them.
     pub fn all(self) -> i64 {
-        self.active + self.disconnected + self.expired
+        self.live() + self.ended
     }
 }
 
@@ -66,10 +69,10 @@ impl Queries {
     /// [`StoreError`].
     pub async fn living(&self) -> Result<Living, StoreError> {
         let moment = self.moment().await?;
-        self.store.living(&moment, moment.now.minus(IDLE_AFTER)).await
+        self.store.living(&moment).await
     }
 
-    /// Clients of one user that have [`CROWD`] open sessions or more.
+    /// Clients of one user that have [`CROWD`] sessions in use or more.
     ///
     /// # Errors
     /// [`StoreError`].

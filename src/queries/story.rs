@@ -2,22 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::Queries;
 use super::events::{Event, EventQuery};
 use super::find::Found;
 use super::requests::{Request, RequestQuery};
-use super::sessions::{End, Session, Status};
+use super::sessions::{End, Session, State, Status};
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
 use crate::store::reports::alive::Moment;
-use crate::store::reports::sessions::ProtocolRow;
+use crate::store::reports::story::{ArchonRow, ProtocolRow};
 
 /// So many events of a session are told.
 const EVENTS: usize = 200;
 
 /// A session with all that belongs to it:
-/// `{"session": {…}, "client_capabilities": {…}, "end_note": null, "protocol_sessions": […], "requests": […], "events": […]}`.
+/// `{"session": {…}, "client_capabilities": {…}, "end_note": null, "archon_sessions": […], "older_removed": false,
+/// "protocol_sessions": […], "requests": […], "events": […]}`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Story {
     /// The session, as lists show it.
@@ -26,7 +28,11 @@ pub struct Story {
     pub client_capabilities: Option<Box<RawValue>>,
     /// Why an operator ended it, in his words.
     pub end_note: Option<String>,
-    /// Its protocol sessions, the oldest first.
+    /// The Archon sessions that a connection had, one after the other: the oldest first.
+    pub archon_sessions: Vec<ArchonSession>,
+    /// There were older ones, which retention has removed; the connection's counters still have their calls.
+    pub older_removed: bool,
+    /// The protocol sessions that its Archon session is bound to, the oldest first: others may share it.
     pub protocol_sessions: Vec<ProtocolSession>,
     /// Its last requests, the oldest first.
     pub requests: Vec<Request>,
@@ -64,10 +70,66 @@ pub struct ProtocolSession {
     pub ended_by: Option<String>,
 }
 
+/// An Archon session of a connection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArchonSession {
+    /// Its id.
+    pub session_id: String,
+    /// The connection that opened it, if another one did.
+    pub shared_from: Option<String>,
+    /// What it is now.
+    pub status: Status,
+    /// When it began.
+    pub connected_at: Timestamp,
+    /// When it was last used.
+    pub last_activity: Timestamp,
+    /// Until when it goes on unless used; once it has ended: until when it was.
+    pub expires_at: Option<Timestamp>,
+    /// When it ended.
+    pub disconnected_at: Option<Timestamp>,
+    /// Why it ended.
+    pub disconnect_reason: Option<String>,
+    /// Who ended it.
+    pub ended_by: Option<String>,
+    /// How long it lasted, or has lasted so far, in whole seconds.
+    pub duration_s: u64,
+    /// Tool calls.
+    pub calls: i64,
+    /// Tool calls that failed.
+    pub errors: i64,
+    /// Tokens of arguments.
+    pub prompt_tokens: i64,
+    /// Tokens of results.
+    pub completion_tokens: i64,
+}
+
+impl ArchonSession {
+    fn of(row: ArchonRow, connection: &str, moment: &Moment) -> Self {
+        let (time, said) = (row.time(), (row.disconnected_at, row.disconnect_reason, row.ended_by));
+        let end = End::of_archon(&row.status, &time, said, moment);
+        Self {
+            session_id: row.session_id,
+            shared_from: row.opened_by.filter(|by| by != connection),
+            status: end.status,
+            connected_at: row.connected_at,
+            last_activity: row.last_activity,
+            expires_at: end.expires_at,
+            disconnected_at: end.at,
+            disconnect_reason: end.reason,
+            ended_by: end.by,
+            duration_s: end.at.unwrap_or(moment.now).since(row.connected_at).as_secs(),
+            calls: row.calls,
+            errors: row.errors,
+            prompt_tokens: row.prompt_tokens,
+            completion_tokens: row.completion_tokens,
+        }
+    }
+}
+
 impl ProtocolSession {
     fn of(row: ProtocolRow, moment: &Moment) -> Self {
-        let time = (row.expires_at, row.boot, row.connected_at);
-        let end = End::of(&row.status, time, (row.disconnected_at, row.disconnect_reason, row.ended_by), moment);
+        let (time, said) = (row.time(), (row.disconnected_at, row.disconnect_reason, row.ended_by));
+        let end = End::of_connection(&row.status, &time, said, moment);
         Self {
             protocol_session_id: row.protocol_session_id,
             protocol_version: row.protocol_version,
@@ -91,22 +153,55 @@ impl Queries {
     /// # Errors
     /// [`StoreError`].
     pub async fn story(&self, found: &Found, requests: Option<usize>) -> Result<Option<Story>, StoreError> {
-        let id = found.session_id;
         let moment = self.moment().await?;
-        let Some(row) = self.store.session_row(id).await? else { return Ok(None) };
+        let row = match (found.connection(), found.session_id) {
+            (Some(id), _) => self.store.connection_row(id).await?,
+            (None, Some(id)) => self.store.archon_row(id).await?,
+            (None, None) => None,
+        };
+        let Some(row) = row else { return Ok(None) };
         let client_capabilities = row.client_capabilities.clone().and_then(|json| RawValue::from_string(json).ok());
-        let protocol = self.store.protocol_sessions_of(id).await?;
-        let query = RequestQuery { session: Some(found.clone()), ..RequestQuery::default() };
-        let requests = self.requests(&query, requests).await?;
-        let events = self.events(&EventQuery { session: Some(id), ..EventQuery::default() }, Some(EVENTS)).await?;
-        let end_note = events.iter().rev().find(|e| e.kind == "expire").and_then(|e| e.reason.clone());
+        let session = Session::of(row, &moment, self.store.tables());
+        let (archon_sessions, protocol_sessions) = self.parts(&session, &moment).await?;
+        // Not of the Archon session alone that may have been named.
+        let own = match found.connection() {
+            Some(id) => Found { session_id: None, connections: vec![id.to_owned()] },
+            None => found.clone(),
+        };
+        let of_it = RequestQuery { session: Some(own.clone()), ..RequestQuery::default() };
+        let requests = self.requests(&of_it, requests).await?;
+        let of_it = EventQuery { session: Some(own), ..EventQuery::default() };
+        let events = self.events(&of_it, Some(EVENTS)).await?;
+        let note = events.iter().rev().filter(|_| session.state == State::Ended).find(|e| e.kind == "expire");
+        let kept: i64 = archon_sessions.iter().map(|archon| archon.calls).sum();
+        // The first event of a connection goes when what is that old goes.
+        let old = session.protocol_session_id.is_some() && !events.iter().any(|e| e.kind == "initialised");
         Ok(Some(Story {
-            session: Session::of(row, &moment),
+            older_removed: old && kept < session.calls,
             client_capabilities,
-            end_note,
-            protocol_sessions: protocol.into_iter().map(|row| ProtocolSession::of(row, &moment)).collect(),
+            end_note: note.and_then(|e| e.reason.clone()),
+            archon_sessions,
+            protocol_sessions,
             requests,
             events,
+            session,
         }))
+    }
+
+    /// The Archon sessions of a connection, and the connections that share its Archon session.
+    async fn parts(
+        &self,
+        session: &Session,
+        moment: &Moment,
+    ) -> Result<(Vec<ArchonSession>, Vec<ProtocolSession>), StoreError> {
+        let (Some(id), Ok(archon)) = (&session.protocol_session_id, Uuid::parse_str(&session.session_id)) else {
+            return Ok((Vec::new(), Vec::new()));
+        };
+        let archon_sessions = self.store.archon_sessions_of(id).await?;
+        let protocol_sessions = self.store.protocol_sessions_of(archon).await?;
+        Ok((
+            archon_sessions.into_iter().map(|row| ArchonSession::of(row, id, moment)).collect(),
+            protocol_sessions.into_iter().map(|row| ProtocolSession::of(row, moment)).collect(),
+        ))
     }
 }

@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use super::Queries;
-use super::sessions::{Session, Status};
+use super::sessions::{Session, Standing};
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
 use crate::store::reports::page::{Order, Window};
-use crate::store::reports::sessions::Standing;
 
 /// Which sessions, in which order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct WindowQuery {
     /// Of these standings; none is all.
-    pub statuses: Vec<Status>,
+    pub standings: Vec<Standing>,
     /// With these letters in the client's type, name or version.
     pub client: Option<String>,
     /// With these letters in the user's name or address.
@@ -49,7 +48,7 @@ impl Queries {
     pub async fn window(&self, query: &WindowQuery, limit: usize) -> Result<SessionWindow, StoreError> {
         let moment = self.moment().await?;
         let window = Window {
-            standings: query.statuses.iter().flat_map(|status| standings(*status)).copied().collect(),
+            standings: query.standings.clone(),
             client: query.client.as_deref().map(str::to_lowercase),
             user: query.user.as_deref().map(str::to_lowercase),
             id: query.id.as_deref().map(str::to_lowercase),
@@ -60,23 +59,16 @@ impl Queries {
         };
         let asked = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
         let rows = self.store.window(&moment, &window, asked).await?;
-        let mut rows: Vec<_> = rows.into_iter().map(|row| Session::of(row, &moment)).collect();
+        let tables = self.store.tables();
+        let mut rows: Vec<_> = rows.into_iter().map(|row| Session::of(row, &moment, tables)).collect();
         rows.sort_by(|a, b| {
             let order = compared(a, b, query.order.0);
             let order = if query.order.1 { order.reverse() } else { order };
-            order.then_with(|| a.session_id.cmp(&b.session_id))
+            order.then_with(|| a.id().cmp(b.id()))
         });
         let more = rows.len() > limit;
         rows.truncate(limit);
         Ok(SessionWindow { rows, more, now: moment.now })
-    }
-}
-
-fn standings(status: Status) -> &'static [Standing] {
-    match status {
-        Status::Active => &[Standing::Alive],
-        Status::Disconnected => &[Standing::Disconnected],
-        Status::Expired => &[Standing::Over, Standing::Expired],
     }
 }
 
@@ -90,7 +82,7 @@ fn compared(a: &Session, b: &Session, order: Order) -> std::cmp::Ordering {
         Order::Calls => a.calls.cmp(&b.calls),
         Order::Errors => a.errors.cmp(&b.errors),
         Order::Tokens => (a.prompt_tokens + a.completion_tokens).cmp(&(b.prompt_tokens + b.completion_tokens)),
-        Order::Id => a.session_id.cmp(&b.session_id),
+        Order::Id => a.id().cmp(b.id()),
         Order::Status => a.status.as_str().cmp(b.status.as_str()),
     }
 }

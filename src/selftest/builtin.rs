@@ -12,7 +12,7 @@ macro_rules! scenarios {
 }
 
 /// Their ids and texts, in the order in which they are run.
-pub const SCENARIOS: [(&str, &str); 47] = scenarios![
+pub const SCENARIOS: [(&str, &str); 48] = scenarios![
     "creation-and-persistence",
     "lazy-creation",
     "session-reuse",
@@ -26,6 +26,7 @@ pub const SCENARIOS: [(&str, &str); 47] = scenarios![
     "session-ids-are-safe",
     "end-by-delete",
     "end-by-timeout",
+    "end-by-protocol-timeout",
     "end-by-operator",
     "end-by-max-age",
     "late-requests-do-not-revive",

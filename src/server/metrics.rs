@@ -16,8 +16,11 @@ use prometheus_client::registry::Registry;
 use super::App;
 use super::health::text;
 use super::reply::Reply;
+use crate::model::timestamp::Timestamp;
 use crate::session::status::Status;
+use crate::store::reports::standings::Living;
 use crate::store::writer::WriterStats;
+use crate::store::{Store, StoreError};
 
 /// Handles a scrape.
 pub(super) async fn metrics(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -25,8 +28,10 @@ pub(super) async fn metrics(State(app): State<Arc<App>>, request: Request) -> Re
         return Reply::from(refusal).into_response();
     }
     let sessions = app.engine.sessions();
+    let status = sessions.status().await;
     let snapshot = Snapshot {
-        status: sessions.status().await,
+        connections: connections(sessions.store(), status.now).await.ok(),
+        status,
         ends: sessions.store().ends_by_reason().await.unwrap_or_default(),
         writer: sessions.store().writer().stats(),
         opened: sessions.opened(),
@@ -48,10 +53,20 @@ pub(super) async fn metrics(State(app): State<Arc<App>>, request: Request) -> Re
     response
 }
 
+const CONNECTIONS: &str = "Live connections (protocol sessions), as list counts them: active ones were used within the \
+     session timeout or have a stream open, idle ones were not";
+
+/// Live connections at that moment.
+async fn connections(store: &Store, now: Timestamp) -> Result<Living, StoreError> {
+    store.living_connections(&store.moment(now).await?).await
+}
+
 /// What is read at each scrape rather than counted along the way.
 #[derive(Debug)]
 struct Snapshot {
     status: Status,
+    /// `None` when the store cannot tell.
+    connections: Option<Living>,
     ends: Vec<(String, i64)>,
     writer: WriterStats,
     opened: u64,
@@ -72,6 +87,15 @@ impl Collector for Snapshot {
 
 impl Snapshot {
     fn sessions(&self, encoder: &mut DescriptorEncoder<'_>) -> Encoded {
+        if let Some(living) = self.connections {
+            let mut connections = encoder.encode_descriptor("connections", CONNECTIONS, None, MetricType::Gauge)?;
+            for (state, count) in [("active", living.active), ("idle", living.idle)] {
+                ConstGauge::new(count).encode(connections.encode_family(&[("state", state)])?)?;
+            }
+        }
+        if let Some(count) = self.status.active_sessions {
+            gauge(encoder, "sessions_active", "Live Archon sessions", count)?;
+        }
         let mut active = encoder.encode_descriptor("sessions", "Live sessions, by kind", None, MetricType::Gauge)?;
         for (kind, count) in [("archon", self.status.active_sessions), ("protocol", self.status.protocol_sessions)] {
             if let Some(count) = count {
@@ -80,7 +104,7 @@ impl Snapshot {
         }
         let mut ended = encoder.encode_descriptor(
             "sessions_ended",
-            "Ended Archon sessions in the store, by reason",
+            "Ended Archon sessions in the store, by reason; timeout ends no connection",
             None,
             MetricType::Gauge,
         )?;

@@ -1,6 +1,7 @@
 //! HTTP: routes, headers, status codes, SSE. What a method means is decided one floor below.
 
 mod accepts;
+mod activity;
 mod body;
 mod delete;
 mod detached;
@@ -26,13 +27,14 @@ pub use listen::{Shutdown, run};
 pub use principals::{Principals, TokenFileError};
 
 use crate::mcp::Engine;
+use principals::Readings;
 
 /// What one server's routes share.
 #[derive(Debug)]
 pub struct App {
     engine: Engine,
     hosts: HostRules,
-    principals: Principals,
+    principals: Readings,
     limits: Limits,
     /// Calls whose client has hung up; they go on, and a stop waits for them.
     orphans: TaskTracker,
@@ -71,6 +73,7 @@ impl Default for Limits {
 impl App {
     /// The routes of one engine.
     pub fn new(engine: Engine, hosts: HostRules, principals: Principals, limits: Limits) -> Arc<Self> {
+        let principals = Readings::new(principals);
         Arc::new(Self { engine, hosts, principals, limits, orphans: TaskTracker::new() })
     }
 

@@ -14,7 +14,7 @@ use super::detached::Detached;
 use super::refusal::{Refusal, SESSION_HEADERS};
 use super::reply::{self, Reply};
 use super::silence::{self, Silence};
-use super::{App, body};
+use super::{App, activity::Activity, body};
 use crate::mcp::{Answer, Begun, Busy, Caller};
 use crate::model::principal::Principal;
 use crate::protocol::error::{ErrorBody, INVALID_REQUEST};
@@ -34,7 +34,7 @@ struct Head {
 }
 
 /// Handles a POST.
-pub(super) async fn post(app: &Arc<App>, request: Request<Incoming>) -> Response {
+pub(super) async fn post(app: &Arc<App>, request: Request<Incoming>, activity: &Activity) -> Response {
     let (parts, mut body) = request.into_parts();
     let read = async {
         app.hosts.check(&parts.headers, &parts.uri)?;
@@ -42,7 +42,7 @@ pub(super) async fn post(app: &Arc<App>, request: Request<Incoming>) -> Response
         require_json(&parts.headers)?;
         Ok::<_, Refusal>((head, body::read(&parts.headers, &mut body, &app.limits).await?))
     };
-    let (head, body) = match read.await {
+    let (head, body) = match read.await.inspect(|_| activity.begin()) {
         Ok(read) => read,
         Err(refusal) => {
             body::discard(&refusal, &parts.headers, body, &app.limits).await;

@@ -18,22 +18,18 @@ const TRIES: u32 = 3;
 /// The sessions to end.
 #[derive(Debug, Clone, Default)]
 pub struct Targets {
-    /// Archon sessions; every protocol session bound to one ends with it.
+    /// Connections: the Archon session of each ends with it, unless another live connection is bound to it.
+    pub connections: Vec<String>,
+    /// Archon sessions: every connection that is bound to one ends with it.
     pub archon: Vec<Uuid>,
-    /// Protocol sessions of clients that have called no tool.
-    pub waiting: Vec<String>,
-    /// Protocol sessions that end by themselves; their Archon session goes on if another one is bound to it.
-    pub protocol: Vec<String>,
 }
 
 impl Targets {
-    /// Adds a session as lists know it: its Archon session, or, where that is only reserved because its client has called
-    /// no tool yet, its protocol session.
-    pub fn add(&mut self, archon: &str, protocol: Option<&str>, called_tools: bool) {
-        if called_tools {
-            self.archon.extend(Uuid::parse_str(archon));
-        } else {
-            self.waiting.extend(protocol.map(str::to_owned));
+    /// Adds a session as lists know it: its connection, or, where it has none, the Archon session.
+    pub fn add(&mut self, archon: &str, connection: Option<&str>) {
+        match connection {
+            Some(id) => self.connections.push(id.to_owned()),
+            None => self.archon.extend(Uuid::parse_str(archon)),
         }
     }
 }
@@ -56,21 +52,17 @@ pub struct Order {
 pub async fn expire(store: &Store, targets: &Targets, order: &Order) -> Result<HashSet<String>, StoreError> {
     let ending = Ending { reason: EndReason::Operator, by: &order.by, at: order.at };
     let mut ended = HashSet::new();
-    for chunk in targets.archon.chunks(CHUNK) {
+    // By id, so that two who end sessions meet rows in the same order.
+    let (mut archon, mut connections) = (targets.archon.clone(), targets.connections.clone());
+    archon.sort_unstable();
+    connections.sort_unstable();
+    for chunk in archon.chunks(CHUNK) {
         let reaped = retried(|| store.end_together(chunk, &[], ending, order.note.as_deref())).await?;
         ended.extend(reaped.archon.iter().map(Uuid::to_string));
     }
-    for chunk in targets.waiting.chunks(CHUNK) {
+    for chunk in connections.chunks(CHUNK) {
         let reaped = retried(|| store.end_together(&[], chunk, ending, order.note.as_deref())).await?;
         ended.extend(reaped.protocol);
-    }
-    for id in &targets.protocol {
-        if retried(|| store.end_protocol_session(id, ending)).await? {
-            ended.insert(id.clone());
-            if let Some(note) = &order.note {
-                retried(|| store.note_end(id, ending, note)).await?;
-            }
-        }
     }
     Ok(ended)
 }

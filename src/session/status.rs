@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::Sessions;
+use crate::store::StoreError;
+use crate::store::counts::SessionCounts;
 use crate::model::timestamp::Timestamp;
 
 /// A server at one moment.
@@ -26,8 +28,10 @@ pub struct Status {
     pub database_time: Duration,
     /// Live Archon sessions; `None` when the store cannot tell.
     pub active_sessions: Option<i64>,
-    /// Live protocol sessions; `None` when the store cannot tell.
+    /// Connections: live protocol sessions; `None` when the store cannot tell.
     pub protocol_sessions: Option<i64>,
+    /// Those of them that were not used within the session timeout.
+    pub idle_connections: Option<i64>,
     /// Sessions that were live when this boot began; `None` until they are counted.
     pub recovered: Option<i64>,
     /// When the cleanup last ran in this boot.
@@ -76,13 +80,14 @@ impl Sessions {
     /// What `/health` says of this server: asks the database.
     pub async fn status(&self) -> Status {
         let (now, asked) = (self.clock.now(), Instant::now());
-        let counts = self.store.session_counts(now, self.credits.latest()).await.ok();
+        let counts = self.session_counts().await.ok();
         Status {
             now,
             database_answers: counts.is_some(),
             database_time: asked.elapsed(),
             active_sessions: counts.map(|c| c.archon_active),
             protocol_sessions: counts.map(|c| c.protocol_active),
+            idle_connections: counts.map(|c| c.protocol_idle),
             ..self.without_asking()
         }
     }
@@ -98,6 +103,7 @@ impl Sessions {
             database_time: asked.elapsed(),
             active_sessions: none_needed,
             protocol_sessions: none_needed,
+            idle_connections: none_needed,
             ..self.without_asking()
         }
     }
@@ -113,6 +119,7 @@ impl Sessions {
             database_time: Duration::ZERO,
             active_sessions: None,
             protocol_sessions: None,
+            idle_connections: None,
             recovered: u64::try_from(self.counters.recovered.load(Relaxed)).ok().and_then(|n| i64::try_from(n).ok()),
             last_cleanup: self.last_cleanup(),
             cleaned_up: self.counters.cleaned_up.load(Relaxed),
@@ -143,6 +150,12 @@ impl Sessions {
     /// Whether the server is stopping.
     pub fn is_draining(&self) -> bool {
         self.recent.is_draining()
+    }
+
+    /// How many sessions there are now.
+    pub(super) async fn session_counts(&self) -> Result<SessionCounts, StoreError> {
+        let now = self.clock.now();
+        self.store.session_counts(now, now.minus(self.policy.timeout)).await
     }
 
     pub(super) fn last_cleanup(&self) -> Option<Timestamp> {

@@ -9,12 +9,13 @@ use sqlx::postgres::PgListener;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::backend::{Backend, read};
+use super::backend::{Backend, reread};
 use super::codec::DbUuid;
-use super::lookup::patiently;
+use super::lookup::{Ended, patiently};
 use super::pooler;
 use super::tail::Tail;
 use super::{Store, StoreError, Tables};
+use crate::model::timestamp::Timestamp;
 
 /// The channel that the triggers notify.
 const CHANNEL: &str = "archonctl_ends";
@@ -32,7 +33,11 @@ pub struct End {
     pub session_id: Option<Uuid>,
     /// The protocol session; `None` where it is the end of the Archon session itself.
     pub protocol_session_id: Option<String>,
+    /// When, why and by whom.
+    pub ended: Ended,
 }
+
+type EndRow = (i64, Option<DbUuid>, Option<String>, Timestamp, Option<String>, Option<String>);
 
 /// Follows the ends in one database.
 #[derive(Debug)]
@@ -107,20 +112,19 @@ impl Feed {
 async fn ends_after(store: &Store, number: i64) -> Result<Vec<(i64, End)>, StoreError> {
     let (mut after, mut ends) = (number, Vec::new());
     loop {
-        let rows: Vec<(i64, Option<DbUuid>, Option<String>)> = patiently(async {
-            read!(store, db => sqlx::query_as(
-                "SELECT id, session_id, protocol_session_id FROM archon_mcp_session_events \
+        let rows: Vec<EndRow> = patiently(async {
+            reread!(store, db => sqlx::query_as(
+                "SELECT id, session_id, protocol_session_id, at, reason, actor FROM archon_mcp_session_events \
                  WHERE id > $1 AND kind = 'ended' ORDER BY id LIMIT $2")
                 .bind(after).bind(PAGE).fetch_all(db).await)
         })
         .await?;
         let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == PAGE);
         after = rows.last().map_or(after, |(id, ..)| *id);
-        let end = |session_id: Option<DbUuid>, protocol_session_id| End {
-            session_id: session_id.map(|id| id.0),
-            protocol_session_id,
-        };
-        ends.extend(rows.into_iter().map(|(id, session, protocol)| (id, end(session, protocol))));
+        ends.extend(rows.into_iter().map(|(id, session_id, protocol_session_id, at, reason, by)| {
+            let ended = Ended { at: Some(at), reason: reason.unwrap_or_default(), by: by.unwrap_or_default() };
+            (id, End { session_id: session_id.map(|id| id.0), protocol_session_id, ended })
+        }));
         if !is_full {
             return Ok(ends);
         }

@@ -104,11 +104,32 @@ pub(super) async fn look_into_sqlite(
     role: Role,
     options: &SqliteConnectOptions,
 ) -> Result<Option<Missing>, OpenError> {
-    let fails = |error: sqlx::Error| sqlite_error(path, &error);
-    let mut connection = options.clone().read_only(true).connect().await.map_err(fails)?;
-    let found = found_in_sqlite(&mut connection).await.map_err(fails)?;
-    connection.close().await.map_err(fails)?;
+    let found = match look_with(&options.clone().read_only(true)).await {
+        Err(error) if was_cut_short(&error) && role == Role::Reader => {
+            return Err(OpenError::CutShort { path: path.to_owned() });
+        }
+        // A connection that may write puts it right as it opens.
+        Err(error) if was_cut_short(&error) => look_with(options).await,
+        looked => looked,
+    };
+    let found = found.map_err(|error| sqlite_error(path, &error))?;
     found.missing(role, &SQLITE_MIGRATIONS, || path.display().to_string())
+}
+
+async fn look_with(options: &SqliteConnectOptions) -> sqlx::Result<Found> {
+    let mut connection = options.connect().await?;
+    let found = found_in_sqlite(&mut connection).await?;
+    connection.close().await?;
+    Ok(found)
+}
+
+/// Whether somebody was killed while it wrote to the file: `SQLITE_READONLY_ROLLBACK`, `SQLITE_READONLY_RECOVERY`.
+fn was_cut_short(error: &sqlx::Error) -> bool {
+    matches!(extended_code(error), Some(776 | 264))
+}
+
+fn extended_code(error: &sqlx::Error) -> Option<u32> {
+    error.as_database_error()?.code()?.parse().ok()
 }
 
 async fn found_in_sqlite(connection: &mut SqliteConnection) -> sqlx::Result<Found> {
@@ -122,8 +143,7 @@ async fn found_in_sqlite(connection: &mut SqliteConnection) -> sqlx::Result<Foun
 }
 
 pub(super) fn sqlite_error(path: &Path, error: &sqlx::Error) -> OpenError {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).and_then(|c| c.parse::<u32>().ok());
-    match code.map(|c| c & 0xff) {
+    match extended_code(error).map(|code| code & 0xff) {
         Some(26) => OpenError::NotADatabase { path: path.to_owned() },
         _ => OpenError::Unwritable { path: path.to_owned(), reason: error.to_string() },
     }

@@ -151,7 +151,7 @@ impl ToolError {
 impl From<StoreError> for ToolError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(reason) => {
+            StoreError::Unavailable(reason) | StoreError::Contended(reason) => {
                 Self::new(ErrorKind::ConnectionError, "the database does not answer now")
                     .with_details(serde_json::json!({ "reason": reason }))
                     .suggest("Try again in a moment.")

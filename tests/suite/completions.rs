@@ -125,7 +125,7 @@ on_every_database!(ids_of_live_sessions_complete, |db| async {
     ended.call("health_check", json!({})).await;
     ended.delete().await;
     server.sigkill();
-    let id = db.value("SELECT CAST(session_id AS TEXT) FROM archon_mcp_sessions WHERE status = 'active'");
+    let id = db.value("SELECT protocol_session_id FROM archon_mcp_protocol_sessions WHERE status = 'active'");
     for shell in ["bash", "zsh", "fish"] {
         let there = [("DATABASE_URL", db.url())];
         for command in ["show", "expire"] {

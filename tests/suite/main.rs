@@ -35,6 +35,7 @@ mod second_opinion;
 mod selftest;
 mod server;
 mod session;
+mod stopping;
 mod store;
 mod target;
 mod terminal;

@@ -18,7 +18,7 @@ const COLUMNS: &[Column] = &[
     text("time", "TIME", (8, 8), 0),
     text("event", "EVENT", (8, 20), 0),
     text("id", "SESSION", (8, 8), 0),
-    text("protocol", "PROTOCOL", (8, 8), 4),
+    text("archon", "ARCHON", (8, 8), 4),
     text("by", "BY", (4, 30), 2),
     text("reason", "REASON", (8, 200), 1),
 ];
@@ -55,8 +55,12 @@ fn row(event: &Event) -> Row {
         cells: vec![
             Cell::text(clock(event.at)),
             Cell::text(&event.kind).toned(tone(&event.kind)),
+            Cell::text(short(if event.protocol_session_id.is_some() {
+                &event.protocol_session_id
+            } else {
+                &event.session_id
+            })),
             Cell::text(short(&event.session_id)),
-            Cell::text(short(&event.protocol_session_id)),
             Cell::text(event.actor.as_deref().unwrap_or_default()),
             Cell::text(event.reason.as_deref().unwrap_or_default()),
         ],

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ● server up 3h02m (boot 12, 3 today)  sqlite 0.4ms                              12:00:05Z  every 2s
-//! 12 active (3 idle)  40 disconnected  7 expired   12.4 calls/s  0.8% errors  p95 12ms
+//! 12 active  3 idle  47 ended   12.4 calls/s  0.8% errors  p95 12ms
 //! calls ▁▂▃▅▇  errors   ▁   p95 ▂▂▃▂▂  30 minutes
 //! ⚠ a1b2c3d4 Cursor: manage_project failed 3× in a row (w: go there; 2 more)
 //! ```
@@ -99,12 +99,11 @@ fn sessions(app: &App, wide: bool) -> Vec<(String, Tone)> {
     };
     if let Some(counts) = app.data.counts {
         figure(&mut pieces, count(counts.active), if wide { "active" } else { "act" }, Tone::Strong);
-        pieces.push((format!(" ({} idle)", count(counts.idle)), Tone::Plain));
         if wide {
-            figure(&mut pieces, format!("  {}", count(counts.disconnected)), "disconnected", Tone::Strong);
-            figure(&mut pieces, format!("  {}", count(counts.expired)), "expired", Tone::Strong);
+            figure(&mut pieces, format!("  {}", count(counts.idle)), "idle", Tone::Strong);
+            figure(&mut pieces, format!("  {}", count(counts.ended)), "ended", Tone::Strong);
         } else {
-            pieces.push((format!(" {} disc {} exp", count(counts.disconnected), count(counts.expired)), Tone::Plain));
+            pieces.push((format!(" {} idle {} end", count(counts.idle), count(counts.ended)), Tone::Plain));
         }
         pieces.push((if wide { "  │  " } else { "  " }.to_owned(), Tone::Dim));
     }

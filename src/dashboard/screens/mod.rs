@@ -231,7 +231,7 @@ fn tab_title(app: &App) -> String {
         Tab::Sessions => {
             let kind = if app.view.all { "All sessions" } else { "Live sessions" };
             let counts = app.data.counts.unwrap_or_default();
-            let of = if app.view.all { counts.all() } else { counts.active };
+            let of = if app.view.all { counts.all() } else { counts.live() };
             let of = if of > rows { format!("{} of {}", count(rows), count(of)) } else { count(rows) };
             let other = if app.view.all { "a: live only" } else { "a: all" };
             format!("{kind}: {of} ({other})")

@@ -74,12 +74,12 @@ fn facts(request: &Request) -> Vec<(&'static str, String, Tone)> {
     fact("cost", request.estimated_cost_usd.map(|usd| format!("${usd:.6}")), Tone::Plain);
     fact("client", request.client_type.as_deref().map(clean), Tone::Plain);
     fact("user", request.user_name.as_deref().map(clean), Tone::Plain);
-    fact("session", request.session_id.clone(), Tone::Plain);
-    fact("protocol", request.protocol_session_id.as_deref().map(clean), Tone::Plain);
+    fact("session", request.protocol_session_id.as_deref().map(clean), Tone::Plain);
+    fact("archon", request.session_id.clone(), Tone::Plain);
     let rule = request.session_rule.as_deref().map(|rule| match rule {
-        "client" => "the client named the session".to_owned(),
-        "bound" => "its protocol session was bound to the session".to_owned(),
-        "new" => "it began the session".to_owned(),
+        "client" => "the client named the Archon session".to_owned(),
+        "bound" => "its connection was bound to the Archon session".to_owned(),
+        "new" => "it began the Archon session".to_owned(),
         other => clean(other),
     });
     fact("why", rule, Tone::Dim);

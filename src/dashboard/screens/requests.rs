@@ -60,7 +60,7 @@ pub(super) fn tone(status: &str) -> Tone {
 fn row(request: &Request) -> Row {
     let status = request.status.as_deref().unwrap_or_default();
     let tokens = request.prompt_tokens.unwrap_or(0) + request.completion_tokens.unwrap_or(0);
-    let session = request.session_id.as_deref().or(request.protocol_session_id.as_deref()).unwrap_or_default();
+    let session = request.protocol_session_id.as_deref().or(request.session_id.as_deref()).unwrap_or_default();
     let name = request.tool_name.as_deref().or(request.method.as_deref()).unwrap_or_default();
     let error = if request.late && request.error_message.is_none() {
         "late: its session had ended".to_owned()

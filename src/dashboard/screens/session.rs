@@ -1,9 +1,10 @@
 //! One session: facts, its life as a line, its latencies, its events, and its requests as a list:
 //!
 //! ```text
-//! active  Claude Code 1.0.0 (claude-code)  of alice            ⚠ 3 of 7 calls failed
-//! began 2026-01-10 10:00:00, 2h05m ago   used 3s ago   ends in 59m unless used
-//! protocol session 7c9e6679-…  2025-06-18 (legacy)  bound by new
+//! active  Claude Code 1.0.0 (claude-code)  of alice  2025-06-18 (legacy)            ⚠ 3 of 7 calls failed
+//! began 2026-01-10 10:00:00, 2h05m ago   used 3s ago   ends in 29d23h unless used
+//! Archon session 7c9e6679-…  40 calls in 1h02m  ended by server, timeout
+//! Archon session 550e8400-…  2 calls in 3m  ends in 59m unless used
 //! 42 calls  1 failed  p95 12ms  1240 tokens
 //! life    ▪▪ ▪▪▪  ✗▪
 //! latency ▁▁▂▁█▁
@@ -20,8 +21,8 @@ use crate::dashboard::table::Listing;
 use crate::dashboard::text::{clean, clock, curve, millis, pad, several, span, when};
 use crate::dashboard::theme::Tone;
 use crate::dashboard::warnings;
-use crate::queries::sessions::Status;
-use crate::queries::story::Story;
+use crate::queries::sessions::{State, Status};
+use crate::queries::story::{ArchonSession, Story};
 
 type Line = Vec<(String, Tone)>;
 
@@ -71,20 +72,24 @@ pub(super) fn draw(app: &App, body: Rect, buffer: &mut Buffer) {
     }
 }
 
+/// So many Archon sessions are told.
+const ARCHON_SESSIONS: usize = 3;
+
 fn lines(app: &App, room: usize) -> Vec<Line> {
     let Some(story) = story(app) else {
         let gone = app.data.closer.gone;
         let text = if gone { "This session is gone: it was older than what the server keeps." } else { LOADING };
         return vec![vec![(text.to_owned(), Tone::Plain)]];
     };
-    let mut lines = vec![who(app, story)];
+    let mut lines = vec![who(story)];
     lines.extend(
         warnings::of_session(app, &story.session)
             .iter()
             .map(|warning| vec![(format!("⚠ {}", warning.text), warning.tone())]),
     );
     lines.push(times(app, story));
-    lines.extend(protocol(story));
+    lines.extend(archon(app, story));
+    lines.extend(shared(story));
     lines.push(figures(story));
     if story.session.calls > 0 {
         lines.push(vec![("life     ".to_owned(), Tone::Dim), (life(app, story, room.saturating_sub(10)), Tone::Plain)]);
@@ -94,9 +99,9 @@ fn lines(app: &App, room: usize) -> Vec<Line> {
     lines
 }
 
-fn who(app: &App, story: &Story) -> Line {
+fn who(story: &Story) -> Line {
     let session = &story.session;
-    let (state, tone) = sessions::state(app, session);
+    let (state, tone) = sessions::state(session);
     let mut client = format!("  {}", clean(&session.client_type));
     for part in [&session.client_version, &session.client_name.as_ref().map(|name| format!("({name})"))] {
         client.extend(part.iter().flat_map(|part| [" ".to_owned(), clean(part)]));
@@ -108,13 +113,16 @@ fn who(app: &App, story: &Story) -> Line {
         let names: Vec<_> = can.keys().map(|name| clean(name)).collect();
         (!names.is_empty()).then(|| format!("  can {}", names.join(", ")))
     });
-    vec![(state.to_owned(), tone), (client, Tone::Strong), (user + &can.unwrap_or_default(), Tone::Plain)]
+    let revision = session.protocol_version.as_deref();
+    let revision = revision.map(|revision| format!("  {} ({})", clean(revision), sessions::era(revision)));
+    let rest = format!("{user}{}{}", revision.unwrap_or_default(), can.unwrap_or_default());
+    vec![(state.to_owned(), tone), (client, Tone::Strong), (rest, Tone::Plain)]
 }
 
 fn times(app: &App, story: &Story) -> Line {
     let session = &story.session;
     let began = when(session.connected_at);
-    let text = if session.status == Status::Active {
+    let text = if session.state != State::Ended {
         let (age, used) = (span(app.now.since(session.connected_at)), span(app.now.since(session.last_activity)));
         let end = session.expires_at.map(|end| format!("   ends in {} unless used", span(end.since(app.now))));
         format!("began {began}, {age} ago   used {used} ago{}", end.unwrap_or_default())
@@ -129,22 +137,54 @@ fn times(app: &App, story: &Story) -> Line {
     vec![(text, Tone::Plain)]
 }
 
-/// Both ids: the Archon session's stands in the title.
-fn protocol(story: &Story) -> Vec<Line> {
-    let line = |session: &crate::queries::story::ProtocolSession| {
-        let bound = match session.bound_by.as_deref() {
-            Some("new") => "  made this session",
-            Some("client") => "  named this session",
-            Some("bound") => "  bound to this session",
-            _ => "",
-        };
-        let era = sessions::era(&session.protocol_version);
-        let text = format!("  {} ({era})  {}{bound}", session.protocol_version, session.status.as_str());
-        vec![(format!("Mcp-Session-Id {}", clean(&session.protocol_session_id)), Tone::Plain), (text, Tone::Dim)]
+/// The Archon sessions of a connection, whose own id stands in the title: the last ones, one after the other.
+fn archon(app: &App, story: &Story) -> Vec<Line> {
+    let session = &story.session;
+    let all = &story.archon_sessions;
+    let skipped = all.len().saturating_sub(ARCHON_SESSIONS);
+    let mut lines = Vec::new();
+    let removed = if story.older_removed { "older ones were removed" } else { "" };
+    match (skipped, story.older_removed) {
+        (0, false) => {}
+        (0, true) => lines.push(vec![(format!("Archon sessions: {removed}"), Tone::Dim)]),
+        (n, false) => lines.push(vec![(format!("{n} earlier Archon sessions"), Tone::Dim)]),
+        (n, true) => lines.push(vec![(format!("{n} earlier Archon sessions; {removed}"), Tone::Dim)]),
+    }
+    lines.extend(all.iter().skip(skipped).map(|archon| archon_line(app, archon)));
+    let is_there = all.iter().any(|archon| archon.session_id == session.session_id);
+    if session.protocol_session_id.is_some() && session.state != State::Ended && !is_there {
+        let id = (format!("Archon session {}", clean(&session.session_id)), Tone::Plain);
+        lines.push(vec![id, ("  reserved for the next tool call".to_owned(), Tone::Dim)]);
+    }
+    lines
+}
+
+fn archon_line(app: &App, archon: &ArchonSession) -> Line {
+    let live = archon.status == Status::Active;
+    let lasted = if live { app.now.since(archon.connected_at) } else { Duration::from_secs(archon.duration_s) };
+    let end = match (live, archon.expires_at) {
+        (true, Some(end)) => format!("  ends in {} unless used", span(end.since(app.now))),
+        (true, None) => String::new(),
+        (false, _) => {
+            let by = archon.ended_by.as_deref().map(|by| format!(" by {}", clean(by))).unwrap_or_default();
+            format!("  ended{by}, {}", clean(archon.disconnect_reason.as_deref().unwrap_or_default()))
+        }
     };
-    // The last ones: an Archon session may have had many.
-    let skipped = story.protocol_sessions.len().saturating_sub(3);
-    story.protocol_sessions.iter().skip(skipped).map(line).collect()
+    let shared = if archon.shared_from.is_some() { "  opened by another connection" } else { "" };
+    let text = format!("  {} in {}{end}{shared}", several(archon.calls, "call"), span(lasted));
+    vec![(format!("Archon session {}", clean(&archon.session_id)), Tone::Plain), (text, Tone::Dim)]
+}
+
+/// Who else calls in its Archon session.
+fn shared(story: &Story) -> Option<Line> {
+    let own = story.session.protocol_session_id.as_deref();
+    let mut others = story.protocol_sessions.iter().filter(|other| Some(&*other.protocol_session_id) != own);
+    let first = others.next()?;
+    let more = match others.count() {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    Some(vec![(format!("shared with {}{more}", clean(&first.protocol_session_id)), Tone::Dim)])
 }
 
 fn figures(story: &Story) -> Line {

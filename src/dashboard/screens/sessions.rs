@@ -1,9 +1,9 @@
-//! Sessions:
+//! Sessions, which are clients' connections:
 //!
 //! ```text
 //!  SESSION   CLIENT       USER   STATE   AGE   IDLE  LEFT  CALLS  ERR  P95    LAST TOOL     WARNING
-//!  a1b2c3d4  Claude Code  alice  active  2h05m  3s   59m      42    1  12ms   find_projects
-//! *550e8400  Cursor       bob    idle    3h01m  9m   51m       7    3  4.0ms  manage_project  3 of 7 calls failed
+//!  a1b2c3d4  Claude Code  alice  active  2h05m  3s   29d23h   42    1  12ms   find_projects
+//! *550e8400  Cursor       bob    idle    3h01m  2h   29d22h    7    3  4.0ms  manage_project
 //! ```
 
 use std::time::Duration;
@@ -13,8 +13,7 @@ use crate::dashboard::app::App;
 use crate::dashboard::table::{Cell, Column, Listing, Row, figure, text};
 use crate::dashboard::theme::Tone;
 use crate::dashboard::warnings;
-use crate::queries::sessions::{Session, Status};
-use crate::queries::standings::IDLE_AFTER;
+use crate::queries::sessions::{Session, State};
 
 const COLUMNS: &[Column] = &[
     text("id", "SESSION", (8, 8), 0),
@@ -23,7 +22,7 @@ const COLUMNS: &[Column] = &[
     text("era", "ERA", (6, 6), 8),
     text("revision", "REVISION", (10, 10), 7),
     text("user", "USER", (8, 16), 4),
-    text("state", "STATE", (6, 12), 0),
+    text("state", "STATE", (7, 12), 0),
     figure("age", "AGE", 4),
     figure("idle", "IDLE", 1),
     figure("left", "LEFT", 2),
@@ -54,12 +53,11 @@ pub(super) fn listing(app: &App) -> Listing {
 }
 
 /// Where it stands, in a word, and how that looks.
-pub(in crate::dashboard) fn state(app: &App, session: &Session) -> (&'static str, Tone) {
-    match session.status {
-        Status::Active if app.now.since(session.last_activity) >= IDLE_AFTER => ("idle", Tone::Plain),
-        Status::Active => ("active", Tone::Good),
-        Status::Disconnected => ("disconnected", Tone::Dim),
-        Status::Expired => ("expired", Tone::Dim),
+pub(in crate::dashboard) fn state(session: &Session) -> (&'static str, Tone) {
+    match session.state {
+        State::Active => (session.state.as_str(), Tone::Good),
+        State::Idle => (session.state.as_str(), Tone::Plain),
+        State::Ended => (session.status.as_str(), Tone::Dim),
     }
 }
 
@@ -71,8 +69,8 @@ pub(super) fn era(revision: &str) -> &'static str {
 fn row(app: &App, session: &Session) -> Row {
     let latest = app.data.latest.get(&session.session_id);
     let revision = session.protocol_version.as_deref().unwrap_or_default();
-    let (state, tone) = state(app, session);
-    let live = session.status == Status::Active;
+    let (state, tone) = state(session);
+    let live = session.state != State::Ended;
     let left = session.expires_at.filter(|_| live).map(|end| end.since(app.now));
     let near = left.is_some_and(|left| left < Duration::from_mins(5));
     let errors = Cell::count(session.errors).toned(if session.errors > 0 { Tone::Warn } else { Tone::Dim });
@@ -86,12 +84,11 @@ fn row(app: &App, session: &Session) -> Row {
     hidden.extend(session.client_name.clone().map(|name| ("client", name)));
     hidden.extend(session.user_email.clone().map(|email| ("user", email)));
     hidden.extend(session.disconnect_reason.clone().map(|reason| ("reason", reason)));
-    // To a filter, an idle session is an active one, too.
-    hidden.push(("state", session.status.as_str().to_owned()));
+    hidden.push(("state", if live { "live" } else { session.state.as_str() }.to_owned()));
     Row {
-        key: session.session_id.clone(),
+        key: session.id().to_owned(),
         cells: vec![
-            Cell::text(session.session_id.get(..8).unwrap_or_default()),
+            Cell::text(session.id().get(..8).unwrap_or_default()),
             Cell::text(&session.client_type),
             Cell::text(session.client_version.as_deref().unwrap_or_default()),
             Cell::text(era),

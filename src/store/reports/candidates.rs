@@ -1,4 +1,4 @@
-//! From an id, or the beginning of one, to the sessions that it may mean.
+//! From an id, or the beginning of one, to the ids that it may mean.
 
 use uuid::Uuid;
 
@@ -7,17 +7,17 @@ use crate::store::backend::read;
 use crate::store::codec::DbUuid;
 use crate::store::{Store, StoreError, Tables};
 
-/// A session that an id, or the beginning of one, may mean.
+/// An id that begins as was typed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Candidate {
-    /// The Archon session's id, or the one reserved for it.
-    pub session_id: String,
-    /// The protocol session whose id it is, if it is one's.
-    pub protocol_session_id: Option<String>,
+pub enum Candidate {
+    /// An Archon session's, or one that is reserved for it.
+    Archon(Uuid),
+    /// A connection's.
+    Connection(String),
 }
 
 impl Store {
-    /// Sessions whose id, of either kind, begins like that; a few of each kind.
+    /// Ids of either kind that begin like that; a few of each kind.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -30,27 +30,25 @@ impl Store {
             }
             for table in tables {
                 let sql = format!(
-                    "SELECT DISTINCT CAST(session_id AS TEXT) FROM {table} WHERE session_id >= $1 AND session_id <= $2 LIMIT $3"
+                    "SELECT DISTINCT session_id FROM {table} WHERE session_id >= $1 AND session_id <= $2 LIMIT $3"
                 );
-                let ids: Vec<String> = report(async {
+                let ids: Vec<DbUuid> = report(async {
                     read!(self, db => sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
                         .bind(DbUuid(first)).bind(DbUuid(last)).bind(limit).fetch_all(db).await)
                 })
                 .await?;
-                found.extend(ids.into_iter().map(|session_id| Candidate { session_id, protocol_session_id: None }));
+                found.extend(ids.into_iter().map(|id| Candidate::Archon(id.0)));
             }
         }
         if self.tables() == Tables::Ours {
-            let ids: Vec<(String, String)> = report(async {
-                read!(self, db => sqlx::query_as(
-                    "SELECT CAST(session_id AS TEXT), protocol_session_id FROM archon_mcp_protocol_sessions \
+            let ids: Vec<String> = report(async {
+                read!(self, db => sqlx::query_scalar(
+                    "SELECT protocol_session_id FROM archon_mcp_protocol_sessions \
                      WHERE protocol_session_id >= $1 AND protocol_session_id < $2 LIMIT $3")
                     .bind(beginning).bind(format!("{beginning}{}", char::MAX)).bind(limit).fetch_all(db).await)
             })
             .await?;
-            found.extend(
-                ids.into_iter().map(|(session_id, id)| Candidate { session_id, protocol_session_id: Some(id) }),
-            );
+            found.extend(ids.into_iter().map(Candidate::Connection));
         }
         found.sort();
         found.dedup();

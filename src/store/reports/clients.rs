@@ -1,15 +1,14 @@
 //! Sessions by client, and by the hour in which they began.
 
 use super::alive::Moment;
-use super::sessions::Standing;
-use super::standings::WAITING;
+use super::lines::{Line, Standing};
 use super::usage::Group;
 use super::{once, report};
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::read;
-use crate::store::{Store, StoreError, Tables};
+use crate::store::{Store, StoreError};
 
-/// The sessions of one client type and version, those that called no tool included.
+/// The sessions of one client type and version.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct ClientRow {
     /// The client's type.
@@ -30,10 +29,48 @@ pub struct ClientRow {
     pub calls: i64,
     /// Tool calls that failed.
     pub errors: i64,
-    /// Archon sessions with a duration.
+    /// Its Archon sessions.
+    pub archon_sessions: i64,
+    /// Those of them with a duration.
     pub lasted: i64,
     /// How long those lasted together, in seconds.
     pub lasted_s: i64,
+}
+
+/// How long Archon sessions last is theirs, whatever connection they are of.
+const LASTED: &str = "SELECT COALESCE(client_type, 'Unknown') AS client_type, COALESCE(client_version, '') AS client_version, \
+     CAST(0 AS BIGINT) AS sessions, CAST(0 AS BIGINT) AS open, CAST(0 AS BIGINT) AS silent, CAST(0 AS BIGINT) AS closed, \
+     CAST(0 AS BIGINT) AS timed_out, CAST(0 AS BIGINT) AS calls, CAST(0 AS BIGINT) AS errors, COUNT(*) AS archon_sessions, \
+     COUNT(total_duration) AS lasted, CAST(COALESCE(SUM(total_duration), 0) AS BIGINT) AS lasted_s \
+     FROM archon_mcp_sessions GROUP BY 1, 2";
+
+impl Line {
+    /// Its sums by client.
+    fn by_client(self, moment: &Moment) -> String {
+        let none = "CAST(0 AS BIGINT)";
+        let of = |standing| self.standing(standing, moment);
+        let silent = match self {
+            Self::Connection => "COUNT(CASE WHEN NOT called AND calls = 0 THEN 1 END)",
+            Self::Alone | Self::Original => none,
+        };
+        let calls = match self {
+            Self::Connection | Self::Alone => {
+                "CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(errors) AS BIGINT) AS errors"
+            }
+            Self::Original => "CAST(0 AS BIGINT) AS calls, CAST(0 AS BIGINT) AS errors",
+        };
+        format!(
+            "SELECT COALESCE(client_type, 'Unknown') AS client_type, COALESCE(client_version, '') AS client_version, \
+             COUNT(*) AS sessions, COUNT(CASE WHEN {alive} THEN 1 END) AS open, {silent} AS silent, \
+             COUNT(CASE WHEN disconnect_reason = 'client_disconnect' THEN 1 END) AS closed, \
+             COUNT(CASE WHEN status = 'expired' OR ({over}) THEN 1 END) AS timed_out, {calls}, \
+             {none} AS archon_sessions, {none} AS lasted, {none} AS lasted_s FROM {table} WHERE {own} GROUP BY 1, 2",
+            alive = of(Standing::Alive),
+            over = of(Standing::Over),
+            table = self.table(),
+            own = self.own()
+        )
+    }
 }
 
 impl Store {
@@ -43,29 +80,8 @@ impl Store {
     /// [`StoreError`].
     pub async fn clients(&self, moment: &Moment) -> Result<Vec<ClientRow>, StoreError> {
         let tables = self.tables();
-        let (alive, over) = (Standing::Alive.sql(moment, tables), Standing::Over.sql(moment, tables));
-        let sums = |table: &str, silent: &str, calls: &str, lasted: &str, condition: &str| {
-            format!(
-                "SELECT COALESCE(client_type, 'Unknown') AS client_type, COALESCE(client_version, '') AS client_version, \
-                 COUNT(*) AS sessions, COUNT(CASE WHEN {alive} THEN 1 END) AS open, {silent} AS silent, \
-                 COUNT(CASE WHEN disconnect_reason = 'client_disconnect' THEN 1 END) AS closed, \
-                 COUNT(CASE WHEN status = 'expired' OR {over} THEN 1 END) AS timed_out, {calls}, {lasted} \
-                 FROM {table} WHERE {condition} GROUP BY 1, 2"
-            )
-        };
-        let none = "CAST(0 AS BIGINT)";
-        let no_calls = format!("{none} AS calls, {none} AS errors");
-        let lasted = "COUNT(total_duration) AS lasted, CAST(COALESCE(SUM(total_duration), 0) AS BIGINT) AS lasted_s";
-        let mut texts = Vec::new();
-        match tables {
-            Tables::Ours => {
-                let calls = "CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(errors) AS BIGINT) AS errors";
-                texts.push(sums("archon_mcp_sessions", none, calls, lasted, "TRUE"));
-                let unlasted = format!("{none} AS lasted, {none} AS lasted_s");
-                texts.push(sums("archon_mcp_protocol_sessions", "COUNT(*)", &no_calls, &unlasted, WAITING));
-            }
-            Tables::Original => texts.push(sums("archon_mcp_sessions", none, &no_calls, lasted, "TRUE")),
-        }
+        let mut texts: Vec<_> = Line::of(tables).iter().map(|line| line.by_client(moment)).collect();
+        texts.push(LASTED.to_owned());
         let mut rows: Vec<ClientRow> = Vec::new();
         for sql in texts {
             let part: Vec<ClientRow> = report(async { read!(self, db => once(sql).fetch_all(db).await) }).await?;
@@ -87,16 +103,11 @@ impl Store {
     /// [`StoreError`].
     pub async fn begun_by_hour(&self, since: Timestamp) -> Result<Vec<(String, i64)>, StoreError> {
         let hour = self.begin_text(Group::Hour, "connected_at");
-        let waiting = if self.tables() == Tables::Ours {
-            " UNION ALL SELECT connected_at FROM archon_mcp_protocol_sessions p WHERE NOT called AND connected_at >= $1 AND NOT EXISTS \
-             (SELECT 1 FROM archon_mcp_sessions s WHERE s.session_id = p.session_id)"
-        } else {
-            ""
-        };
-        let sql = format!(
-            "SELECT {hour} AS name, COUNT(*) FROM (SELECT connected_at FROM archon_mcp_sessions WHERE connected_at >= $1\
-             {waiting}) begun GROUP BY 1 ORDER BY 1"
-        );
+        let begun = Line::of(self.tables()).iter().map(|line| {
+            format!("SELECT connected_at FROM {} WHERE connected_at >= $1 AND {}", line.table(), line.own())
+        });
+        let begun = begun.collect::<Vec<_>>().join(" UNION ALL ");
+        let sql = format!("SELECT {hour} AS name, COUNT(*) FROM ({begun}) begun GROUP BY 1 ORDER BY 1");
         report(async { read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).fetch_all(db).await) })
             .await
     }
@@ -117,6 +128,7 @@ impl ClientRow {
         row.timed_out += self.timed_out;
         row.calls += self.calls;
         row.errors += self.errors;
+        row.archon_sessions += self.archon_sessions;
         row.lasted += self.lasted;
         row.lasted_s += self.lasted_s;
     }

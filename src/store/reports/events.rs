@@ -28,11 +28,32 @@ pub struct EventRow {
     pub actor: Option<String>,
 }
 
+/// Whose events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Concerns {
+    /// An Archon session's, and those of the connections that are bound to it or have its id reserved.
+    Archon(Uuid),
+    /// A connection's, and those of its Archon sessions.
+    Connection(String),
+}
+
+/// Not as an OR of the two, for which PostgreSQL would read every event.
+const OF_ARCHON: &str = "id IN (SELECT e.id FROM archon_mcp_session_events e WHERE e.session_id = $1 \
+     UNION ALL SELECT e.id FROM archon_mcp_session_events e JOIN archon_mcp_protocol_sessions p \
+     ON p.protocol_session_id = e.protocol_session_id WHERE p.session_id = $1)";
+
+/// Others may share its Archon sessions: their events are not its own. COALESCE, because SQLite would look for all events
+/// that have no connection.
+const OF_CONNECTION: &str = "id IN (SELECT e.id FROM archon_mcp_session_events e WHERE e.protocol_session_id = $6 \
+     UNION ALL SELECT e.id FROM archon_mcp_session_events e WHERE COALESCE(e.protocol_session_id, '') = '' \
+     AND e.session_id IN (SELECT s.session_id FROM archon_mcp_sessions s WHERE s.protocol_session_id = $6 \
+     UNION ALL SELECT p.session_id FROM archon_mcp_protocol_sessions p WHERE p.protocol_session_id = $6))";
+
 /// Which events.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
-    /// Of that Archon session, or of whoever has its id reserved.
-    pub session: Option<Uuid>,
+    /// Whose.
+    pub session: Option<Concerns>,
     /// Of that kind.
     pub kind: Option<String>,
     /// Since.
@@ -48,14 +69,14 @@ impl Store {
         if self.tables() == Tables::Original {
             return Ok(Vec::new());
         }
+        let (archon, connection) = match &filter.session {
+            Some(Concerns::Archon(id)) => (Some(DbUuid(*id)), None),
+            Some(Concerns::Connection(id)) => (None, Some(id.as_str())),
+            None => (None, None),
+        };
         let conditions = all_of(&[
-            (
-                filter.session.is_some(),
-                // Not as an OR of the two, for which PostgreSQL would read every event.
-                "id IN (SELECT e.id FROM archon_mcp_session_events e WHERE e.session_id = $1 \
-                 UNION ALL SELECT e.id FROM archon_mcp_session_events e JOIN archon_mcp_protocol_sessions p \
-                 ON p.protocol_session_id = e.protocol_session_id WHERE p.session_id = $1)",
-            ),
+            (archon.is_some(), OF_ARCHON),
+            (connection.is_some(), OF_CONNECTION),
             (filter.kind.is_some(), "kind = $2"),
             (filter.since.is_some(), "at >= $3"),
             (matches!(part, Part::After(..)), "id > $5"),
@@ -70,7 +91,7 @@ impl Store {
         );
         let mut rows: Vec<EventRow> = report(async {
             read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql))
-                .bind(filter.session.map(DbUuid)).bind(filter.kind.as_deref()).bind(filter.since).bind(limit).bind(after)
+                .bind(archon).bind(filter.kind.as_deref()).bind(filter.since).bind(limit).bind(after).bind(connection)
                 .fetch_all(db).await)
         })
         .await?;

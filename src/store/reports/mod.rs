@@ -9,11 +9,13 @@ pub mod candidates;
 pub mod clients;
 pub mod events;
 pub mod latest;
+mod lines;
 pub mod minutes;
 pub mod page;
 pub mod requests;
 pub mod sessions;
 pub mod standings;
+pub mod story;
 pub mod trends;
 pub mod usage;
 

@@ -1,11 +1,12 @@
 //! One page of sessions in any order: what a live view shows of a hundred thousand.
 
 use super::alive::Moment;
-use super::sessions::{self, SessionRow, Standing};
+use super::lines::{Line, Standing, of_its_archon};
+use super::sessions::SessionRow;
 use super::{all_of, once, report};
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::read;
-use crate::store::{Store, StoreError, Tables};
+use crate::store::{Store, StoreError};
 
 /// By what a page is ordered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -55,18 +56,19 @@ pub struct Window {
 }
 
 impl Order {
-    fn column(self, called: bool, tables: Tables) -> &'static str {
+    fn column(self, line: Line) -> &'static str {
         match self {
             Self::Began => "connected_at",
-            Self::Expiry if tables == Tables::Ours => "expires_at",
+            Self::Expiry if line != Line::Original => "expires_at",
             Self::Activity | Self::Expiry => "last_activity",
             Self::Client => "client_type",
-            Self::User if called => "user_name",
-            Self::User => "principal",
-            Self::Calls if called && tables == Tables::Ours => "calls",
-            Self::Errors if called && tables == Tables::Ours => "errors",
-            Self::Tokens if called && tables == Tables::Ours => "(prompt_tokens + completion_tokens)",
+            Self::User if line == Line::Connection => "principal",
+            Self::User => "user_name",
+            Self::Calls if line != Line::Original => "calls",
+            Self::Errors if line != Line::Original => "errors",
+            Self::Tokens if line != Line::Original => "(prompt_tokens + completion_tokens)",
             Self::Status => "status",
+            Self::Id if line == Line::Connection => "protocol_session_id",
             Self::Calls | Self::Errors | Self::Tokens | Self::Id => "session_id",
         }
     }
@@ -85,96 +87,65 @@ fn like(letters: &str) -> String {
     pattern
 }
 
+const CLIENT: &str = "(LOWER(client_type) LIKE $1 ESCAPE '!' OR LOWER(client_name) LIKE $1 ESCAPE '!' \
+     OR LOWER(client_version) LIKE $1 ESCAPE '!')";
+const ORIGINAL_CLIENT: &str = "(LOWER(client_type) LIKE $1 ESCAPE '!' OR LOWER(client_version) LIKE $1 ESCAPE '!')";
+const USER: &str = "(LOWER(user_name) LIKE $2 ESCAPE '!' OR LOWER(user_email) LIKE $2 ESCAPE '!')";
+const PRINCIPAL: &str = "LOWER(principal) LIKE $2 ESCAPE '!'";
+const TOOL: &str = "IN (SELECT r.{id} FROM archon_mcp_requests r WHERE LOWER(r.tool_name) LIKE $4 ESCAPE '!')";
+
 impl Window {
     /// `$1` client, `$2` user, `$3` id, `$4` tool, `$5` idle since, `$6` errors; `$7` is the limit.
-    fn conditions(&self, called: bool, moment: &Moment, tables: Tables) -> String {
-        let standings: Vec<_> = self.standings.iter().map(|s| format!("({})", s.sql(moment, tables))).collect();
-        let standing = if standings.is_empty() { "TRUE".to_owned() } else { format!("({})", standings.join(" OR ")) };
-        let ours = tables == Tables::Ours;
-        let client = if ours {
-            "(LOWER(client_type) LIKE $1 ESCAPE '!' OR LOWER(client_name) LIKE $1 ESCAPE '!' \
-             OR LOWER(client_version) LIKE $1 ESCAPE '!')"
-        } else {
-            "(LOWER(client_type) LIKE $1 ESCAPE '!' OR LOWER(client_version) LIKE $1 ESCAPE '!')"
+    fn conditions(&self, line: Line, moment: &Moment) -> String {
+        let client = if line == Line::Original { ORIGINAL_CLIENT } else { CLIENT };
+        let user = match line {
+            Line::Connection => format!("({PRINCIPAL} OR {})", of_its_archon(&USER.replace("user_", "u.user_"))),
+            Line::Alone => format!("({PRINCIPAL} OR {USER})"),
+            Line::Original => USER.to_owned(),
         };
-        let user = match (called, ours) {
-            (true, true) => {
-                "(LOWER(user_name) LIKE $2 ESCAPE '!' OR LOWER(user_email) LIKE $2 ESCAPE '!' \
-                 OR LOWER(principal) LIKE $2 ESCAPE '!')"
+        let id = match line {
+            Line::Connection => {
+                "(protocol_session_id LIKE $3 OR CAST(session_id AS TEXT) LIKE $3 OR protocol_session_id IN \
+                 (SELECT s.protocol_session_id FROM archon_mcp_sessions s WHERE CAST(s.session_id AS TEXT) LIKE $3))"
             }
-            (true, false) => "(LOWER(user_name) LIKE $2 ESCAPE '!' OR LOWER(user_email) LIKE $2 ESCAPE '!')",
-            (false, _) => "LOWER(principal) LIKE $2 ESCAPE '!'",
+            Line::Alone | Line::Original => "CAST(session_id AS TEXT) LIKE $3",
         };
-        let id = match (called, ours) {
-            (true, true) => {
-                "(CAST(session_id AS TEXT) LIKE $3 OR session_id IN (SELECT p.session_id \
-                 FROM archon_mcp_protocol_sessions p WHERE p.protocol_session_id LIKE $3))"
-            }
-            (true, false) => "CAST(session_id AS TEXT) LIKE $3",
-            (false, _) => "(CAST(session_id AS TEXT) LIKE $3 OR protocol_session_id LIKE $3)",
-        };
-        let tool = if called {
-            "session_id IN (SELECT r.session_id FROM archon_mcp_requests r WHERE LOWER(r.tool_name) LIKE $4 ESCAPE '!')"
-        } else {
-            "FALSE"
-        };
-        let errors = if called && ours { "errors >= $6" } else { "FALSE" };
+        let key = if line == Line::Connection { "protocol_session_id" } else { "session_id" };
+        let errors = self.errors.is_some_and(|errors| errors > 0) && line != Line::Original;
         all_of(&[
-            (true, &standing),
+            (true, &line.standings(&self.standings, moment)),
             (self.client.is_some(), client),
-            (self.user.is_some(), user),
+            (self.user.is_some(), &user),
             (self.id.is_some(), id),
-            (self.tool.is_some(), tool),
+            (self.tool.is_some(), &format!("{key} {}", TOOL.replace("{id}", key))),
             (self.idle_since.is_some(), "last_activity <= $5"),
-            (self.errors.is_some_and(|errors| errors > 0) && (ours || !called), errors),
+            (errors, "errors >= $6"),
+            (line == Line::Alone, line.own()),
         ])
-    }
-
-    /// When a page is full and ordered by use: the use of its last row, and what has a place before that.
-    fn within(&self, rows: &[SessionRow], limit: i64) -> (Option<Timestamp>, &'static str) {
-        let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
-        let used = rows.iter().map(|row| row.last_activity);
-        match self.order {
-            (Order::Activity, true) if full => (used.min(), "last_activity >= $8"),
-            (Order::Activity, false) if full => (used.max(), "last_activity <= $8"),
-            _ => (None, "TRUE"),
-        }
     }
 }
 
 impl Store {
-    /// The first so many sessions of each kind (Archon sessions, and clients that have called no tool).
+    /// The first so many sessions of each kind of line.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn window(&self, moment: &Moment, window: &Window, limit: i64) -> Result<Vec<SessionRow>, StoreError> {
-        let tables = self.tables();
         let direction = if window.order.1 { "DESC" } else { "ASC" };
-        let order = |called| format!("{} {direction}", window.order.0.column(called, tables));
-        let archon = sessions::archon_page(&window.conditions(true, moment, tables), &order(true), "$7", tables);
-        let mut rows = self.window_rows(archon, window, (limit, None)).await?;
-        if tables == Tables::Ours && window.tool.is_none() && window.errors.is_none_or(|errors| errors <= 0) {
-            let (bound, within) = window.within(&rows, limit);
-            let conditions = all_of(&[(true, &window.conditions(false, moment, tables)), (bound.is_some(), within)]);
-            let waiting = sessions::waiting_page(&conditions, &order(false), "$7");
-            rows.extend(self.window_rows(waiting, window, (limit, bound)).await?);
+        let mut rows = Vec::new();
+        for line in Line::of(self.tables()) {
+            let (conditions, column) = (window.conditions(*line, moment), window.order.0.column(*line));
+            let sql = line.rows(&format!("WHERE {conditions} ORDER BY {column} {direction} LIMIT $7"));
+            let part: Vec<SessionRow> = report(async {
+                read!(self, db => once(sql)
+                    .bind(window.client.as_deref().map(like)).bind(window.user.as_deref().map(like))
+                    .bind(window.id.as_ref().map(|id| format!("{id}%"))).bind(window.tool.as_deref().map(like))
+                    .bind(window.idle_since).bind(window.errors).bind(limit).fetch_all(db).await)
+            })
+            .await?;
+            rows.extend(part);
         }
         Ok(rows)
-    }
-
-    async fn window_rows(
-        &self,
-        sql: String,
-        window: &Window,
-        (limit, bound): (i64, Option<Timestamp>),
-    ) -> Result<Vec<SessionRow>, StoreError> {
-        report(async {
-            read!(self, db => once(sql)
-                .bind(window.client.as_deref().map(like)).bind(window.user.as_deref().map(like))
-                .bind(window.id.as_ref().map(|id| format!("{id}%"))).bind(window.tool.as_deref().map(like))
-                .bind(window.idle_since).bind(window.errors).bind(limit).bind(bound).fetch_all(db).await)
-        })
-        .await
     }
 }
 

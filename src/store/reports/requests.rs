@@ -57,9 +57,18 @@ pub struct RequestRow {
 pub enum Owner {
     /// An Archon session's.
     Session(Uuid),
-    /// A protocol session's that has no Archon session yet.
-    Protocol(String),
+    /// Those that a connection made in an Archon session.
+    Within(Uuid, String),
+    /// A connection's that have no Archon session.
+    Unbound(String),
+    /// A connection's, all of them.
+    Connection(String),
 }
+
+const OF_CONNECTION: &str = "r.id IN (SELECT q.id FROM archon_mcp_requests q WHERE q.protocol_session_id = $2 AND q.session_id IN \
+     (SELECT s.session_id FROM archon_mcp_sessions s WHERE s.protocol_session_id = $2 \
+      UNION ALL SELECT p.session_id FROM archon_mcp_protocol_sessions p WHERE p.protocol_session_id = $2) \
+     UNION ALL SELECT q.id FROM archon_mcp_requests q WHERE q.session_id IS NULL AND q.protocol_session_id = $2)";
 
 /// Which requests.
 #[derive(Debug, Clone, Default)]
@@ -146,7 +155,9 @@ impl RequestFilter {
     fn of_rows(&self, tables: Tables, part: Part) -> String {
         all_of(&[
             (matches!(self.owner, Some(Owner::Session(_))), "r.session_id = $1"),
-            (matches!(self.owner, Some(Owner::Protocol(_))), "r.session_id IS NULL AND r.protocol_session_id = $2"),
+            (matches!(self.owner, Some(Owner::Within(..))), "r.session_id = $1 AND r.protocol_session_id = $2"),
+            (matches!(self.owner, Some(Owner::Unbound(_))), "r.session_id IS NULL AND r.protocol_session_id = $2"),
+            (matches!(self.owner, Some(Owner::Connection(_))), OF_CONNECTION),
             (self.tool.is_some(), "r.tool_name = $5"),
             (self.status.is_some(), "r.status = $6"),
             (self.since.is_some(), "r.timestamp >= $7"),
@@ -199,7 +210,8 @@ impl Store {
         let sql = filter.sql(tables, part);
         let (session, protocol) = match &filter.owner {
             Some(Owner::Session(id)) => (Some(DbUuid(*id)), None),
-            Some(Owner::Protocol(id)) => (None, Some(id.as_str())),
+            Some(Owner::Within(session, id)) => (Some(DbUuid(*session)), Some(id.as_str())),
+            Some(Owner::Unbound(id) | Owner::Connection(id)) => (None, Some(id.as_str())),
             None => (None, None),
         };
         let first = match filter.since {

@@ -14,12 +14,12 @@ on_every_database!(counts_are_those_of_the_other_commands, |db| async {
     seed(&db, 2000, 10_000);
     let shown = document(&db, &["dashboard", "--once", "-o", "json"]);
     assert_eq!(shown["version"], 1);
-    for status in ["active", "disconnected", "expired"] {
+    for status in ["active", "idle", "ended", "disconnected", "expired"] {
         let listed = document(&db, &["list", "--status", status, "--limit", "0", "--json"]);
         let listed = listed["sessions"].as_array().map(Vec::len);
         assert_eq!(shown["counts"][status].as_u64(), listed.map(|n| n as u64), "{status}");
     }
-    let listed = document(&db, &["list", "--status", "active", "--limit", "0", "--json"]);
+    let listed = document(&db, &["list", "--idle", "--limit", "0", "--json"]);
     let listed = listed["sessions"].as_array().expect("sessions");
     let of =
         |session: &Value| json!([session["session_id"], session["calls"], session["errors"], session["last_activity"]]);
@@ -160,7 +160,7 @@ fn guide_agrees(db: &Database, shown: &Value) {
     for client in shown["clients"].as_array().expect("clients") {
         let n = |key: &str| client[key].as_i64().expect("a count");
         let sum = sums.entry(client["client_type"].as_str().expect("a type").to_owned()).or_default();
-        *sum = [sum[0] + n("sessions") - n("silent"), sum[1] + n("lasted"), sum[2] + n("lasted_s")];
+        *sum = [sum[0] + n("archon_sessions"), sum[1] + n("lasted"), sum[2] + n("lasted_s")];
     }
     let sums: Vec<_> = sums
         .into_iter()
@@ -169,8 +169,11 @@ fn guide_agrees(db: &Database, shown: &Value) {
         .collect();
     assert_eq!(sums, by_hand);
     let active = db.value("SELECT COUNT(*) FROM archon_mcp_sessions WHERE status = 'active'");
-    let called =
-        shown["sessions"].as_array().expect("sessions").iter().filter(|session| session["called_tools"] == true);
+    let called = shown["sessions"]
+        .as_array()
+        .expect("sessions")
+        .iter()
+        .filter(|s| s["state"] == "active" && s["called_tools"] == true);
     assert_eq!(called.count().to_string(), active);
 }
 

@@ -16,8 +16,9 @@ const HONOURED: Duration = Duration::from_millis(2500);
 fn end_of(db: &Database, id: &str) -> [Vec<Vec<Option<String>>>; 2] {
     let row = format!("SELECT status, disconnect_reason, ended_by FROM archon_mcp_sessions WHERE session_id = '{id}'");
     let event = format!(
-        "SELECT kind, reason, actor FROM archon_mcp_session_events
-         WHERE session_id = '{id}' AND protocol_session_id IS NULL AND kind IN ('ended', 'expire') ORDER BY id"
+        "SELECT kind, reason, actor FROM archon_mcp_session_events e
+         WHERE kind IN ('ended', 'expire') AND protocol_session_id =
+             (SELECT s.protocol_session_id FROM archon_mcp_sessions s WHERE s.session_id = '{id}') ORDER BY id"
     );
     [db.rows(&row), db.rows(&event)]
 }
@@ -42,7 +43,7 @@ on_every_database!(an_end_says_who_and_why, |db| async {
     assert_eq!(events, [ended, [some("expire"), some("a stuck client"), Some(who())]]);
     let bound =
         format!("SELECT status FROM archon_mcp_protocol_sessions WHERE protocol_session_id = '{LIVE_PROTOCOL}'");
-    assert_eq!(db.value(&bound), "disconnected", "its protocol session ended with it");
+    assert_eq!(db.value(&bound), "disconnected", "what ends is its connection");
     let story = printed(&db, &["show", LIVE]);
     assert!(story.contains(&format!("operator by {}: a stuck client", who())), "{story}");
 

@@ -92,8 +92,9 @@ on_every_database!(follows_in_a_table_with_one_header, |db| async {
     assert!(running.line().starts_with("TIME"));
     assert!(running.line().contains("ended"));
     document(&db, &["expire", LIVE]);
-    assert!(running.line().contains("operator"));
-    assert!(running.line().contains(LIVE_PROTOCOL));
+    assert!(running.line().contains(LIVE_PROTOCOL), "its connection");
+    let archon = running.line();
+    assert!(archon.contains("operator") && archon.contains(LIVE), "{archon}");
     assert_eq!(running.stop("-TERM"), (Some(i32::from(exit::TERMINATED)), Vec::new()));
 });
 

@@ -10,6 +10,7 @@ const SESSION: &[&str] = &[
     "protocol_session_id",
     "protocol_version",
     "status",
+    "state",
     "called_tools",
     "client_type",
     "client_name",
@@ -124,13 +125,18 @@ on_every_database!(a_list_shows_what_is_alive_and_who_has_called_nothing, |db| a
     let [session, waiting] = [&live["sessions"][0], &live["sessions"][1]];
     assert_eq!((&session["called_tools"], &waiting["called_tools"]), (&json!(true), &json!(false)));
     assert_eq!(session["protocol_session_id"], LIVE_PROTOCOL);
-    assert_eq!(session["protocol_version"], "2025-11-25");
+    assert_eq!((&session["protocol_version"], &session["state"]), (&json!("2025-11-25"), &json!("active")));
+    assert_eq!(live["idle"], 0);
     assert_eq!(waiting["protocol_session_id"], WAITING_PROTOCOL);
     assert_eq!((&session["user_name"], &session["calls"], &session["errors"]), (&json!("alice"), &json!(2), &json!(1)));
     assert!(printed(&db, &["list"]).contains("none yet"));
 
     for (args, expected) in [
         (&["--all"][..], &[LIVE, CLOSED, WAITING, OVER][..]),
+        (&["--idle"], &[LIVE, WAITING]),
+        (&["--status", "active"], &[LIVE, WAITING]),
+        (&["--status", "idle"], &[]),
+        (&["--status", "ended"], &[CLOSED, OVER]),
         (&["--status", "expired"], &[OVER]),
         (&["--status", "disconnected,expired"], &[CLOSED, OVER]),
         (&["--client", "claude code"], &[LIVE]),
@@ -159,19 +165,28 @@ on_every_database!(time_without_a_server_is_given_back_in_lists_too, |db| async 
     filled(&db);
     // The row's time was over half an hour ago, but no server has been alive for an hour: the next one will accept it.
     db.rows(&format!("UPDATE archon_mcp_boots SET heartbeat_at = {}", ago(3600)));
-    let found = document(&db, &["list", "--client", "cursor"]);
+    let found = document(&db, &["list", "--client", "cursor", "--idle"]);
     assert!(ids(&found).contains(&OVER), "{found}");
     assert_eq!(document(&db, &["show", OVER])["session"]["status"], "active");
     // A server that came back after ten minutes of that has given ten minutes back, which is not enough.
     db.rows(&format!(
         "UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash';
-         INSERT INTO archon_mcp_boots (boot_id, version, started_at, heartbeat_at, outage_ms)
-         VALUES ('88888888-9999-4999-8999-999999999999', '0.1.0', {now}, {now}, 600000)",
-        now = ago(0)
+         INSERT INTO archon_mcp_boots (boot_id, version, started_at, heartbeat_at)
+         VALUES ('88888888-9999-4999-8999-999999999999', '0.2.0', {now}, {now});
+         INSERT INTO archon_mcp_outages (began_at, ended_at, credit_ms, cause, boot)
+         VALUES ({hour}, {now}, 600000, 'no_server', 2)",
+        now = ago(0),
+        hour = ago(3600)
     ));
-    assert_eq!(document(&db, &["show", OVER])["session"]["status"], "expired");
-    db.rows("UPDATE archon_mcp_boots SET outage_ms = 2400000 WHERE outage_ms > 0");
-    assert_eq!(document(&db, &["show", OVER])["session"]["status"], "active");
+    let status = || document(&db, &["show", OVER])["session"]["status"].clone();
+    assert_eq!(status(), "expired");
+    db.rows("UPDATE archon_mcp_outages SET credit_ms = 2400000");
+    assert_eq!(status(), "active");
+    // What its row says already is not given again; who was typed by hand has none coming.
+    for credited in ["1", "NULL"] {
+        db.rows(&format!("UPDATE archon_mcp_sessions SET credited = {credited} WHERE session_id = '{OVER}'"));
+        assert_eq!(status(), "expired", "{credited}");
+    }
 });
 
 on_every_database!(show_tells_the_whole_story, |db| async {
@@ -182,6 +197,12 @@ on_every_database!(show_tells_the_whole_story, |db| async {
     }
     let story = document(&db, &["show", LIVE]);
     assert_eq!(story["client_capabilities"], json!({"roots": {}}));
+    let archon = &story["archon_sessions"][0];
+    assert_eq!(
+        (&archon["session_id"], &archon["calls"], &archon["shared_from"]),
+        (&json!(LIVE), &json!(2), &Value::Null)
+    );
+    assert_eq!(story["older_removed"], false);
     let protocol = &story["protocol_sessions"][0];
     assert_eq!((&protocol["protocol_session_id"], &protocol["bound_by"]), (&json!(LIVE_PROTOCOL), &json!("new")));
     assert_eq!(story["requests"].as_array().map(Vec::len), Some(2));
@@ -192,11 +213,10 @@ on_every_database!(show_tells_the_whole_story, |db| async {
         LIVE_PROTOCOL,
         "Claude Code 1.0.0 (claude-code)",
         "alice",
-        "active, for another 59m",
+        "active, for another 29d",
+        "(for another 59m",
         "2, 1 failed",
         "30 tokens in, 50 out",
-        "making it",
-        "2025-11-25",
         "find_projects",
         "initialised",
         "created",

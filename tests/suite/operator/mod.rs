@@ -1,6 +1,7 @@
 //! What an operator types: `list`, `show`, `requests`, `events`, `stats`, `expire`, `db migrate`, with the real program.
 
 mod closing;
+mod connections;
 mod following;
 mod formats;
 pub(crate) mod original;
@@ -24,12 +25,12 @@ use crate::process::archonctl;
 /// A live session of Alice's, with two calls.
 const LIVE: &str = "11111111-1111-4111-8111-111111111111";
 const LIVE_PROTOCOL: &str = "aaaaaaaa-1111-4111-8111-111111111111";
-/// One that its client has closed; its id begins like that of the live one.
+/// An Archon session without a connection, closed; its id begins like that of the live one.
 const CLOSED: &str = "11112222-2222-4222-8222-222222222222";
 /// A client that is connected and has called no tool: the reserved id.
 const WAITING: &str = "33333333-3333-4333-8333-333333333333";
 const WAITING_PROTOCOL: &str = "cccccccc-3333-4333-8333-333333333333";
-/// One that is active in the database, and past its time.
+/// Another one, active in the database and past its time.
 const OVER: &str = "44444444-4444-4444-8444-444444444444";
 /// What went wrong in one of the calls: all that CSV must quote, and what must not reach a terminal.
 const MISHAP: &str = "no \"such\" thing,\nsaid \u{1b}[31mit";
@@ -84,26 +85,29 @@ fn ago(seconds: i64) -> String {
 /// A database with the sessions above, as servers leave them; one is alive.
 fn filled(db: &Database) {
     printed(db, &["db", "migrate"]);
-    let (now, soon, hour) = (ago(10), ago(-3600), ago(3600));
+    let (now, soon, hour, lately) = (ago(10), ago(-3600), ago(3600), ago(2400));
     let (start, end) = (ago(7200), ago(1800));
     let mishap = MISHAP.replace('\'', "''");
     let minute = Clock::default().now().minute();
     let (minute, hour_of_calls, day) = (minute.sql_text(), minute.hour().sql_text(), minute.day().sql_text());
     db.rows(&format!(
         "INSERT INTO archon_mcp_boots (boot_id, version, started_at, heartbeat_at)
-         VALUES ('99999999-9999-4999-8999-999999999999', '0.1.0', {start}, {soon});
+         VALUES ('99999999-9999-4999-8999-999999999999', '0.2.0', {start}, {soon});
          INSERT INTO archon_mcp_protocol_sessions
            (protocol_session_id, session_id, principal, protocol_version, client_type, client_name, client_version,
-            connected_at, last_activity, expires_at, boot, called)
-         VALUES ('{LIVE_PROTOCOL}', '{LIVE}', 'alice', '2025-11-25', 'Claude Code', 'claude-code', '1.0.0', {start}, {now}, {soon}, 1, TRUE),
-           ('{WAITING_PROTOCOL}', '{WAITING}', '', '2025-06-18', 'Cursor', 'cursor-vscode', '2.0', {start}, {hour}, {soon}, 1, FALSE);
+            connected_at, last_activity, expires_at, boot, credited, called, calls, errors, prompt_tokens, completion_tokens)
+         VALUES ('{LIVE_PROTOCOL}', '{LIVE}', 'alice', '2025-11-25', 'Claude Code', 'claude-code', '1.0.0', {start}, {now}, {soon},
+              1, 0, TRUE, 2, 1, 30, 50),
+           ('{WAITING_PROTOCOL}', '{WAITING}', '', '2025-06-18', 'Cursor', 'cursor-vscode', '2.0', {start}, {lately}, {soon},
+              1, 0, FALSE, 0, 0, 0, 0);
          INSERT INTO archon_mcp_sessions
-           (session_id, client_type, client_name, client_version, principal, user_name, user_email, connected_at, last_activity,
-            expires_at, boot, calls, errors, prompt_tokens, completion_tokens, client_capabilities)
-         VALUES ('{LIVE}', 'Claude Code', 'claude-code', '1.0.0', 'alice', 'alice', 'alice@example.org', {start}, {now}, {soon}, 1,
-            2, 1, 30, 50, '{{\"roots\":{{}}}}'),
-           ('{CLOSED}', 'Cursor', 'cursor-vscode', '2.0', '', NULL, NULL, {start}, {hour}, {soon}, 1, 0, 0, 0, 0, NULL),
-           ('{OVER}', 'Cursor', 'cursor-vscode', '2.0', '', NULL, NULL, {start}, {hour}, {end}, 1, 0, 0, 0, 0, NULL);
+           (session_id, protocol_session_id, client_type, client_name, client_version, principal, user_name, user_email,
+            connected_at, last_activity, expires_at, boot, credited, calls, errors, prompt_tokens, completion_tokens)
+         VALUES ('{LIVE}', '{LIVE_PROTOCOL}', 'Claude Code', 'claude-code', '1.0.0', 'alice', 'alice', 'alice@example.org', {start},
+              {now}, {soon}, 1, 0, 2, 1, 30, 50),
+           ('{CLOSED}', NULL, 'Cursor', 'cursor-vscode', '2.0', '', NULL, NULL, {start}, {hour}, {soon}, 1, 0, 0, 0, 0, 0),
+           ('{OVER}', NULL, 'Cursor', 'cursor-vscode', '2.0', '', NULL, NULL, {start}, {hour}, {end}, 1, 0, 0, 0, 0, 0);
+         UPDATE archon_mcp_protocol_sessions SET client_capabilities = '{{\"roots\":{{}}}}' WHERE session_id = '{LIVE}';
          UPDATE archon_mcp_sessions SET status = 'disconnected', disconnected_at = {end}, disconnect_reason = 'client_disconnect',
             ended_by = 'client' WHERE session_id = '{CLOSED}';
          INSERT INTO archon_mcp_requests

@@ -22,7 +22,9 @@ on_every_database!(a_demo_store_agrees_with_itself, |db| async {
     seeded(&db);
     let count = |what: &str| db.value(&format!("SELECT COUNT(*) FROM {what}")).parse::<i64>().expect("a count");
     assert_eq!((count("archon_mcp_sessions"), count("archon_mcp_requests")), (SESSIONS, REQUESTS));
-    assert_eq!(count("archon_mcp_protocol_sessions WHERE NOT called"), SESSIONS / 100);
+    assert_eq!(count("archon_mcp_protocol_sessions WHERE NOT called AND calls = 0"), SESSIONS / 100);
+    let opened = "(SELECT SUM(s.calls) FROM archon_mcp_sessions s WHERE s.protocol_session_id = p.protocol_session_id)";
+    assert_eq!(count(&format!("archon_mcp_protocol_sessions p WHERE calls <> COALESCE({opened}, 0)")), 0);
     assert_eq!(count("archon_mcp_sessions WHERE (status = 'active') <> (disconnected_at IS NULL)"), 0);
     let wrong_counters = "archon_mcp_sessions s WHERE calls <> (SELECT COUNT(*) FROM archon_mcp_requests r WHERE r.session_id = s.session_id)
         OR prompt_tokens <> (SELECT COALESCE(SUM(prompt_tokens), 0) FROM archon_mcp_requests r WHERE r.session_id = s.session_id)
@@ -52,7 +54,8 @@ on_every_database!(a_demo_store_agrees_with_itself, |db| async {
     let since = document(&db, &["stats", "--since", "3d"])["total"]["calls"].as_i64().expect("calls");
     let exact = document(&db, &["stats", "--since", "3d", "--exact"])["total"]["calls"].as_i64().expect("calls");
     assert!((0..=20).contains(&(since - exact)), "{since} and {exact}: a minute more at most");
-    assert_eq!(document(&db, &["list", "--limit", "0"])["sessions"].as_array().map(Vec::len), Some(240));
+    let listed = document(&db, &["list", "--limit", "0"]);
+    assert_eq!((listed["sessions"].as_array().map(Vec::len), &listed["idle"]), (Some(240), &json!(200)));
 });
 
 /// Rows that were read one after the other, by table.
@@ -75,6 +78,7 @@ fn no_big_table_is_read_as_a_whole() {
     let id = ids(&document(&db, &["list", "-n", "1"]))[0].to_owned();
     for args in [
         &["list"][..],
+        &["list", "--idle"],
         &["list", "--all"],
         &["show", &id],
         &["show", &id[..8]],

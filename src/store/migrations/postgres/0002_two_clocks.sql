@@ -70,7 +70,7 @@ CREATE INDEX archon_mcp_sessions_expiry ON archon_mcp_sessions (expires_at, cred
 DROP INDEX archon_mcp_protocol_sessions_waiting;
 -- Lists show connections, the most recently used first; live ones are counted, by client and user too, in it alone.
 CREATE INDEX archon_mcp_protocol_sessions_recent ON archon_mcp_protocol_sessions (status, last_activity)
-    INCLUDE (expires_at, credited, stream_at, client_type, principal);
+    INCLUDE (expires_at, credited, stream_at, connected_at, client_type, principal);
 DROP INDEX archon_mcp_protocol_sessions_expiry;
 -- With the principal, so that the caps are counted in the index alone.
 CREATE INDEX archon_mcp_protocol_sessions_expiry ON archon_mcp_protocol_sessions (expires_at, credited, principal) WHERE status = 'active';
