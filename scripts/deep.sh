@@ -30,6 +30,8 @@ done
 for round in {1..10}; do
   step "kills, round $round of 10" cargo test --test suite session::survival
 done
+step 'told to stop, and killed in a first start, at 100 random moments' \
+  env ARCHONCTL_TEST_ROUNDS=100 cargo test --test suite stopping::moments -- --nocapture
 step 'three servers, killed and restarted in turn, directly, behind PgBouncer and behind a balancer' \
   env ARCHONCTL_TEST_LONG=1 cargo test --test suite replicas:: -- --nocapture
 step 'an hour of a dashboard' env ARCHONCTL_TEST_LONG=1 cargo test --test suite dashboard::lasting

@@ -75,6 +75,8 @@ impl Migrate {
             _ => format!("{shown} has been brought up to version {schema}."),
         };
         let list = List::new(applied, Clock::default().now()).with("database", shown).with("schema", schema);
+        // What was migrated stands in the file itself, not beside it.
+        store.close().await?;
         self.output.print(&list.noting(note))?;
         Ok(ExitCode::from(DONE))
     }
@@ -83,7 +85,11 @@ impl Migrate {
     async fn before(&self) -> anyhow::Result<Vec<Migration>> {
         match self.database.open(Role::Reader).await {
             Ok(store) if store.tables() == Tables::Original => Err(OpenError::Foreign.into()),
-            Ok(store) => Ok(store.migrations().await?),
+            Ok(store) => {
+                let migrations = store.migrations().await?;
+                store.close().await?;
+                Ok(migrations)
+            }
             Err(error) if error.is::<NoDatabase>() => Ok(Vec::new()),
             Err(error) => Err(error),
         }

@@ -93,6 +93,10 @@ impl Options {
             targets.add(&session.session_id, session.protocol_session_id.as_deref());
         }
         let ended = expire(queries.store(), &targets, &order).await?;
+        // Where no server runs, what was written stands in the file itself, not beside it. A server's log stays as it is.
+        if let Err(error) = queries.store().close().await {
+            tracing::debug!(%error, "the database is not closed in order");
+        }
         // Some may have ended by themselves meanwhile.
         sessions.retain(|session| ended.contains(session.id()));
         self.output.print(&Done::new(sessions, false, now))?;

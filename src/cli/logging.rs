@@ -31,6 +31,8 @@ pub(super) fn start(format: Option<Format>) {
     };
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "a request broke; the server goes on");
+        let thread = std::thread::current().name().unwrap_or("without a name").to_owned();
+        // Whose work it was, and what comes of it, is told by whoever owns that work.
+        tracing::error!(thread, place, "panicked: {}", panic.payload_as_str().unwrap_or("without words"));
     }));
 }

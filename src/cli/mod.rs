@@ -50,8 +50,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use tokio::runtime::Runtime;
 
 use settings::Settings;
+use signal::Signals;
 
 /// Keeps MCP sessions alive, shows them, and proves it.
 #[derive(Debug, Parser)]
@@ -96,9 +98,9 @@ impl Command {
         }
     }
 
-    async fn run(self) -> anyhow::Result<ExitCode> {
+    async fn run(self, signals: Option<Signals>) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Serve(options) => options.run().await,
+            Self::Serve(options) => options.run(signals.unwrap_or_else(Signals::catch)).await,
             Self::Ready(options) => options.run().await,
             Self::Init(options) => options.run().await,
             Self::Call(options) => options.run().await,
@@ -127,13 +129,37 @@ impl Command {
 pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     let style = exit::Style::asked_for(&args);
-    match completions::answer(&args) {
-        Ok(false) => {}
-        Ok(true) => return ExitCode::from(exit::DONE),
-        Err(error) => return exit::leave(&error, style),
+    run(&args).unwrap_or_else(|error| exit::leave(&error, style))
+}
+
+fn run(args: &[OsString]) -> anyhow::Result<ExitCode> {
+    // Before anything else that a server does: whenever it is asked to stop, it stops in order.
+    let early = if args.get(1).is_some_and(|command| command == "serve") { Some(caught()?) } else { None };
+    if completions::answer(args)? {
+        return Ok(ExitCode::from(exit::DONE));
     }
-    let done = parse(&args).and_then(|cli| block_on(cli.command.run()));
-    done.unwrap_or_else(|error| exit::leave(&error, style))
+    let cli = parse(args)?;
+    let (runtime, signals) = match early {
+        Some((runtime, signals)) => (runtime, Some(signals)),
+        None => (runtime()?, None),
+    };
+    let done = runtime.block_on(cli.command.run(signals));
+    // Not `drop`: it would wait for a name lookup that nobody waits for any more.
+    runtime.shutdown_background();
+    done
+}
+
+fn caught() -> anyhow::Result<(Runtime, Signals)> {
+    let runtime = runtime()?;
+    let signals = {
+        let _within = runtime.enter();
+        Signals::catch()
+    };
+    Ok((runtime, signals))
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")
 }
 
 /// The command with its options: from the arguments, the environment, the configuration file.
@@ -145,14 +171,6 @@ fn parse(args: &[OsString]) -> anyhow::Result<Cli> {
         Some(fault) if cli.command.needs_settings() => Err(fault.into()),
         _ => Ok(cli),
     }
-}
-
-fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    let done = runtime.block_on(work);
-    // Not `drop`: it would wait for a name lookup that nobody waits for any more.
-    runtime.shutdown_background();
-    done
 }
 
 #[cfg(test)]

@@ -15,12 +15,12 @@ use tokio::net::TcpListener;
 use super::database::Database;
 use super::exit::{DONE, Usage};
 use super::logging;
-use super::signal::{self, stop_signal};
+use super::signal::{self, Signals};
 use crate::mcp::{Engine, Patience, Tracking};
 use crate::model::clock::Clock;
 use crate::server::{App, HostRules, Limits, Principals, Shutdown};
 use crate::session::{Caps, Policy, Sessions};
-use crate::store::{Location, OpenOptions, Role, Store};
+use crate::store::{Broken, Location, OpenOptions, Role, Store};
 use crate::tools::prices::PriceTable;
 use crate::tools::tokens::TokenCounter;
 use crate::tools::{ToolSet, testing};
@@ -55,26 +55,51 @@ pub struct Options {
 }
 
 impl Options {
-    /// Serves until SIGTERM or SIGINT.
+    /// Serves until SIGTERM or SIGINT. Asked to stop before it serves, it does not begin to.
     ///
     /// # Errors
-    /// When it cannot begin: a wrong option, a database or port that cannot be had. Nothing was changed then.
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
+    /// When it cannot begin: a wrong option, a database or port that cannot be had. Nothing was changed then. Or when the
+    /// writer of the database broke.
+    pub(super) async fn run(self, signals: Signals) -> anyhow::Result<ExitCode> {
         logging::start(self.running.log_format);
         signal::outlive_full_files();
         self.refuse_open_door()?;
+        self.sessions.check()?;
         let principals = match &self.access.token_file {
             Some(file) => Principals::read(file)?,
             None => Principals::everybody(),
         };
         let prices = self.calls.prices.as_deref().map(price_table).transpose()?;
-        let store = Store::open(&self.open_options()?).await?;
+        let options = self.open_options()?;
+        let Some(store) = signals.unless_stopped(Store::open(&options)).await else {
+            tracing::info!("stopped before it served");
+            return Ok(ExitCode::from(DONE));
+        };
+        let store = store?;
+        let served = self.serve(store.clone(), (principals, prices), &signals).await;
+        // Without its writer it ends as by a crash: nothing that still runs is to be trusted.
+        if !served.as_ref().is_err_and(|error| error.is::<Broken>())
+            && let Err(error) = store.close().await
+        {
+            tracing::warn!(%error, "the database is not closed in order; every row that was acknowledged is stored");
+        }
+        served?;
+        tracing::info!("stopped; every session is kept");
+        Ok(ExitCode::from(DONE))
+    }
+
+    async fn serve(
+        &self,
+        store: Store,
+        (principals, prices): (Principals, Option<PriceTable>),
+        signals: &Signals,
+    ) -> anyhow::Result<()> {
         // The port is taken before the boot is recorded: a server that cannot listen leaves no trace.
         let listener = self.listen().await?;
         let clock = Clock::default();
         let tokens = TokenCounter::new(self.calls.tokens.into());
         let sessions = Sessions::begin(store, clock.clone(), self.policy(tokens.as_str())).await?;
-        let _housekeeping = sessions.start_housekeeping();
+        sessions.start_housekeeping();
         if let Err(error) = tokens.load_in_background() {
             tracing::warn!(%error, "no tokenizer: token counts stay estimates");
         }
@@ -85,16 +110,34 @@ impl Options {
         let patience = Patience { tool: self.calls.tool_timeout, commit: self.calls.ack_deadline };
         let engine = Engine::new(sessions.clone(), tools, tracking, patience);
         let app = App::new(engine, self.host_rules(), principals, self.limits());
+        self.follow_hang_ups(&app, &sessions, signals);
         let address = listener.local_addr().context("the port that was taken has no address")?;
-        let cause = Arc::new(std::sync::OnceLock::new());
-        let stop = stop_signal(cause.clone(), self.running.test_clock.then_some(clock));
+        let stop = signals.stopped(self.running.test_clock.then_some(clock));
         // The address that was asked for may have had port 0: tests and scripts wait for this line.
         tracing::info!(database = %sessions.store().location().shown(), "listening on http://{address}/mcp");
         let shutdown = Shutdown { drain_delay: self.running.drain_delay, grace: self.running.grace };
-        crate::server::run(app, listener, stop, shutdown).await;
-        sessions.stop(self.running.grace, cause.get().copied().unwrap_or("clean")).await;
-        tracing::info!("stopped; every session is kept");
-        Ok(ExitCode::from(DONE))
+        tokio::select! {
+            () = crate::server::run(app, listener, stop, shutdown) => {}
+            broken = sessions.broken() => return Err(broken.into()),
+        }
+        sessions.stop(self.running.grace, signals.cause()).await;
+        Ok(())
+    }
+
+    /// Reads the token file again whenever SIGHUP asks for it.
+    fn follow_hang_ups(&self, app: &Arc<App>, sessions: &Sessions, signals: &Signals) {
+        let (file, app, signals) = (self.access.token_file.clone(), app.clone(), signals.clone());
+        sessions.supervisor().keep("token file", move |stopping| {
+            let (file, app, signals) = (file.clone(), app.clone(), signals.clone());
+            async move {
+                while stopping.or(signals.hung_up()).await.is_some() {
+                    match &file {
+                        Some(file) => app.read_principals(file).await,
+                        None => tracing::info!("SIGHUP: there is no token file to read again"),
+                    }
+                }
+            }
+        });
     }
 
     async fn listen(&self) -> Result<TcpListener, Usage> {
@@ -133,6 +176,7 @@ impl Options {
     fn policy(&self, token_method: &'static str) -> Policy {
         Policy {
             timeout: self.sessions.session_timeout,
+            protocol_timeout: self.sessions.protocol_session_timeout,
             max_age: self.sessions.max_session_age,
             recover_window: self.sessions.recover_window,
             cleanup_interval: self.sessions.cleanup_interval,

@@ -5,8 +5,11 @@ use std::sync::{Arc, OnceLock};
 use humantime::parse_duration;
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
+use super::exit::{INTERRUPTED, TERMINATED};
 use crate::model::clock::Clock;
 
 /// The signal that ended a command.
@@ -59,52 +62,155 @@ async fn received(kind: SignalKind) {
     };
 }
 
-/// Done on SIGTERM, SIGINT, or the end of standard input where that is the clock.
-pub(super) fn stop_signal(
+/// The signals of a server, caught from its first moment on: SIGTERM and SIGINT stop it in order, the second of them stops
+/// it at once; SIGHUP asks it to read its token file again, or tells that its terminal has gone, which stops it, too.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Signals {
+    stop: CancellationToken,
     cause: Arc<OnceLock<&'static str>>,
-    test_clock: Option<Clock>,
-) -> impl Future<Output = ()> + Send + 'static {
-    // Caught from now on, not from the first poll on: a signal in between would end us as a crash does.
-    let of = |kind, word: &'static str| {
-        let caught = signal(kind);
-        async move {
-            match caught {
-                Ok(mut signal) => _ = signal.recv().await,
-                // Without a handler the signal ends the process by itself.
-                Err(_) => std::future::pending().await,
+    hang_up: Arc<Notify>,
+}
+
+impl Signals {
+    /// Catches them; the caller is within a runtime.
+    pub(super) fn catch() -> Self {
+        let signals = Self::default();
+        let caught = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        let terminal = Terminal::of_process();
+        let following = signals.clone();
+        tokio::spawn(async move {
+            let [mut terminate, mut interrupt, mut hang_up] = caught.map(Result::ok);
+            loop {
+                let signal = tokio::select! {
+                    () = next(&mut terminate) => Interrupted::Terminate,
+                    () = next(&mut interrupt) => Interrupted::Interrupt,
+                    () = next(&mut hang_up) => {
+                        if terminal.has_gone() {
+                            following.stop("clean");
+                        } else {
+                            following.hang_up.notify_one();
+                        }
+                        continue;
+                    }
+                };
+                following.asked(signal);
             }
-            word
-        }
-    };
-    let (terminated, interrupted) = (of(SignalKind::terminate(), "clean"), of(SignalKind::interrupt(), "interrupt"));
-    let clock = async {
-        match test_clock {
-            Some(clock) => follow_standard_input(&clock).await,
-            None => std::future::pending().await,
-        }
-        "clean"
-    };
-    async move {
-        let word = tokio::select! {
-            word = terminated => word,
-            word = interrupted => word,
-            word = clock => word,
+        });
+        signals
+    }
+
+    /// The first time it stops in order.
+    fn asked(&self, signal: Interrupted) {
+        let (word, code) = match signal {
+            Interrupted::Terminate => ("clean", TERMINATED),
+            Interrupted::Interrupt => ("interrupt", INTERRUPTED),
         };
-        // Set once, here.
-        _ = cause.set(word);
-        tracing::info!(cause = word, "stopping");
+        if self.stop.is_cancelled() {
+            tracing::warn!("asked to stop again: stopped at once");
+            std::process::exit(code.into());
+        }
+        self.stop(word);
+    }
+
+    fn stop(&self, cause: &'static str) {
+        // The first one counts.
+        if self.cause.set(cause).is_ok() {
+            tracing::info!(cause, "stopping");
+            self.stop.cancel();
+        }
+    }
+
+    /// Why it stops, in the word of the record of boots.
+    pub(super) fn cause(&self) -> &'static str {
+        self.cause.get().copied().unwrap_or("clean")
+    }
+
+    /// Runs something that a stop cuts off; `None` when it does.
+    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.stop.run_until_cancelled(work).await
+    }
+
+    /// Returns when the token file is to be read again.
+    pub(super) async fn hung_up(&self) {
+        self.hang_up.notified().await;
+    }
+
+    /// Done when the server is to stop: by a signal, or by the end of standard input where that is the clock.
+    pub(super) fn stopped(&self, test_clock: Option<Clock>) -> impl Future<Output = ()> + Send + 'static {
+        let signals = self.clone();
+        async move {
+            let clock = async {
+                match test_clock {
+                    Some(clock) => follow_standard_input(&clock).await,
+                    None => std::future::pending().await,
+                }
+            };
+            if signals.unless_stopped(clock).await.is_some() {
+                signals.stop("clean");
+            }
+        }
     }
 }
 
-/// `advance 65m` moves the clock; anything else is said to be nothing that is known.
+/// Waits for a signal. Where no handler could be installed, it keeps its default action, which ends us by itself.
+async fn next(caught: &mut Option<Signal>) {
+    match caught {
+        Some(stream) => _ = stream.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The terminal that a process hangs on, as it was at the start.
+#[derive(Debug, Clone, Copy)]
+struct Terminal {
+    was_there: bool,
+}
+
+impl Terminal {
+    fn of_process() -> Self {
+        // Whoever starts us under nohup does not want us to go with the terminal.
+        Self { was_there: Self::is_there() && !ignores_hang_up() }
+    }
+
+    fn has_gone(self) -> bool {
+        self.was_there && !Self::is_there()
+    }
+
+    /// The system's name for whichever terminal controls this process: it can be opened only while there is one.
+    fn is_there() -> bool {
+        std::fs::File::open("/dev/tty").is_ok()
+    }
+}
+
+/// Whether SIGHUP was ignored when the process began.
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
+/// A test's clock, by lines: `advance 65m` moves both clocks, `step -2h` sets the wall clock alone, `freeze 9s` is time in
+/// which nothing ran. Anything else is said to be nothing that is known.
 async fn follow_standard_input(clock: &Clock) {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        if let Some(Ok(by)) = line.trim().strip_prefix("advance ").map(parse_duration) {
-            clock.advance(by);
-            tracing::info!("clock advanced by {by:?}");
-        } else {
-            tracing::warn!("not a clock command: {line:?}; there is: advance 65m");
+        let (command, time) = line.trim().split_once(' ').unwrap_or_default();
+        let is_back = time.starts_with('-');
+        match (command, parse_duration(time.trim_start_matches(['+', '-']))) {
+            ("advance", Ok(by)) if !is_back => {
+                clock.advance(by);
+                tracing::info!("clock advanced by {by:?}");
+            }
+            ("step", Ok(by)) => {
+                let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 4);
+                clock.step(if is_back { -millis } else { millis });
+                tracing::info!("wall clock set {} by {by:?}", if is_back { "back" } else { "ahead" });
+            }
+            ("freeze", Ok(by)) if !is_back => {
+                clock.freeze(by);
+                tracing::info!("clock frozen for {by:?}");
+            }
+            _ => tracing::warn!("not a clock command: {line:?}; there are: advance 65m, step -2h, freeze 9s"),
         }
     }
 }

@@ -11,12 +11,15 @@ use crate::queries::requests::RequestQuery;
 use crate::queries::standings::{Counts, Ended, Living};
 use crate::queries::trends::Trends;
 use crate::queries::usage::{By, UsageQuery};
+use crate::store::tail::Tail;
 use crate::store::{StoreError, Tables};
 
 /// How many boots the header knows.
 const BOOTS: usize = 20;
 /// How many boots and requests of a session are listed.
 const LISTED: usize = 200;
+/// How far back a row is looked for that may come late.
+const LOOK_BACK: i64 = STREAM as i64 / 2;
 /// What is told of tools reaches back so far.
 const DAY: Duration = Duration::from_hours(24);
 
@@ -25,10 +28,10 @@ const DAY: Duration = Duration::from_hours(24);
 pub(super) struct Known {
     /// How many sessions have not ended, and how many have.
     standings: Option<(Living, Ended)>,
-    /// The stream of requests: of that tool, with that status, up to that number.
-    requests: Option<(Option<String>, Option<String>, i64)>,
-    /// The stream of events, up to that number.
-    last_event: Option<i64>,
+    /// The stream of requests: of that tool, with that status.
+    requests: Option<(Option<String>, Option<String>, Tail)>,
+    /// The stream of events.
+    events: Option<Tail>,
     trends: Trends,
     /// The header has its half hour.
     primed: bool,
@@ -94,32 +97,40 @@ impl Feed {
 
     async fn requests(&mut self, tool: Option<String>, status: Option<String>) -> Result<Answer, StoreError> {
         let query = RequestQuery { tool: tool.clone(), status: status.clone(), ..RequestQuery::default() };
-        let last = match &self.known.requests {
-            Some((t, s, last)) if *t == tool && *s == status && *last > 0 => Some(*last),
-            _ => None,
-        };
         let store = self.queries.store();
-        // An original's rows have no numbers: there is nothing to go on from.
-        let newest = if store.tables() == Tables::Ours { store.last_request().await? } else { 0 };
-        // Of more than fit, the last ones.
-        let backlog = last.and_then(|last| usize::try_from(newest - last).ok()).unwrap_or(usize::MAX);
-        let (rows, part) = match last {
-            Some(last) if backlog < STREAM => (self.queries.requests_after(&query, last).await?, Part::More),
-            _ => (self.queries.requests(&query, Some(STREAM / 2)).await?, Part::Whole),
-        };
-        let seen = rows.last().map(|row| row.number).or(last).unwrap_or(0);
-        self.known.requests = Some((tool, status, seen));
-        Ok(Answer::Requests(rows, part))
+        if store.tables() == Tables::Original {
+            // Its rows have no numbers: there is nothing to go on from.
+            return Ok(Answer::Requests(self.queries.requests(&query, Some(STREAM / 2)).await?, Part::Whole));
+        }
+        let newest = store.last_request().await?;
+        if let Some((t, s, tail)) = &mut self.known.requests
+            && (&*t, &*s) == (&tool, &status)
+            // Of more than fit, the last ones.
+            && usize::try_from(newest - tail.floor()).is_ok_and(|backlog| backlog < STREAM)
+        {
+            let rows = self.queries.requests_after(&query, tail.floor()).await?;
+            return Ok(Answer::Requests(tail.new_ones(rows, |row| row.number), Part::More));
+        }
+        let rows = self.queries.requests(&query, Some(STREAM / 2)).await?;
+        let mut tail = store.short_tail(newest, LOOK_BACK);
+        tail.know(&rows, |row| row.number);
+        self.known.requests = Some((tool, status, tail));
+        Ok(Answer::Requests(rows, Part::Whole))
     }
 
     async fn events(&mut self) -> Result<Answer, StoreError> {
         let query = EventQuery::default();
-        let (rows, part) = match self.known.last_event {
-            Some(last) => (self.queries.events_after(&query, last).await?, Part::More),
-            None => (self.queries.events(&query, Some(STREAM / 2)).await?, Part::Whole),
-        };
-        self.known.last_event = rows.last().map(|row| row.id).or(self.known.last_event);
-        Ok(Answer::Events(rows, part))
+        if let Some(tail) = &mut self.known.events {
+            let rows = self.queries.events_after(&query, tail.floor()).await?;
+            return Ok(Answer::Events(tail.new_ones(rows, |row| row.id), Part::More));
+        }
+        let store = self.queries.store();
+        let newest = if store.tables() == Tables::Ours { store.last_event().await? } else { 0 };
+        let rows = self.queries.events(&query, Some(STREAM / 2)).await?;
+        let mut tail = store.short_tail(newest, LOOK_BACK);
+        tail.know(&rows, |row| row.id);
+        self.known.events = Some(tail);
+        Ok(Answer::Events(rows, Part::Whole))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::protocol::frame::Request;
 use crate::protocol::reply;
 use crate::protocol::tools::CallToolParams;
 use crate::session::Archon;
+use crate::store::lookup::Ended;
 use crate::tools::{Tool, ToolCall, ToolResult};
 
 /// The tool that a request asks for.
@@ -31,6 +32,8 @@ enum Outcome {
     Finished(ToolResult),
     TimedOut(Duration),
     Cancelled,
+    /// Its session was ended: by whom, and why.
+    Revoked(Ended),
     CutShort,
     Panicked,
 }
@@ -49,13 +52,12 @@ impl Engine {
         let received = self.sessions.clock().now();
         let target = match self.target(request) {
             Ok(target) => target,
-            Err((name, error)) => return Ok(Box::pin(self.refuse(caller, request, received, name, &error)).await),
+            Err((name, error)) => return Box::pin(self.refuse(caller, request, name, &error)).await,
         };
-        if self.tracking.on && !self.sessions.store().writer().admits(self.sessions.policy().store_grace) {
-            return Err(Busy);
-        }
+        self.admits()?;
         let (archon, rule) =
             self.sessions.bind(&caller.live, caller.archon.as_deref(), &caller.principal, self.patience.commit).await;
+        caller.begun.tell(archon.id);
         let began = Instant::now();
         let outcome = self.run(caller, request.id.get(), &target, &archon, received).await;
         let took = began.elapsed();
@@ -75,11 +77,11 @@ impl Engine {
             tokens: self.tracking.tokens.of_call(arguments, output),
             captured,
             rule: Some(rule),
-            late: caller.live.has_ended(),
+            late: caller.live.ended().is_some(),
             ..Handled::of(&caller.live, received, told.status)
         };
-        let deferred = self.record(handled).await;
-        Ok(Answer { body: told.body, archon: Some(archon.id), deferred, broke, session: None })
+        let recorded = self.record(handled).await.into();
+        Ok(Answer { body: told.body, archon: Some(archon.id), recorded, broke, session: None })
     }
 
     /// The tool that is asked for, or why there is none; with the name under which that is recorded.
@@ -121,7 +123,7 @@ impl Engine {
             // In this order: a tool that is done at once, as most are, asks for no timer and registers with no token.
             biased;
             finished = tool => finished.map_or(Outcome::Panicked, Outcome::Finished),
-            () = running.token().cancelled() => Outcome::Cancelled,
+            () = running.token().cancelled() => caller.live.ended().cloned().map_or(Outcome::Cancelled, Outcome::Revoked),
             () = self.cut.cancelled() => Outcome::CutShort,
             () = tokio::time::sleep(self.patience.tool) => Outcome::TimedOut(self.patience.tool),
         };
@@ -139,24 +141,24 @@ impl Engine {
         &self,
         caller: &Caller,
         request: &Request<'_>,
-        received: Timestamp,
         name: Option<String>,
         error: &ErrorBody,
-    ) -> Answer {
+    ) -> Result<Answer, Busy> {
+        let begin = self.begin(caller)?;
         let status = RequestStatus::Error;
         // Any text can be a name: one label for all that are none, or the metrics would grow without bound.
         let label = name.as_ref().map(|_| Arc::from("(unknown)"));
         self.meter.count("tools/call", label.as_ref(), status, Duration::ZERO);
         let handled = Handled {
-            session_id: caller.live.archon().map(|archon| archon.id),
+            session_id: begin.existing,
             method: "tools/call",
             tool: name.map(Arc::from),
             error: Some(error.message.to_string()),
-            ..Handled::of(&caller.live, received, status)
+            ..Handled::of(&caller.live, begin.received, status)
         };
-        let deferred = self.record(handled).await;
+        let recorded = self.record(handled).await.into();
         let body = reply::error(Some(request.id.get()), error);
-        Answer { body, archon: Some(caller.live.archon_id()), deferred, ..Answer::default() }
+        Ok(Answer { body, archon: Some(begin.archon), recorded, ..Answer::default() })
     }
 }
 
@@ -184,6 +186,13 @@ impl Told {
                 Self { body, status: RequestStatus::Timeout, error: Some(message), output: None }
             }
             Outcome::Cancelled => Self::failed(id, REFUSED, "the client cancelled the call", "cancelled"),
+            Outcome::Revoked(ended) => {
+                let message = format!("the session was ended by the {} ({}) while the call ran", ended.who(), ended.reason);
+                let body = ErrorBody::new(REFUSED, message.clone())
+                    .because("session_ended", "call initialize, and call again if that is safe");
+                let body = reply::error(Some(id.get()), &body);
+                Self { body, status: RequestStatus::Error, error: Some(message), output: None }
+            }
             Outcome::CutShort => {
                 Self::failed(id, REFUSED, "the server stopped before the tool had finished", "cut_short")
             }

@@ -11,6 +11,7 @@ use crate::protocol::frame::Request;
 use crate::protocol::initialize::{Implementation, InitializeParams, InitializeResult};
 use crate::protocol::reply;
 use crate::session::{Opening, SessionError};
+use crate::store::StoreError;
 
 const INSTRUCTIONS: &str = "Sessions of this server survive its restarts. Keep using your session id; on HTTP 404 call \
      initialize again. Start with find_projects; health_check tells how the server is.";
@@ -19,7 +20,8 @@ impl Engine {
     /// Opens a session. `archon` and `previous` are the session ids that came along, if any.
     ///
     /// # Errors
-    /// [`SessionError::Unavailable`] when the session could not be committed: no id is given out then.
+    /// [`SessionError::Unavailable`] when the session could not be committed, or its row would not be: no id is given
+    /// out then.
     pub async fn initialize(
         &self,
         principal: &Principal,
@@ -32,6 +34,10 @@ impl Engine {
             Ok(params) => params,
             Err(error) => return Ok(refused(request, error)),
         };
+        // With or without tracking: the session's own row waits in the same queue.
+        if !self.sessions.store().writer().admits(self.sessions.policy().store_grace) {
+            return Err(StoreError::Unavailable("the database does not keep up with its rows".into()).into());
+        }
         let live = self.sessions.open(&Opening { principal, params: &params, archon, previous }).await?;
         let result = InitializeResult {
             protocol_version: live.revision.as_str().to_owned(),
@@ -41,20 +47,20 @@ impl Engine {
         };
         let status = RequestStatus::Success;
         self.meter.count("initialize", None, status, began.elapsed());
-        let deferred = self
+        let (existing, archon) = (live.archon().map(|archon| archon.id), live.archon_id());
+        let commit = self
             .record(Handled {
                 method: "initialize",
-                session_id: live.archon().map(|archon| archon.id),
+                session_id: existing,
                 duration_us: i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX),
                 ..Handled::of(&live, received, status)
             })
             .await;
-        let archon = Some(live.archon_id());
         Ok(Answer {
             body: reply::result(request.id, &result),
             session: Some(live.id.clone()),
-            archon,
-            deferred,
+            archon: Some(existing.unwrap_or(archon)),
+            recorded: commit.into(),
             broke: false,
         })
     }

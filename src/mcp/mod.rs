@@ -1,10 +1,12 @@
 //! What a server does with a method.
 
+mod begun;
 mod call;
 mod capture;
 mod initialize;
 mod meter;
 mod record;
+mod recorded;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,12 +16,15 @@ use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub use begun::Begun;
 pub use capture::Capture;
 pub use meter::Meter;
 pub use record::Tracking;
+pub use recorded::Recorded;
 
 use crate::model::principal::Principal;
 use crate::model::request::RequestStatus;
+use crate::model::timestamp::Timestamp;
 use crate::protocol::error::{ErrorBody, METHOD_NOT_FOUND};
 use crate::protocol::frame::{Notification, Request};
 use crate::protocol::reply;
@@ -44,7 +49,7 @@ pub struct Engine {
 pub struct Patience {
     /// A tool that runs longer is cancelled, and its client gets an `isError` answer.
     pub tool: Duration,
-    /// An answer waits at most so long for the commit of its row.
+    /// The longest that an answer waits for the commit of its row.
     pub commit: Duration,
 }
 
@@ -57,6 +62,8 @@ pub struct Caller {
     pub principal: Principal,
     /// `X-Archon-Session-Id`, as sent.
     pub archon: Option<String>,
+    /// Where the request tells how far it has come.
+    pub begun: Arc<Begun>,
 }
 
 /// An answer to a request.
@@ -68,8 +75,8 @@ pub struct Answer {
     pub session: Option<Arc<str>>,
     /// The Archon session that the request belongs to.
     pub archon: Option<Uuid>,
-    /// The request's row was not yet on disk when the answer left.
-    pub deferred: bool,
+    /// Where the request's row was when the answer left.
+    pub recorded: Recorded,
     /// The tool panicked: over HTTP that is a 500, with this body.
     pub broke: bool,
 }
@@ -112,15 +119,17 @@ impl Engine {
                 Ok(Answer { body, archon: Some(caller.live.archon_id()), ..Answer::default() })
             }
             "tools/list" => {
+                let begin = self.begin(caller)?;
                 let body = reply::result(request.id, self.tools.list(caller.live.revision));
-                Ok(self.finish(caller, "tools/list", None, body).await)
+                Ok(self.finish(caller, begin, "tools/list", None, body).await)
             }
             _ => {
+                let begin = self.begin(caller)?;
                 let error = ErrorBody::new(METHOD_NOT_FOUND, format!("no such method: {}", shortened(&request.method)))
                     .because("unknown_method", "this server has initialize, ping, tools/list and tools/call");
                 let body = reply::error(Some(request.id.get()), &error);
                 // Any text can be a method: one label for all that are none, or the metrics would grow without bound.
-                Ok(self.finish(caller, "(other)", Some(shortened(&request.method)), body).await)
+                Ok(self.finish(caller, begin, "(other)", Some(shortened(&request.method)), body).await)
             }
         }
     }
@@ -135,24 +144,55 @@ impl Engine {
         }
     }
 
-    /// Records a request that ran no tool. With an error message it counts as failed.
-    async fn finish(&self, caller: &Caller, method: &'static str, unknown: Option<String>, body: Vec<u8>) -> Answer {
-        let received = self.sessions.clock().now();
-        let began = Instant::now();
+    /// Whether a row that is queued now will be written: nothing is run whose row would be given up.
+    fn admits(&self) -> Result<(), Busy> {
+        let grace = self.sessions.policy().store_grace;
+        if !self.tracking.on || self.sessions.store().writer().admits(grace) { Ok(()) } else { Err(Busy) }
+    }
+
+    /// A request that runs no tool begins: it belongs to the session's own Archon session.
+    fn begin(&self, caller: &Caller) -> Result<Begin, Busy> {
+        self.admits()?;
+        let (received, at) = (self.sessions.clock().now(), Instant::now());
+        let existing = caller.live.archon().map(|archon| archon.id);
+        let archon = existing.unwrap_or_else(|| caller.live.archon_id());
+        caller.begun.tell(archon);
+        Ok(Begin { received, at, existing, archon })
+    }
+
+    /// Records a request that ran no tool. One without such a method counts as failed.
+    async fn finish(
+        &self,
+        caller: &Caller,
+        begin: Begin,
+        method: &'static str,
+        unknown: Option<String>,
+        body: Vec<u8>,
+    ) -> Answer {
+        let took = begin.at.elapsed();
         let status = if unknown.is_some() { RequestStatus::Error } else { RequestStatus::Success };
-        self.meter.count(method, None, status, began.elapsed());
-        let archon = caller.live.archon();
-        let deferred = self
+        self.meter.count(method, None, status, took);
+        let commit = self
             .record(Handled {
-                live: &caller.live,
-                session_id: archon.as_ref().map(|archon| archon.id),
+                session_id: begin.existing,
                 method: unknown.as_deref().unwrap_or(method),
                 error: unknown.as_ref().map(|_| "no such method".to_owned()),
-                ..Handled::of(&caller.live, received, status)
+                duration_us: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
+                ..Handled::of(&caller.live, begin.received, status)
             })
             .await;
-        Answer { body, archon: Some(caller.live.archon_id()), deferred, ..Answer::default() }
+        Answer { body, archon: Some(begin.archon), recorded: commit.into(), ..Answer::default() }
     }
+}
+
+/// The beginning of a request that runs no tool.
+struct Begin {
+    received: Timestamp,
+    at: Instant,
+    /// The Archon session of its row; none where it does not exist yet.
+    existing: Option<Uuid>,
+    /// The same, or the one that will adopt the row.
+    archon: Uuid,
 }
 
 /// `params` of `notifications/cancelled`.

@@ -1,4 +1,4 @@
-//! The request row: one for each handled request, on disk before the answer leaves (or counted as deferred).
+//! The request row: one for each handled request, on disk before its answer leaves, or the answer says that it is not.
 
 use std::sync::Arc;
 
@@ -70,15 +70,15 @@ impl<'a> Handled<'a> {
 }
 
 impl Engine {
-    /// Writes the row and waits for its commit, within patience. `true` when the answer leaves before it.
-    pub(super) async fn record(&self, handled: Handled<'_>) -> bool {
+    /// Writes the row and waits for its commit, within patience.
+    pub(super) async fn record(&self, handled: Handled<'_>) -> Commit {
         tracing::debug!(
             session = %handled.live.id, client = %handled.live.client_type, principal = %handled.live.principal,
             method = handled.method, tool = handled.tool.as_deref(), status = %handled.status, us = handled.duration_us,
             "handled"
         );
         if !self.tracking.on {
-            return false;
+            return Commit::Done;
         }
         let estimated_cost =
             handled.tokens.and_then(|tokens| self.tracking.prices.as_ref()?.cost(&handled.live.client_type, tokens));
@@ -99,13 +99,17 @@ impl Engine {
             captured: handled.captured,
         };
         let ticket = self.sessions.store().writer().submit(Write::Request(Box::new(row)));
-        match ticket.within(self.patience.commit).await {
-            Commit::Done | Commit::Refused(_) => false,
+        let commit = ticket.within(self.patience.commit).await;
+        match &commit {
+            Commit::Done => {}
             Commit::Deferred => {
                 tracing::debug!(session = %handled.live.id, "deferred: the answer left before its row was committed");
-                true
+            }
+            Commit::Refused(reason) => {
+                tracing::debug!(session = %handled.live.id, reason, "dropped: the answer has no row")
             }
         }
+        commit
     }
 }
 

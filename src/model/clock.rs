@@ -1,64 +1,213 @@
 //! The one clock. `now` is read here, passed down and bound into SQL; no statement asks the database for the time.
+//!
+//! A clock that nobody ticks (every command's) is the wall clock, corrected to the database's. A server's is ticked each
+//! second by a thread that does nothing else. Between ticks it goes by the monotonic clock, and no further than
+//! [`CARRY`] past the last tick: when the process was frozen, the machine slept or somebody set the wall clock, time stands
+//! still until the next tick has said what happened. So nobody ever looks idle for time that was not idleness.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
 use super::timestamp::Timestamp;
 
-/// Wall time with a correction. The correction is what a test advances (`serve --test-clock`) and what brings several
-/// servers on one PostgreSQL to that database's time.
+/// How often a server's clock is ticked.
+pub const TICK: Duration = Duration::from_secs(1);
+/// How far time goes on without a tick, in milliseconds.
+const CARRY: i64 = 1500;
+/// A gap between two ticks longer than this is a freeze, in milliseconds.
+const FREEZE: i64 = 5000;
+/// Wall time and monotonic time that differ by more than this between two ticks: a step or a suspend, in milliseconds.
+const STEP: i64 = 2000;
+
+/// The clock. Clones show the same time.
 #[derive(Debug, Clone)]
 pub struct Clock {
-    correction: watch::Sender<Correction>,
+    shared: Arc<Shared>,
 }
 
+#[derive(Debug)]
+struct Shared {
+    origin: Instant,
+    /// Milliseconds by which a test has moved both clocks ahead.
+    advanced: AtomicI64,
+    /// Milliseconds by which a test has moved the wall clock alone.
+    stepped: AtomicI64,
+    /// What is added to the monotonic clock (ticking) or to the wall clock (not ticking), in milliseconds.
+    base: AtomicI64,
+    /// Up to which monotonic time the last tick lets time go on.
+    limit: AtomicI64,
+    is_ticking: AtomicBool,
+    last: Mutex<Tick>,
+    /// Wakes sleepers when a test moves the clock.
+    moved: watch::Sender<()>,
+}
+
+/// Both clocks at the last tick, in milliseconds.
 #[derive(Debug, Clone, Copy, Default)]
-struct Correction {
-    /// Milliseconds by which a test has moved the clock ahead.
-    advanced: i64,
-    /// Milliseconds from our clock to the database's.
-    database: i64,
+struct Tick {
+    mono: i64,
+    wall: i64,
+}
+
+/// Whose time a ticking clock keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follows {
+    /// The wall clock of this machine.
+    Wall,
+    /// A database's: what the wall clock does is of no account, [`Clock::shift`] says what the database's does.
+    Database,
+}
+
+/// What happened between two ticks besides the passing of a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// The clock's time at the tick before.
+    pub since: Timestamp,
+    /// How long nothing ran, in milliseconds; zero if it did.
+    pub frozen_ms: i64,
+    /// By how much the wall clock went further than the monotonic one: it was set, or the machine slept. In milliseconds,
+    /// less than nothing when it was set back; zero for less than two seconds.
+    pub stepped_ms: i64,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { correction: watch::Sender::new(Correction::default()) }
+        let shared = Shared {
+            origin: Instant::now(),
+            advanced: AtomicI64::new(0),
+            stepped: AtomicI64::new(0),
+            base: AtomicI64::new(0),
+            limit: AtomicI64::new(0),
+            is_ticking: AtomicBool::new(false),
+            last: Mutex::default(),
+            moved: watch::Sender::new(()),
+        };
+        Self { shared: Arc::new(shared) }
     }
 }
 
 impl Clock {
-    /// The corrected wall time.
+    /// The time.
     pub fn now(&self) -> Timestamp {
-        let correction = *self.correction.borrow();
-        Timestamp::from_millis(system_millis().saturating_add(correction.advanced).saturating_add(correction.database))
+        let shared = &self.shared;
+        let base = shared.base.load(SeqCst);
+        if !shared.is_ticking.load(SeqCst) {
+            return Timestamp::from_millis(self.wall().saturating_add(base));
+        }
+        Timestamp::from_millis(base.saturating_add(self.mono().min(shared.limit.load(SeqCst))))
     }
 
-    /// The wall time of this machine, for measuring the offset to a database.
+    /// The wall time of this machine.
     pub fn uncorrected() -> Timestamp {
         Timestamp::from_millis(system_millis())
     }
 
-    /// Moves the clock ahead and wakes whoever sleeps by it.
+    /// Whether time goes on: a tick came not long ago.
+    pub fn is_current(&self) -> bool {
+        !self.shared.is_ticking.load(SeqCst) || self.mono() <= self.shared.limit.load(SeqCst)
+    }
+
+    /// From now on time goes on only as long as somebody ticks.
+    pub fn start_ticking(&self) {
+        let mut last = self.last();
+        let (now, mono) = (self.now().millis(), self.mono());
+        *last = Tick { mono, wall: self.wall() };
+        self.shared.base.store(now - mono, SeqCst);
+        self.shared.limit.store(mono + CARRY, SeqCst);
+        self.shared.is_ticking.store(true, SeqCst);
+    }
+
+    /// From now on it is the wall clock again.
+    pub fn stop_ticking(&self) {
+        let ahead = self.now().millis() - self.wall();
+        self.shared.base.store(ahead, SeqCst);
+        self.shared.is_ticking.store(false, SeqCst);
+    }
+
+    /// A tick. Ordinarily time goes on. A gap is given back instead, and time stands still until [`Self::go_on`]: whoever
+    /// ticks can first see to it that nobody is taken for idle.
+    pub fn tick(&self, follows: Follows) -> Option<Gap> {
+        let last = self.last();
+        let (mono, wall) = (self.mono() - last.mono, self.wall() - last.wall);
+        let stepped_ms = if (wall - mono).abs() > STEP { wall - mono } else { 0 };
+        let frozen_ms = if mono > FREEZE { mono } else { 0 };
+        if stepped_ms == 0 && frozen_ms == 0 {
+            // What is less than a step is taken over without a word.
+            self.advance_to_now(last, follows, wall - mono);
+            return None;
+        }
+        let since = Timestamp::from_millis(self.shared.base.load(SeqCst).saturating_add(last.mono));
+        Some(Gap { since, frozen_ms, stepped_ms })
+    }
+
+    /// Time goes on after a gap. A clock that follows the wall takes its step over.
+    pub fn go_on(&self, follows: Follows) {
+        let last = self.last();
+        let (mono, wall) = (self.mono() - last.mono, self.wall() - last.wall);
+        self.advance_to_now(last, follows, wall - mono);
+    }
+
+    fn advance_to_now(&self, mut last: MutexGuard<'_, Tick>, follows: Follows, beside: i64) {
+        let (mono, wall) = (self.mono(), self.wall());
+        if follows == Follows::Wall {
+            self.shared.base.fetch_add(beside, SeqCst);
+        }
+        self.shared.limit.store(mono + CARRY, SeqCst);
+        *last = Tick { mono, wall };
+    }
+
+    /// Moves the time: the database's clock is so far ahead of it, in milliseconds.
+    pub fn shift(&self, millis: i64) {
+        self.shared.base.fetch_add(millis, SeqCst);
+    }
+
+    /// How far a moment of the database's clock was ahead of this one when it was read, in milliseconds. What a test has
+    /// advanced counts as advanced there, too.
+    pub fn behind(&self, theirs: Timestamp, read_at: Timestamp) -> i64 {
+        theirs.millis().saturating_add(self.shared.advanced.load(SeqCst)).saturating_sub(read_at.millis())
+    }
+
+    /// A test's: moves both clocks ahead, as if every tick had come, and wakes whoever sleeps.
     pub fn advance(&self, by: Duration) {
-        let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.correction.send_modify(|c| c.advanced = c.advanced.saturating_add(millis));
+        let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 4);
+        let mut last = self.last();
+        last.mono += millis;
+        last.wall += millis;
+        self.shared.advanced.fetch_add(millis, SeqCst);
+        self.shared.limit.fetch_add(millis, SeqCst);
+        drop(last);
+        self.shared.moved.send_replace(());
     }
 
-    /// Sets the offset to the database's clock, in milliseconds.
-    pub fn follow_database(&self, offset_ms: i64) {
-        self.correction.send_if_modified(|c| {
-            let moved = c.database != offset_ms;
-            c.database = offset_ms;
-            moved
-        });
+    /// A test's: sets the wall clock alone, ahead or back.
+    pub fn step(&self, millis: i64) {
+        self.shared.stepped.fetch_add(millis, SeqCst);
     }
 
-    /// Sleeps until that moment on this clock, however it gets there.
-    pub async fn sleep_until(&self, moment: Timestamp) {
-        let mut moved = self.correction.subscribe();
+    /// A test's: time passes on both clocks, and no tick came.
+    pub fn freeze(&self, by: Duration) {
+        self.shared.advanced.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 4), SeqCst);
+        self.shared.moved.send_replace(());
+    }
+
+    /// Time since this clock was made that no step changes: what intervals are measured by.
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.mono()).unwrap_or(0))
+    }
+
+    /// Sleeps that long, whatever the wall clock does meanwhile.
+    pub async fn sleep(&self, duration: Duration) {
+        self.sleep_until(self.elapsed().saturating_add(duration)).await;
+    }
+
+    /// Sleeps until [`Self::elapsed`] has come so far.
+    pub async fn sleep_until(&self, elapsed: Duration) {
+        let mut moved = self.shared.moved.subscribe();
         loop {
-            let left = moment.since(self.now());
+            let left = elapsed.saturating_sub(self.elapsed());
             if left.is_zero() {
                 return;
             }
@@ -70,19 +219,40 @@ impl Clock {
         }
     }
 
-    /// Sleeps that long on this clock.
-    pub async fn sleep(&self, duration: Duration) {
-        self.sleep_until(self.now().plus(duration)).await;
+    fn mono(&self) -> i64 {
+        let elapsed = i64::try_from(self.shared.origin.elapsed().as_millis()).unwrap_or(i64::MAX / 4);
+        elapsed.saturating_add(self.shared.advanced.load(SeqCst))
+    }
+
+    fn wall(&self) -> i64 {
+        let (advanced, stepped) = (self.shared.advanced.load(SeqCst), self.shared.stepped.load(SeqCst));
+        system_millis().saturating_add(advanced).saturating_add(stepped)
+    }
+
+    fn last(&self) -> MutexGuard<'_, Tick> {
+        self.shared.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn system_millis() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX / 4))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const HOURS: i64 = 3_600_000;
+
+    fn ticking() -> Clock {
+        let clock = Clock::default();
+        clock.start_ticking();
+        clock
+    }
+
+    fn close(a: i64, b: i64) -> bool {
+        (a - b).abs() < 1000
+    }
 
     #[tokio::test]
     async fn advancing_wakes_sleepers() {
@@ -94,5 +264,70 @@ mod tests {
         tokio::task::yield_now().await;
         clock.advance(Duration::from_secs(3601));
         tokio::time::timeout(Duration::from_secs(5), sleeper).await.expect("woken").expect("joined");
+    }
+
+    #[test]
+    fn advancing_is_no_gap() {
+        let clock = ticking();
+        let before = clock.now();
+        clock.advance(Duration::from_hours(26));
+        assert!(close(clock.now().millis() - before.millis(), 26 * HOURS));
+        assert_eq!(clock.tick(Follows::Wall), None);
+    }
+
+    #[test]
+    fn time_stands_still_until_a_freeze_is_told() {
+        let clock = ticking();
+        let before = clock.now();
+        clock.freeze(Duration::from_secs(9));
+        assert!(clock.now().since(before) <= Duration::from_millis(2000), "no further than the last tick lets it");
+        let gap = clock.tick(Follows::Wall).expect("a gap");
+        assert!((9000..10_000).contains(&gap.frozen_ms) && gap.stepped_ms == 0, "{gap:?}");
+        assert!(clock.now().since(before) <= Duration::from_millis(2000));
+        clock.go_on(Follows::Wall);
+        assert!(close(clock.now().millis() - before.millis(), 9000));
+        assert_eq!(clock.tick(Follows::Wall), None);
+    }
+
+    #[test]
+    fn a_step_of_the_wall_is_followed_when_it_was_told_or_never() {
+        for (follows, step, moved) in [
+            (Follows::Wall, 2 * HOURS, 2 * HOURS),
+            (Follows::Wall, -2 * HOURS, -2 * HOURS),
+            (Follows::Wall, 720 * HOURS, 720 * HOURS),
+            (Follows::Database, 2 * HOURS, 0),
+            (Follows::Database, -2 * HOURS, 0),
+        ] {
+            let clock = ticking();
+            let before = clock.now().millis();
+            clock.step(step);
+            assert!(close(clock.now().millis(), before));
+            let gap = clock.tick(follows).expect("a gap");
+            assert!(close(gap.stepped_ms, step) && gap.frozen_ms == 0, "{gap:?}");
+            clock.go_on(follows);
+            assert!(close(clock.now().millis() - before, moved), "{follows:?} {step}");
+            assert_eq!(clock.tick(follows), None);
+        }
+    }
+
+    #[test]
+    fn less_than_a_step_is_taken_over_without_a_word() {
+        let clock = ticking();
+        let before = clock.now().millis();
+        clock.step(1900);
+        assert_eq!(clock.tick(Follows::Wall), None);
+        assert!(close(clock.now().millis() - before, 1900));
+    }
+
+    #[test]
+    fn the_database_s_clock_is_followed_by_what_was_measured() {
+        let clock = ticking();
+        let now = clock.now();
+        let theirs = now.plus(Duration::from_hours(1));
+        assert_eq!(clock.behind(theirs, now), HOURS);
+        clock.shift(HOURS);
+        assert!(close(clock.now().millis(), theirs.millis()));
+        clock.advance(Duration::from_hours(5));
+        assert!(close(clock.behind(theirs, clock.now()), 0), "a test moves the database's time along");
     }
 }

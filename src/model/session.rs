@@ -47,6 +47,10 @@ pub enum EndReason {
     MaxAge,
     /// An operator ended it.
     Operator,
+    /// It was idle, and gave way to a new one where there was no room.
+    Evicted,
+    /// Its client was never told of it: `initialize` was answered 503.
+    Error,
 }
 
 impl EndReason {
@@ -57,6 +61,8 @@ impl EndReason {
             Self::Timeout => "timeout",
             Self::MaxAge => "max_age",
             Self::Operator => "operator",
+            Self::Evicted => "evicted",
+            Self::Error => "error",
         }
     }
 
@@ -64,7 +70,7 @@ impl EndReason {
     pub const fn status(self) -> SessionStatus {
         match self {
             Self::Timeout | Self::MaxAge => SessionStatus::Expired,
-            Self::ClientDisconnect | Self::Operator => SessionStatus::Disconnected,
+            Self::ClientDisconnect | Self::Operator | Self::Evicted | Self::Error => SessionStatus::Disconnected,
         }
     }
 }

@@ -34,6 +34,12 @@ impl Timestamp {
         Self(self.0.saturating_sub(saturating_millis(duration)))
     }
 
+    /// That many milliseconds later, or earlier for less than nothing.
+    #[must_use]
+    pub fn shifted(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
     /// How long ago `earlier` was; zero when it lies ahead.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

@@ -8,7 +8,7 @@ pub const SESSION_ALIAS: &str = "x-mcp-session-id";
 pub const ARCHON_SESSION: &str = "x-archon-session-id";
 /// The revision of MCP that a request speaks.
 pub const PROTOCOL_VERSION: &str = "mcp-protocol-version";
-/// On an answer whose request row was not yet on disk when the answer left: `deferred`.
+/// On an answer whose request row was not on disk when the answer left: `deferred` (it is queued) or `dropped`.
 pub const RECORD: &str = "x-archon-record";
 
 /// Whether a text can be a session id: 8 to 128 visible ASCII characters (the specification's alphabet, our length).

@@ -43,8 +43,8 @@ impl Queries {
     /// [`StoreError`] when it does not answer.
     pub async fn new(store: Store) -> Result<Self, StoreError> {
         let clock = Clock::default();
-        if let Some(offset) = store.clock_offset().await? {
-            clock.follow_database(offset);
+        if let Some(offset) = store.clock_offset(&clock).await? {
+            clock.shift(offset);
         }
         Ok(Self { store, clock, still: None })
     }

@@ -74,7 +74,8 @@ fn without_port(host: &str) -> &str {
 impl App {
     /// Whose request this is.
     pub(super) fn principal(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
-        if !self.principals.are_required() {
+        let principals = self.principals.now();
+        if !principals.are_required() {
             return Ok(Principal::anonymous());
         }
         let header = headers.get(AUTHORIZATION).ok_or_else(|| Refusal::unauthorized("a bearer token is needed"))?;
@@ -82,7 +83,7 @@ impl App {
             let (scheme, token) = text.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
         });
-        let principal = token.and_then(|token| self.principals.of_token(token));
+        let principal = token.and_then(|token| principals.of_token(token));
         principal.cloned().ok_or_else(|| Refusal::unauthorized("the bearer token is not known here"))
     }
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::App;
 use super::refusal::Refusal;
 use super::reply::Reply;
-use crate::session::status::Status;
+use crate::session::status::{Health, Status};
 
 /// The process lives.
 pub(super) async fn healthz() -> Response {
@@ -26,11 +26,12 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     if app.is_draining() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
     }
-    let store = app.engine.sessions().store();
-    match store.ping().await {
-        Ok(()) if store.takes_writes() => text(StatusCode::OK, "ready\n"),
-        Ok(()) => text(StatusCode::SERVICE_UNAVAILABLE, "the database takes no writes\n"),
-        Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+    let status = app.engine.sessions().readiness().await;
+    match status.health() {
+        Health::Healthy => text(StatusCode::OK, "ready\n"),
+        Health::Degraded if status.draining => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+        Health::Degraded => text(StatusCode::SERVICE_UNAVAILABLE, "the database takes no writes\n"),
+        Health::Unhealthy => text(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
     }
 }
 
@@ -40,8 +41,8 @@ pub(super) async fn health(State(app): State<Arc<App>>, request: Request) -> Res
         return Reply::from(refusal).into_response();
     }
     let status = app.engine.sessions().status().await;
-    let healthy = status.database_answers && status.database_writable && !app.is_draining();
-    let code = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let is_healthy = status.health() == Health::Healthy;
+    let code = if is_healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut response = text(code, report(&app, &status).to_string());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
@@ -51,12 +52,13 @@ pub(super) async fn health(State(app): State<Arc<App>>, request: Request) -> Res
 fn report(app: &App, status: &Status) -> serde_json::Value {
     let (sessions, writer) = (app.engine.sessions(), app.engine.sessions().store().writer().stats());
     let boot = sessions.boot();
-    let state = match (status.database_answers, status.database_writable) {
-        (true, true) if app.is_draining() => "draining",
-        (true, true) => "healthy",
+    let state = match status.health() {
+        Health::Healthy => "healthy",
+        // It is meant to be so; a database that takes no writes is not.
+        Health::Degraded if status.draining && status.database_writable => "draining",
         // Known sessions are served for a while; none can be opened.
-        (true, false) => "degraded",
-        (false, _) => "unhealthy",
+        Health::Degraded => "degraded",
+        Health::Unhealthy => "unhealthy",
     };
     json!({
         "success": state == "healthy",

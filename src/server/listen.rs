@@ -1,8 +1,8 @@
 //! Accepting connections, and stopping: `axum::serve` has neither read timeouts nor a limit, so the loop is ours.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::response::Response;
@@ -12,16 +12,21 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::App;
+use super::activity::Activity;
 use super::patient::Patient;
 use super::route::Routes;
 
 /// After the grace, what still runs is cut and has this long to be recorded.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
+
+/// How often a connection is looked at while the server stops, and how long one on which no request runs may take to end.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// How a server stops.
 #[derive(Debug, Clone, Copy)]
@@ -34,20 +39,20 @@ pub struct Shutdown {
 
 /// Serves on `listener` until `stop` is done, then stops in order. The caller binds, and ends the sessions' work after.
 pub async fn run(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>, shutdown: Shutdown) {
-    let graceful = GracefulShutdown::new();
-    let accepting = accept(&app, &listener, &graceful);
+    let open = Open::default();
+    let accepting = accept(&app, &listener, &open);
     tokio::select! {
         () = accepting => {}
         () = async {
             stop.await;
-            app.draining.store(true, Relaxed);
+            app.engine.sessions().begin_draining();
             tokio::time::sleep(shutdown.drain_delay).await;
         } => {}
     }
     drop(listener);
     app.orphans.close();
     let finished = async {
-        graceful.shutdown().await;
+        open.finish().await;
         app.orphans.wait().await;
     };
     tokio::pin!(finished);
@@ -59,9 +64,24 @@ pub async fn run(app: Arc<App>, listener: TcpListener, stop: impl Future<Output 
     }
 }
 
-async fn accept(app: &Arc<App>, listener: &TcpListener, graceful: &GracefulShutdown) {
+/// The connections that are open.
+#[derive(Debug, Default)]
+struct Open {
+    connections: TaskTracker,
+    finishing: CancellationToken,
+}
+
+impl Open {
+    /// Returns when all have ended: at once where no request runs.
+    async fn finish(&self) {
+        self.finishing.cancel();
+        self.connections.close();
+        self.connections.wait().await;
+    }
+}
+
+async fn accept(app: &Arc<App>, listener: &TcpListener, open: &Open) {
     let routes = Routes::new(app.clone());
-    let service = service_fn(move |request| routes.clone().answer(request).map(Ok));
     let places = Arc::new(Semaphore::new(app.limits.connections));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(app.limits.head_time).max_buf_size(64 * 1024);
@@ -69,7 +89,19 @@ async fn accept(app: &Arc<App>, listener: &TcpListener, graceful: &GracefulShutd
         // The semaphore is never closed.
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
-            Ok((stream, _)) => serve(made_ready(stream, app), place, &http, service.clone(), graceful),
+            Ok((stream, _)) => {
+                let activity = Arc::<Activity>::default();
+                let stream = made_ready(stream, app, &activity);
+                let (routes, working) = (routes.clone(), activity.clone());
+                let service =
+                    service_fn(move |request| routes.clone().answer(request, working.clone()).map(Ok::<_, Infallible>));
+                let connection = http.serve_connection(TokioIo::new(stream), service);
+                let finishing = open.finishing.clone();
+                open.connections.spawn(async move {
+                    serve(connection, &activity, &finishing).await;
+                    drop(place);
+                });
+            }
             Err(error) => {
                 // Out of descriptors, mostly: waiting is all that helps, and a busy loop would not.
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -79,28 +111,35 @@ async fn accept(app: &Arc<App>, listener: &TcpListener, graceful: &GracefulShutd
     }
 }
 
-fn made_ready(stream: TcpStream, app: &App) -> Patient<TcpStream> {
+fn made_ready(stream: TcpStream, app: &App, activity: &Arc<Activity>) -> Patient<TcpStream> {
     // Without it an answer waits up to 40 ms for the client's acknowledgement of the one before.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
-    Patient::new(stream, app.limits.write_time)
+    Patient::new(stream, app.limits.write_time, activity.clone())
 }
 
-fn serve<S>(
-    stream: Patient<TcpStream>,
-    place: OwnedSemaphorePermit,
-    http: &http1::Builder,
-    service: S,
-    graceful: &GracefulShutdown,
+/// Serves a connection until it ends, or until the server stops and no request runs on it. Who holds a connection, or has
+/// sent half of a request, is not waited for.
+async fn serve<S>(
+    connection: http1::Connection<TokioIo<Patient<TcpStream>>, S>,
+    activity: &Activity,
+    finishing: &CancellationToken,
 ) where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible>,
 {
-    let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection ended");
+    let mut connection = pin!(connection);
+    let mut ended = finishing.run_until_cancelled(connection.as_mut()).await;
+    if ended.is_none() {
+        connection.as_mut().graceful_shutdown();
+    }
+    while ended.is_none() {
+        ended = tokio::time::timeout(MOMENT, connection.as_mut()).await.ok();
+        if ended.is_none() && !activity.is_on() {
+            return;
         }
-        drop(place);
-    });
+    }
+    if let Some(Err(error)) = ended {
+        tracing::debug!(%error, "a connection ended");
+    }
 }

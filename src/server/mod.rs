@@ -1,5 +1,7 @@
 //! HTTP: routes, headers, status codes, SSE. What a method means is decided one floor below.
 
+mod accepts;
+mod activity;
 mod body;
 mod delete;
 mod detached;
@@ -13,9 +15,9 @@ pub mod principals;
 mod refusal;
 mod reply;
 mod route;
+mod silence;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
@@ -25,15 +27,15 @@ pub use listen::{Shutdown, run};
 pub use principals::{Principals, TokenFileError};
 
 use crate::mcp::Engine;
+use principals::Readings;
 
 /// What one server's routes share.
 #[derive(Debug)]
 pub struct App {
     engine: Engine,
     hosts: HostRules,
-    principals: Principals,
+    principals: Readings,
     limits: Limits,
-    draining: AtomicBool,
     /// Calls whose client has hung up; they go on, and a stop waits for them.
     orphans: TaskTracker,
 }
@@ -51,7 +53,7 @@ pub struct Limits {
     pub write_time: Duration,
     /// How many connections are open at once; more wait to be accepted.
     pub connections: usize,
-    /// After so long without an answer a client that reads SSE gets a stream with keep-alives instead of silence.
+    /// How long a client that reads SSE waits in silence: after it, it gets a stream with keep-alives.
     pub silence: Duration,
 }
 
@@ -71,11 +73,11 @@ impl Default for Limits {
 impl App {
     /// The routes of one engine.
     pub fn new(engine: Engine, hosts: HostRules, principals: Principals, limits: Limits) -> Arc<Self> {
-        let draining = AtomicBool::new(false);
-        Arc::new(Self { engine, hosts, principals, limits, draining, orphans: TaskTracker::new() })
+        let principals = Readings::new(principals);
+        Arc::new(Self { engine, hosts, principals, limits, orphans: TaskTracker::new() })
     }
 
     fn is_draining(&self) -> bool {
-        self.draining.load(Relaxed)
+        self.engine.sessions().is_draining()
     }
 }

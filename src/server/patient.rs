@@ -2,11 +2,14 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
+
+use super::activity::Activity;
 
 /// A stream whose writes fail when nothing could be written for `time`. There is a timer only while a write waits.
 ///
@@ -17,18 +20,22 @@ pub(super) struct Patient<S> {
     stream: S,
     time: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
+    activity: Arc<Activity>,
 }
 
 impl<S> Patient<S> {
-    pub(super) fn new(stream: S, time: Duration) -> Self {
-        Self { stream, time, waiting: None }
+    pub(super) fn new(stream: S, time: Duration, activity: Arc<Activity>) -> Self {
+        Self { stream, time, waiting: None, activity }
     }
 
     fn in_time<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.waiting = None;
+            if self.waiting.take().is_some() {
+                self.activity.is_writing(false);
+            }
             return written;
         }
+        self.activity.is_writing(true);
         let time = self.time;
         let timer = self.waiting.get_or_insert_with(|| Box::pin(sleep(time)));
         let late = || io::Error::new(ErrorKind::TimedOut, "the client reads nothing of its answer");
@@ -80,7 +87,7 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_stops_is_given_up_and_a_slow_one_is_not() {
         let (near, mut far) = duplex(16);
-        let mut patient = Patient::new(near, Duration::from_secs(1));
+        let mut patient = Patient::new(near, Duration::from_secs(1), Arc::default());
         let began = Instant::now();
         let slow = tokio::spawn(async move {
             for _ in 0..8 {

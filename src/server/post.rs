@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 use serde::Deserialize;
 
+use super::accepts::Accepts;
 use super::detached::Detached;
 use super::refusal::{Refusal, SESSION_HEADERS};
 use super::reply::{self, Reply};
-use super::{App, body};
-use crate::mcp::{Answer, Busy, Caller};
+use super::silence::{self, Silence};
+use super::{App, activity::Activity, body};
+use crate::mcp::{Answer, Begun, Busy, Caller};
 use crate::model::principal::Principal;
 use crate::protocol::error::{ErrorBody, INVALID_REQUEST};
 use crate::protocol::frame::{self, Body, FrameError, Message};
@@ -27,10 +29,12 @@ struct Head {
     session: Option<String>,
     archon: Option<String>,
     version: Option<String>,
+    /// How far the request has come.
+    begun: Arc<Begun>,
 }
 
 /// Handles a POST.
-pub(super) async fn post(app: &Arc<App>, request: Request<Incoming>) -> Response {
+pub(super) async fn post(app: &Arc<App>, request: Request<Incoming>, activity: &Activity) -> Response {
     let (parts, mut body) = request.into_parts();
     let read = async {
         app.hosts.check(&parts.headers, &parts.uri)?;
@@ -38,7 +42,7 @@ pub(super) async fn post(app: &Arc<App>, request: Request<Incoming>) -> Response
         require_json(&parts.headers)?;
         Ok::<_, Refusal>((head, body::read(&parts.headers, &mut body, &app.limits).await?))
     };
-    let (head, body) = match read.await {
+    let (head, body) = match read.await.inspect(|_| activity.begin()) {
         Ok(read) => read,
         Err(refusal) => {
             body::discard(&refusal, &parts.headers, body, &app.limits).await;
@@ -46,44 +50,19 @@ pub(super) async fn post(app: &Arc<App>, request: Request<Incoming>) -> Response
         }
     };
     let accepts = Accepts::read(&parts.headers);
+    let begun = head.begun.clone();
     let serving = app.clone();
     let mut call = Detached::new(async move { serve(&serving, &head, &body).await }, &app.orphans);
     let panicked = || Reply::from(Refusal::panicked());
-    match accepts {
-        Accepts::JsonAlone => call.await.unwrap_or_else(panicked).into_response(),
-        Accepts::StreamAlone => reply::one_event(call.await.unwrap_or_else(panicked)),
-        Accepts::Both => {
-            if let Ok(reply) = tokio::time::timeout(app.limits.silence, &mut call).await {
-                reply.unwrap_or_else(panicked).into_response()
-            } else {
-                let session = session_id(&parts.headers).ok().flatten();
-                let archon = session.and_then(|id| app.engine.sessions().archon_id_of(&id));
-                reply::waiting_stream(call, archon)
-            }
-        }
+    if accepts == Accepts::JsonAlone {
+        return call.await.unwrap_or_else(panicked).into_response();
     }
-}
-
-/// What kinds of answer the client reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Accepts {
-    JsonAlone,
-    StreamAlone,
-    Both,
-}
-
-impl Accepts {
-    /// A client that names neither (or sends no header, or `*/*`) gets JSON: the specification asks the client to name
-    /// both, and gives the server no duty to refuse one that does not.
-    fn read(headers: &HeaderMap) -> Self {
-        let named = |kind: &str| {
-            headers.get_all(ACCEPT).iter().any(|value| value.to_str().is_ok_and(|text| text.contains(kind)))
-        };
-        match (named("application/json") || named("*/*"), named("text/event-stream")) {
-            (false, true) => Self::StreamAlone,
-            (true, true) => Self::Both,
-            (_, false) => Self::JsonAlone,
+    match silence::broken(&mut call, &begun, app.limits.silence).await {
+        Silence::Answered(reply) => {
+            let reply = reply.unwrap_or_else(panicked);
+            if accepts == Accepts::StreamAlone { reply::one_event(reply) } else { reply.into_response() }
         }
+        Silence::Lasts(archon) => reply::waiting_stream(call, archon),
     }
 }
 
@@ -95,6 +74,7 @@ impl Head {
             session: session_id(headers)?,
             archon: one(header::ARCHON_SESSION),
             version: one(header::PROTOCOL_VERSION),
+            begun: Arc::default(),
         })
     }
 }
@@ -146,7 +126,12 @@ async fn dispatch(app: &App, head: &Head, body: &[u8]) -> Result<Reply, Refusal>
         }
         Body::Batch(members) => {
             check_era(head, None)?;
-            Box::pin(batch(app, &caller(app, head).await?, members)).await
+            let caller = caller(app, head).await?;
+            if !caller.live.revision.has_batches() {
+                return Err(Refusal::batch().in_session(&caller));
+            }
+            head.begun.admit();
+            Ok(Box::pin(batch(app, &caller, members)).await)
         }
     }
 }
@@ -162,6 +147,8 @@ async fn initialize(app: &App, head: &Head, request: &frame::Request<'_>) -> Res
 
 async fn one(app: &App, head: &Head, request: &frame::Request<'_>) -> Result<Reply, Refusal> {
     let caller = caller(app, head).await?;
+    // Not before: until here it may be refused, with a status and headers of its own.
+    head.begun.admit();
     let answered = app.engine.answer(&caller, request).await;
     answered.map(reply_of).map_err(|busy| refusal_of(busy).in_session(&caller))
 }
@@ -173,7 +160,7 @@ fn reply_of(answer: Answer) -> Reply {
         body: answer.body,
         session: answer.session,
         archon: answer.archon,
-        deferred: answer.deferred,
+        recorded: answer.recorded,
         retry_after: None,
     }
 }
@@ -183,23 +170,22 @@ fn refusal_of(_: Busy) -> Refusal {
 }
 
 /// 2025-03-26 alone: requests are answered side by side, in the order in which they came.
-async fn batch(app: &App, caller: &Caller, members: Vec<Result<Message<'_>, FrameError>>) -> Result<Reply, Refusal> {
-    if !caller.live.revision.has_batches() {
-        return Err(Refusal::batch().in_session(caller));
-    }
+async fn batch(app: &App, caller: &Caller, members: Vec<Result<Message<'_>, FrameError>>) -> Reply {
     let answers = join_all(members.into_iter().map(|member| member_of_batch(app, caller, member))).await;
-    let mut reply = Reply { status: StatusCode::OK, archon: Some(caller.live.archon_id()), ..Reply::default() };
+    // What a tool call of it has told, else the session's own.
+    let archon = caller.begun.archon().unwrap_or_else(|| caller.live.archon_id());
+    let mut reply = Reply { status: StatusCode::OK, archon: Some(archon), ..Reply::default() };
     for answer in answers.into_iter().flatten() {
         reply.body.push(if reply.body.is_empty() { b'[' } else { b',' });
         reply.body.extend_from_slice(&answer.body);
-        reply.deferred |= answer.deferred;
+        reply.recorded = reply.recorded.max(answer.recorded);
     }
     if reply.body.is_empty() {
         reply.status = StatusCode::ACCEPTED;
     } else {
         reply.body.push(b']');
     }
-    Ok(reply)
+    reply
 }
 
 async fn member_of_batch(app: &App, caller: &Caller, member: Result<Message<'_>, FrameError>) -> Option<Answer> {
@@ -229,7 +215,8 @@ async fn caller(app: &App, head: &Head) -> Result<Caller, Refusal> {
     let id = head.session.as_deref().ok_or_else(Refusal::no_session)?;
     let live = app.engine.sessions().validate(id, &head.principal).await?;
     app.engine.sessions().touch(&live, live.archon().as_ref());
-    Ok(Caller { live, principal: head.principal.clone(), archon: head.archon.clone() })
+    let (principal, archon, begun) = (head.principal.clone(), head.archon.clone(), head.begun.clone());
+    Ok(Caller { live, principal, archon, begun })
 }
 
 /// A modern request gets an error that dual-era clients do not take for a modern server's, so that they fall back to
@@ -262,22 +249,6 @@ fn claimed_version(params: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn accepts(value: &str) -> Accepts {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, value.parse().expect("header"));
-        Accepts::read(&headers)
-    }
-
-    #[test]
-    fn json_unless_a_stream_is_all_that_is_read() {
-        assert_eq!(accepts("application/json, text/event-stream"), Accepts::Both);
-        assert_eq!(accepts("text/event-stream"), Accepts::StreamAlone);
-        for json in ["application/json", "*/*", "text/html"] {
-            assert_eq!(accepts(json), Accepts::JsonAlone, "{json}");
-        }
-        assert_eq!(Accepts::read(&HeaderMap::new()), Accepts::JsonAlone);
-    }
 
     #[test]
     fn an_alias_is_one_id_and_two_that_differ_are_none() {

@@ -1,12 +1,14 @@
 //! Bearer tokens: who a token belongs to. The file holds hashes; a token is never stored, shown or logged.
 
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use super::App;
 use crate::model::principal::Principal;
 
 /// The longest name, in bytes: it stands in indexes, and an entry of PostgreSQL's takes 2,700.
@@ -84,6 +86,10 @@ impl Principals {
         if known.is_empty() { Err(TokenFileError::Empty(shown)) } else { Ok(Self { known }) }
     }
 
+    fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.known.iter().map(|(_, principal)| &principal.name)
+    }
+
     /// Whether a token is needed.
     pub fn are_required(&self) -> bool {
         !self.known.is_empty()
@@ -102,8 +108,72 @@ impl Principals {
     }
 }
 
+/// The principals as the token file names them now, and those that it names no more.
+#[derive(Debug)]
+pub(super) struct Readings {
+    now: RwLock<Arc<Principals>>,
+    /// Names that a reading lacked; their sessions end when the next one lacks them, too: a file that somebody is just
+    /// writing anew costs nobody a session.
+    missing: Mutex<HashSet<Arc<str>>>,
+}
+
+impl Readings {
+    pub(super) fn new(first: Principals) -> Self {
+        Self { now: RwLock::new(Arc::new(first)), missing: Mutex::default() }
+    }
+
+    /// Those of the last reading.
+    pub(super) fn now(&self) -> Arc<Principals> {
+        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes the next reading; gives the names that the one before lacked, too.
+    fn take(&self, next: Principals) -> Vec<Arc<str>> {
+        let before = self.now();
+        let mut missing = self.missing();
+        missing.retain(|name| !next.names().any(|there| there == name));
+        let gone = missing.iter().cloned().collect();
+        missing.extend(before.names().filter(|name| !next.names().any(|there| there == *name)).cloned());
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        gone
+    }
+
+    fn missing(&self) -> MutexGuard<'_, HashSet<Arc<str>>> {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl App {
+    /// Reads the token file again. One that cannot be used changes nothing. Who is not in it any more is not let in from
+    /// now on; at the second reading without them their sessions end.
+    pub async fn read_principals(&self, file: &Path) {
+        let next = match Principals::read(file) {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::error!("{error}; the tokens stay as they were");
+                return;
+            }
+        };
+        let count = next.known.len();
+        let gone = self.principals.take(next);
+        tracing::info!("the token file {} was read again: it has {count} tokens", file.display());
+        for name in gone {
+            match self.engine.sessions().dismiss(&name).await {
+                Ok(ended) => {
+                    self.principals.missing().remove(&name);
+                    tracing::info!(principal = %name, "{ended} sessions of a principal without a token have ended");
+                }
+                Err(error) => tracing::warn!(
+                    principal = %name, %error,
+                    "the sessions of a principal without a token cannot be ended now; the next reading tries again"
+                ),
+            }
+        }
+    }
+}
+
 fn parse_hash(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.is_ascii() {
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     let mut hash = [0; 32];
@@ -138,9 +208,26 @@ mod tests {
     }
 
     #[test]
+    fn who_is_missing_twice_is_gone() {
+        let of = |names: &[&str]| {
+            let line = |(n, name): (usize, &&str)| format!("{n:064x} {name}\n");
+            read(&names.iter().enumerate().map(line).collect::<String>()).expect("read")
+        };
+        let readings = Readings::new(of(&["ada", "bob", "eve"]));
+        let take = |names: &[&str]| readings.take(of(names)).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert!(take(&["ada"]).is_empty(), "the first reading without them");
+        assert_eq!(take(&["ada", "bob"]), ["eve"], "bob came back");
+        readings.missing().remove("eve");
+        assert!(take(&["ada"]).is_empty(), "bob is missing anew");
+        assert_eq!(take(&["ada"]), ["bob"]);
+        assert_eq!(take(&["ada"]), ["bob"], "as long as his sessions could not be ended");
+    }
+
+    #[test]
     fn a_bad_line_is_named_but_not_shown() {
         let long = format!("{} {}", "0".repeat(64), "a".repeat(201));
-        for bad in ["hunter2 ada", &"0".repeat(64), &format!("{} ada nonsense", "0".repeat(64)), &long, ""] {
+        let signed = format!("+1{} ada", "0".repeat(62));
+        for bad in ["hunter2 ada", &signed, &"0".repeat(64), &format!("{} ada nonsense", "0".repeat(64)), &long, ""] {
             let error = read(bad).expect_err(bad).to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }

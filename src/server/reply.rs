@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::detached::Detached;
 use super::refusal::Refusal;
+use crate::mcp::Recorded;
 use crate::protocol::{header, reply};
 
 /// Between keep-alives of a stream that waits for its answer: shorter than the idle time of common proxies.
@@ -29,8 +30,8 @@ pub(super) struct Reply {
     pub(super) session: Option<Arc<str>>,
     /// The Archon session that the request belongs to.
     pub(super) archon: Option<Uuid>,
-    /// The request's row was not yet on disk.
-    pub(super) deferred: bool,
+    /// Where the request's row was.
+    pub(super) recorded: Recorded,
     /// Seconds after which to come back.
     pub(super) retry_after: Option<u32>,
 }
@@ -56,8 +57,8 @@ impl Reply {
             let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
             set(HeaderName::from_static(header::ARCHON_SESSION), archon.hyphenated().encode_lower(&mut text));
         }
-        if self.deferred {
-            set(HeaderName::from_static(header::RECORD), "deferred");
+        if let Some(text) = self.recorded.as_header() {
+            set(HeaderName::from_static(header::RECORD), text);
         }
         if let Some(seconds) = self.retry_after {
             set(RETRY_AFTER, &seconds.to_string());
@@ -101,28 +102,31 @@ pub(super) fn one_event(reply: Reply) -> Response {
     if reply.status != StatusCode::OK || reply.body.is_empty() {
         return reply.into_response();
     }
-    stream_response(reply.headers(), Body::from(event(&reply.body)))
+    stream_response(reply.headers(), Body::from(event(&reply)))
 }
 
 /// A stream that is kept alive until the answer is there. Its status has left already, so an error comes as the event.
-pub(super) fn waiting_stream(call: Detached<Reply>, archon: Option<Uuid>) -> Response {
+pub(super) fn waiting_stream(call: Detached<Reply>, archon: Uuid) -> Response {
     let events = stream::unfold(Some(call), |call| async {
         let mut call = call?;
         match tokio::time::timeout(KEEP_ALIVE, &mut call).await {
             Err(_) => Some((Ok::<_, Infallible>(Bytes::from_static(b": keep-alive\n\n")), Some(call))),
             Ok(reply) => {
                 let reply = reply.unwrap_or_else(|| Refusal::panicked().into());
-                Some((Ok(Bytes::from(event(&reply.body))), None))
+                Some((Ok(Bytes::from(event(&reply))), None))
             }
         }
     });
-    let headers = Reply { archon, ..Reply::default() }.headers();
+    let headers = Reply { archon: Some(archon), ..Reply::default() }.headers();
     stream_response(headers, Body::from_stream(events))
 }
 
-fn event(json: &[u8]) -> Vec<u8> {
+/// The answer as an event. What its header would say of its row stands before it as a comment, which clients of streams
+/// pass over: the headers of a stream have left before the row could be written.
+fn event(reply: &Reply) -> Vec<u8> {
+    let comment = reply.recorded.as_header().map(|text| format!(": {}: {text}\n", header::RECORD)).unwrap_or_default();
     // Our JSON has no line breaks: one `data:` line holds it.
-    [b"event: message\ndata: ".as_slice(), json, b"\n\n"].concat()
+    [comment.as_bytes(), b"event: message\ndata: ", &reply.body, b"\n\n"].concat()
 }
 
 fn stream_response(mut headers: HeaderMap, body: Body) -> Response {

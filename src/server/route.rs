@@ -12,6 +12,7 @@ use http::{HeaderValue, Method};
 use hyper::body::Incoming;
 use tower::ServiceExt;
 
+use super::activity::Activity;
 use super::refusal::Refusal;
 use super::reply::Reply;
 use super::{App, delete, health, metrics, post};
@@ -43,17 +44,18 @@ impl Routes {
     /// Answers a request. While the server drains, each answer is the last one on its connection: the client opens
     /// another, which a balancer leads to a server that stays, and no request meets a connection that is just being
     /// closed.
-    pub(super) async fn answer(self: Arc<Self>, request: http::Request<Incoming>) -> Response {
+    pub(super) async fn answer(self: Arc<Self>, request: http::Request<Incoming>, activity: Arc<Activity>) -> Response {
         let mut answer = if request.method() == Method::POST && request.uri().path() == MCP {
-            post::post(&self.app, request).await
+            post::post(&self.app, request, &activity).await
         } else {
+            activity.begin();
             let answer = self.others.clone().oneshot(request.map(Body::new));
             Box::pin(answer).await.unwrap_or_else(|never| match never {})
         };
         if self.app.is_draining() {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        answer
+        activity.answered(answer)
     }
 }
 

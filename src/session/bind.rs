@@ -2,18 +2,18 @@
 //! new one under the reserved id (guide, "Client Session ID Validation").
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::live::{Archon, Bound, Live, Times};
+use super::validate::RENEWAL;
 use super::{Opening, SessionError, Sessions};
 use crate::model::principal::Principal;
-use crate::model::session::{EndReason, SessionRule};
+use crate::model::session::SessionRule;
 use crate::model::text::clean;
-use crate::store::ending::Ending;
 use crate::store::lookup::{Reserver, StoredSession};
 use crate::store::rows::{Binding, ClientFacts, NewSession, Write};
 use crate::store::ticket::{Commit, Ticket};
@@ -34,7 +34,7 @@ impl Sessions {
     ///
     /// `patience` bounds the wait for the commit of a new one; after it the call goes on and the row stays queued.
     pub async fn bind(
-        &self,
+        self: &Arc<Self>,
         live: &Arc<Live>,
         named: Option<&str>,
         principal: &Principal,
@@ -44,7 +44,7 @@ impl Sessions {
         if let Some(text) = named {
             let own = Uuid::parse_str(text).ok();
             match &bound {
-                Bound::Exists(archon) if own == Some(archon.id) => return (archon.clone(), SessionRule::Client),
+                Bound::Exists(archon) if own == Some(archon.id) && !self.is_done(archon) => return (archon.clone(), SessionRule::Client),
                 Bound::Reserved(reserved, _) if own == Some(*reserved) => {}
                 _ => {
                     // Boxed, as below: these are rare, and every call's future would carry their size along.
@@ -55,8 +55,36 @@ impl Sessions {
             }
         }
         match bound {
+            Bound::Exists(archon) if self.is_done(&archon) => Box::pin(self.next(live, principal, patience)).await,
             Bound::Exists(archon) => (archon, SessionRule::Bound),
             Bound::Reserved(id, _) => Box::pin(self.create(live, id, principal, patience)).await,
+        }
+    }
+
+    /// Whether an Archon session takes no more calls: it has ended, or its time is over.
+    pub(super) fn is_done(&self, archon: &Archon) -> bool {
+        archon.has_ended() || self.is_over(&archon.times)
+    }
+
+    /// The time of the bound Archon session was over: the next one, under the id that was reserved when it ended. Where
+    /// the store cannot tell, the old one goes on: an analytics id never makes a call fail.
+    async fn next(
+        &self,
+        live: &Arc<Live>,
+        principal: &Principal,
+        patience: Duration,
+    ) -> (Arc<Archon>, SessionRule) {
+        let looking = tokio::time::timeout(RENEWAL, self.current(&live.id, live.times.expires_at()));
+        if !live.is_renewing()
+            && let Ok(Ok(Some(row))) = looking.await
+            && row.life.ended.is_none()
+        {
+            self.follow_binding(live, &row, self.uptime_ms());
+        }
+        let bound = live.bound().clone();
+        match bound {
+            Bound::Exists(archon) => (archon, SessionRule::Bound),
+            Bound::Reserved(id, _) => self.create(live, id, principal, patience).await,
         }
     }
 
@@ -96,21 +124,22 @@ impl Sessions {
         let cached = self.archons.get(&id).map(|entry| entry.value().clone());
         if let Some(archon) = cached
             && archon.times.is_leased(self.uptime_ms())
-            && !archon.times.is_over(self.clock.now())
+            && !self.is_done(&archon)
         {
             let own = archon.principal == principal.name;
             return Ok(if own { Named::Live(archon) } else { self.invalid(text, protocol_id) });
         }
         match self.store.archon_session(id).await? {
-            Some(stored) if stored.principal != *principal.name || stored.life.ended.is_some() => {
-                self.archons.remove(&id);
+            Some(stored) if stored.principal != *principal.name => Ok(self.invalid(text, protocol_id)),
+            Some(stored) if stored.life.ended.is_some() => {
+                self.forget_archon(id);
                 Ok(self.invalid(text, protocol_id))
             }
-            Some(stored) => Ok(if self.unless_over(&stored).await? {
-                Named::Live(self.archon_from(&stored, self.uptime_ms()))
-            } else {
-                self.invalid(text, protocol_id)
-            }),
+            Some(stored) if self.is_stored_over(&stored) => {
+                self.expire(&stored).await?;
+                Ok(self.invalid(text, protocol_id))
+            }
+            Some(stored) => Ok(Named::Live(self.archon_from(&stored, self.uptime_ms()))),
             None => match self.store.reserved_by(id).await? {
                 Some(owner) if *owner.principal == *principal.name => Ok(Named::Reserved(id, owner)),
                 _ => Ok(self.invalid(text, protocol_id)),
@@ -140,29 +169,12 @@ impl Sessions {
         Named::Refused
     }
 
-    /// Whether a stored Archon session is in time; one past its time is ended there and then.
-    async fn unless_over(&self, stored: &StoredSession) -> Result<bool, SessionError> {
-        let now = self.clock.now();
-        let known = self.archons.get(&stored.session_id).map(|archon| archon.times.expires_at());
-        if now <= self.effective_expiry(&stored.life).max(known.unwrap_or_default()) {
-            return Ok(true);
-        }
-        let reason: EndReason = self.reason_of_expiry(stored.life.started, now);
-        self.store.end_archon_session(stored.session_id, Ending { reason, by: "server", at: now }).await?;
-        self.archons.remove(&stored.session_id);
-        Ok(false)
-    }
-
     /// The copy in memory of a stored Archon session: the same for all who use it.
     pub(super) fn archon_from(&self, stored: &StoredSession, uptime: u64) -> Arc<Archon> {
-        let expires_at = self.effective_expiry(&stored.life);
+        let expires_at = self.archon_end(&stored.life);
         let entry = self.archons.entry(stored.session_id).or_insert_with(|| {
-            Arc::new(Archon {
-                id: stored.session_id,
-                principal: Arc::from(stored.principal.as_str()),
-                times: Times::new(stored.life.started, stored.life.last_activity, expires_at, uptime),
-                pending: AtomicBool::new(false),
-            })
+            let times = Times::new(stored.life.started, stored.life.last_activity, expires_at, uptime);
+            Arc::new(Archon::new(stored.session_id, Arc::from(stored.principal.as_str()), times, false))
         });
         entry.pending.store(false, Relaxed);
         entry.times.confirm(expires_at, uptime);
@@ -245,12 +257,8 @@ impl Sessions {
 
     fn new_archon(&self, id: Uuid, principal: &Principal) -> Archon {
         let now = self.clock.now();
-        Archon {
-            id,
-            principal: principal.name.clone(),
-            times: Times::new(now, now, self.policy.expires_at(now, now), self.uptime_ms()),
-            pending: AtomicBool::new(true),
-        }
+        let times = Times::new(now, now, self.policy.archon_end(now, now), self.uptime_ms());
+        Archon::new(id, principal.name.clone(), times, true)
     }
 
     fn session_row(
@@ -270,6 +278,7 @@ impl Sessions {
             last_activity: archon.times.last_activity(),
             expires_at: archon.times.expires_at(),
             boot: self.boot.begun.number,
+            credited: self.credits().latest(),
             user_id: principal.id,
             user_email: principal.email.clone(),
             user_name: (!principal.name.is_empty()).then(|| principal.name.clone()),

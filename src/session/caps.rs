@@ -8,15 +8,19 @@ use dashmap::DashMap;
 
 use super::{SessionError, Sessions};
 use crate::model::principal::Principal;
+use crate::model::session::EndReason;
 use crate::store::StoreError;
 use crate::store::counts::LiveCounts;
+use crate::store::ending::EvictRule;
+use crate::store::lookup::Ended;
 
 /// What an operator allows. `None` is no limit.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Caps {
-    /// Live protocol sessions in all, whichever server opened them.
+    /// Live connections in all, whichever server opened them. Where there are as many, those that have been idle for longest
+    /// give way, if they are idle beyond the session timeout.
     pub sessions: Option<u64>,
-    /// Live protocol sessions of one principal.
+    /// Live connections of one principal.
     pub per_principal: Option<u64>,
     /// Sessions that one principal may open a second here, with bursts of [`BURST`] seconds' worth.
     pub opened_per_second: Option<u32>,
@@ -30,6 +34,9 @@ pub const BURST: u32 = 10;
 const COUNT_FRESH: Duration = Duration::from_secs(1);
 /// A count that says "full" serves only so long: a place may have become free.
 const FULL_FRESH: Duration = Duration::from_millis(100);
+
+/// No more than this many connections give way at once.
+const EVICTED_AT_ONCE: u64 = 500;
 
 /// Which limit was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,8 +71,8 @@ pub(super) struct Tallies {
 #[derive(Debug, Default)]
 struct Tally {
     own: Openings,
-    /// Held over an await: openings of one principal that find the count stale wait for one read.
-    count: tokio::sync::Mutex<Option<Count>>,
+    /// Held over an await: openings of one principal that find the count stale wait for one read, and take its failure.
+    count: tokio::sync::Mutex<Known>,
     bucket: Mutex<Option<Bucket>>,
 }
 
@@ -75,6 +82,14 @@ struct Openings {
     admitted: AtomicU64,
     /// Of these, the ones that are in the database by now, or will never be.
     settled: AtomicU64,
+}
+
+/// What is known of how many there are.
+#[derive(Debug, Default)]
+struct Known {
+    count: Option<Count>,
+    /// The last failure to count: when, by uptime, and why.
+    failed: Option<(u64, StoreError)>,
 }
 
 /// What the database said, and which openings it could know of.
@@ -132,15 +147,18 @@ impl Sessions {
             return Err(SessionError::Capped(Cap::Rate(rate)));
         }
         if caps.sessions.is_some() || caps.per_principal.is_some() {
+            let since = self.uptime_ms();
             let mut known = tally.count.lock().await;
-            let mut count = match *known {
-                Some(count) if self.age(count) < COUNT_FRESH => count,
-                _ => self.count_live(principal, &tally).await?,
-            };
-            if self.met(count, &tally).is_some() && self.age(count) >= FULL_FRESH {
-                count = self.count_live(principal, &tally).await?;
+            // Whoever read while this one waited in line has found that there is no answer.
+            if let Some((at, error)) = &known.failed
+                && *at >= since
+            {
+                return Err(error.clone().into());
             }
-            *known = Some(count);
+            let count = self.room(principal, &tally, known.count).await;
+            known.failed = count.as_ref().err().map(|error| (self.uptime_ms(), error.clone()));
+            let count = count?;
+            known.count = Some(count);
             if let Some(cap) = self.met(count, &tally) {
                 return Err(SessionError::Capped(cap));
             }
@@ -148,6 +166,53 @@ impl Sessions {
             return Ok(self.place(&tally));
         }
         Ok(self.place(&tally))
+    }
+
+    /// How many there are: counted anew where what is known is old, or says that there is no room, and again after idle ones
+    /// have given way.
+    async fn room(&self, principal: &Principal, tally: &Tally, known: Option<Count>) -> Result<Count, StoreError> {
+        let mut count = match known {
+            Some(count) if self.age(count) < COUNT_FRESH => count,
+            _ => self.count_live(principal, tally).await?,
+        };
+        if self.met(count, tally).is_some() && self.age(count) >= FULL_FRESH {
+            count = self.count_live(principal, tally).await?;
+        }
+        if let Some(cap) = self.met(count, tally)
+            && self.make_room(cap, count, principal).await? > 0
+        {
+            count = self.count_live(principal, tally).await?;
+        }
+        Ok(count)
+    }
+
+    /// Ends the connections that have been idle for longest, beyond the session timeout: a hundredth of what there may be.
+    /// This principal's own first; one that has its share makes room among its own alone. How many ended.
+    async fn make_room(&self, cap: Cap, count: Count, principal: &Principal) -> Result<usize, StoreError> {
+        // Idle by a clock that something happened to is not idle.
+        if !self.is_calm() {
+            return Ok(0);
+        }
+        let (Cap::Sessions(most) | Cap::PerPrincipal(most)) = cap else { return Ok(0) };
+        let limit = i64::try_from((most / 100).clamp(1, EVICTED_AT_ONCE)).unwrap_or(1);
+        let mut rule =
+            EvictRule { now: self.clock.now(), idle: self.policy.timeout, principal: Some(&principal.name), limit };
+        let mut evicted = self.store.evict(rule).await?;
+        let principals = self.tallies.by_principal.len().max(1) as u64;
+        if evicted.is_empty() && matches!(cap, Cap::Sessions(_)) && count.live.own < most.div_ceil(principals) {
+            rule.principal = None;
+            evicted = self.store.evict(rule).await?;
+        }
+        for id in &evicted {
+            if let Some((_, live)) = self.live.remove(id.as_str()) {
+                let reason = EndReason::Evicted.to_string();
+                live.mark_ended(Ended { at: Some(rule.now), reason, by: "server".to_owned() });
+            }
+        }
+        if !evicted.is_empty() {
+            tracing::info!("{} idle connections gave way to new ones", evicted.len());
+        }
+        Ok(evicted.len())
     }
 
     fn place(&self, tally: &Arc<Tally>) -> Place<'_> {
@@ -172,7 +237,7 @@ impl Sessions {
         // Taken before the read: what opens meanwhile may be counted twice, but never not at all.
         let at_ms = self.uptime_ms();
         let (all_settled, own_settled) = (self.tallies.all.settled.load(SeqCst), tally.own.settled.load(SeqCst));
-        let live = self.store.live_counts(self.clock.now(), self.credits.latest(), &principal.name).await?;
+        let live = self.store.live_counts(self.clock.now(), &principal.name).await?;
         Ok(Count { at_ms, live, all_settled, own_settled })
     }
 

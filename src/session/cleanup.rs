@@ -1,12 +1,15 @@
 //! Sessions whose time is over are ended; what was dead before us is tidied; what nobody uses leaves memory.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::Sessions;
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
-use crate::store::ending::{CreditRule, ReapRule};
+use crate::store::credits::CreditRule;
+use crate::store::ending::ReapRule;
+use crate::store::lookup::Ended;
 use crate::store::retention::Pruned;
 use crate::store::touches::{ArchonTouch, ProtocolTouch, Touches};
 
@@ -21,6 +24,9 @@ impl Sessions {
     /// # Errors
     /// [`StoreError`]; chunks before it are done.
     pub async fn clean_up(&self) -> Result<u64, StoreError> {
+        if !self.is_calm() {
+            return Ok(0);
+        }
         // Before the flush: a session that is used after it was not over yet at this moment.
         let now = self.clock.now();
         // Nobody who is busy, or was used since the last flush, may look idle.
@@ -34,18 +40,19 @@ impl Sessions {
                 .reap(ReapRule {
                     now,
                     timeout: self.policy.timeout,
+                    protocol_timeout: self.policy.protocol_timeout,
                     too_old: self.policy.max_age.map(|age| now.minus(age)),
-                    credited_from: self.credits.latest(),
                     limit: CHUNK,
                 })
                 .await?;
             for id in &reaped.archon {
-                self.archons.remove(id);
+                self.forget_archon(*id);
                 tracing::debug!("Session {id} marked as expired in database");
             }
             for id in &reaped.protocol {
                 if let Some((_, live)) = self.live.remove(id.as_str()) {
-                    live.mark_ended();
+                    let reason = self.reason_of_expiry(live.times.started(), now).to_string();
+                    live.mark_ended(Ended { at: Some(now), reason, by: "server".to_owned() });
                 }
             }
             let count = (reaped.archon.len() + reaped.protocol.len()) as u64;
@@ -82,7 +89,7 @@ impl Sessions {
         let dirty = std::mem::take(&mut *self.dirty());
         dirty.live.iter().for_each(|live| live.times.clean());
         dirty.archons.iter().for_each(|archon| archon.times.clean());
-        let boot = self.boot.begun.number;
+        let (boot, credited) = (self.boot.begun.number, self.credits().latest());
         let touches = Touches {
             protocol: dirty
                 .live
@@ -92,6 +99,7 @@ impl Sessions {
                     last_activity: live.times.last_activity(),
                     expires_at: live.times.expires_at(),
                     boot,
+                    credited,
                 })
                 .collect(),
             archon: dirty
@@ -102,6 +110,7 @@ impl Sessions {
                     last_activity: archon.times.last_activity(),
                     expires_at: archon.times.expires_at(),
                     boot,
+                    credited,
                 })
                 .collect(),
         };
@@ -138,15 +147,17 @@ impl Sessions {
     /// Gives idle sessions the time back in which no server was alive: those whose time would be over before the cleanup
     /// after the next.
     pub(super) async fn recover_credit(&self) -> Result<(), StoreError> {
-        if self.credits.outages.is_empty() {
+        let credits = self.credits();
+        if credits.outages.is_empty() {
             return Ok(());
         }
-        let until = self.clock.now().plus(self.policy.cleanup_interval.saturating_mul(2));
+        let soon = self.policy.cleanup_interval.saturating_mul(2).saturating_add(credits.set_back());
+        let until = self.clock.now().plus(soon);
         let mut from = Some(Timestamp::from_millis(0));
         while let Some(chunk) = from {
             let began = Instant::now();
-            let rule = CreditRule { boot: self.boot.begun.number, until, from: chunk, limit: CHUNK };
-            from = self.store.credit_outage(&self.credits, rule).await?.next;
+            let rule = CreditRule { until, from: chunk, limit: CHUNK };
+            from = self.store.credit_sessions(&credits, rule).await?.next;
             // After a night without a server these are all, and clients come back just now: half of the time is theirs.
             tokio::time::sleep(began.elapsed()).await;
         }
@@ -166,6 +177,7 @@ impl Sessions {
         let idle_since = self.clock.now().minus(KEPT_IDLE);
         let idle = |times: &super::live::Times| !times.is_dirty() && times.last_activity() < idle_since;
         self.live.retain(|_, live| live.is_busy() || !idle(&live.times));
-        self.archons.retain(|_, archon| !idle(&archon.times));
+        // One that a connection in memory holds stays, or there would be two of it.
+        self.archons.retain(|_, archon| Arc::strong_count(archon) > 1 || !idle(&archon.times));
     }
 }

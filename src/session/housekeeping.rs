@@ -4,35 +4,28 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-
 use super::Sessions;
-use crate::store::StoreError;
+use super::supervisor::{Stopping, Supervisor};
 use crate::store::outage::Work;
+use crate::store::{Broken, StoreError};
 
 /// Touches and sums are written this often.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
-/// A boot says this often that it is alive.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
-/// The same while the database takes no writes.
-const HEARTBEAT_IN_OUTAGE: Duration = Duration::from_secs(1);
 /// A cleanup that failed is tried again after this long, if the interval is not shorter.
 const CLEANUP_RETRY: Duration = Duration::from_secs(5);
+/// How often a cleanup that waits for calm looks.
+const CALM_LOOK: Duration = Duration::from_millis(500);
 /// After a failed look at the ends.
 const FEED_RETRY: Duration = Duration::from_secs(1);
 /// Idle sessions leave memory this often.
 const EVICT_EVERY: Duration = Duration::from_secs(30);
 
-/// The background work of one server. Ends with its drop.
-#[derive(Debug)]
-pub struct Housekeeping {
-    // Held for its drop, which aborts the tasks.
-    _tasks: JoinSet<()>,
-}
+/// How long background work may take to end when the server stops: a database that hangs must not hold the stop.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Sessions {
-    /// Starts the background work.
-    pub fn start_housekeeping(self: &Arc<Self>) -> Housekeeping {
+    /// Starts the background work. It ends with [`Self::stop`].
+    pub fn start_housekeeping(self: &Arc<Self>) {
         if self.policy.cleanup_interval > self.policy.timeout {
             tracing::warn!(
                 interval = ?self.policy.cleanup_interval, timeout = ?self.policy.timeout,
@@ -40,19 +33,36 @@ impl Sessions {
             );
         }
         tracing::info!("Starting background session cleanup (interval: {}s)", self.policy.cleanup_interval.as_secs());
-        let mut tasks = JoinSet::new();
-        tasks.spawn(self.clone().recover());
-        tasks.spawn(self.clone().flush_every_second());
-        tasks.spawn(self.clone().beat());
-        tasks.spawn(self.clone().clean_up_regularly());
-        tasks.spawn(self.clone().keep_busy_alive());
-        tasks.spawn(self.clone().follow_ends());
-        Housekeeping { _tasks: tasks }
+        self.start_clock();
+        let work = &self.supervisor;
+        work.once("recover", self.clone().recover());
+        // Each may begin anew at any time: what it knows stands in the sessions and in the database.
+        let sessions = self.clone();
+        work.keep("flush", move |stopping| sessions.clone().flush_every_second(stopping));
+        let sessions = self.clone();
+        work.keep("heartbeat", move |stopping| sessions.clone().beat(stopping));
+        let sessions = self.clone();
+        work.keep("cleanup", move |stopping| sessions.clone().clean_up_regularly(stopping));
+        let sessions = self.clone();
+        work.keep("pulse", move |stopping| sessions.clone().keep_busy_alive(stopping));
+        let sessions = self.clone();
+        work.keep("follow ends", move |stopping| sessions.clone().follow_ends(stopping));
+    }
+
+    /// The owner of the background work, for more of it.
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.supervisor
+    }
+
+    /// Returns when something has ended without which no row is written any more. All that is left then is to end the
+    /// process, as a crash would: the next start has every acknowledged row.
+    pub async fn broken(&self) -> Broken {
+        self.store.broken().await
     }
 
     /// Says how many sessions are there, and finishes what the boot before left. Nobody waits for it.
     async fn recover(self: Arc<Self>) {
-        match self.store.session_counts(self.clock.now(), self.credits.latest()).await {
+        match self.session_counts().await {
             Ok(counts) => {
                 self.counters.recovered.store(counts.protocol_active, Relaxed);
                 match counts.protocol_active {
@@ -66,14 +76,16 @@ impl Sessions {
         report("finishing the sums of the boot before", self.fold_dead_boots().await);
     }
 
-    async fn flush_every_second(self: Arc<Self>) {
+    async fn flush_every_second(self: Arc<Self>, stopping: Stopping) {
         let mut ticks = tokio::time::interval(FLUSH_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut since_eviction = Duration::ZERO;
-        loop {
-            ticks.tick().await;
-            // What fails is kept for the next time; the store has noted it.
-            _ = self.flush().await;
+        while stopping.or(ticks.tick()).await.is_some() {
+            // What fails is kept for the next time; the store has noted it. Touches of a time that something happened to
+            // are written when that is recorded.
+            if self.is_settled() {
+                _ = self.flush().await;
+            }
             since_eviction += FLUSH_EVERY;
             if since_eviction >= EVICT_EVERY {
                 since_eviction = Duration::ZERO;
@@ -82,31 +94,25 @@ impl Sessions {
         }
     }
 
-    async fn beat(self: Arc<Self>) {
-        loop {
-            // While the database takes nothing, it is asked more often: this is how a quiet server learns that it is back.
-            let pause = if self.store.outage().is_on() { HEARTBEAT_IN_OUTAGE } else { HEARTBEAT_EVERY };
-            self.clock.sleep(pause).await;
-            if let Ok(Some(offset)) = self.store.clock_offset().await {
-                self.clock.follow_database(offset);
-            }
-            let beat = self.store.heartbeat(self.boot.begun.number, self.clock.now(), self.last_cleanup()).await;
-            self.store.outage().note(Work::Heartbeat, beat.as_ref().copied());
-        }
-    }
-
-    async fn clean_up_regularly(self: Arc<Self>) {
-        let mut due = self.clock.now().plus(self.policy.cleanup_interval);
-        loop {
-            self.clock.sleep_until(due).await;
+    async fn clean_up_regularly(self: Arc<Self>, stopping: Stopping) {
+        let mut due = self.clock.elapsed() + self.policy.cleanup_interval;
+        while stopping.or(self.calm_at(due)).await.is_some() {
             // Counted from its beginning: what a cleanup takes, and what the clock does meanwhile, puts off none.
-            due = self.clock.now().plus(self.policy.cleanup_interval);
+            due = self.clock.elapsed() + self.policy.cleanup_interval;
             let cleaned = self.clean_up_all().await;
             self.store.outage().note(Work::Cleanup, cleaned.as_ref().copied());
             // Sooner than the interval says, where the database was in the way.
             if cleaned.is_err() {
-                due = due.min(self.clock.now().plus(CLEANUP_RETRY));
+                due = due.min(self.clock.elapsed() + CLEANUP_RETRY);
             }
+        }
+    }
+
+    /// At that time, or later: after a gap the time is not to be gone by until two heartbeats were well.
+    async fn calm_at(&self, due: Duration) {
+        self.clock.sleep_until(due).await;
+        while !self.is_calm() {
+            self.clock.sleep(CALM_LOOK).await;
         }
     }
 
@@ -116,30 +122,30 @@ impl Sessions {
         self.prune().await.map(|_| ())
     }
 
-    async fn keep_busy_alive(self: Arc<Self>) {
+    async fn keep_busy_alive(self: Arc<Self>, stopping: Stopping) {
         let pulse = Duration::from_secs(30).min(self.policy.timeout / 3).max(Duration::from_millis(10));
-        loop {
-            self.clock.sleep(pulse).await;
+        while stopping.or(self.clock.sleep(pulse)).await.is_some() {
             self.touch_busy();
         }
     }
 
     /// Learns of ends that were made elsewhere before the lease of the session is over.
-    async fn follow_ends(self: Arc<Self>) {
+    async fn follow_ends(self: Arc<Self>, stopping: Stopping) {
         let mut feed = self.store.ends();
-        loop {
-            match feed.next().await {
+        while let Some(ends) = stopping.or(feed.next()).await {
+            match ends {
                 Ok(ends) => ends.iter().for_each(|end| self.heed(end)),
                 Err(error) => {
                     tracing::debug!(%error, "ends made elsewhere cannot be read now");
-                    tokio::time::sleep(FEED_RETRY).await;
+                    _ = stopping.or(tokio::time::sleep(FEED_RETRY)).await;
                 }
             }
         }
     }
 
-    /// The last words of a clean stop: all is written, no session is ended.
+    /// The last words of a clean stop: background work has ended, all is written, no session is ended.
     pub async fn stop(&self, patience: Duration, cause: &str) {
+        self.supervisor.stop(STOP_PATIENCE).await;
         let drained = self.store.writer().drain(patience).await;
         if !drained {
             let waiting = self.store.writer().stats().waiting;

@@ -1,14 +1,16 @@
 //! A session in memory: a copy of its row with a lease, and what runs in it now.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{LEASE, Policy};
+use crate::store::credits::Outage;
 use crate::model::timestamp::Timestamp;
 use crate::protocol::revision::Revision;
+use crate::store::lookup::Ended;
 use crate::store::rows::ClientFacts;
 
 /// A protocol session in memory.
@@ -24,7 +26,9 @@ pub struct Live {
     pub client_type: Arc<str>,
     pub(super) times: Times,
     bound: Mutex<Bound>,
-    ended: AtomicBool,
+    ended: OnceLock<Ended>,
+    /// The store is being asked about it in the background: it did not answer at once.
+    renewing: AtomicBool,
     running: Mutex<Vec<Run>>,
 }
 
@@ -47,6 +51,7 @@ pub struct Archon {
     pub(super) times: Times,
     /// Its row is queued and not yet known to be stored.
     pub(super) pending: AtomicBool,
+    ended: AtomicBool,
 }
 
 /// The Archon session of a protocol session.
@@ -121,10 +126,21 @@ impl Times {
     }
 
     /// Moves the times forward; `true` when it was clean before and so must be put on the list of the next flush.
-    pub(super) fn touch(&self, now: Timestamp, policy: &Policy) -> bool {
+    pub(super) fn touch(&self, now: Timestamp, expires_at: Timestamp) -> bool {
         self.last_activity.fetch_max(now.millis(), Relaxed);
-        self.expires_at.fetch_max(policy.expires_at(self.started, now).millis(), Relaxed);
+        self.expires_at.fetch_max(expires_at.millis(), Relaxed);
         !self.dirty.swap(true, Relaxed)
+    }
+
+    /// Time that was not idleness is given back: what of it came after the last use. A clock that was set back takes the
+    /// times along.
+    pub(super) fn credit(&self, outage: &Outage) {
+        let by = outage.credit_ms;
+        if by < 0 {
+            self.last_activity.fetch_add(by, Relaxed);
+        }
+        let unused = outage.ended_at.millis().saturating_sub(self.last_activity.load(Relaxed)).max(0);
+        self.expires_at.fetch_add(by.min(unused), Relaxed);
     }
 
     /// The flush takes it.
@@ -143,10 +159,34 @@ impl Times {
 }
 
 impl Policy {
-    /// The end of a session's time: min(last activity + timeout, start + greatest age).
-    pub fn expires_at(&self, started: Timestamp, last_activity: Timestamp) -> Timestamp {
-        let idle = last_activity.plus(self.timeout);
-        self.max_age.map_or(idle, |age| idle.min(started.plus(age)))
+    /// The end of an Archon session's time: min(last use + timeout, start + greatest age).
+    pub fn archon_end(&self, started: Timestamp, last_use: Timestamp) -> Timestamp {
+        self.not_too_old(started, last_use.plus(self.timeout))
+    }
+
+    /// The end of a connection's time, likewise.
+    pub fn protocol_end(&self, started: Timestamp, last_use: Timestamp) -> Timestamp {
+        self.not_too_old(started, last_use.plus(self.protocol_timeout))
+    }
+
+    /// That moment, or that of the greatest age if it comes before.
+    pub(super) fn not_too_old(&self, started: Timestamp, end: Timestamp) -> Timestamp {
+        self.max_age.map_or(end, |age| end.min(started.plus(age)))
+    }
+}
+
+impl Archon {
+    pub(super) fn new(id: Uuid, principal: Arc<str>, times: Times, pending: bool) -> Self {
+        Self { id, principal, times, pending: AtomicBool::new(pending), ended: AtomicBool::new(false) }
+    }
+
+    /// Its end has been seen here: its connections have another one coming, or have ended, too.
+    pub(super) fn mark_ended(&self) {
+        self.ended.store(true, Relaxed);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Relaxed)
     }
 }
 
@@ -159,8 +199,17 @@ impl Live {
         times: Times,
         bound: Bound,
     ) -> Self {
-        let ended = AtomicBool::new(false);
-        Self { id, principal, revision, client_type, times, bound: Mutex::new(bound), ended, running: Mutex::default() }
+        Self {
+            id,
+            principal,
+            revision,
+            client_type,
+            times,
+            bound: Mutex::new(bound),
+            ended: OnceLock::new(),
+            renewing: AtomicBool::new(false),
+            running: Mutex::default(),
+        }
     }
 
     /// The Archon session's id, reserved or real.
@@ -197,14 +246,29 @@ impl Live {
         meant.map(|run| run.token.cancel()).count()
     }
 
-    /// Its end has been seen here: what still runs in it is late.
-    pub(super) fn mark_ended(&self) {
-        self.ended.store(true, Relaxed);
+    /// Its end has been seen here: what still runs in it is late. Unless it ended for time, nobody is to use its results
+    /// any more: what runs is cancelled.
+    pub(super) fn mark_ended(&self, ended: Ended) {
+        let for_time = ended.is_for_time();
+        if self.ended.set(ended).is_ok() && !for_time {
+            self.running().iter().for_each(|run| run.token.cancel());
+        }
     }
 
-    /// Whether its end was made or seen here; one made elsewhere is found by the times of its rows (see the store).
-    pub fn has_ended(&self) -> bool {
-        self.ended.load(Relaxed)
+    /// Its end, where it was made or seen here; one made elsewhere is found by the times of its rows (see the store).
+    pub fn ended(&self) -> Option<&Ended> {
+        self.ended.get()
+    }
+
+    /// Whether the store is being asked about it in the background.
+    pub(super) fn is_renewing(&self) -> bool {
+        self.renewing.load(Relaxed)
+    }
+
+    /// The store is being asked in the background, until what this gives is dropped.
+    pub(super) fn begin_renewal(self: &Arc<Self>) -> Renewal {
+        self.renewing.store(true, Relaxed);
+        Renewal(self.clone())
     }
 
     /// Whether a request runs in it now: then no reaper takes it.
@@ -219,6 +283,16 @@ impl Live {
 
     fn running(&self) -> MutexGuard<'_, Vec<Run>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A question to the store that goes on in the background.
+#[derive(Debug)]
+pub(super) struct Renewal(Arc<Live>);
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.0.renewing.store(false, Relaxed);
     }
 }
 
@@ -248,6 +322,7 @@ mod tests {
     fn policy() -> Policy {
         Policy {
             timeout: Duration::from_mins(1),
+            protocol_timeout: Duration::from_mins(2),
             max_age: Some(Duration::from_secs(90)),
             recover_window: Duration::ZERO,
             cleanup_interval: Duration::ZERO,
@@ -262,8 +337,11 @@ mod tests {
     #[test]
     fn the_end_of_time_is_the_earlier_of_idle_and_age() {
         let start = Timestamp::from_millis(0);
-        assert_eq!(policy().expires_at(start, start).millis(), 60_000);
-        assert_eq!(policy().expires_at(start, Timestamp::from_millis(50_000)).millis(), 90_000);
+        assert_eq!(policy().archon_end(start, start).millis(), 60_000);
+        assert_eq!(policy().archon_end(start, Timestamp::from_millis(50_000)).millis(), 90_000);
+        assert_eq!(policy().protocol_end(start, start).millis(), 90_000);
+        let ageless = Policy { max_age: None, ..policy() };
+        assert_eq!(ageless.protocol_end(start, start).millis(), 120_000);
     }
 
     #[test]
@@ -277,9 +355,37 @@ mod tests {
     fn a_touch_never_goes_back_and_is_listed_once() {
         let start = Timestamp::from_millis(0);
         let times = Times::new(start, start, Timestamp::from_millis(60_000), 0);
-        assert!(times.touch(Timestamp::from_millis(500), &policy()));
-        assert!(!times.touch(Timestamp::from_millis(400), &policy()));
+        let touch = |at| times.touch(Timestamp::from_millis(at), Timestamp::from_millis(at + 60_000));
+        assert!(touch(500));
+        assert!(!touch(400));
         assert_eq!((times.last_activity().millis(), times.expires_at().millis()), (500, 60_500));
+    }
+
+    #[test]
+    fn credit_is_what_came_after_the_last_use() {
+        let at = Timestamp::from_millis;
+        let after = |last: i64, credit_ms: i64| {
+            let times = Times::new(at(0), at(last), at(last + 60_000), 0);
+            times.credit(&Outage { number: 1, credit_ms, ended_at: at(50_000) });
+            (times.last_activity().millis(), times.expires_at().millis())
+        };
+        assert_eq!(after(10_000, 30_000), (10_000, 100_000));
+        assert_eq!(after(40_000, 30_000), (40_000, 110_000), "used in between");
+        assert_eq!(after(55_000, 30_000), (55_000, 115_000), "used since");
+        assert_eq!(after(55_000, -30_000), (25_000, 85_000), "a clock that was set back");
+    }
+
+    #[test]
+    fn what_runs_ends_with_a_revocation_and_not_with_time() {
+        for (reason, cancelled) in [("operator", true), ("client_disconnect", true), ("timeout", false), ("max_age", false)] {
+            let start = Timestamp::from_millis(0);
+            let times = || Times::new(start, start, start, 0);
+            let bound = Bound::Reserved(Uuid::nil(), Arc::default());
+            let live = Arc::new(Live::new("session-1".into(), "".into(), Revision::LATEST, "x".into(), times(), bound));
+            let run = live.begin("1", &Arc::new(Archon::new(Uuid::nil(), "".into(), times(), false)));
+            live.mark_ended(Ended { at: None, reason: reason.into(), by: "alice".into() });
+            assert_eq!(run.token().is_cancelled(), cancelled, "{reason}");
+        }
     }
 
     #[test]
@@ -293,12 +399,7 @@ mod tests {
             Times::new(start, start, start, 0),
             Bound::Reserved(Uuid::nil(), Arc::default()),
         ));
-        let archon = Arc::new(Archon {
-            id: Uuid::nil(),
-            principal: "".into(),
-            times: Times::new(start, start, start, 0),
-            pending: AtomicBool::new(false),
-        });
+        let archon = Arc::new(Archon::new(Uuid::nil(), "".into(), Times::new(start, start, start, 0), false));
         let (a, b) = (live.begin("1", &archon), live.begin("1", &archon));
         drop(a);
         assert_eq!(live.cancel("1"), 1);

@@ -6,6 +6,7 @@
 mod bind;
 mod caps;
 mod cleanup;
+mod dismissed;
 mod error;
 mod housekeeping;
 mod live;
@@ -13,11 +14,13 @@ mod open;
 pub mod operator;
 mod recent;
 pub mod status;
+mod supervisor;
+mod timekeeping;
 mod validate;
 mod warned;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
@@ -27,15 +30,17 @@ pub use caps::{BURST, Cap, Caps};
 pub use error::SessionError;
 pub use live::{Archon, Live, Running};
 pub use open::Opening;
+pub use supervisor::{Stopping, Supervisor};
 
 use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
-use crate::store::boots::{Begun, NewBoot};
-use crate::store::ending::Credits;
+use crate::store::boots::{Begun, NewBoot, Rules};
+use crate::store::credits::Credits;
 use crate::store::rows::{NewEvent, Write};
 use crate::store::{Store, StoreError};
 use caps::Tallies;
 use recent::StatusCache;
+use timekeeping::Timekeeping;
 use warned::Warned;
 
 /// For so long a validated session is valid without asking the store again. An end made anywhere is honoured everywhere
@@ -49,7 +54,9 @@ pub struct Sessions {
     clock: Clock,
     policy: Policy,
     boot: Boot,
-    credits: Credits,
+    /// Time that was not idleness; replaced when more is known.
+    credits: RwLock<Arc<Credits>>,
+    time: Timekeeping,
     live: DashMap<Arc<str>, Arc<Live>>,
     archons: DashMap<Uuid, Arc<Archon>>,
     dirty: Mutex<Dirty>,
@@ -57,14 +64,17 @@ pub struct Sessions {
     counters: Counters,
     recent: StatusCache,
     tallies: Tallies,
+    supervisor: Supervisor,
 }
 
 /// The rules that the operator chose.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// A session that is not used for longer than this ends.
+    /// An Archon session that is not used for longer than this ends; its connection goes on, and opens the next one.
     pub timeout: Duration,
-    /// A session older than this ends, used or not.
+    /// A connection that is not used for longer than this ends.
+    pub protocol_timeout: Duration,
+    /// A connection older than this ends, used or not.
     pub max_age: Option<Duration>,
     /// At most so much of the time without a server is given back to idle sessions.
     pub recover_window: Duration,
@@ -123,8 +133,8 @@ impl Sessions {
     /// # Errors
     /// [`StoreError`] when the boot cannot be recorded.
     pub async fn begin(store: Store, clock: Clock, policy: Policy) -> Result<Arc<Self>, StoreError> {
-        if let Some(offset) = store.clock_offset().await? {
-            clock.follow_database(offset);
+        if let Some(offset) = store.clock_offset(&clock).await? {
+            clock.shift(offset);
         }
         let started_at = clock.now();
         let id = Uuid::new_v4();
@@ -135,9 +145,14 @@ impl Sessions {
                 started_at,
                 token_method: policy.token_method,
                 recover_window: policy.recover_window,
+                rules: Rules {
+                    session_timeout: policy.timeout,
+                    protocol_timeout: policy.protocol_timeout,
+                    max_age: policy.max_age,
+                },
             })
             .await?;
-        let credits = store.credits(policy.max_age).await?;
+        let credits = store.credits().await?;
         tracing::info!(
             boot = begun.number,
             instance = %id.simple().to_string().get(..8).unwrap_or_default(),
@@ -150,7 +165,8 @@ impl Sessions {
             clock,
             policy,
             boot: Boot { id, begun, started_at, started: Instant::now() },
-            credits,
+            credits: RwLock::new(Arc::new(credits)),
+            time: Timekeeping::default(),
             live: DashMap::new(),
             archons: DashMap::new(),
             dirty: Mutex::default(),
@@ -158,6 +174,7 @@ impl Sessions {
             counters: Counters::default(),
             recent: StatusCache::default(),
             tallies: Tallies::default(),
+            supervisor: Supervisor::default(),
         }))
     }
 
@@ -209,11 +226,12 @@ impl Sessions {
     /// A session was used now: its time runs anew.
     pub fn touch(&self, live: &Arc<Live>, archon: Option<&Arc<Archon>>) {
         let now = self.clock.now();
-        if live.times.touch(now, &self.policy) {
+        if live.times.touch(now, self.policy.protocol_end(live.times.started(), now)) {
             self.dirty().live.push(live.clone());
         }
         if let Some(archon) = archon
-            && archon.times.touch(now, &self.policy)
+            && !archon.has_ended()
+            && archon.times.touch(now, self.policy.archon_end(archon.times.started(), now))
         {
             self.dirty().archons.push(archon.clone());
         }

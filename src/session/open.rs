@@ -17,10 +17,11 @@ use crate::model::text::{clean, clean_json};
 use crate::protocol::header;
 use crate::protocol::initialize::{Implementation, InitializeParams};
 use crate::protocol::revision::Revision;
+use crate::store::StoreError;
 use crate::store::rows::{ClientFacts, NewProtocolSession, Write};
 
-/// `initialize` waits so long for its commit; then the answer is 503, because an id that a crash would lose is worthless.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
+/// How long `initialize` may take in all; then the answer is 503, because an id that a crash would lose is worthless.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// The longest name or version that is kept, in characters.
 const NAME_CHARS: usize = 200;
 /// The largest `capabilities` or `clientInfo` that is kept, in bytes.
@@ -43,8 +44,19 @@ impl Sessions {
     /// Opens a protocol session, with an Archon session bound or reserved.
     ///
     /// # Errors
-    /// [`SessionError::Unavailable`] when it could not be committed; [`SessionError::Capped`] when there is no place.
+    /// [`SessionError::Unavailable`] when it could not be committed: then there is none; [`SessionError::Capped`] when there
+    /// is no place.
     pub async fn open(&self, opening: &Opening<'_>) -> Result<Arc<Live>, SessionError> {
+        // Nobody waits for what cannot be.
+        if !self.store.takes_writes() {
+            return Err(StoreError::Unavailable("the database takes no writes".to_owned()).into());
+        }
+        let opened = tokio::time::timeout(PATIENCE, self.open_now(opening)).await;
+        opened.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("no answer within {PATIENCE:?}")).into()))
+    }
+
+    /// Given up midway, it leaves nothing: what waits for its commit is withdrawn (see [`Write::Open`]).
+    async fn open_now(&self, opening: &Opening<'_>) -> Result<Arc<Live>, SessionError> {
         let _place = self.admit(opening.principal).await?;
         let (client, client_info) = facts_of(opening.params);
         let client = Arc::new(client);
@@ -54,7 +66,7 @@ impl Sessions {
         };
         let now = self.clock.now();
         let revision = Revision::negotiate(&opening.params.protocol_version);
-        let expires_at = self.policy.expires_at(now, now);
+        let expires_at = self.policy.protocol_end(now, now);
         let live = Arc::new(Live::new(
             Arc::from(Uuid::new_v4().to_string()),
             opening.principal.name.clone(),
@@ -74,8 +86,9 @@ impl Sessions {
             last_activity: now,
             expires_at,
             boot: self.boot.begun.number,
+            credited: self.credits().latest(),
         };
-        self.store.writer().submit(Write::Open(Box::new(row))).required(COMMIT_PATIENCE).await?;
+        self.store.writer().submit(Write::Open(Box::new(row))).required(PATIENCE).await?;
         if let Some(previous) = opening.previous.filter(|id| header::is_session_id(id)) {
             self.event("reinitialised", Some(&live), &live.id, Some(format!("the client held {previous}")));
         }

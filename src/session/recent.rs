@@ -1,66 +1,119 @@
 //! The last [`Status`], kept for a moment.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 
 use super::status::Status;
 use crate::model::clock::Clock;
 
 /// A status younger than this needs no new one.
 const FRESH: Duration = Duration::from_secs(1);
-/// A status younger than this serves while somebody fetches the next.
+/// A status younger than this serves while the next one is fetched.
 const PASSABLE: Duration = Duration::from_secs(5);
+/// The longest that anybody waits for the next one.
+const PATIENCE: Duration = Duration::from_millis(250);
 
-/// The last [`Status`], so that those who ask thousands of times a second cost the database one read a second.
+/// The last [`Status`], so that those who ask thousands of times a second cost the database one read a second, and wait for
+/// none that does not come.
 #[derive(Debug, Default)]
 pub(super) struct StatusCache {
-    /// Never held across an await.
+    shared: Arc<Shared>,
+    /// True of every status, however old it is.
+    draining: AtomicBool,
+}
+
+/// What whoever reads and those who ask both see. No lock is held across an await.
+#[derive(Debug, Default)]
+struct Shared {
     last: Mutex<Option<Status>>,
-    /// The turn of whoever fetches the next one. It is given back even if that caller goes away midway.
-    turn: tokio::sync::Mutex<()>,
+    reading: Mutex<Option<Reading>>,
+}
+
+/// A read that is under way, in a task of its own: it goes on when the call that began it is answered. The store bounds it.
+#[derive(Debug, Clone)]
+struct Reading {
+    since: Instant,
+    /// Closed at its end, a panic included.
+    end: watch::Receiver<()>,
 }
 
 impl StatusCache {
-    /// The last status if it is fresh. Else one caller reads the next, and the others get the last one meanwhile; they
-    /// wait only where that one is too old to be shown.
-    pub(super) async fn recent<R: Future<Output = Status>>(&self, clock: &Clock, read: impl FnOnce() -> R) -> Status {
+    pub(super) fn begin_draining(&self) {
+        self.draining.store(true, Relaxed);
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+
+    /// The last status if it is fresh. Else one caller begins to read the next, and the others get the last one meanwhile.
+    /// `None` where there is none that may be shown, and the next one takes its time.
+    pub(super) async fn recent<R>(&self, clock: &Clock, read: impl FnOnce() -> R) -> Option<Status>
+    where
+        R: Future<Output = Status> + Send + 'static,
+    {
         if let Some(status) = self.younger_than(FRESH, clock) {
-            return status;
+            return Some(status);
         }
-        // Boxed: a call that finds a fresh one would carry the size of the read along.
+        // Boxed: a call that finds a fresh one would carry the size of the rest along.
         Box::pin(self.next(clock, read)).await
     }
 
-    async fn next<R: Future<Output = Status>>(&self, clock: &Clock, read: impl FnOnce() -> R) -> Status {
-        let _turn = match self.turn.try_lock() {
-            Ok(turn) => turn,
-            Err(_) => match self.younger_than(PASSABLE, clock) {
-                Some(status) => return status,
-                None => self.turn.lock().await,
-            },
-        };
-        // Whoever had the turn before may have brought it.
-        if let Some(status) = self.younger_than(FRESH, clock) {
-            return status;
+    async fn next<R>(&self, clock: &Clock, read: impl FnOnce() -> R) -> Option<Status>
+    where
+        R: Future<Output = Status> + Send + 'static,
+    {
+        let (mut reading, is_mine) = self.join_or_begin(read);
+        if let Some(status) = self.younger_than(PASSABLE, clock)
+            && (!is_mine || !status.database_answers)
+        {
+            return Some(status);
         }
-        let status = read().await;
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(status.clone());
-        status
+        // Whether it ends, or does not in time, the outcome stands in the cache or does not.
+        _ = timeout(PATIENCE.saturating_sub(reading.since.elapsed()), reading.end.changed()).await;
+        self.younger_than(PASSABLE, clock)
+    }
+
+    /// The read that is under way, and whether it was begun for this caller.
+    fn join_or_begin<R>(&self, read: impl FnOnce() -> R) -> (Reading, bool)
+    where
+        R: Future<Output = Status> + Send + 'static,
+    {
+        let mut reading = locked(&self.shared.reading);
+        if let Some(reading) = reading.as_ref().filter(|reading| reading.end.has_changed().is_ok()) {
+            return (reading.clone(), false);
+        }
+        let (shared, status, (running, end)) = (self.shared.clone(), read(), watch::channel(()));
+        tokio::spawn(async move {
+            let status = status.await;
+            *locked(&shared.last) = Some(status);
+            drop(running);
+        });
+        let begun = Reading { since: Instant::now(), end };
+        *reading = Some(begun.clone());
+        (begun, true)
     }
 
     fn younger_than(&self, age: Duration, clock: &Clock) -> Option<Status> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = locked(&self.shared.last);
         let now = clock.now();
         // A clock that was set back makes a status from the future: that one is old, too.
         last.as_ref().filter(|s| now.since(s.now) < age && s.now.since(now) < age).cloned()
     }
 }
 
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::atomic::AtomicI64;
 
-    use futures_util::FutureExt;
     use tokio::sync::oneshot;
 
     use super::*;
@@ -71,7 +124,13 @@ mod tests {
 
     impl Reads {
         fn next(&self, clock: &Clock) -> Status {
-            Status { now: clock.now(), boot_number: self.0.fetch_add(1, Ordering::Relaxed) + 1, ..Status::default() }
+            let boot_number = self.0.fetch_add(1, Relaxed) + 1;
+            Status { now: clock.now(), boot_number, database_answers: true, ..Status::default() }
+        }
+
+        async fn ask(&self, cache: &StatusCache, clock: &Clock) -> Option<i64> {
+            let read = || std::future::ready(self.next(clock));
+            cache.recent(clock, read).await.map(|status| status.boot_number)
         }
     }
 
@@ -79,35 +138,58 @@ mod tests {
     async fn reads_at_most_once_a_second() {
         let (cache, clock, reads) = (StatusCache::default(), Clock::default(), Reads::default());
         for _ in 0..10 {
-            assert_eq!(cache.recent(&clock, || async { reads.next(&clock) }).await.boot_number, 1);
+            assert_eq!(reads.ask(&cache, &clock).await, Some(1));
         }
         clock.advance(FRESH);
-        assert_eq!(cache.recent(&clock, || async { reads.next(&clock) }).await.boot_number, 2);
+        assert_eq!(reads.ask(&cache, &clock).await, Some(2));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_database_that_is_gone() {
+        let (cache, clock, reads) = (StatusCache::default(), Clock::default(), Reads::default());
+        let began = Instant::now();
+        let (answer, answered) = oneshot::channel::<Status>();
+        let slow = || async { answered.await.expect("an answer") };
+        assert!(cache.recent(&clock, slow).await.is_none(), "nothing was ever known");
+        let waited = began.elapsed();
+        assert!(waited >= PATIENCE, "{waited:?}");
+        let never = std::future::pending::<Status>;
+        for _ in 0..100 {
+            assert!(cache.recent(&clock, never).await.is_none(), "the same read is under way");
+        }
+        assert!(began.elapsed() < waited + PATIENCE / 2, "and has had its time");
+        answer.send(Status { database_answers: false, ..reads.next(&clock) }).expect("the read goes on");
+        tokio::task::yield_now().await;
+        clock.advance(FRESH);
+        let asked = Instant::now();
+        let status = cache.recent(&clock, never).await.expect("the last one");
+        assert!(!status.database_answers, "{status:?}");
+        assert!(asked.elapsed() < PATIENCE / 2, "known to be gone: nobody waits for the next");
     }
 
     #[tokio::test]
     async fn others_get_the_last_one_while_somebody_reads() {
         let (cache, clock, reads) = (StatusCache::default(), Clock::default(), Reads::default());
-        cache.recent(&clock, || async { reads.next(&clock) }).await;
+        reads.ask(&cache, &clock).await;
         clock.advance(FRESH);
-        let (answer, answered) = oneshot::channel();
-        let mut slow = Box::pin(cache.recent(&clock, || async { answered.await.expect("an answer") }));
-        assert!((&mut slow).now_or_never().is_none(), "it waits for the database");
-        let other = cache.recent(&clock, || async { reads.next(&clock) }).now_or_never();
-        assert_eq!(other.map(|s| s.boot_number), Some(1), "no wait, no second read");
-        // Too old to be shown: now the others wait for the read that is under way.
-        clock.advance(PASSABLE);
-        let mut waiting = Box::pin(cache.recent(&clock, || async { reads.next(&clock) }));
-        assert!((&mut waiting).now_or_never().is_none());
-        answer.send(reads.next(&clock)).expect("heard");
-        assert_eq!((slow.await.boot_number, waiting.await.boot_number), (2, 2));
+        let began = Instant::now();
+        let (answer, answered) = oneshot::channel::<Status>();
+        let slow = cache.recent(&clock, || async { answered.await.expect("an answer") });
+        let other = async {
+            let status = cache.recent(&clock, std::future::pending).await;
+            assert_eq!(status.map(|s| s.boot_number), Some(1));
+            answer.send(reads.next(&clock)).expect("heard");
+        };
+        let (slow, ()) = tokio::join!(slow, other);
+        assert_eq!(slow.map(|s| s.boot_number), Some(2));
+        assert!(began.elapsed() < PATIENCE, "nobody waits longer than for the answer");
     }
 
     #[tokio::test]
-    async fn a_reader_that_goes_away_gives_the_turn_back() {
+    async fn a_read_that_panics_gives_the_turn_back() {
         let (cache, clock, reads) = (StatusCache::default(), Clock::default(), Reads::default());
-        let gone = cache.recent(&clock, std::future::pending).now_or_never();
-        assert!(gone.is_none());
-        assert_eq!(cache.recent(&clock, || async { reads.next(&clock) }).await.boot_number, 1);
+        let broken = || async { panic!("on purpose") };
+        assert!(cache.recent(&clock, broken).await.is_none());
+        assert_eq!(reads.ask(&cache, &clock).await, Some(1));
     }
 }

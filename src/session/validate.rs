@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::live::{Bound, Live, Times};
 use super::{SessionError, Sessions};
@@ -13,15 +17,21 @@ use crate::protocol::revision::Revision;
 use crate::store::StoreError;
 use crate::store::ending::Ending;
 use crate::store::feed::End;
-use crate::store::lookup::{Ended, Life, StoredProtocolSession};
+use crate::store::lookup::{Ended, Life, StoredProtocolSession, StoredSession};
 use crate::store::rows::{Binding, Write};
+
+/// How long a request of a known session waits for the store. Then the session is trusted, and the question goes on in the
+/// background.
+pub(super) const RENEWAL: Duration = Duration::from_millis(100);
+/// How often a connection is looked up anew because its Archon session was over, or somebody was faster.
+const LOOKS: usize = 4;
 
 impl Sessions {
     /// The live session of that id.
     ///
     /// # Errors
     /// [`SessionError`]: malformed, unknown, ended, another principal's, or the store cannot tell.
-    pub async fn validate(&self, id: &str, principal: &Principal) -> Result<Arc<Live>, SessionError> {
+    pub async fn validate(self: &Arc<Self>, id: &str, principal: &Principal) -> Result<Arc<Live>, SessionError> {
         let outcome = self.find(id, principal).await;
         if let Err(error) = &outcome {
             self.counters.refused.fetch_add(1, Relaxed);
@@ -30,7 +40,7 @@ impl Sessions {
         outcome
     }
 
-    async fn find(&self, id: &str, principal: &Principal) -> Result<Arc<Live>, SessionError> {
+    async fn find(self: &Arc<Self>, id: &str, principal: &Principal) -> Result<Arc<Live>, SessionError> {
         if !header::is_session_id(id) {
             return Err(SessionError::Malformed);
         }
@@ -38,43 +48,119 @@ impl Sessions {
         // The rare ways are boxed: every request's future would carry their size along.
         let Some(live) = cached else { return Box::pin(self.load(id, principal)).await };
         self.check_owner(id, &live.principal, principal)?;
-        // What runs in it keeps it, even if the clock has jumped since the last pulse (a machine that slept).
-        if live.is_busy() && live.times.is_over(self.clock.now()) {
-            self.touch(&live, live.archon().as_ref());
-        }
-        if live.times.is_leased(self.uptime_ms()) && !live.times.is_over(self.clock.now()) {
+        let is_good = || {
+            let archon = match &*live.bound() {
+                Bound::Exists(archon) => !self.is_done(archon),
+                Bound::Reserved(..) => true,
+            };
+            archon && !self.is_over(&live.times)
+        };
+        if is_good() && live.times.is_leased(self.uptime_ms()) {
             return Ok(live);
+        }
+        // What runs in it keeps it, even if the clock has jumped since the last pulse.
+        if live.is_busy() && !is_good() {
+            self.touch(&live, live.archon().as_ref());
+            if is_good() && live.times.is_leased(self.uptime_ms()) {
+                return Ok(live);
+            }
         }
         Box::pin(self.renew(live)).await
     }
 
-    /// The lease is over: the store is asked whether the session still lives.
-    async fn renew(&self, live: Arc<Live>) -> Result<Arc<Live>, SessionError> {
-        let row = match self.store.protocol_session(&live.id).await {
-            Ok(row) => row,
-            Err(error) => return self.trust(live, error),
-        };
-        let Some(row) = row else {
-            self.forget(&live);
+    /// The lease is over: the store is asked whether the session still lives. A store that does not answer at once is asked
+    /// in the background, and a session that it confirmed within the grace is trusted meanwhile.
+    async fn renew(self: &Arc<Self>, live: Arc<Live>) -> Result<Arc<Live>, SessionError> {
+        let not_yet = || StoreError::Unavailable("no answer yet".to_owned());
+        if live.is_renewing() && self.trusts(&live) {
+            return Ok(live);
+        }
+        let (sessions, asked) = (self.clone(), live.clone());
+        let mut asking = Box::pin(async move { sessions.ask_again(asked).await });
+        let trusted = |error: StoreError| if self.trusts(&live) { Ok(live.clone()) } else { Err(error.into()) };
+        match timeout(RENEWAL, &mut asking).await {
+            Ok(Err(SessionError::Unavailable(error))) => trusted(error),
+            Ok(outcome) => outcome,
+            Err(_) if self.trusts(&live) => {
+                let renewal = live.begin_renewal();
+                tokio::spawn(async move {
+                    // What it says stands in memory then.
+                    _ = asking.await;
+                    drop(renewal);
+                });
+                trusted(not_yet())
+            }
+            Err(_) => asking.await,
+        }
+    }
+
+    async fn ask_again(&self, live: Arc<Live>) -> Result<Arc<Live>, SessionError> {
+        let Some(row) = self.current(&live.id, live.times.expires_at()).await? else {
+            self.forget(&live, Ended { at: None, reason: String::new(), by: String::new() });
             return Err(SessionError::Unknown);
         };
-        if let Err(ended) = self.check_life(&live.id, &row, live.times.expires_at()).await {
-            self.forget(&live);
-            return Err(ended);
+        if let Err(error) = self.check_life(&live.id, &row, live.times.expires_at()).await {
+            if let SessionError::Ended(ended) = &error {
+                self.forget(&live, ended.clone());
+            }
+            return Err(error);
         }
         let uptime = self.uptime_ms();
-        live.times.confirm(self.effective_expiry(&row.life), uptime);
+        live.times.confirm(self.protocol_end(&row.life), uptime);
         self.follow_binding(&live, &row, uptime);
         Ok(live)
     }
 
-    /// Another server may have made the Archon session, or somebody may have ended it.
-    fn follow_binding(&self, live: &Live, row: &StoredProtocolSession, uptime: u64) {
+    /// A connection's row, with an Archon session that is alive or an id reserved for the next one. An Archon session that
+    /// is over is ended here and then: whoever does it reserves that id in the same transaction, all others find it.
+    pub(super) async fn current(
+        &self,
+        id: &str,
+        known: Timestamp,
+    ) -> Result<Option<StoredProtocolSession>, StoreError> {
+        for _ in 1..LOOKS {
+            let Some(row) = self.store.protocol_session(id).await? else { return Ok(None) };
+            if row.latest_outage > self.credits().latest() {
+                self.learn_outages().await?;
+            }
+            if row.life.ended.is_some() || self.has_passed(self.protocol_end(&row.life).max(known)) {
+                return Ok(Some(row));
+            }
+            match &row.archon {
+                Some(archon) if archon.life.ended.is_some() => {
+                    self.store.reserve_next(id, archon.session_id, Uuid::new_v4()).await?;
+                }
+                Some(archon) if self.is_stored_over(archon) => self.expire(archon).await?,
+                _ => return Ok(Some(row)),
+            }
+        }
+        self.store.protocol_session(id).await
+    }
+
+    /// Whether the time of a stored Archon session is over, by its row and by what is in memory.
+    pub(super) fn is_stored_over(&self, stored: &StoredSession) -> bool {
+        let known = self.archons.get(&stored.session_id).map(|archon| archon.times.expires_at());
+        self.has_passed(self.archon_end(&stored.life).max(known.unwrap_or_default()))
+    }
+
+    /// Ends an Archon session whose time is over, unless it was used since its row was read.
+    pub(super) async fn expire(&self, stored: &StoredSession) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let ending = Ending { reason: self.reason_of_expiry(stored.life.started, now), by: "server", at: now };
+        if self.store.end_archon_for_time(stored.session_id, ending, stored.life.expires_at).await? {
+            tracing::debug!("Session {} marked as expired in database", stored.session_id);
+            self.forget_archon(stored.session_id);
+        }
+        Ok(())
+    }
+
+    /// Another server may have made the Archon session, or its time was over and there is an id for the next.
+    pub(super) fn follow_binding(&self, live: &Live, row: &StoredProtocolSession, uptime: u64) {
         let stored = row.archon.as_ref().filter(|archon| archon.life.ended.is_none());
         let mut bound = live.bound();
         match (&*bound, stored) {
             (before, Some(stored)) => {
-                // Another protocol session has made it: the requests of this one from before belong to it, too.
+                // Another connection has made it: the requests of this one from before belong to it, too.
                 if matches!(before, Bound::Reserved(..)) {
                     let binding = Binding { protocol_session_id: live.id.clone(), session_id: stored.session_id };
                     self.store.writer().submit_unwatched(Write::Bind(Box::new(binding)));
@@ -82,36 +168,31 @@ impl Sessions {
                 *bound = Bound::Exists(self.archon_from(stored, uptime));
             }
             // Made here a moment ago and still in the queue: the row will come.
-            (Bound::Exists(archon), None) if row.archon.is_none() && archon.pending.load(Relaxed) => {}
-            (Bound::Exists(_), None) => {
-                let client = Arc::new(row.client.facts());
-                *bound = Bound::Reserved(uuid::Uuid::new_v4(), client);
-            }
-            (Bound::Reserved(..), None) => {}
+            (Bound::Exists(archon), None) if row.session_id == archon.id && archon.pending.load(Relaxed) => {}
+            (Bound::Reserved(id, _), None) if *id == row.session_id => {}
+            (_, None) => *bound = Bound::Reserved(row.session_id, Arc::new(row.client.facts())),
         }
     }
 
-    /// The store does not answer: a session that it confirmed within the grace is trusted.
-    fn trust(&self, live: Arc<Live>, error: StoreError) -> Result<Arc<Live>, SessionError> {
-        let trusted = live.times.was_checked_within(self.policy.store_grace, self.uptime_ms());
-        if trusted && !live.times.is_over(self.clock.now()) { Ok(live) } else { Err(error.into()) }
+    /// Whether a session is trusted without the store: it confirmed it within the grace.
+    fn trusts(&self, live: &Live) -> bool {
+        live.ended().is_none()
+            && live.times.was_checked_within(self.policy.store_grace, self.uptime_ms())
+            && !self.is_over(&live.times)
     }
 
     /// A session that is not in memory: after a restart, or idle for long, or made by another server.
     async fn load(&self, id: &str, principal: &Principal) -> Result<Arc<Live>, SessionError> {
         // "Unknown" is not cached: another server may issue the id the next moment.
-        let Some(row) = self.store.protocol_session(id).await? else { return Err(SessionError::Unknown) };
-        self.check_owner(id, &row.principal, principal)?;
-        self.check_life(id, &row, Timestamp::from_millis(0)).await?;
+        let Some(row) = self.current(id, Timestamp::from_millis(0)).await? else { return Err(SessionError::Unknown) };
+        self.check_life_and_owner(id, &row, principal).await?;
         let revision = Revision::parse(&row.protocol_version).unwrap_or(Revision::LATEST);
         let uptime = self.uptime_ms();
         let bound = match row.archon.as_ref().filter(|archon| archon.life.ended.is_none()) {
             Some(archon) => Bound::Exists(self.archon_from(archon, uptime)),
-            // The reserved id; a new one where that was used up by a session that has ended.
-            None if row.archon.is_none() => Bound::Reserved(row.session_id, Arc::new(row.client.facts())),
-            None => Bound::Reserved(uuid::Uuid::new_v4(), Arc::new(row.client.facts())),
+            None => Bound::Reserved(row.session_id, Arc::new(row.client.facts())),
         };
-        let times = Times::new(row.life.started, row.life.last_activity, self.effective_expiry(&row.life), uptime);
+        let times = Times::new(row.life.started, row.life.last_activity, self.protocol_end(&row.life), uptime);
         let live =
             Arc::new(Live::new(Arc::from(id), principal.name.clone(), revision, row.client.program(), times, bound));
         // Of concurrent first hits one wins, and all go on with its entry.
@@ -125,6 +206,27 @@ impl Sessions {
             tracing::info!(session = %live.id, client = %live.client_type, "session goes on after a restart");
         }
         Ok(live)
+    }
+
+    /// A live session of nobody, from before tokens were asked for, belongs to the first principal that presents its id.
+    async fn check_life_and_owner(
+        &self,
+        id: &str,
+        row: &StoredProtocolSession,
+        principal: &Principal,
+    ) -> Result<(), SessionError> {
+        let is_claimed = row.principal.is_empty() && !principal.name.is_empty();
+        if !is_claimed {
+            self.check_owner(id, &row.principal, principal)?;
+        }
+        self.check_life(id, row, Timestamp::from_millis(0)).await?;
+        if is_claimed && !self.store.claim(id, principal, self.clock.now()).await? {
+            return Err(SessionError::Foreign);
+        }
+        if is_claimed {
+            tracing::info!(session = %id, principal = %principal.name, "a session from before tokens was claimed");
+        }
+        Ok(())
     }
 
     fn check_owner(&self, id: &str, owner: &str, principal: &Principal) -> Result<(), SessionError> {
@@ -143,14 +245,18 @@ impl Sessions {
         if let Some(ended) = &row.life.ended {
             return Err(SessionError::Ended(ended.clone()));
         }
-        let now = self.clock.now();
-        if now <= self.effective_expiry(&row.life).max(known) {
+        if !self.has_passed(self.protocol_end(&row.life).max(self.policy.not_too_old(row.life.started, known))) {
             return Ok(());
         }
+        let now = self.clock.now();
         let reason = self.reason_of_expiry(row.life.started, now);
         let ending = Ending { reason, by: "server", at: now };
-        self.store.end_protocol_session(id, ending).await?;
-        Err(SessionError::Ended(Ended { at: Some(now), reason: reason.to_string(), by: "server".into() }))
+        if self.store.end_protocol_for_time(id, ending, row.life.expires_at).await? {
+            return Err(SessionError::Ended(Ended { at: Some(now), reason: reason.to_string(), by: "server".into() }));
+        }
+        // Used at another server a moment ago, or ended by somebody.
+        let ended = self.store.protocol_session(id).await?.and_then(|row| row.life.ended);
+        ended.map_or(Ok(()), |ended| Err(SessionError::Ended(ended)))
     }
 
     /// Too old, or silent for too long.
@@ -161,23 +267,29 @@ impl Sessions {
         }
     }
 
-    /// The end of a row's time with the outages since it was written.
-    pub(super) fn effective_expiry(&self, life: &Life) -> Timestamp {
-        let stored = life.expires_at.unwrap_or_else(|| self.policy.expires_at(life.started, life.last_activity));
-        self.credits.extend(stored, life.boot, life.started)
+    /// The end of a stored Archon session's time, with the outages since it was written.
+    pub(super) fn archon_end(&self, life: &Life) -> Timestamp {
+        let idle = life.expires_at.unwrap_or_else(|| life.last_activity.plus(self.policy.timeout));
+        self.policy.not_too_old(life.started, self.credits().extend(idle, life.credited))
     }
 
-    /// The Archon session's id of a session in memory.
-    pub fn archon_id_of(&self, id: &str) -> Option<uuid::Uuid> {
-        self.live.get(id).map(|entry| entry.value().archon_id())
+    /// The same of a connection. A row that says less than the timeout was written under a shorter one.
+    fn protocol_end(&self, life: &Life) -> Timestamp {
+        let idle = life.last_activity.plus(self.policy.protocol_timeout);
+        let idle = life.expires_at.map_or(idle, |end| end.max(idle));
+        self.policy.not_too_old(life.started, self.credits().extend(idle, life.credited))
     }
 
     /// Takes a session that has ended out of memory.
-    pub(super) fn forget(&self, live: &Live) {
-        live.mark_ended();
+    pub(super) fn forget(&self, live: &Live, ended: Ended) {
+        live.mark_ended(ended);
         self.live.remove(&live.id);
-        if let Some(archon) = live.archon() {
-            self.archons.remove(&archon.id);
+    }
+
+    /// The same of an Archon session: its connections look for the next one.
+    pub(super) fn forget_archon(&self, id: Uuid) {
+        if let Some((_, archon)) = self.archons.remove(&id) {
+            archon.mark_ended();
         }
     }
 
@@ -186,11 +298,11 @@ impl Sessions {
         match (&end.protocol_session_id, end.session_id) {
             (Some(id), _) => {
                 if let Some((_, live)) = self.live.remove(id.as_str()) {
-                    live.mark_ended();
+                    live.mark_ended(end.ended.clone());
                     self.counters.ended_elsewhere.fetch_add(1, Relaxed);
                 }
             }
-            (None, Some(id)) => _ = self.archons.remove(&id),
+            (None, Some(id)) => self.forget_archon(id),
             (None, None) => {}
         }
     }
@@ -202,16 +314,21 @@ impl Sessions {
     /// was faster.
     pub async fn close(&self, live: &Live) -> Result<(), SessionError> {
         let now = self.clock.now();
-        let ending = Ending { reason: EndReason::ClientDisconnect, by: "client", at: now };
-        let ended = self.store.end_protocol_session(&live.id, ending).await?;
-        self.forget(live);
+        let reason = EndReason::ClientDisconnect;
+        let ended = self.store.end_protocol_session(&live.id, Ending { reason, by: "client", at: now }).await?;
         if ended {
+            self.forget(live, Ended { at: Some(now), reason: reason.to_string(), by: "client".to_owned() });
             let seconds = now.since(live.times.started()).as_secs();
             tracing::debug!(session = %live.id, "Session {} closed gracefully (duration: {seconds}s, reason: client_disconnect)", live.id);
             return Ok(());
         }
         // Somebody was faster; the row says who.
         let row = self.store.protocol_session(&live.id).await?;
-        Err(row.and_then(|row| row.life.ended).map_or(SessionError::Unknown, SessionError::Ended))
+        let Some(ended) = row.and_then(|row| row.life.ended) else {
+            self.live.remove(&live.id);
+            return Err(SessionError::Unknown);
+        };
+        self.forget(live, ended.clone());
+        Err(SessionError::Ended(ended))
     }
 }

@@ -1,12 +1,12 @@
 //! Boots: one row a run of `archonctl serve`, so that outages are known and a dead server's sums are finished.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
 use super::backend::{read, transact};
 use super::codec::DbUuid;
-use super::ending::Credits;
+use super::credits::Cause;
 use super::lookup::patiently;
 use super::statements::Dialect;
 use super::{Store, StoreError};
@@ -18,9 +18,6 @@ pub const DEAD_AFTER: Duration = Duration::from_secs(45);
 /// A boot that has not said a word for so long has missed a heartbeat: it may still come back, but if there is no other,
 /// the time since is an outage.
 pub(super) const SILENT_AFTER: Duration = Duration::from_secs(20);
-/// So many outages back are credited.
-const OUTAGES_KEPT: i64 = 64;
-
 /// Ends boots that have been silent since `$1`, but for `$2`.
 const BURY: &str = "UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash' \
      WHERE ended_at IS NULL AND heartbeat_at < $1 AND number <> $2";
@@ -41,6 +38,19 @@ pub struct NewBoot {
     pub token_method: &'static str,
     /// At most so much of the time without a server is given back to sessions.
     pub recover_window: Duration,
+    /// The rules that it runs by.
+    pub rules: Rules,
+}
+
+/// The rules that a boot runs by, for whoever reads its sessions.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// How long an Archon session may be idle.
+    pub session_timeout: Duration,
+    /// How long a connection may be idle.
+    pub protocol_timeout: Duration,
+    /// How old a connection may become.
+    pub max_age: Option<Duration>,
 }
 
 /// What the record says of a boot that has just begun.
@@ -83,33 +93,24 @@ impl Store {
             let previous_end: Option<Option<String>> =
                 sqlx::query_scalar("SELECT end_cause FROM archon_mcp_boots ORDER BY number DESC LIMIT 1")
                     .fetch_optional(&mut *tx).await?;
-            let number = sqlx::query_scalar(
-                "INSERT INTO archon_mcp_boots (boot_id, pid, version, started_at, heartbeat_at, outage_ms, token_method) \
-                 VALUES ($1, $2, $3, $4, $4, $5, $6) RETURNING number")
+            let number: i64 = sqlx::query_scalar(
+                "INSERT INTO archon_mcp_boots (boot_id, pid, version, started_at, heartbeat_at, outage_ms, token_method, \
+                 session_timeout_ms, protocol_timeout_ms, max_age_ms) VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9) \
+                 RETURNING number")
                 .bind(DbUuid(boot.id)).bind(i64::from(std::process::id())).bind(boot.version).bind(boot.started_at)
-                .bind(i64::try_from(outage.as_millis()).unwrap_or(i64::MAX)).bind(boot.token_method)
+                .bind(millis(outage)).bind(boot.token_method).bind(millis(boot.rules.session_timeout))
+                .bind(millis(boot.rules.protocol_timeout)).bind(boot.rules.max_age.map(millis))
                 .fetch_one(&mut *tx).await?;
+            if !outage.is_zero() {
+                sqlx::query("INSERT INTO archon_mcp_outages (began_at, ended_at, credit_ms, cause, boot) \
+                             VALUES ($1, $2, $3, $4, $5)")
+                    .bind(boot.started_at.minus(outage)).bind(boot.started_at).bind(millis(outage))
+                    .bind(Cause::NoServer.as_str()).bind(number).execute(&mut *tx).await?;
+            }
             Ok::<_, StoreError>(Begun { number, outage, previous_end: previous_end.flatten() })
         }.await)?;
         self.writer().begin_boot(begun.number);
         Ok(begun)
-    }
-
-    /// The outages before the last boots, for [`Credits`].
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn credits(&self, max_age: Option<Duration>) -> Result<Credits, StoreError> {
-        let mut outages: Vec<(i64, i64)> = patiently(async {
-            read!(self, db => sqlx::query_as(
-                "SELECT number, outage_ms FROM archon_mcp_boots WHERE outage_ms > 0 ORDER BY number DESC LIMIT $1")
-                .bind(OUTAGES_KEPT).fetch_all(db).await)
-        })
-        .await?;
-        outages.reverse();
-        let outages =
-            outages.into_iter().map(|(n, ms)| (n, Duration::from_millis(ms.try_into().unwrap_or(0)))).collect();
-        Ok(Credits { outages, max_age })
     }
 
     /// Says that this boot is alive, and buries boots that are silent. One that was taken for dead itself rises again.
@@ -146,24 +147,23 @@ impl Store {
         }.await)
     }
 
-    /// How far PostgreSQL's clock is ahead of this machine's, in milliseconds; `None` on SQLite, which has no clock of
-    /// its own. Halved for the way there and back.
+    /// How far PostgreSQL's clock is ahead of ours, in milliseconds; `None` on SQLite, which has no clock of its own. Half of
+    /// the way there and back is taken for the way back.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn clock_offset(&self) -> Result<Option<i64>, StoreError> {
+    pub async fn clock_offset(&self, clock: &Clock) -> Result<Option<i64>, StoreError> {
         if self.dialect() == Dialect::Sqlite {
             return Ok(None);
         }
-        let before = Clock::uncorrected();
+        let (before, asked) = (clock.now(), Instant::now());
         let theirs: Timestamp =
             patiently(async { read!(self, db => sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(db).await) })
                 .await?;
-        let after = Clock::uncorrected();
-        let offset = theirs.millis() - i64::midpoint(before.millis(), after.millis());
+        let took = i64::try_from(asked.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let offset = clock.behind(theirs, before.shifted(took / 2));
         // Less than the way there and back may be nothing but the way.
-        let noise = (after.millis() - before.millis()).max(5);
-        Ok(Some(if offset.abs() <= noise { 0 } else { offset }))
+        Ok(Some(if offset.abs() <= took.max(5) { 0 } else { offset }))
     }
 
     /// Ended boots with rows beyond their mark.
@@ -179,4 +179,8 @@ impl Store {
         })
         .await
     }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

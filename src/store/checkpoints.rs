@@ -1,17 +1,15 @@
 //! SQLite's write-ahead log is moved into the file on a thread of its own, so that no commit has to.
 
-use std::fs::File;
-use std::mem::ManuallyDrop;
 use std::path::PathBuf;
-use std::sync::Weak;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::Connection;
 
 use super::StoreError;
 use super::backend::Gate;
+use super::lock::FileLock;
 use super::sqlite::SqliteTarget;
-use super::writer::Shared;
 
 /// Below this size moving the log is not worth its fsync.
 const SMALL_BYTES: u64 = 4 << 20;
@@ -24,43 +22,33 @@ const PAGE_BYTES: u64 = 4096;
 /// How often the size is looked at, and how long writers may be kept waiting for a reader to finish.
 const EVERY: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_millis(20);
+/// How long they may when the log was taken away.
+const LONG_PATIENCE: Duration = Duration::from_secs(2);
+/// How often a small log is moved.
+const SMALL_EVERY: Duration = Duration::from_secs(30);
 /// When readers were in the way, they are left alone for so long.
 const PAUSE: Duration = Duration::from_secs(1);
 /// So many pages take their time to be moved: writers go on meanwhile.
 const MANY_PAGES: i64 = 4096;
 
-/// Starts the thread. It ends when nobody writes any more.
-pub(super) fn spawn(target: &SqliteTarget, gate: Gate, alive: Weak<Shared>) -> Result<(), StoreError> {
-    let mut checkpoints = Checkpoints::new(target, gate)?;
-    std::thread::Builder::new()
-        .name("archonctl-checkpoint".into())
-        .spawn(move || {
-            while let Some(shared) = alive.upgrade() {
-                let size = checkpoints.size();
-                shared.note_log(size);
-                drop(shared);
-                std::thread::sleep(checkpoints.run(size));
-            }
-        })
-        .map_err(unusable)?;
-    Ok(())
-}
-
 fn unusable(error: impl std::fmt::Display) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-struct Checkpoints {
+#[derive(Debug)]
+pub(super) struct Checkpoints {
     connection: Connection,
-    /// For its fsync alone. Never closed: a system drops all locks of a process on a file with any descriptor of it, and
-    /// SQLite's own are among them.
-    file: ManuallyDrop<File>,
     log: PathBuf,
     gate: Gate,
     /// How many pages of the log were in the file after the last look.
     moved: i64,
     /// A reader has kept a large log from being emptied, and that was told.
     is_held: bool,
+    /// When the log was last written before it was last moved, and when that was.
+    small: Option<(SystemTime, Instant)>,
+    /// For its fsync, and held for as long as the connection is: a system drops SQLite's own locks on a file when any
+    /// descriptor of it is closed.
+    lock: Arc<FileLock>,
 }
 
 /// What SQLite says of a checkpoint.
@@ -94,24 +82,41 @@ enum Log {
 }
 
 impl Checkpoints {
-    fn new(target: &SqliteTarget, gate: Gate) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        target: &SqliteTarget,
+        gate: Gate,
+        log: PathBuf,
+        lock: Arc<FileLock>,
+    ) -> Result<Self, StoreError> {
         let connection = target.connect()?;
         connection.busy_timeout(PATIENCE)?;
-        let file = ManuallyDrop::new(File::open(&target.path).map_err(unusable)?);
-        let mut log = target.path.clone().into_os_string();
-        log.push("-wal");
-        Ok(Self { connection, file, log: log.into(), gate, moved: 0, is_held: false })
+        Ok(Self { connection, log, gate, moved: 0, is_held: false, small: None, lock })
     }
 
-    fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         std::fs::metadata(&self.log).map_or(0, |m| m.len())
     }
 
+    /// Moves all of the log into the file, whether it has a name any more or not. The caller has its turn at the gate, or
+    /// nobody writes. `false` when a reader was in the way.
+    pub(super) fn empty(&mut self) -> Result<bool, StoreError> {
+        self.connection.busy_timeout(LONG_PATIENCE)?;
+        let emptied = self.checkpoint("TRUNCATE");
+        self.connection.busy_timeout(PATIENCE)?;
+        Ok(!emptied?.in_the_way)
+    }
+
     /// One look at the log; returns how long to wait until the next.
-    fn run(&mut self, size: u64) -> Duration {
+    pub(super) fn run(&mut self, size: u64) -> Duration {
         if size < SMALL_BYTES {
             self.tell(false, size);
-            return EVERY;
+            return match self.move_small(size) {
+                Ok(()) => EVERY,
+                Err(error) => {
+                    tracing::debug!(%error, "the write-ahead log could not be moved now");
+                    PAUSE
+                }
+            };
         }
         let log = self.move_and_empty(size).unwrap_or_else(|error| {
             tracing::debug!(%error, "the write-ahead log could not be moved now");
@@ -123,6 +128,21 @@ impl Checkpoints {
             _ => {}
         }
         if matches!(log, Log::Emptied | Log::Moved) { EVERY } else { PAUSE }
+    }
+
+    /// A log that never grows large is moved all the same, so that the file alone has nearly everything: whoever copies it
+    /// copies what was there a minute ago.
+    fn move_small(&mut self, size: u64) -> Result<(), StoreError> {
+        let Ok(written) = std::fs::metadata(&self.log).and_then(|log| log.modified()) else { return Ok(()) };
+        let is_due = self.small.is_none_or(|(before, at)| before != written && at.elapsed() >= SMALL_EVERY);
+        if size > 0 && is_due {
+            let now = self.checkpoint("PASSIVE")?;
+            if now.moved < now.pages {
+                return Err(StoreError::Unavailable("a reader is in the way".to_owned()));
+            }
+            self.small = Some((written, Instant::now()));
+        }
+        Ok(())
     }
 
     /// Moves the log into the file while writers go on. When much is in it all the same, they wait until it can be begun
@@ -159,7 +179,7 @@ impl Checkpoints {
         loop {
             let now = self.checkpoint("PASSIVE")?;
             if now.log_bytes() > FULL_BYTES {
-                self.file.sync_data().map_err(unusable)?;
+                self.lock.sync_data().map_err(unusable)?;
             }
             let step = now.moved - before;
             // What writers have added meanwhile is moved as well, unless they are as fast as we: then they have to wait.
@@ -192,99 +212,4 @@ impl Checkpoints {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-    use std::sync::mpsc;
-
-    use super::*;
-
-    const SOON: Duration = Duration::from_mins(1);
-    /// A log that has grown so far gives its space back.
-    const HUGE: u64 = 3 * LARGE_BYTES;
-
-    fn target(path: &Path) -> SqliteTarget {
-        SqliteTarget { path: path.to_owned(), vfs: None, sync_full: false, own_checkpoints: true }
-    }
-
-    fn connect(path: &Path) -> Connection {
-        let connection = target(path).connect().expect("a connection");
-        connection.pragma_update(None, "journal_mode", "wal").expect("a log");
-        connection
-    }
-
-    fn fill(writer: &Connection, pages: i64) {
-        let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
-                    INSERT INTO t SELECT randomblob(4000) FROM n";
-        writer.execute_batch("CREATE TABLE IF NOT EXISTS t (b BLOB)").expect("a table");
-        writer.execute(rows, [pages]).expect("rows");
-    }
-
-    fn begin_reading(reader: &Connection) {
-        reader.execute_batch("BEGIN").expect("begun");
-        reader.query_row("SELECT COUNT(*) FROM t", [], |_| Ok(())).expect("a look");
-    }
-
-    struct Scene {
-        _folder: tempfile::TempDir,
-        writer: Connection,
-        reader: Connection,
-        gate: Gate,
-        checkpoints: Checkpoints,
-    }
-
-    fn scene() -> Scene {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("db");
-        File::create(&path).expect("a file");
-        let (writer, reader, gate) = (connect(&path), connect(&path), Gate::default());
-        let checkpoints = Checkpoints::new(&target(&path), gate.clone()).expect("checkpoints");
-        Scene { _folder: folder, writer, reader, gate, checkpoints }
-    }
-
-    #[test]
-    fn writers_never_wait_while_much_is_to_be_moved() {
-        let Scene { _folder, writer, reader, gate, mut checkpoints } = scene();
-        fill(&writer, 100);
-        begin_reading(&reader);
-        fill(&writer, MANY_PAGES + 100);
-        // Somebody writes: whoever asks for a turn has to wait.
-        let turn = gate.try_lock().expect("free");
-        let (looks, seen) = mpsc::channel();
-        let looking = std::thread::spawn(move || {
-            for _ in 0..3 {
-                looks.send(checkpoints.move_and_empty(HUGE).expect("a look")).expect("watched");
-            }
-            checkpoints
-        });
-        assert_eq!(seen.recv_timeout(SOON), Ok(Log::Moved), "a reader is at the beginning of much");
-        assert_eq!(seen.recv_timeout(SOON), Ok(Log::Held { large: false }), "and stays there");
-        assert_eq!(seen.recv_timeout(SOON), Ok(Log::Held { large: false }));
-        let mut checkpoints = looking.join().expect("looked");
-        reader.execute_batch("ROLLBACK").expect("over");
-        drop(turn);
-        assert_eq!(checkpoints.move_and_empty(HUGE).expect("a look"), Log::Emptied);
-        assert_eq!(checkpoints.size(), 0);
-    }
-
-    /// Where there is always some reader, none of them long, a log is never begun anew unless they are waited for.
-    #[test]
-    fn a_reader_at_the_end_of_a_full_log_is_waited_for() {
-        let Scene { _folder, writer, reader, gate, mut checkpoints } = scene();
-        fill(&writer, 100);
-        begin_reading(&reader);
-        fill(&writer, 10);
-        assert_eq!(checkpoints.move_and_empty(HUGE).expect("a look"), Log::Moved, "there is time");
-        reader.execute_batch("ROLLBACK").expect("over");
-        fill(&writer, MANY_PAGES);
-        begin_reading(&reader);
-        fill(&writer, 10);
-        checkpoints.connection.busy_timeout(SOON).expect("patience");
-        let looking = std::thread::spawn(move || checkpoints.move_and_empty(HUGE).expect("a look"));
-        // It has its turn, and waits.
-        while gate.try_lock().is_ok() && !looking.is_finished() {
-            std::thread::yield_now();
-        }
-        reader.execute_batch("ROLLBACK").expect("over");
-        assert_eq!(looking.join().expect("looked"), Log::Emptied);
-    }
-}
+mod tests;

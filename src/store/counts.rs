@@ -1,6 +1,7 @@
 //! Counts that `/health` and `/metrics` show.
 
-use super::backend::read;
+use super::backend::{read, reread};
+use super::credits::LATEST;
 use super::lookup::patiently;
 use super::{Store, StoreError};
 use crate::model::timestamp::Timestamp;
@@ -8,8 +9,10 @@ use crate::model::timestamp::Timestamp;
 /// How many sessions there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SessionCounts {
-    /// Live protocol sessions.
+    /// Live connections.
     pub protocol_active: i64,
+    /// Those of them that were not used within the session timeout.
+    pub protocol_idle: i64,
     /// Live Archon sessions.
     pub archon_active: i64,
 }
@@ -31,14 +34,13 @@ impl Store {
     pub async fn live_counts(
         &self,
         now: Timestamp,
-        credited_from: i64,
         principal: &str,
     ) -> Result<LiveCounts, StoreError> {
         let (all, own): (i64, i64) = patiently(async {
-            read!(self, db => sqlx::query_as(
-                "SELECT COUNT(*), COUNT(CASE WHEN principal = $3 THEN 1 END) FROM archon_mcp_protocol_sessions \
-                 WHERE status = 'active' AND (expires_at >= $1 OR boot < $2)")
-                .bind(now).bind(credited_from).bind(principal).fetch_one(db).await)
+            reread!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(format!(
+                "SELECT COUNT(*), COUNT(CASE WHEN principal = $2 THEN 1 END) FROM archon_mcp_protocol_sessions \
+                 WHERE status = 'active' AND (expires_at >= $1 OR credited < {LATEST})")))
+                .bind(now).bind(principal).fetch_one(db).await)
         })
         .await?;
         let count = |n: i64| u64::try_from(n).unwrap_or(0);
@@ -50,17 +52,19 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the store cannot tell.
-    pub async fn session_counts(&self, now: Timestamp, credited_from: i64) -> Result<SessionCounts, StoreError> {
-        let (archon_active, protocol_active): (i64, i64) = patiently(async {
-            read!(self, db => sqlx::query_as(
-                "SELECT (SELECT COUNT(*) FROM archon_mcp_sessions WHERE status = 'active' \
-                         AND (expires_at >= $1 OR expires_at IS NULL OR boot < $2)), \
-                        (SELECT COUNT(*) FROM archon_mcp_protocol_sessions WHERE status = 'active' \
-                         AND (expires_at >= $1 OR boot < $2))")
-                .bind(now).bind(credited_from).fetch_one(db).await)
+    pub async fn session_counts(&self, now: Timestamp, used_since: Timestamp) -> Result<SessionCounts, StoreError> {
+        let (archon_active, protocol_active, protocol_idle): (i64, i64, i64) = patiently(async {
+            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(format!(
+                "SELECT a.n, p.n, p.idle FROM \
+                 (SELECT COUNT(*) AS n FROM archon_mcp_sessions WHERE status = 'active' \
+                  AND (expires_at >= $1 OR expires_at IS NULL OR credited < {LATEST})) a, \
+                 (SELECT COUNT(*) AS n, COUNT(CASE WHEN last_activity < $2 AND COALESCE(stream_at, last_activity) < $2 \
+                  THEN 1 END) AS idle FROM archon_mcp_protocol_sessions WHERE status = 'active' \
+                  AND (expires_at >= $1 OR credited < {LATEST})) p")))
+                .bind(now).bind(used_since).fetch_one(db).await)
         })
         .await?;
-        Ok(SessionCounts { protocol_active, archon_active })
+        Ok(SessionCounts { protocol_active, protocol_idle, archon_active })
     }
 
     /// Sessions that have ended, by reason.

@@ -1,14 +1,15 @@
-//! How sessions end: one way, in one statement with `WHERE status = 'active'`. The triggers of the schema fill in the
-//! rest (duration, event, the protocol sessions bound to an Archon session), so an end typed by hand counts like these.
+//! How sessions end: one way, in one statement with `WHERE status = 'active'`. The triggers of the schema do the rest
+//! (duration, event, what is bound to what ends), so an end typed by hand counts like these.
 
 use std::time::Duration;
 
+use serde_json::json;
 use uuid::Uuid;
 
-use super::backend::{read, transact};
+use super::backend::transact;
 use super::codec::DbUuid;
-use super::lookup::patiently;
-use super::statements::{self, Dialect, json};
+use super::credits::LATEST;
+use super::statements::Dialect;
 use super::{Store, StoreError};
 use crate::model::session::EndReason;
 use crate::model::timestamp::Timestamp;
@@ -29,24 +30,53 @@ pub struct Ending<'a> {
 pub struct ReapRule {
     /// Now.
     pub now: Timestamp,
-    /// For rows typed without an `expires_at`.
+    /// For Archon sessions typed without an `expires_at`.
     pub timeout: Duration,
+    /// A connection used within this time is not over, whatever its row says: it may be another program's.
+    pub protocol_timeout: Duration,
     /// Sessions that began before this moment are too old.
     pub too_old: Option<Timestamp>,
-    /// Rows last written by an earlier boot than this one still wait for credit (see [`Store::credit_outage`]).
-    pub credited_from: i64,
-    /// How many of each kind at most.
+    /// The greatest number of each kind.
     pub limit: i64,
 }
 
 /// What one chunk ended.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Reaped {
-    /// Archon sessions (their protocol sessions ended with them).
+    /// Archon sessions.
     pub archon: Vec<Uuid>,
-    /// Protocol sessions that had no Archon session, or outlived by it.
+    /// Connections.
     pub protocol: Vec<String>,
 }
+
+/// Whose connections give way to new ones.
+#[derive(Debug, Clone, Copy)]
+pub struct EvictRule<'a> {
+    /// Now.
+    pub now: Timestamp,
+    /// Only connections that have been idle for longer than this.
+    pub idle: Duration,
+    /// Only this principal's; `None`: anybody's.
+    pub principal: Option<&'a str>,
+    /// The greatest number that end.
+    pub limit: i64,
+}
+
+/// Connections that are to end, by a condition over `$1` now, `$2` a moment long ago, `$3` a moment since which they were not
+/// used, `$5` a principal.
+struct Chosen<'a> {
+    condition: String,
+    order: &'static str,
+    set: &'static str,
+    now: Timestamp,
+    long_ago: Timestamp,
+    since: Timestamp,
+    principal: Option<&'a str>,
+    limit: i64,
+}
+
+/// A connection with a stream open is spared, unless its last use is this long ago.
+const STREAM_SPARES: Duration = Duration::from_hours(24);
 
 const END_PROTOCOL: &str = "UPDATE archon_mcp_protocol_sessions SET status = $1, disconnected_at = $2, \
      disconnect_reason = $3, ended_by = $4 WHERE protocol_session_id = $5 AND status = 'active'";
@@ -54,242 +84,254 @@ const END_PROTOCOL: &str = "UPDATE archon_mcp_protocol_sessions SET status = $1,
 const END_ARCHON: &str = "UPDATE archon_mcp_sessions SET status = $1, disconnected_at = $2, disconnect_reason = $3, \
      ended_by = $4 WHERE session_id = $5 AND status = 'active'";
 
-/// The Archon session of a protocol session, unless another live protocol session is bound to it.
-const END_ARCHON_IF_ALONE: &str = "UPDATE archon_mcp_sessions SET status = $1, disconnected_at = $2, \
-     disconnect_reason = $3, ended_by = $4 WHERE status = 'active' \
-     AND session_id = (SELECT p.session_id FROM archon_mcp_protocol_sessions p WHERE p.protocol_session_id = $5) \
-     AND NOT EXISTS (SELECT 1 FROM archon_mcp_protocol_sessions o \
-                     WHERE o.session_id = archon_mcp_sessions.session_id AND o.status = 'active')";
-
-const CREDIT_DUE: &str = "SELECT EXISTS (SELECT 1 FROM archon_mcp_sessions \
-         WHERE status = 'active' AND boot < $1 AND expires_at < $2) \
-     OR EXISTS (SELECT 1 FROM archon_mcp_protocol_sessions WHERE status = 'active' AND boot < $1 AND expires_at < $2)";
-
-/// Rows of one table that have credit coming, in the order of their index.
-fn credit_sql(table: &str, id: &str, lock: &str) -> String {
-    format!(
-        "SELECT {id}, expires_at, boot, connected_at FROM {table} \
-         WHERE status = 'active' AND boot < $1 AND expires_at < $2 AND expires_at >= $3 \
-         ORDER BY expires_at LIMIT $4 {lock}"
-    )
-}
+/// An end for time holds only if nobody has moved the end of its time since it was read.
+const UNMOVED: &str = "(expires_at IS NULL OR expires_at <= $6)";
 
 /// Past its time, with no credit to come; the oldest first, because that is the index.
-const OVER: &str = "expires_at < $1 AND (boot IS NULL OR boot >= $3) ORDER BY expires_at";
-
-/// Typed by hand without an end of its time: it goes by its last activity.
-const SILENT: &str = "expires_at IS NULL AND last_activity < $3";
-
-/// The end of one chunk of a table's rows that are over. They are picked first and once: in a plain subquery PostgreSQL
-/// may pick again for each row that it looks at, and the limit would be none.
-fn reap_sql(table: &str, id: &str, over: &str, lock: &str) -> String {
-    format!(
-        "WITH picked AS MATERIALIZED ( \
-             SELECT {id} FROM {table} WHERE status = 'active' AND {over} LIMIT $4 {lock}) \
-         UPDATE {table} SET status = 'expired', disconnected_at = $1, ended_by = 'server', \
-         disconnect_reason = CASE WHEN connected_at <= $2 THEN 'max_age' ELSE 'timeout' END \
-         WHERE status = 'active' AND {id} IN (SELECT {id} FROM picked) RETURNING {id}"
-    )
+fn over() -> String {
+    format!("expires_at < $1 AND (credited IS NULL OR credited >= {LATEST})")
 }
 
-/// PostgreSQL only. Every transaction locks an Archon session before its protocol sessions, or two would wait for each
-/// other; and two protocol sessions that end at the same moment must see each other, or both leave it alive.
-const LOCK_ARCHON: &str = "SELECT s.session_id FROM archon_mcp_sessions s \
-     JOIN archon_mcp_protocol_sessions p ON p.session_id = s.session_id \
-     WHERE p.protocol_session_id = $1 FOR NO KEY UPDATE OF s";
+fn picked_sql(condition: &str, lock: &str) -> String {
+    format!("SELECT session_id FROM archon_mcp_sessions WHERE status = 'active' AND {condition} LIMIT $2 {lock}")
+}
+
+const REAPED: &str = "status = 'expired', disconnected_at = $1, ended_by = 'server', \
+     disconnect_reason = CASE WHEN connected_at <= $2 THEN 'max_age' ELSE 'timeout' END";
+
+/// PostgreSQL only: the Archon sessions of `$1` and those of the connections of `$2`, by id, then their connections, by id.
+/// Every transaction that writes several takes them in this order, or two would wait for each other; and two connections
+/// of one Archon session that end at the same moment must see each other, or both leave it alive.
+const LOCK_ARCHON: &str = "SELECT session_id FROM archon_mcp_sessions WHERE session_id IN ( \
+         SELECT (jsonb_array_elements_text($1::jsonb))::uuid UNION ALL SELECT p.session_id FROM archon_mcp_protocol_sessions p \
+         WHERE p.protocol_session_id IN (SELECT jsonb_array_elements_text($2::jsonb))) \
+     ORDER BY session_id FOR NO KEY UPDATE";
+const LOCK_PROTOCOL: &str = "SELECT protocol_session_id FROM archon_mcp_protocol_sessions \
+     WHERE (session_id IN (SELECT (jsonb_array_elements_text($1::jsonb))::uuid) AND status = 'active') \
+         OR protocol_session_id IN (SELECT jsonb_array_elements_text($2::jsonb)) \
+     ORDER BY protocol_session_id FOR NO KEY UPDATE";
+
+/// Locks sessions in the order of all transactions: `lock_in_order!(dialect, tx, archon, protocol)` with two JSON arrays of
+/// ids as text.
+macro_rules! lock_in_order {
+    ($dialect:expr, $tx:ident, $archon:expr, $protocol:expr) => {
+        if $dialect == $crate::store::statements::Dialect::Postgres {
+            for lock in $crate::store::ending::LOCKS {
+                sqlx::query(lock).bind($archon).bind($protocol).execute(&mut *$tx).await?;
+            }
+        }
+    };
+}
+pub(super) use lock_in_order;
+
+pub(super) const LOCKS: [&str; 2] = [LOCK_ARCHON, LOCK_PROTOCOL];
 
 impl Store {
-    /// Ends a protocol session, and its Archon session unless another live protocol session is bound to it.
-    /// `false` when it was not active any more.
+    /// Ends a connection, and its Archon session unless another live connection is bound to it. `false` when it was not
+    /// active any more.
     ///
     /// # Errors
-    /// [`StoreError`]; then nothing was changed.
+    /// [`StoreError`].
     pub async fn end_protocol_session(&self, id: &str, ending: Ending<'_>) -> Result<bool, StoreError> {
-        let (status, reason) = (ending.reason.status().as_str(), ending.reason.as_str());
+        self.end_one(END_PROTOCOL, (None, Some(id)), ending, None).await
+    }
+
+    /// Ends an Archon session for any reason but its time, and with it every connection bound to it; for its time
+    /// ([`EndReason::Timeout`]) it alone. `false` when it was not active any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_archon_session(&self, id: Uuid, ending: Ending<'_>) -> Result<bool, StoreError> {
+        self.end_one(END_ARCHON, (Some(id), None), ending, None).await
+    }
+
+    /// Ends a connection whose time was over, as its row was read; `false` when it has been used since, or ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_protocol_for_time(
+        &self,
+        id: &str,
+        ending: Ending<'_>,
+        read: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        self.end_one(END_PROTOCOL, (None, Some(id)), ending, Some(read)).await
+    }
+
+    /// The same of an Archon session.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_archon_for_time(
+        &self,
+        id: Uuid,
+        ending: Ending<'_>,
+        read: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        self.end_one(END_ARCHON, (Some(id), None), ending, Some(read)).await
+    }
+
+    async fn end_one(
+        &self,
+        statement: &str,
+        (archon, protocol): (Option<Uuid>, Option<&str>),
+        ending: Ending<'_>,
+        read: Option<Option<Timestamp>>,
+    ) -> Result<bool, StoreError> {
         let dialect = self.dialect();
+        let sql = if read.is_some() { format!("{statement} AND {UNMOVED}") } else { statement.to_owned() };
+        let (archons, protocols) = (
+            json!(archon.iter().collect::<Vec<_>>()).to_string(),
+            json!(protocol.iter().collect::<Vec<_>>()).to_string(),
+        );
         transact!(self, tx => async {
-            if dialect == Dialect::Postgres {
-                sqlx::query(LOCK_ARCHON).bind(id).execute(&mut *tx).await?;
+            lock_in_order!(dialect, tx, &archons, &protocols);
+            let query = sqlx::query(sqlx::AssertSqlSafe(&*sql))
+                .bind(ending.reason.status().as_str()).bind(ending.at).bind(ending.reason.as_str()).bind(ending.by);
+            let query = match (archon, protocol) {
+                (Some(id), _) => query.bind(DbUuid(id)),
+                (None, id) => query.bind(id),
+            };
+            let query = match read {
+                Some(read) => query.bind(read),
+                None => query,
+            };
+            Ok::<_, StoreError>(query.execute(&mut *tx).await?.rows_affected() > 0)
+        }.await)
+    }
+
+    /// Reserves the id of the next Archon session of a connection in place of one that is used up; `false` when somebody
+    /// else has done so, or the connection has ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn reserve_next(&self, id: &str, used_up: Uuid, next: Uuid) -> Result<bool, StoreError> {
+        transact!(self, tx => async {
+            let done = sqlx::query("UPDATE archon_mcp_protocol_sessions SET session_id = $3, called = FALSE \
+                                    WHERE protocol_session_id = $1 AND session_id = $2 AND status = 'active'")
+                .bind(id).bind(DbUuid(used_up)).bind(DbUuid(next)).execute(&mut *tx).await?;
+            Ok::<_, StoreError>(done.rows_affected() > 0)
+        }.await)
+    }
+
+    /// Ends one chunk of sessions whose time is over, each kind atomically. Call again until it ends none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn reap(&self, rule: ReapRule) -> Result<Reaped, StoreError> {
+        Ok(Reaped { archon: self.reap_archon(rule).await?, protocol: self.reap_protocol(rule).await? })
+    }
+
+    async fn reap_archon(&self, rule: ReapRule) -> Result<Vec<Uuid>, StoreError> {
+        let (dialect, lock) = (self.dialect(), self.skip_locked());
+        let over = picked_sql(&format!("{} ORDER BY expires_at", over()), lock);
+        // Typed by hand without an end of its time: it goes by its last activity.
+        let silent = picked_sql("expires_at IS NULL AND last_activity < $1", lock);
+        let too_old = rule.too_old.unwrap_or(Timestamp::from_millis(0));
+        let end = format!(
+            "UPDATE archon_mcp_sessions SET {REAPED} WHERE status = 'active' AND session_id = $3 RETURNING session_id"
+        );
+        transact!(self, tx => async {
+            let mut picked: Vec<DbUuid> = Vec::new();
+            for (sql, moment) in [(&over, rule.now), (&silent, rule.now.minus(rule.timeout))] {
+                let left = rule.limit - i64::try_from(picked.len()).unwrap_or(rule.limit);
+                picked.extend::<Vec<DbUuid>>(sqlx::query_scalar(sqlx::AssertSqlSafe(&**sql))
+                    .bind(moment).bind(left).fetch_all(&mut *tx).await?);
             }
-            let ended = sqlx::query(END_PROTOCOL)
-                .bind(status).bind(ending.at).bind(reason).bind(ending.by).bind(id)
-                .execute(&mut *tx).await?.rows_affected() > 0;
-            if ended {
-                sqlx::query(END_ARCHON_IF_ALONE)
-                    .bind(status).bind(ending.at).bind(reason).bind(ending.by).bind(id).execute(&mut *tx).await?;
+            if picked.is_empty() {
+                return Ok(Vec::new());
+            }
+            let ids = json!(picked.iter().map(|id| id.0).collect::<Vec<_>>()).to_string();
+            if dialect == Dialect::Postgres {
+                sqlx::query(LOCK_PROTOCOL).bind(&ids).bind("[]").execute(&mut *tx).await?;
+            }
+            let mut ended = Vec::with_capacity(picked.len());
+            for id in picked {
+                let done: Option<DbUuid> = sqlx::query_scalar(sqlx::AssertSqlSafe(&*end))
+                    .bind(rule.now).bind(too_old).bind(id).fetch_optional(&mut *tx).await?;
+                ended.extend(done.map(|id| id.0));
             }
             Ok::<_, StoreError>(ended)
         }.await)
     }
 
-    /// Ends an Archon session and with it every protocol session bound to it. `false` when it was not active any more.
-    ///
-    /// # Errors
-    /// [`StoreError`]; then nothing was changed.
-    pub async fn end_archon_session(&self, id: Uuid, ending: Ending<'_>) -> Result<bool, StoreError> {
-        transact!(self, tx => async {
-            let done = sqlx::query(END_ARCHON)
-                .bind(ending.reason.status().as_str()).bind(ending.at).bind(ending.reason.as_str()).bind(ending.by)
-                .bind(DbUuid(id)).execute(&mut *tx).await?;
-            Ok::<_, StoreError>(done.rows_affected() > 0)
-        }.await)
-    }
-
-    /// Ends one chunk of sessions whose time is over, atomically. Call again until it ends none.
-    ///
-    /// # Errors
-    /// [`StoreError`]; then nothing was changed.
-    pub async fn reap(&self, rule: ReapRule) -> Result<Reaped, StoreError> {
-        let lock = self.skip_locked();
-        let archon = reap_sql("archon_mcp_sessions", "session_id", OVER, lock);
-        let typed = reap_sql("archon_mcp_sessions", "session_id", SILENT, lock);
-        let protocol = reap_sql("archon_mcp_protocol_sessions", "protocol_session_id", OVER, lock);
-        let too_old = rule.too_old.unwrap_or(Timestamp::from_millis(0));
-        let silent_since = rule.now.minus(rule.timeout);
-        transact!(self, tx => async {
-            let mut archon: Vec<DbUuid> = sqlx::query_scalar(sqlx::AssertSqlSafe(&*archon))
-                .bind(rule.now).bind(too_old).bind(rule.credited_from).bind(rule.limit).fetch_all(&mut *tx).await?;
-            let left = rule.limit - i64::try_from(archon.len()).unwrap_or(rule.limit);
-            archon.extend::<Vec<DbUuid>>(sqlx::query_scalar(sqlx::AssertSqlSafe(&*typed))
-                .bind(rule.now).bind(too_old).bind(silent_since).bind(left).fetch_all(&mut *tx).await?);
-            let protocol: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(&*protocol))
-                .bind(rule.now).bind(too_old).bind(rule.credited_from).bind(rule.limit).fetch_all(&mut *tx).await?;
-            Ok::<_, StoreError>(Reaped { archon: archon.into_iter().map(|id| id.0).collect(), protocol })
-        }.await)
-    }
-
-    /// Gives the time in which no server was alive back to one chunk of sessions that were last written before it, and
-    /// marks them as written by this boot. `credits` lists boots with the outage before each. Call again, from where it
-    /// says, until it says nothing.
-    ///
-    /// # Errors
-    /// [`StoreError`]; then nothing was changed.
-    pub async fn credit_outage(&self, credits: &Credits, rule: CreditRule) -> Result<Credited, StoreError> {
-        let latest = credits.latest();
-        // Mostly there is nothing to do, and finding that out keeps no writer waiting.
-        let due: bool = patiently(async {
-            read!(self, db => sqlx::query_scalar(CREDIT_DUE).bind(latest).bind(rule.until).fetch_one(db).await)
+    async fn reap_protocol(&self, rule: ReapRule) -> Result<Vec<String>, StoreError> {
+        self.end_chosen(&Chosen {
+            condition: format!("{} AND (last_activity < $3 OR connected_at <= $2)", over()),
+            order: "expires_at",
+            set: REAPED,
+            now: rule.now,
+            long_ago: rule.too_old.unwrap_or(Timestamp::from_millis(0)),
+            since: rule.now.minus(rule.protocol_timeout),
+            principal: None,
+            limit: rule.limit,
         })
-        .await?;
-        if !due {
-            return Ok(Credited::default());
-        }
-        let (dialect, lock) = (self.dialect(), self.skip_locked());
-        // Rows that others lock are being touched, ended or credited: what is read here stays true until the commit.
-        let archon = credit_sql("archon_mcp_sessions", "session_id", lock);
-        let protocol = credit_sql("archon_mcp_protocol_sessions", "protocol_session_id", lock);
-        // Marked at least as the last boot with an outage, or they would have it coming again.
-        let boot = rule.boot.max(latest);
+        .await
+    }
+
+    /// Ends the connections that have been idle for longest. Whether they still are is decided in the ending statement.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn evict(&self, rule: EvictRule<'_>) -> Result<Vec<String>, StoreError> {
+        let credit = "(SELECT COALESCE(SUM(o.credit_ms), 0) FROM archon_mcp_outages o \
+             WHERE o.number > archon_mcp_protocol_sessions.credited)";
+        let since = match self.dialect() {
+            Dialect::Postgres => format!("$3 - {credit} * INTERVAL '1 millisecond'"),
+            Dialect::Sqlite => format!("strftime('%Y-%m-%d %H:%M:%f', $3, (-{credit} / 1000.0) || ' seconds')"),
+        };
+        let own = if rule.principal.is_some() { "principal = $5 AND " } else { "" };
+        self.end_chosen(&Chosen {
+            condition: format!(
+                "{own}last_activity < {since} AND (stream_at IS NULL OR stream_at < {since} OR last_activity < $2)"
+            ),
+            order: "last_activity",
+            set: "status = 'disconnected', disconnected_at = $1, ended_by = 'server', disconnect_reason = 'evicted'",
+            now: rule.now,
+            long_ago: rule.now.minus(STREAM_SPARES),
+            since: rule.now.minus(rule.idle),
+            principal: rule.principal,
+            limit: rule.limit,
+        })
+        .await
+    }
+
+    /// Looks which connections are meant, locks them in order, and ends those that still are.
+    async fn end_chosen(&self, chosen: &Chosen<'_>) -> Result<Vec<String>, StoreError> {
+        let (dialect, Chosen { condition, order, set, .. }) = (self.dialect(), chosen);
+        let active = "archon_mcp_protocol_sessions WHERE status = 'active'";
+        let look = format!("SELECT protocol_session_id FROM {active} AND {condition} ORDER BY {order} LIMIT $4");
+        let ids = match dialect {
+            Dialect::Postgres => "SELECT jsonb_array_elements_text($6::jsonb)",
+            Dialect::Sqlite => "SELECT value FROM json_each($6)",
+        };
+        let end = format!(
+            "UPDATE archon_mcp_protocol_sessions SET {set} WHERE status = 'active' AND {condition} \
+             AND protocol_session_id IN ({ids}) RETURNING protocol_session_id"
+        );
         transact!(self, tx => async {
-            let archon: Vec<(DbUuid, Timestamp, i64, Timestamp)> =
-                sqlx::query_as(sqlx::AssertSqlSafe(&*archon))
-                .bind(latest).bind(rule.until).bind(rule.from).bind(rule.limit).fetch_all(&mut *tx).await?;
-            let protocol: Vec<(String, Timestamp, i64, Timestamp)> =
-                sqlx::query_as(sqlx::AssertSqlSafe(&*protocol))
-                .bind(latest).bind(rule.until).bind(rule.from).bind(rule.limit).fetch_all(&mut *tx).await?;
-            let archon_rows: Vec<_> = archon.iter().map(|(id, expires, by, began)| serde_json::json!({
-                "session_id": id.0, "expires_at": credits.extend(*expires, Some(*by), *began).sql_text(), "boot": boot,
-            })).collect();
-            let protocol_rows: Vec<_> = protocol.iter().map(|(id, expires, by, began)| serde_json::json!({
-                "protocol_session_id": id, "expires_at": credits.extend(*expires, Some(*by), *began).sql_text(), "boot": boot,
-            })).collect();
-            for (statement, rows) in
-                [(statements::CREDIT_ARCHON, json(&archon_rows)), (statements::CREDIT_PROTOCOL, json(&protocol_rows))]
-            {
-                if let Some(rows) = rows {
-                    sqlx::query(sqlx::AssertSqlSafe(statement.sql(dialect))).bind(rows).execute(&mut *tx).await?;
-                }
+            let found: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(&*look))
+                .bind(chosen.now).bind(chosen.long_ago).bind(chosen.since).bind(chosen.limit).bind(chosen.principal)
+                .fetch_all(&mut *tx).await?;
+            if found.is_empty() {
+                return Ok(found);
             }
-            let next = [
-                rule.next(archon.len(), archon.last().map(|row| row.1)),
-                rule.next(protocol.len(), protocol.last().map(|row| row.1)),
-            ];
-            Ok::<_, StoreError>(Credited {
-                rows: archon.len() + protocol.len(),
-                next: next.into_iter().flatten().min(),
-            })
+            let found = json!(found).to_string();
+            lock_in_order!(dialect, tx, "[]", &found);
+            let ended: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(&*end))
+                .bind(chosen.now).bind(chosen.long_ago).bind(chosen.since).bind(chosen.limit).bind(chosen.principal)
+                .bind(&found).fetch_all(&mut *tx).await?;
+            Ok::<_, StoreError>(ended)
         }.await)
     }
 
     /// PostgreSQL's servers share the work instead of waiting for each other, and a row that somebody writes just now is
     /// in use; SQLite has one writer anyway.
-    fn skip_locked(&self) -> &'static str {
+    pub(super) fn skip_locked(&self) -> &'static str {
         match self.dialect() {
             // Not FOR UPDATE: the rows of requests refer to these rows, and would wait.
             Dialect::Postgres => "FOR NO KEY UPDATE SKIP LOCKED",
             Dialect::Sqlite => "",
         }
-    }
-}
-
-/// Which sessions get the time back in which no server was alive. Only those whose time is over soon: for the others it is
-/// added when they are used, and a restart that rewrites every session would be long.
-#[derive(Debug, Clone, Copy)]
-pub struct CreditRule {
-    /// The boot that gives it.
-    pub boot: i64,
-    /// Sessions whose time is over before.
-    pub until: Timestamp,
-    /// And not before this moment: where the chunk before has ended.
-    pub from: Timestamp,
-    /// At most so many of each kind.
-    pub limit: i64,
-}
-
-impl CreditRule {
-    /// Where a table's next chunk begins, if this one was full.
-    fn next(&self, rows: usize, last: Option<Timestamp>) -> Option<Timestamp> {
-        last.filter(|_| i64::try_from(rows).is_ok_and(|rows| rows >= self.limit))
-    }
-}
-
-/// A chunk of credit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Credited {
-    /// How many rows got theirs.
-    pub rows: usize,
-    /// Where to go on.
-    pub next: Option<Timestamp>,
-}
-
-/// Outages before boots: time in which no server was alive, which does not count as idle.
-#[derive(Debug, Clone, Default)]
-pub struct Credits {
-    /// Boot number and the outage before it, by number.
-    pub outages: Vec<(i64, Duration)>,
-    /// No credit reaches beyond this age of a session.
-    pub max_age: Option<Duration>,
-}
-
-impl Credits {
-    /// The last boot with an outage before it; rows written by earlier boots have credit to come.
-    pub fn latest(&self) -> i64 {
-        self.outages.last().map_or(0, |(boot, _)| *boot)
-    }
-
-    /// The end of a session's time, with what it has coming since its row was last written by `boot`.
-    pub fn extend(&self, expires_at: Timestamp, boot: Option<i64>, began: Timestamp) -> Timestamp {
-        let Some(boot) = boot else { return expires_at };
-        let credit: Duration = self.outages.iter().filter(|(b, _)| *b > boot).map(|(_, outage)| *outage).sum();
-        let extended = expires_at.plus(credit);
-        self.max_age.map_or(extended, |age| extended.min(began.plus(age)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn credit_counts_outages_after_the_row_was_written_and_stops_at_the_greatest_age() {
-        let minutes = |n: u64| Duration::from_secs(60 * n);
-        let mut credits = Credits { outages: vec![(2, minutes(10)), (5, minutes(60))], max_age: None };
-        let (began, expires) = (Timestamp::from_millis(0), Timestamp::from_millis(0).plus(minutes(30)));
-        assert_eq!(credits.extend(expires, Some(1), began), began.plus(minutes(100)));
-        assert_eq!(credits.extend(expires, Some(2), began), began.plus(minutes(90)));
-        assert_eq!(credits.extend(expires, Some(5), began), expires);
-        assert_eq!(credits.extend(expires, None, began), expires, "typed by hand: no boot, no credit");
-        credits.max_age = Some(minutes(45));
-        assert_eq!(credits.extend(expires, Some(1), began), began.plus(minutes(45)));
     }
 }

@@ -4,12 +4,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::backend::transact;
-use super::ending::{Ending, Reaped};
+use super::ending::{Ending, Reaped, lock_in_order};
 use super::statements::{self, json as rows_of};
 use super::{Store, StoreError};
 
 impl Store {
-    /// Ends Archon sessions (their protocol sessions end with them), and protocol sessions that have none. Those that have
+    /// Ends Archon sessions (their connections end with them), and connections. Those that have
     /// ended already stay as they are. With a `note` each end has one more event, which tells why in the operator's words.
     ///
     /// # Errors
@@ -32,9 +32,13 @@ impl Store {
                 "disconnect_reason": ending.reason.as_str(), "ended_by": ending.by,
             })
         };
+        let (archon_ids, protocol_ids) = (archon.clone(), protocol.clone());
         let archon: Vec<_> = archon.iter().map(|id| row("session_id", id.to_string())).collect();
         let protocol: Vec<_> = protocol.into_iter().map(|id| row("protocol_session_id", id)).collect();
+        let ids = json!(archon_ids).to_string();
+        let protocol_ids = json!(protocol_ids).to_string();
         transact!(self, tx => async {
+            lock_in_order!(dialect, tx, &ids, &protocol_ids);
             let mut ended = [Vec::new(), Vec::new()];
             let of = [(statements::END_ARCHON, rows_of(&archon)), (statements::END_PROTOCOL, rows_of(&protocol))];
             for (ended, (statement, rows)) in ended.iter_mut().zip(of) {

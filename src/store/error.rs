@@ -2,15 +2,30 @@
 
 use std::path::PathBuf;
 
-/// A statement failed.
+/// A statement failed. What the error says of the data holds wherever this type is returned.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The database cannot answer now: it may have stored the data or not, and may answer later.
+    /// The database does not answer now. Whether it has stored the data is unknown: the answer to a COMMIT may be what was
+    /// lost. Every write of this store may be repeated, and is stored once.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
-    /// The database refuses this very data; no repetition helps.
+    /// The database refuses this very data, and nothing was changed; no repetition helps.
     #[error("the database refuses the data: {0}")]
     Data(String),
+    /// Others held the same rows, and nothing was changed. The store repeats such a transaction at once, and gives up with
+    /// [`StoreError::Unavailable`] after several tries, so that no caller meets this one.
+    #[error("others hold the same rows: {0}")]
+    Contended(String),
+}
+
+impl StoreError {
+    /// For those who do not try again.
+    pub(super) fn given_up(self) -> Self {
+        match self {
+            Self::Contended(reason) => Self::Unavailable(reason),
+            other => other,
+        }
+    }
 }
 
 /// A store could not be opened. Nothing was changed.
@@ -36,6 +51,12 @@ pub enum OpenError {
         /// The file, or the URL without its password.
         database: String,
     },
+    /// Somebody was killed while it wrote to the file, and whoever only reads cannot put that right.
+    #[error("{} was left in the middle of a write by a program that was killed; whoever opens it to write puts that right", path.display())]
+    CutShort {
+        /// The database file.
+        path: PathBuf,
+    },
     /// Another `serve` has this SQLite file.
     #[error("another archonctl server (pid {pid}) uses {}; one SQLite file serves one server, PostgreSQL serves many", path.display())]
     InUse {
@@ -58,6 +79,22 @@ pub enum OpenError {
         needs: String,
         /// Our version.
         ours: &'static str,
+    },
+    /// The copy that is made before a migration could not be.
+    #[error("cannot copy the database to {} before its schema changes: {reason}; nothing was changed", path.display())]
+    Copy {
+        /// The copy.
+        path: PathBuf,
+        /// What is in the way.
+        reason: String,
+    },
+    /// A PostgreSQL database that cannot hold every text.
+    #[error("the database {database} has the encoding {encoding}, which cannot hold every text; archonctl needs UTF8")]
+    Encoding {
+        /// The URL without its password.
+        database: String,
+        /// As PostgreSQL calls it.
+        encoding: String,
     },
     /// A migration failed; it was rolled back.
     #[error("cannot prepare the schema: {0}")]
@@ -84,9 +121,17 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(database) if blames_the_data(database.code().as_deref()) => {
                 Self::Data(database.message().to_owned())
             }
+            _ if is_contention(&error) => Self::Contended(error.to_string()),
             _ => Self::Unavailable(error.to_string()),
         }
     }
+}
+
+/// Whether PostgreSQL gave a transaction up in favour of others: a deadlock, a serialisation failure, a lock that was not
+/// to be had in time, or a statement whose time ran out while it waited for one.
+pub(super) fn is_contention(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| ["40P01", "40001", "55P03", "57014"].contains(&&*code))
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -3,18 +3,19 @@
 //! PostgreSQL wakes us by NOTIFY; behind a pooler, and on SQLite, we look a few times a second. A server does not depend on
 //! it (see the lease of its sessions); it is only faster with it.
 
-use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use sqlx::postgres::PgListener;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::backend::{Backend, read};
+use super::backend::{Backend, reread};
 use super::codec::DbUuid;
-use super::lookup::patiently;
+use super::lookup::{Ended, patiently};
 use super::pooler;
+use super::tail::Tail;
 use super::{Store, StoreError, Tables};
+use crate::model::timestamp::Timestamp;
 
 /// The channel that the triggers notify.
 const CHANNEL: &str = "archonctl_ends";
@@ -22,9 +23,7 @@ const CHANNEL: &str = "archonctl_ends";
 const POLL: Duration = Duration::from_millis(250);
 /// How often we look although somebody would wake us: a message may be lost with its connection.
 const POLL_WHILE_LISTENING: Duration = Duration::from_secs(5);
-/// Numbers of PostgreSQL's events are given before their commit: a smaller one may appear after a greater, this much later.
-const OVERLAP: Duration = Duration::from_secs(10);
-/// So many are read at once.
+/// How many are read at once.
 const PAGE: i64 = 1000;
 
 /// The end of a session.
@@ -34,14 +33,19 @@ pub struct End {
     pub session_id: Option<Uuid>,
     /// The protocol session; `None` where it is the end of the Archon session itself.
     pub protocol_session_id: Option<String>,
+    /// When, why and by whom.
+    pub ended: Ended,
 }
+
+type EndRow = (i64, Option<DbUuid>, Option<String>, Timestamp, Option<String>, Option<String>);
 
 /// Follows the ends in one database.
 #[derive(Debug)]
 pub struct Feed {
     store: Store,
     waker: Waker,
-    window: Window,
+    /// `None` until the first look, which sees nothing but where the end is.
+    tail: Option<Tail>,
 }
 
 /// What tells us to look.
@@ -52,37 +56,6 @@ enum Waker {
     Listener(Option<Box<PgListener>>),
 }
 
-/// Which events were seen, and below which number none will appear any more.
-#[derive(Debug, Default)]
-struct Window {
-    /// `None` until the first look, which sees nothing but where the end is.
-    last: Option<i64>,
-    seen: HashSet<i64>,
-    /// The greatest numbers at moments of the last seconds.
-    marks: VecDeque<(Instant, i64)>,
-}
-
-impl Window {
-    /// Events after this number are to be read.
-    fn floor(&self) -> i64 {
-        self.marks.front().map_or(0, |(_, id)| *id)
-    }
-
-    /// Takes what was read now; `true` for each event that is new.
-    fn take(&mut self, now: Instant, overlap: Duration, ids: &[i64]) -> Vec<bool> {
-        let new = ids.iter().map(|id| self.seen.insert(*id)).collect();
-        let last = ids.iter().copied().max().max(self.last).unwrap_or(0);
-        self.last = Some(last);
-        self.marks.push_back((now, last));
-        while self.marks.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= overlap) {
-            self.marks.pop_front();
-        }
-        let floor = self.floor();
-        self.seen.retain(|id| *id > floor);
-        new
-    }
-}
-
 impl Store {
     /// Follows the ends of sessions from now on.
     pub fn ends(&self) -> Feed {
@@ -90,7 +63,7 @@ impl Store {
             Backend::Postgres(postgres) if !postgres.pooled => Waker::Listener(None),
             _ => Waker::Clock,
         };
-        Feed { store: self.clone(), waker, window: Window::default() }
+        Feed { store: self.clone(), waker, tail: None }
     }
 }
 
@@ -100,7 +73,7 @@ impl Feed {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer; what is missed then comes the next time.
     pub async fn next(&mut self) -> Result<Vec<End>, StoreError> {
-        if self.window.last.is_some() {
+        if self.tail.is_some() {
             self.wait().await;
         }
         self.look().await
@@ -122,39 +95,39 @@ impl Feed {
     }
 
     async fn look(&mut self) -> Result<Vec<End>, StoreError> {
-        if self.window.last.is_none() {
-            let last: i64 = patiently(async {
-                read!(self.store, db => sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM archon_mcp_session_events")
-                    .fetch_one(db).await)
-            })
-            .await?;
-            self.window.take(Instant::now(), OVERLAP, &[last]);
+        let Some(tail) = &mut self.tail else {
+            // The first look: what stands there is old.
+            let newest = self.store.last_event().await?;
+            let mut tail = self.store.tail(newest);
+            tail.know(&ends_after(&self.store, tail.floor()).await?, |(number, _)| *number);
+            self.tail = Some(tail);
             return Ok(Vec::new());
+        };
+        let read = ends_after(&self.store, tail.floor()).await?;
+        Ok(tail.new_ones(read, |(number, _)| *number).into_iter().map(|(_, end)| end).collect())
+    }
+}
+
+/// The ends after that event, each with its number.
+async fn ends_after(store: &Store, number: i64) -> Result<Vec<(i64, End)>, StoreError> {
+    let (mut after, mut ends) = (number, Vec::new());
+    loop {
+        let rows: Vec<EndRow> = patiently(async {
+            reread!(store, db => sqlx::query_as(
+                "SELECT id, session_id, protocol_session_id, at, reason, actor FROM archon_mcp_session_events \
+                 WHERE id > $1 AND kind = 'ended' ORDER BY id LIMIT $2")
+                .bind(after).bind(PAGE).fetch_all(db).await)
+        })
+        .await?;
+        let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == PAGE);
+        after = rows.last().map_or(after, |(id, ..)| *id);
+        ends.extend(rows.into_iter().map(|(id, session_id, protocol_session_id, at, reason, by)| {
+            let ended = Ended { at: Some(at), reason: reason.unwrap_or_default(), by: by.unwrap_or_default() };
+            (id, End { session_id: session_id.map(|id| id.0), protocol_session_id, ended })
+        }));
+        if !is_full {
+            return Ok(ends);
         }
-        let mut ends = Vec::new();
-        let mut after = self.window.floor();
-        let mut ids = Vec::new();
-        loop {
-            let rows: Vec<(i64, Option<DbUuid>, Option<String>)> = patiently(async {
-                read!(self.store, db => sqlx::query_as(
-                    "SELECT id, session_id, protocol_session_id FROM archon_mcp_session_events \
-                     WHERE id > $1 AND kind = 'ended' ORDER BY id LIMIT $2")
-                    .bind(after).bind(PAGE).fetch_all(db).await)
-            })
-            .await?;
-            let full = i64::try_from(rows.len()).is_ok_and(|count| count == PAGE);
-            after = rows.last().map_or(after, |(id, ..)| *id);
-            for (id, session_id, protocol_session_id) in rows {
-                ids.push(id);
-                ends.push(End { session_id: session_id.map(|id| id.0), protocol_session_id });
-            }
-            if !full {
-                break;
-            }
-        }
-        let mut new = self.window.take(Instant::now(), OVERLAP, &ids).into_iter();
-        ends.retain(|_| new.next().unwrap_or(true));
-        Ok(ends)
     }
 }
 
@@ -190,26 +163,4 @@ async fn connect(store: &Store) -> Option<PgListener> {
     let mut listener = PgListener::connect_with(&postgres.pool).await.ok()?;
     listener.listen(CHANNEL).await.ok()?;
     Some(listener)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_smaller_number_that_comes_late_is_seen_once() {
-        let (mut window, start) = (Window::default(), Instant::now());
-        let at = |seconds| start + Duration::from_secs(seconds);
-        window.take(at(0), OVERLAP, &[7]);
-        assert_eq!((window.last, window.floor()), (Some(7), 7));
-        assert_eq!(window.take(at(1), OVERLAP, &[9, 10]), [true, true]);
-        assert_eq!(window.floor(), 7, "8 may still come");
-        assert_eq!(window.take(at(2), OVERLAP, &[8, 9, 10]), [true, false, false]);
-        for seconds in 3..14 {
-            assert!(window.take(at(seconds), OVERLAP, &[]).is_empty());
-        }
-        assert_eq!(window.floor(), 10, "nothing comes so late");
-        assert!(window.seen.is_empty(), "nothing is kept for ever");
-        assert!(window.marks.len() < 20);
-    }
 }

@@ -1,44 +1,119 @@
-//! The file behind an open SQLite database: a system keeps a removed file for whoever has it open, and what is written to
+//! The files behind an open SQLite database: a system keeps a removed file for whoever has it open, and what is written to
 //! it then is gone with its last reader.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::StoreError;
 
-/// A file as it was when it was opened.
-#[derive(Debug, Clone)]
+/// The files as they were when they were opened.
+#[derive(Debug)]
 pub(super) struct OpenFile {
     path: PathBuf,
-    /// Device and number: what is at the path may be another file by now.
-    identity: (u64, u64),
+    identity: Identity,
+    /// Those beside it, which SQLite makes: its log and the index of that. `None` until they are there.
+    beside: Mutex<[Option<Identity>; 2]>,
+}
+
+/// Device and number: what is at a path may be another file by now.
+type Identity = (u64, u64);
+
+const BESIDE: [&str; 2] = ["-wal", "-shm"];
+
+/// What has become of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// They are where they were.
+    Whole,
+    /// The database is, and a file beside it is not.
+    Torn,
+    /// The database is not.
+    Gone,
 }
 
 impl OpenFile {
-    /// The file at that path.
+    /// The file at that path, and those beside it, which are there once it is open.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), identity: identity(path)? })
+        // SQLite's own files stand beside what a link leads to.
+        let file = Self { path: path.canonicalize()?, identity: identity(path)?, beside: Mutex::default() };
+        file.know_beside();
+        Ok(file)
     }
 
-    /// Whether it is still where it was.
+    /// What is beside the file now belongs to it.
+    pub(super) fn know_beside(&self) {
+        *self.beside.lock().unwrap_or_else(PoisonError::into_inner) =
+            BESIDE.map(|end| identity(&self.beside(end)).ok());
+    }
+
+    /// The log.
+    pub(super) fn log(&self) -> PathBuf {
+        self.beside(BESIDE[0])
+    }
+
+    fn beside(&self, end: &str) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(end);
+        path.into()
+    }
+
+    /// Looks for the files.
+    pub(super) fn look(&self) -> Found {
+        if !identity(&self.path).is_ok_and(|found| found == self.identity) {
+            return Found::Gone;
+        }
+        let mut beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
+        for (known, end) in beside.iter_mut().zip(BESIDE) {
+            let found = identity(&self.beside(end)).ok();
+            if known.is_none() {
+                *known = found;
+            }
+            if *known != found {
+                return Found::Torn;
+            }
+        }
+        Found::Whole
+    }
+
+    /// Whether what was committed just now is in files that others will find.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when it is not: then nothing that was written just now may be acknowledged.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        match identity(&self.path) {
-            Ok(found) if found == self.identity => Ok(()),
-            _ => Err(StoreError::Unavailable(format!(
-                "its file {} was removed or replaced; put it back, or start the server anew",
-                self.path.display()
+        let path = self.path.display();
+        match self.look() {
+            Found::Whole => Ok(()),
+            Found::Torn => Err(StoreError::Unavailable(format!(
+                "{path}-wal or {path}-shm, which belong to the database, were removed or replaced"
+            ))),
+            Found::Gone => Err(StoreError::Unavailable(format!(
+                "its file {path} was removed or replaced; put it back, or start the server anew"
             ))),
         }
     }
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
+fn identity(path: &Path) -> io::Result<Identity> {
     let file = std::fs::metadata(path)?;
     Ok((file.dev(), file.ino()))
+}
+
+/// Whether the file is mounted by itself: then the files that SQLite keeps beside it are elsewhere, and lost with that.
+pub(super) fn is_mounted_alone(path: &Path) -> bool {
+    let Ok(path) = path.canonicalize() else { return false };
+    let device = |path: &Path| identity(path).ok().map(|(device, _)| device);
+    let is_on_another = path.parent().is_some_and(|folder| device(folder) != device(&path));
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    is_on_another || is_mount_point(&path, &mounts)
+}
+
+/// Whether the list of mounts has one at that very path.
+fn is_mount_point(path: &Path, mounts: &str) -> bool {
+    // Blanks are written as octal numbers there.
+    let shown = path.display().to_string().replace(' ', "\\040");
+    mounts.lines().any(|line| line.split(' ').nth(4) == Some(&shown))
 }
 
 #[cfg(test)]
@@ -58,5 +133,34 @@ mod tests {
         assert!(file.check().is_err(), "another");
         std::fs::rename(&away, &path).expect("moved back");
         assert!(file.check().is_ok());
+    }
+
+    #[test]
+    fn what_stands_beside_it_belongs_to_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |end: &str| folder.path().join(format!("db{end}"));
+        std::fs::write(at(""), "1").expect("written");
+        let file = OpenFile::at(&at("")).expect("a file");
+        for end in BESIDE {
+            std::fs::write(at(end), "1").expect("written");
+            assert_eq!(file.look(), Found::Whole, "it appears");
+            std::fs::rename(at(end), at("-away")).expect("moved");
+            assert_eq!(file.look(), Found::Torn);
+            std::fs::write(at(end), "1").expect("written");
+            assert_eq!(file.look(), Found::Torn, "another");
+            file.know_beside();
+            assert_eq!(file.look(), Found::Whole);
+        }
+    }
+
+    #[test]
+    fn a_mount_of_the_file_itself_is_seen() {
+        let mounts = "36 35 98:0 /a /data rw,noatime - ext4 /dev/root rw\n\
+                      37 36 98:0 /b /data/my\\040archon.db rw - ext4 /dev/root rw\n";
+        assert!(is_mount_point(Path::new("/data/my archon.db"), mounts));
+        assert!(!is_mount_point(Path::new("/data/other.db"), mounts));
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("db"), "1").expect("written");
+        assert!(!is_mounted_alone(&folder.path().join("db")));
     }
 }

@@ -7,12 +7,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::backend::{read, transact};
+use super::backend::{reread, transact};
 use super::codec::DbUuid;
 use super::lookup::patiently;
+use super::order;
 use super::outage::Work;
 use super::rows::NewRequest;
-use super::statements::{self, RowStatement, json};
+use super::statements::{self, Dialect, RowStatement, json};
 use super::sums::Sums;
 use super::touches::Touches;
 use super::{Store, StoreError};
@@ -22,9 +23,17 @@ use crate::model::timestamp::Timestamp;
 /// Sums that wait to be written.
 #[derive(Debug, Default)]
 pub(super) struct Fold {
-    sums: Mutex<Sums>,
+    waiting: Mutex<Waiting>,
     /// Up to which row the sums in the database reach, as far as we know; held while more are written.
     mark: tokio::sync::Mutex<i64>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    sums: Sums,
+    /// Rows up to this one were folded from the table. Some of them may still be on their way to us: others took this boot
+    /// for dead and folded what it had committed, before it knew that it had.
+    folded: i64,
 }
 
 /// Sums on their way to the database. Unless they arrive there, they go back (also when whoever writes them is dropped).
@@ -36,15 +45,30 @@ struct InHand<'a> {
 impl Fold {
     /// Adds a committed row.
     pub(super) fn add(&self, request: &NewRequest, seq: i64) {
-        self.lock().add(request, seq);
+        let mut waiting = self.lock();
+        if seq > waiting.folded {
+            waiting.sums.add(request, seq);
+        }
     }
 
     fn take(&self) -> InHand<'_> {
-        InHand { fold: self, sums: std::mem::take(&mut *self.lock()) }
+        InHand { fold: self, sums: std::mem::take(&mut self.lock().sums) }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Sums> {
-        self.sums.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Rows up to `reached` were folded from the table, and are ignored from now on. Sums that already have some of those
+    /// are of no use any more; they come into hand, because all of their rows have to be folded from the table as well.
+    fn folded_up_to(&self, reached: i64) -> Option<InHand<'_>> {
+        let mut waiting = self.lock();
+        let first = waiting.sums.first();
+        if first == 0 || first > reached {
+            waiting.folded = reached;
+            return None;
+        }
+        Some(InHand { fold: self, sums: std::mem::take(&mut waiting.sums) })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -58,47 +82,63 @@ impl InHand<'_> {
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
         if self.sums.seq() > 0 {
-            self.fold.lock().join(std::mem::take(&mut self.sums));
+            self.fold.lock().sums.join(std::mem::take(&mut self.sums));
         }
     }
 }
 
 const MOVE_MARK: &str = "UPDATE archon_mcp_boots SET folded_seq = $1 WHERE number = $2 AND folded_seq = $3";
 
-const UNFOLDED: &str = "SELECT r.seq, r.session_id, COALESCE(s.client_type, p.client_type, 'Unknown') AS client_type, \
+const UNFOLDED: &str = "SELECT r.seq, r.session_id, r.protocol_session_id, \
+     COALESCE(s.client_type, p.client_type, 'Unknown') AS client_type, \
      r.method, r.tool_name, r.timestamp, r.duration_us, r.status, CAST(r.prompt_tokens AS BIGINT) AS prompt_tokens, \
      CAST(r.completion_tokens AS BIGINT) AS completion_tokens FROM archon_mcp_requests r \
      LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id \
      LEFT JOIN archon_mcp_protocol_sessions p ON p.protocol_session_id = r.protocol_session_id \
      WHERE r.boot = $1 AND r.seq > $2 AND r.seq <= $3 ORDER BY r.seq LIMIT $4";
 
-/// So many rows are folded from the table at once.
+/// How many rows are folded from the table at once.
 const FOLD_CHUNK: i64 = 500;
 
-/// One statement of a flush, with its rows.
-struct Piece {
-    statement: RowStatement,
-    rows: String,
-    /// Whether it adds up rows, and so must go with the mark.
-    sums: bool,
+/// What one transaction of a flush writes.
+struct Flush<'a> {
+    boot: i64,
+    /// The mark that the sums go on from.
+    from: i64,
+    sums: &'a Sums,
+    touches: &'a Touches,
 }
 
-/// The statements of a flush. `folded` is the mark: the sums are of that boot's rows after it.
-fn pieces(sums: &Sums, touches: &mut Touches, (boot, folded): (i64, i64)) -> Vec<Piece> {
-    touches.sort();
-    // Archon sessions before protocol sessions, as in every transaction; the rows that all servers share come last.
-    [
-        (statements::TOUCH_ARCHON, json(&touches.archon), false),
-        (statements::COUNT, json(&sums.by_session()), true),
-        (statements::LATE, json(&sums.windows(boot, folded)), true),
-        (statements::TOUCH_PROTOCOL, json(&touches.protocol), false),
-        (statements::ROLL_UP, json(&sums.by_minute()), true),
-        (statements::ROLL_UP_HOURS, json(&sums.by_hour()), true),
-        (statements::ROLL_UP_DAYS, json(&sums.by_day()), true),
-    ]
-    .into_iter()
-    .filter_map(|(statement, rows, sums)| rows.map(|rows| Piece { statement, rows, sums }))
-    .collect()
+impl Flush<'_> {
+    fn is_empty(&self) -> bool {
+        self.sums.seq() == 0 && self.touches.archon.is_empty() && self.touches.protocol.is_empty()
+    }
+
+    /// The ids of all sessions in it, as JSON arrays: Archon sessions and protocol sessions.
+    fn ids(&self) -> [Option<String>; 2] {
+        let archon: Vec<_> = self.touches.archon_rows(self.sums.by_session()).into_keys().collect();
+        let protocol: Vec<_> = self.touches.protocol_rows(self.sums.by_connection()).into_keys().collect();
+        [json(&archon), json(&protocol)]
+    }
+
+    /// Its statements, each with its rows; without the sums where the mark is not where they go on from.
+    fn statements(&self, with_sums: bool) -> impl Iterator<Item = (RowStatement, String)> {
+        let none = Sums::default();
+        let sums = if with_sums { self.sums } else { &none };
+        let archon: Vec<_> = self.touches.archon_rows(sums.by_session()).into_values().collect();
+        let protocol: Vec<_> = self.touches.protocol_rows(sums.by_connection()).into_values().collect();
+        // The rows that all servers share come last.
+        [
+            (statements::FLUSH_ARCHON, json(&archon)),
+            (statements::FLUSH_PROTOCOL, json(&protocol)),
+            (statements::LATE, json(&sums.windows(self.boot, self.from))),
+            (statements::ROLL_UP, json(&sums.by_minute())),
+            (statements::ROLL_UP_HOURS, json(&sums.by_hour())),
+            (statements::ROLL_UP_DAYS, json(&sums.by_day())),
+        ]
+        .into_iter()
+        .filter_map(|(statement, rows)| rows.map(|rows| (statement, rows)))
+    }
 }
 
 impl Store {
@@ -118,27 +158,25 @@ impl Store {
     }
 
     /// `false` when there was nothing to write.
-    async fn write_flush(&self, boot: i64, mut touches: Touches) -> Result<bool, (StoreError, Touches)> {
+    async fn write_flush(&self, boot: i64, touches: Touches) -> Result<bool, (StoreError, Touches)> {
         let fold = &self.inner.fold;
         let mut mark = fold.mark.lock().await;
         let in_hand = fold.take();
-        let pieces = pieces(&in_hand.sums, &mut touches, (boot, *mark));
-        if pieces.is_empty() {
+        let flush = Flush { boot, from: *mark, sums: &in_hand.sums, touches: &touches };
+        if flush.is_empty() {
             return Ok(false);
         }
-        let upto = in_hand.sums.seq();
-        match self.write_sums(boot, (*mark, upto), &pieces).await {
+        match self.write_sums(&flush).await {
             Ok(true) => {
-                *mark = upto.max(*mark);
+                *mark = in_hand.sums.seq().max(*mark);
                 in_hand.arrived();
                 Ok(true)
             }
             // The mark is not where we left it: the answer to an earlier COMMIT was lost, or others took this boot for
             // dead and folded its rows. The rows know.
-            Ok(false) => match self.fold_again(boot, upto).await {
+            Ok(false) => match self.fold_from_table(boot, in_hand).await {
                 Ok(reached) => {
                     *mark = reached;
-                    in_hand.arrived();
                     Ok(true)
                 }
                 Err(error) => Err((error, Touches::default())),
@@ -147,20 +185,39 @@ impl Store {
         }
     }
 
-    /// Writes the pieces, and moves the mark if it stands where expected; `false` when it does not: then the touches are
+    /// Writes the flush, and moves the mark if it stands where expected; `false` when it does not: then the touches are
     /// written, and the sums are not.
-    async fn write_sums(&self, boot: i64, (from, upto): (i64, i64), pieces: &[Piece]) -> Result<bool, StoreError> {
-        let dialect = self.dialect();
+    async fn write_sums(&self, flush: &Flush<'_>) -> Result<bool, StoreError> {
+        let (dialect, upto) = (self.dialect(), flush.sums.seq());
+        let [archon, protocol] = if dialect == Dialect::Postgres { flush.ids() } else { [None, None] };
         transact!(self, tx => async {
-            // Taking the boot's row first makes a second folder wait, and then find the mark moved.
+            if let Some(archon) = &archon {
+                sqlx::query(order::LOCK_ARCHON).bind(archon).execute(&mut *tx).await?;
+            }
+            if let Some(protocol) = &protocol {
+                sqlx::query(order::LOCK_CONNECTIONS).bind(protocol).bind("[]").execute(&mut *tx).await?;
+            }
+            // The boot's row makes a second folder wait, and then find the mark moved.
             let moved = upto == 0 || sqlx::query(MOVE_MARK)
-                .bind(upto).bind(boot).bind(from).execute(&mut *tx).await?.rows_affected() == 1;
-            for piece in pieces.iter().filter(|piece| moved || !piece.sums) {
-                let sql = sqlx::AssertSqlSafe(piece.statement.sql(dialect));
-                sqlx::query(sql).bind(&piece.rows).execute(&mut *tx).await?;
+                .bind(upto).bind(flush.boot).bind(flush.from).execute(&mut *tx).await?.rows_affected() == 1;
+            for (statement, rows) in flush.statements(moved) {
+                let sql = sqlx::AssertSqlSafe(statement.sql(dialect));
+                sqlx::query(sql).bind(rows).execute(&mut *tx).await?;
             }
             Ok::<_, StoreError>(moved)
         }.await)
+    }
+
+    /// Folds the rows of the sums in hand from the table, instead of those sums; returns the mark.
+    async fn fold_from_table(&self, boot: i64, mut in_hand: InHand<'_>) -> Result<i64, StoreError> {
+        loop {
+            let reached = self.fold_again(boot, in_hand.sums.seq()).await?;
+            in_hand.arrived();
+            match self.inner.fold.folded_up_to(reached) {
+                Some(overlapping) => in_hand = overlapping,
+                None => return Ok(reached),
+            }
+        }
     }
 
     /// Folds the rows of this boot up to that one from the table; returns the mark.
@@ -176,7 +233,7 @@ impl Store {
     /// Folds up to `limit` rows that an ended boot left unfolded. Returns how many; call again until it is zero.
     ///
     /// # Errors
-    /// [`StoreError`]; then nothing was written.
+    /// [`StoreError`]; call again, what is folded already is not folded twice.
     pub async fn fold_leftovers(&self, boot: i64, limit: i64) -> Result<usize, StoreError> {
         match self.mark_of(boot).await? {
             Some((mark, true)) => self.fold_rows(boot, (mark, i64::MAX), limit).await,
@@ -187,7 +244,7 @@ impl Store {
     /// Up to which row a boot is folded, and whether it has ended.
     async fn mark_of(&self, boot: i64) -> Result<Option<(i64, bool)>, StoreError> {
         patiently(async {
-            read!(self, db => sqlx::query_as("SELECT folded_seq, ended_at IS NOT NULL FROM archon_mcp_boots WHERE number = $1")
+            reread!(self, db => sqlx::query_as("SELECT folded_seq, ended_at IS NOT NULL FROM archon_mcp_boots WHERE number = $1")
                 .bind(boot).fetch_optional(db).await)
         })
         .await
@@ -196,7 +253,7 @@ impl Store {
     /// Folds a boot's rows after the mark, and not after another, from the table.
     async fn fold_rows(&self, boot: i64, (mark, upto): (i64, i64), limit: i64) -> Result<usize, StoreError> {
         let rows: Vec<Leftover> = patiently(async {
-            read!(self, db => sqlx::query_as(UNFOLDED)
+            reread!(self, db => sqlx::query_as(UNFOLDED)
                 .bind(boot).bind(mark).bind(upto).bind(limit).fetch_all(db).await)
         })
         .await?;
@@ -206,8 +263,7 @@ impl Store {
         }
         if !rows.is_empty() {
             // If somebody else has folded these rows meanwhile, the mark is not there any more, and nothing is written.
-            let pieces = pieces(&sums, &mut Touches::default(), (boot, mark));
-            self.write_sums(boot, (mark, sums.seq()), &pieces).await?;
+            self.write_sums(&Flush { boot, from: mark, sums: &sums, touches: &Touches::default() }).await?;
         }
         Ok(rows.len())
     }
@@ -217,6 +273,7 @@ impl Store {
 struct Leftover {
     seq: i64,
     session_id: Option<DbUuid>,
+    protocol_session_id: Option<String>,
     client_type: String,
     method: String,
     tool_name: Option<String>,
@@ -233,7 +290,7 @@ impl Leftover {
         let count = |tokens: Option<i64>| tokens.and_then(|t| u32::try_from(t).ok()).unwrap_or(0);
         NewRequest {
             session_id: self.session_id.map(|id| id.0),
-            protocol_session_id: None,
+            protocol_session_id: self.protocol_session_id.as_deref().map(Into::into),
             client_type: self.client_type.as_str().into(),
             method: self.method.as_str().into(),
             tool_name: self.tool_name.as_deref().map(Into::into),

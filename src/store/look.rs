@@ -8,7 +8,8 @@ use sqlx::AssertSqlSafe;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::backend::{Backend, in_time};
+use super::backend::{Backend, Held, in_time};
+use super::pooler;
 use super::{Store, StoreError};
 
 /// Why a look shows nothing: the database's own words.
@@ -37,22 +38,24 @@ impl Store {
                 Backend::Sqlite(sqlite) => {
                     // On lines of its own, so that a comment at its end does not take our bracket along.
                     let sql = format!("SELECT * FROM (\n{query}\n) AS q LIMIT {MAX_ROWS}");
-                    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&sqlite.readers).await?;
+                    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&sqlite.pools.readers()).await?;
                     Ok(of_sqlite(&rows)?)
                 }
                 Backend::Postgres(postgres) => {
                     let sql = format!("SELECT row_to_json(q)::text FROM (\n{query}\n) AS q LIMIT {MAX_ROWS}");
-                    let mut transaction = postgres.begin().await?;
+                    let mut held = Held::of(&postgres.pool).await?;
+                    let mut transaction = held.begin(pooler::begin(postgres.pooled).to_owned()).await?;
                     sqlx::query("SET TRANSACTION READ ONLY").execute(&mut *transaction).await?;
                     let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut *transaction).await?;
                     transaction.rollback().await?;
+                    held.is_over();
                     of_postgres(&rows)
                 }
             }
         })
         .await;
         looked.map_err(|error| match error {
-            StoreError::Unavailable(words) | StoreError::Data(words) => LookError(words),
+            StoreError::Unavailable(words) | StoreError::Data(words) | StoreError::Contended(words) => LookError(words),
         })
     }
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::backend::{in_time, read};
+use super::backend::{in_time, reread};
 use super::codec::DbUuid;
+use super::credits::LATEST;
 use super::rows::ClientFacts;
 use super::{Store, StoreError};
 use crate::model::client_type;
+use crate::model::session::EndReason;
 use crate::model::timestamp::Timestamp;
 
 /// A read that takes longer than this counts as "the store cannot tell".
@@ -26,6 +28,22 @@ pub struct Ended {
     pub by: String,
 }
 
+impl Ended {
+    /// Who, as a client is told: `client`, `server` or `operator`, and nothing finer.
+    pub fn who(&self) -> &'static str {
+        match &*self.by {
+            "client" => "client",
+            "server" => "server",
+            _ => "operator",
+        }
+    }
+
+    /// Whether its time was over; anything else is somebody's doing.
+    pub fn is_for_time(&self) -> bool {
+        [EndReason::Timeout, EndReason::MaxAge].iter().any(|reason| reason.as_str() == self.reason)
+    }
+}
+
 /// What a session's row says about its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Life {
@@ -35,8 +53,8 @@ pub struct Life {
     pub last_activity: Timestamp,
     /// Until when it is valid; rows typed by hand may lack it.
     pub expires_at: Option<Timestamp>,
-    /// The boot that last wrote it; rows typed by hand may lack it.
-    pub boot: Option<i64>,
+    /// The last outage that the end of its time includes; rows typed by hand lack it.
+    pub credited: Option<i64>,
     /// Its end, if it has ended.
     pub ended: Option<Ended>,
 }
@@ -56,6 +74,8 @@ pub struct StoredProtocolSession {
     pub session_id: Uuid,
     /// That Archon session, if it exists.
     pub archon: Option<StoredSession>,
+    /// The number of the last outage when this was read, whoever recorded it.
+    pub latest_outage: i64,
 }
 
 /// The protocol session for which an Archon session's id is reserved.
@@ -122,11 +142,12 @@ struct ProtocolRow {
     connected_at: Timestamp,
     last_activity: Timestamp,
     expires_at: Timestamp,
-    boot: Option<i64>,
+    credited: Option<i64>,
     status: String,
     disconnected_at: Option<Timestamp>,
     disconnect_reason: Option<String>,
     ended_by: Option<String>,
+    latest_outage: i64,
     #[sqlx(flatten)]
     archon: ArchonColumns,
 }
@@ -140,7 +161,7 @@ struct ArchonColumns {
     s_connected_at: Option<Timestamp>,
     s_last_activity: Option<Timestamp>,
     s_expires_at: Option<Timestamp>,
-    s_boot: Option<i64>,
+    s_credited: Option<i64>,
     s_status: Option<String>,
     s_disconnected_at: Option<Timestamp>,
     s_disconnect_reason: Option<String>,
@@ -161,7 +182,7 @@ impl ArchonColumns {
                 started: self.s_connected_at?,
                 last_activity: self.s_last_activity?,
                 expires_at: self.s_expires_at,
-                boot: self.s_boot,
+                credited: self.s_credited,
                 ended,
             },
         })
@@ -170,7 +191,7 @@ impl ArchonColumns {
 
 const ARCHON_COLUMNS: &str = "s.session_id AS s_session_id, s.principal AS s_principal, \
      s.connected_at AS s_connected_at, s.last_activity AS s_last_activity, s.expires_at AS s_expires_at, \
-     s.boot AS s_boot, s.status AS s_status, s.disconnected_at AS s_disconnected_at, \
+     s.credited AS s_credited, s.status AS s_status, s.disconnected_at AS s_disconnected_at, \
      s.disconnect_reason AS s_disconnect_reason, s.ended_by AS s_ended_by";
 
 impl Store {
@@ -182,12 +203,12 @@ impl Store {
         let sql = format!(
             "SELECT p.principal, p.protocol_version, p.client_type, p.client_name, p.client_version, \
              CAST(p.client_capabilities AS TEXT) AS client_capabilities, p.session_id, p.connected_at, p.last_activity, \
-             p.expires_at, p.boot, p.status, p.disconnected_at, p.disconnect_reason, p.ended_by, {ARCHON_COLUMNS} \
+             p.expires_at, p.credited, p.status, p.disconnected_at, p.disconnect_reason, p.ended_by, {LATEST} AS latest_outage, {ARCHON_COLUMNS} \
              FROM archon_mcp_protocol_sessions p LEFT JOIN archon_mcp_sessions s ON s.session_id = p.session_id \
              WHERE p.protocol_session_id = $1"
         );
         let row: Option<ProtocolRow> = patiently(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(db).await)
+            reread!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(&*sql)).bind(id).fetch_optional(db).await)
         })
         .await?;
         Ok(row.map(|row| StoredProtocolSession {
@@ -195,7 +216,7 @@ impl Store {
                 started: row.connected_at,
                 last_activity: row.last_activity,
                 expires_at: Some(row.expires_at),
-                boot: row.boot,
+                credited: row.credited,
                 ended: (row.status != "active").then(|| Ended {
                     at: row.disconnected_at,
                     reason: row.disconnect_reason.unwrap_or_default(),
@@ -206,6 +227,7 @@ impl Store {
             protocol_version: row.protocol_version,
             client: row.client,
             session_id: row.session_id.0,
+            latest_outage: row.latest_outage,
             archon: row.archon.stored(),
         }))
     }
@@ -217,7 +239,7 @@ impl Store {
     pub async fn archon_session(&self, id: Uuid) -> Result<Option<StoredSession>, StoreError> {
         let sql = format!("SELECT {ARCHON_COLUMNS} FROM archon_mcp_sessions s WHERE s.session_id = $1");
         let row: Option<ArchonColumns> = patiently(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(DbUuid(id)).fetch_optional(db).await)
+            reread!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(&*sql)).bind(DbUuid(id)).fetch_optional(db).await)
         })
         .await?;
         Ok(row.and_then(ArchonColumns::stored))
@@ -229,7 +251,7 @@ impl Store {
     /// [`StoreError::Unavailable`] when the store cannot tell.
     pub async fn reserved_by(&self, id: Uuid) -> Result<Option<Reserver>, StoreError> {
         patiently(async {
-            read!(self, db => sqlx::query_as(
+            reread!(self, db => sqlx::query_as(
                 "SELECT protocol_session_id, principal, client_type, client_name, client_version, \
                  CAST(client_capabilities AS TEXT) AS client_capabilities \
                  FROM archon_mcp_protocol_sessions WHERE session_id = $1 AND status = 'active' \
@@ -245,7 +267,7 @@ impl Store {
     /// [`StoreError::Unavailable`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let one: i64 = patiently(async {
-            read!(self, db => sqlx::query_scalar("SELECT CAST(COUNT(*) AS BIGINT) FROM archonctl_meta").fetch_one(db).await)
+            reread!(self, db => sqlx::query_scalar("SELECT CAST(COUNT(*) AS BIGINT) FROM archonctl_meta").fetch_one(db).await)
         })
         .await?;
         if one > 0 { Ok(()) } else { Err(StoreError::Unavailable("its schema is gone".into())) }

@@ -7,20 +7,32 @@
 mod backend;
 pub mod boots;
 mod checkpoints;
+mod claim;
+mod close;
 mod codec;
+mod commits;
+mod copy;
 pub mod counts;
+pub mod credits;
+mod dropped;
 pub mod ending;
 mod ending_many;
 pub mod error;
 pub mod feed;
 mod file;
 mod fold;
+mod host;
+mod keeper;
 pub mod location;
+mod lock;
 pub mod look;
 pub mod lookup;
 mod open;
+mod order;
 pub mod outage;
+mod owned;
 mod pooler;
+mod pools;
 mod postgres;
 pub mod projects;
 pub mod reports;
@@ -31,8 +43,10 @@ pub mod scratch;
 mod sqlite;
 mod statements;
 mod sums;
+pub mod tail;
 pub mod ticket;
 pub mod touches;
+mod workers;
 pub mod writer;
 
 use std::sync::Arc;
@@ -41,10 +55,12 @@ use std::time::Duration;
 pub use error::{OpenError, StoreError};
 pub use location::Location;
 pub use open::{OpenOptions, Role};
+pub use workers::Broken;
 
 use backend::Backend;
 use fold::Fold;
 use outage::Outage;
+use workers::Workers;
 use writer::Writer;
 
 /// A batch that takes longer than this keeps everybody waiting.
@@ -64,6 +80,7 @@ struct Inner {
     writer: Writer,
     fold: Arc<Fold>,
     outage: Arc<Outage>,
+    workers: Workers,
 }
 
 /// Whose tables a database holds.
@@ -94,6 +111,17 @@ impl Store {
     /// Whether a session that is opened now would be written in time: nothing fails, and no batch hangs.
     pub fn takes_writes(&self) -> bool {
         !self.inner.outage.is_on() && self.writer().stats().oldest < STALLED
+    }
+
+    /// Returns when something has ended by itself without which no row is written any more.
+    pub async fn broken(&self) -> Broken {
+        self.inner.workers.broken().await
+    }
+
+    /// Makes a part of it panic, for tests of what happens then: `writer`, `writer thread`, `checkpoint thread`. `false`
+    /// when there is none of that name.
+    pub fn break_worker(&self, name: &str) -> bool {
+        self.inner.workers.break_worker(name)
     }
 
     /// The group-commit writer.

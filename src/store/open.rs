@@ -1,33 +1,34 @@
 //! Opening a database: found, checked to be ours, brought up to date, or refused in one sentence with nothing changed.
 
-use std::fs::{File, OpenOptions as FileOptions};
-use std::io::{ErrorKind, Read, Seek, Write as _};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
 use super::backend::{Backend, PgBackend, SqliteBackend};
-use super::file::OpenFile;
+use super::file::{OpenFile, is_mounted_alone};
 use super::fold::Fold;
+use super::keeper::Keeper;
+use super::lock::{self, FileLock};
 use super::outage::Outage;
+use super::pools::{Connect, Pools};
 use super::postgres::PgSink;
+use super::schema::Missing;
 use super::sqlite::{SqliteSink, SqliteTarget};
 use super::statements::Dialect;
-use super::writer::{self, Queued, Shared, Writer};
-use super::{Inner, Location, OpenError, Store, Tables, checkpoints, pooler, schema};
+use super::workers::Workers;
+use super::writer::{Queued, Shared, Writer};
+use super::{Inner, Location, OpenError, Store, Tables, commits, pooler, schema};
 
-/// Reading connections of a server, and of anybody else, who asks one question after the other.
-const READERS: u32 = 4;
-const ASKERS: u32 = 2;
-/// So many rows of an answer may wait for whoever asked.
-const BUFFERED_ROWS: usize = 1000;
+/// Connections of one store to PostgreSQL, beside the writing one.
+const PG_CONNECTIONS: u32 = 6;
 /// How long, and how often, a file is tried that another server uses.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
@@ -68,13 +69,14 @@ impl Store {
         let fold = Arc::new(Fold::default());
         let outage = Arc::new(Outage::default());
         let (writer, queue, shared) = Writer::new(fold.clone(), outage.clone());
-        let role = options.role;
+        let (role, workers) = (options.role, Workers::default());
         let mut tables = Tables::Ours;
         let backend = match &options.location {
             Location::Postgres(url) => {
                 let (postgres, pg);
                 (postgres, pg, tables) = Box::pin(open_postgres(url, options)).await?;
-                tokio::spawn(writer::run(queue, shared, PgSink::new(pg, postgres.pooled)));
+                let sink = PgSink::new(pg, postgres.pooled);
+                workers.task("writer", |breaker| commits::run(queue, shared, sink, breaker));
                 Backend::Postgres(postgres)
             }
             Location::SqliteFile(path) => {
@@ -85,16 +87,24 @@ impl Store {
                     sync_full: options.sync_full,
                     own_checkpoints: role == Role::Server,
                 };
-                open_sqlite(&target, role, lock, (queue, shared)).await?
+                open_sqlite(target, role, lock, (queue, shared), &workers).await?
             }
             Location::SqliteMemory => {
                 let path = PathBuf::from(format!("/archonctl-{}", uuid::Uuid::new_v4()));
                 let target = SqliteTarget { path, vfs: Some("memdb"), sync_full: false, own_checkpoints: false };
-                open_sqlite(&target, role, None, (queue, shared)).await?
+                open_sqlite(target, role, None, (queue, shared), &workers).await?
             }
         };
         Ok(Self {
-            inner: Arc::new(Inner { location: options.location.clone(), tables, backend, writer, fold, outage }),
+            inner: Arc::new(Inner {
+                location: options.location.clone(),
+                tables,
+                backend,
+                writer,
+                fold,
+                outage,
+                workers,
+            }),
         })
     }
 
@@ -107,7 +117,7 @@ impl Store {
 }
 
 /// A server that was killed a moment ago may hold its lock until the system has cleared it away.
-async fn prepare_file_in_time(path: &Path, role: Role) -> Result<Option<File>, OpenError> {
+async fn prepare_file_in_time(path: &Path, role: Role) -> Result<Option<Arc<FileLock>>, OpenError> {
     let began = Instant::now();
     loop {
         match prepare_file(path, role) {
@@ -117,8 +127,8 @@ async fn prepare_file_in_time(path: &Path, role: Role) -> Result<Option<File>, O
     }
 }
 
-/// Makes folder and file (0700, 0600) where they may be made, and takes the lock beside it for a server.
-fn prepare_file(path: &Path, role: Role) -> Result<Option<File>, OpenError> {
+/// Makes folder and file (0700, 0600) where they may be made, and takes the locks for a server.
+fn prepare_file(path: &Path, role: Role) -> Result<Option<Arc<FileLock>>, OpenError> {
     if matches!(role, Role::Operator | Role::Reader) {
         return if path.is_file() {
             Ok(None)
@@ -134,9 +144,19 @@ fn prepare_file(path: &Path, role: Role) -> Result<Option<File>, OpenError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable)?;
     }
-    let lock = if role == Role::Server { Some(lock_beside(path)?) } else { None };
-    FileOptions::new().create(true).append(true).mode(0o600).open(path).map_err(unwritable)?;
-    Ok(lock)
+    if role == Role::Server {
+        let lock = FileLock::take(path)?;
+        if is_mounted_alone(path) {
+            tracing::warn!(
+                "the database {} is mounted as a single file: what SQLite keeps in files beside it is lost with this \
+                 container; mount its folder instead",
+                path.display()
+            );
+        }
+        return Ok(Some(Arc::new(lock)));
+    }
+    lock::make(path).map_err(unwritable)?;
+    Ok(None)
 }
 
 /// The system's own words, but for the one case in which they mislead: "File exists".
@@ -147,88 +167,50 @@ fn reason(error: &std::io::Error) -> String {
     }
 }
 
-/// A lock that ends with its holder, however that ends.
-fn lock_beside(path: &Path) -> Result<File, OpenError> {
-    let mut name = path.to_owned().into_os_string();
-    name.push(".lock");
-    let unwritable = |e: std::io::Error| OpenError::Unwritable { path: path.to_owned(), reason: e.to_string() };
-    let mut file = FileOptions::new()
-        .create(true)
-        .read(true)
-        .write(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&name)
-        .map_err(unwritable)?;
-    if let Err(error) = file.try_lock() {
-        return Err(match error {
-            std::fs::TryLockError::WouldBlock => {
-                let mut pid = String::new();
-                // Who it is, is a courtesy: an unreadable file does not change the answer.
-                _ = file.read_to_string(&mut pid);
-                OpenError::InUse { path: path.to_owned(), pid: pid.trim().to_owned() }
-            }
-            std::fs::TryLockError::Error(e) => unwritable(e),
-        });
-    }
-    file.set_len(0)
-        .and_then(|()| file.rewind())
-        .and_then(|()| writeln!(file, "{}", std::process::id()))
-        .map_err(unwritable)?;
-    Ok(file)
-}
-
 async fn open_sqlite(
-    target: &SqliteTarget,
+    target: SqliteTarget,
     role: Role,
-    lock: Option<File>,
+    lock: Option<Arc<FileLock>>,
     (queue, shared): (mpsc::Receiver<Queued>, Arc<Shared>),
+    workers: &Workers,
 ) -> Result<Backend, OpenError> {
     let fails = |error: sqlx::Error| schema::sqlite_error(&target.path, &error);
-    let plain = SqliteConnectOptions::new()
-        .filename(&target.path)
-        .busy_timeout(Duration::from_secs(5))
-        .synchronous(if target.sync_full { SqliteSynchronous::Full } else { SqliteSynchronous::Normal })
-        .foreign_keys(true)
-        .disable_statement_logging();
-    let (mut options, needs_migration) = if let Some(vfs) = target.vfs {
-        (plain.vfs(vfs).create_if_missing(true), true)
-    } else {
-        let needs_migration = schema::look_into_sqlite(&target.path, role, &plain).await?;
-        (plain.journal_mode(SqliteJournalMode::Wal), needs_migration)
+    let connect = Connect { target: target.clone(), role };
+    let missing = match target.vfs {
+        Some(_) => Some(Missing::Everything),
+        None => schema::look_into_sqlite(&target.path, role, &connect.plain()).await?,
     };
-    if target.own_checkpoints {
-        options = options.pragma("wal_autocheckpoint", "0");
+    let writer = connect.writer().await.map_err(fails)?;
+    if let Some(missing) = missing {
+        schema::migrate_sqlite(&mut *writer.acquire().await.map_err(fails)?, &target.path, missing).await?;
     }
-    let pool = SqlitePoolOptions::new()
-        .min_connections(1)
-        .acquire_timeout(Duration::from_secs(3))
-        .idle_timeout(None)
-        .max_lifetime(None)
-        // There is no network in between that could break.
-        .test_before_acquire(false);
-    let writer = pool.clone().max_connections(1).connect_with(options.clone()).await.map_err(fails)?;
-    if needs_migration {
-        schema::migrate_sqlite(&mut *writer.acquire().await.map_err(fails)?).await?;
-    }
-    let reading = if target.vfs.is_none() { options.read_only(true) } else { options };
-    // All rows are wanted: to wait for each of them to be taken costs more than to read it.
-    let reading = reading.row_buffer_size(BUFFERED_ROWS);
-    let most = if role == Role::Server { READERS } else { ASKERS };
-    let readers = pool.max_connections(most).connect_with(reading).await.map_err(fails)?;
-    let gate = Arc::new(Mutex::new(()));
+    let readers = connect.readers().await.map_err(fails)?;
+    let (gate, pools) = (Arc::new(Mutex::new(())), Arc::new(Pools::new(connect, writer, readers)));
     let unwritable = |reason: String| OpenError::Unwritable { path: target.path.clone(), reason };
-    if target.own_checkpoints {
-        let started = checkpoints::spawn(target, gate.clone(), Arc::downgrade(&shared));
-        started.map_err(|e| unwritable(e.to_string()))?;
-    }
     let file = match target.vfs {
         Some(_) => None,
-        None => Some(OpenFile::at(&target.path).map_err(|e| unwritable(e.to_string()))?),
+        None => Some(Arc::new(OpenFile::at(&target.path).map_err(|e| unwritable(e.to_string()))?)),
     };
-    let sink = SqliteSink::spawn(target, file.clone(), gate.clone()).map_err(|e| unwritable(e.to_string()))?;
-    tokio::spawn(writer::run(queue, shared, sink));
-    Ok(Backend::Sqlite(SqliteBackend { readers, writer, gate, file, _lock: lock }))
+    let spawned = SqliteSink::spawn(&target, file.clone(), gate.clone(), workers);
+    let (sink, shelf) = spawned.map_err(|e| unwritable(e.to_string()))?;
+    if let (Some(lock), Some(file)) = (lock.clone(), file.clone()) {
+        let keeper = Keeper {
+            target: target.clone(),
+            file,
+            lock,
+            pools: pools.clone(),
+            shelf,
+            gate: gate.clone(),
+            outage: shared.outage.clone(),
+            shared: shared.clone(),
+            runtime: Handle::current(),
+        };
+        let (work, bell) = (keeper.work().map_err(|e| unwritable(e.to_string()))?, workers.bell());
+        let started = workers.thread("checkpoint thread", move |breaker| work(bell, breaker));
+        started.map_err(|e| unwritable(e.to_string()))?;
+    }
+    workers.task("writer", |breaker| commits::run(queue, shared, sink, breaker));
+    Ok(Backend::Sqlite(SqliteBackend { pools, gate, file, lock: std::sync::Mutex::new(lock) }))
 }
 
 fn pg_options(url: &str) -> Result<PgConnectOptions, OpenError> {
@@ -259,7 +241,7 @@ async fn open_postgres(url: &str, options: &OpenOptions) -> Result<(PgBackend, P
     let tables = timeout(PREPARE_PATIENCE, prepared).await.map_err(silent)??;
     // All that we wanted of it is done: how it ends changes nothing.
     _ = connection.close().await;
-    let pool = PgPoolOptions::new().max_connections(READERS + 2).acquire_timeout(Duration::from_secs(3));
+    let pool = PgPoolOptions::new().max_connections(PG_CONNECTIONS).acquire_timeout(Duration::from_secs(3));
     let pool = pool.connect_with(pg.clone()).await.map_err(unreachable)?;
     Ok((PgBackend { pool, pooled }, pg, tables))
 }

@@ -16,33 +16,53 @@ pub enum Work {
     Heartbeat = 4,
     /// Ends of sessions whose time is over, and what is old.
     Cleanup = 8,
+    /// The files of a SQLite database: somebody may take them away.
+    Files = 16,
+}
+
+impl Work {
+    /// Whether one failure is an outage. Answers wait for rows; everything else is tried again before anybody misses it.
+    fn is_urgent(self) -> bool {
+        self == Self::Rows
+    }
 }
 
 /// The kinds of work that fail now.
 #[derive(Debug, Default)]
 pub struct Outage {
-    failing: AtomicU8,
+    /// One bit a kind of work that fails, and four bits above it one for its last try that failed.
+    state: AtomicU8,
 }
+
+/// The bits of work that fails.
+const FAILING: u8 = 0xf;
 
 impl Outage {
     /// Whether something that we write is not taken.
     pub fn is_on(&self) -> bool {
-        self.failing.load(SeqCst) != 0
+        self.state.load(SeqCst) & FAILING != 0
+    }
+
+    /// Whether the last try of something failed; that may have been by chance.
+    pub fn is_suspected(&self) -> bool {
+        self.state.load(SeqCst) != 0
     }
 
     /// A kind of work failed or succeeded. The first failure and the last recovery are logged, what lies between is not:
     /// a line a second would bury them.
     pub fn note(&self, work: Work, outcome: Result<(), &StoreError>) {
-        let bit = work as u8;
+        let (fails, failed) = (work as u8, (work as u8) << 4);
         match outcome {
             Ok(()) => {
                 // Nearly always nothing fails; then this is one load.
-                if self.is_on() && self.failing.fetch_and(!bit, SeqCst) == bit {
+                if self.is_suspected() && self.state.fetch_and(!(fails | failed), SeqCst) & FAILING == fails {
                     tracing::info!("the database takes writes again");
                 }
             }
             Err(error) => {
-                if self.failing.fetch_or(bit, SeqCst) == 0 {
+                let before = self.state.fetch_or(failed, SeqCst);
+                let lasts = work.is_urgent() || before & failed != 0;
+                if lasts && self.state.fetch_or(fails, SeqCst) & FAILING == 0 {
                     tracing::error!(%error, "the database takes no writes; rows are kept in memory until it does");
                 } else {
                     tracing::debug!(%error, ?work, "the database takes no writes");
@@ -61,10 +81,29 @@ mod tests {
         let (outage, error) = (Outage::default(), StoreError::Unavailable("gone".into()));
         assert!(!outage.is_on());
         outage.note(Work::Rows, Err(&error));
+        assert!(outage.is_on(), "answers wait for rows");
+        outage.note(Work::Sums, Err(&error));
         outage.note(Work::Sums, Err(&error));
         outage.note(Work::Rows, Ok(()));
         assert!(outage.is_on(), "sums still fail");
         outage.note(Work::Sums, Ok(()));
-        assert!(!outage.is_on());
+        assert!(!outage.is_on() && !outage.is_suspected());
+    }
+
+    #[test]
+    fn one_failure_of_what_nobody_waits_for_is_no_outage() {
+        let (outage, error) = (Outage::default(), StoreError::Unavailable("gone".into()));
+        for work in [Work::Sums, Work::Heartbeat, Work::Cleanup] {
+            for _ in 0..3 {
+                outage.note(work, Err(&error));
+                assert!(!outage.is_on() && outage.is_suspected(), "{work:?}");
+                outage.note(work, Ok(()));
+                assert!(!outage.is_suspected(), "{work:?}");
+            }
+            outage.note(work, Err(&error));
+        }
+        assert!(!outage.is_on(), "each failed once");
+        outage.note(Work::Heartbeat, Err(&error));
+        assert!(outage.is_on(), "and this one twice in a row");
     }
 }

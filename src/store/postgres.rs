@@ -3,15 +3,16 @@
 //! One writing connection was measured to beat two and four. A batch whose COMMIT answer was lost is sent again: rows
 //! carry their boot and number, and a row that is there already is left alone.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, Connection};
+use sqlx::{AssertSqlSafe, Connection, Postgres, Transaction};
 
 use super::StoreError;
 use super::backend::in_time;
-use super::pooler;
-use super::rows::{CaptureRow, NewRequest, Numbered, Write};
+use super::order::{self, Tries};
+use super::rows::{Binding, CaptureRow, NewRequest, Numbered, Write};
 use super::statements::{self, Dialect, RowStatement, json};
 use super::writer::{Batch, Outcome, Queued, Sink};
 use crate::model::request::Tokens;
@@ -39,21 +40,29 @@ const INSERT_REQUESTS: &str = "INSERT INTO archon_mcp_requests (session_id, meth
      $7::timestamptz[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::boolean[], \
      $15::bigint[], $16::bigint[]) ON CONFLICT DO NOTHING";
 
+/// How long a batch waits for a statement that was typed by hand: answers wait for it.
+const HAND_PATIENCE: Duration = Duration::from_millis(500);
+
 /// One statement of a batch, with its rows.
 enum Statement<'a> {
     Requests(Vec<Numbered<'a, NewRequest>>),
     Others(RowStatement, String),
+    /// Connections that are about to be bound, and those bound to the same Archon sessions.
+    Lock(String, String),
 }
 
 impl Statement<'_> {
     async fn execute(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
         match self {
-            Self::Requests(rows) => insert_requests(connection, rows).await,
+            Self::Requests(rows) => return insert_requests(connection, rows).await,
             Self::Others(statement, rows) => {
-                sqlx::query(AssertSqlSafe(statement.sql(Dialect::Postgres))).bind(rows).execute(connection).await?;
-                Ok(())
+                sqlx::query(AssertSqlSafe(statement.sql(Dialect::Postgres))).bind(rows).execute(connection).await?
             }
-        }
+            Self::Lock(connections, archon) => {
+                sqlx::query(order::LOCK_CONNECTIONS).bind(connections).bind(archon).execute(connection).await?
+            }
+        };
+        Ok(())
     }
 }
 
@@ -85,18 +94,19 @@ fn column<'a, V>(rows: &[Numbered<'a, NewRequest>], of: impl Fn(&'a NewRequest) 
     rows.iter().map(|numbered| of(numbered.row)).collect()
 }
 
-/// The statements for some writes, in the order in which they depend on each other.
+/// The statements for some writes, in the order in which they depend on each other, and in which locks are taken.
 fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<Statement<'_>> {
     let (mut opens, mut creates, mut requests, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut bindings, mut captures) = (Vec::new(), Vec::new());
+    let (mut bindings, mut captures, mut withdrawals) = (Bindings::default(), Vec::new(), Vec::new());
     for (queued, seq) in writes.iter().zip(first_seq..) {
         match &queued.write {
             Write::Open(row) => opens.push(&**row),
+            Write::Withdraw(row) => withdrawals.push(&**row),
             Write::Create(row) => {
                 creates.push(&**row);
-                bindings.push(row.binding());
+                bindings.add(row.binding());
             }
-            Write::Bind(row) => bindings.push((**row).clone()),
+            Write::Bind(row) => bindings.add((**row).clone()),
             Write::Request(request) => {
                 requests.push(Numbered { row: &**request, boot, seq });
                 let words = request.captured.as_deref();
@@ -106,15 +116,21 @@ fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<Statement
             Write::Barrier => {}
         }
     }
+    opens.sort_unstable_by(|a, b| a.protocol_session_id.cmp(&b.protocol_session_id));
+    creates.sort_unstable_by_key(|row| row.session_id);
+    let created: Vec<_> = creates.iter().map(|row| row.binding()).collect();
     let others = |statement, rows: Option<String>| rows.map(|rows| Statement::Others(statement, rows));
     let requests = (!requests.is_empty()).then_some(Statement::Requests(requests));
     [
         others(statements::OPEN, json(&opens)),
+        others(statements::WITHDRAW, json(&withdrawals)),
         others(statements::CREATE, json(&creates)),
-        others(statements::BIND, json(&bindings)),
+        bindings.lock(),
+        others(statements::BIND, json(&bindings.last())),
+        others(statements::END_ORPHANS, json(&created)),
         requests,
         others(statements::CAPTURE, json(&captures)),
-        others(statements::ADOPT, json(&bindings)),
+        others(statements::ADOPT, json(&bindings.all)),
         others(statements::EVENT, json(&events)),
     ]
     .into_iter()
@@ -122,20 +138,51 @@ fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<Statement
     .collect()
 }
 
+/// What is bound in a batch.
+#[derive(Default)]
+struct Bindings {
+    all: Vec<Binding>,
+}
+
+impl Bindings {
+    fn add(&mut self, binding: Binding) {
+        self.all.push(binding);
+    }
+
+    fn lock(&self) -> Option<Statement<'static>> {
+        let connections: Vec<_> = self.all.iter().map(|binding| &binding.protocol_session_id).collect();
+        let archon: Vec<_> = self.all.iter().map(|binding| binding.session_id).collect();
+        Some(Statement::Lock(json(&connections)?, json(&archon)?))
+    }
+
+    /// The last one of each connection, by id.
+    fn last(&self) -> Vec<&Binding> {
+        let last: BTreeMap<&str, &Binding> =
+            self.all.iter().map(|binding| (&*binding.protocol_session_id, binding)).collect();
+        last.into_values().collect()
+    }
+}
+
 impl Sink for PgSink {
     const MAX_BATCH: usize = 1024;
 
-    async fn write(&mut self, batch: Batch) -> (Batch, Result<Vec<Outcome>, StoreError>) {
-        let outcome = match in_time(PATIENCE, self.write_whole(&batch)).await {
-            Ok(()) => Ok(batch.writes.iter().map(|_| Ok(())).collect()),
-            Err(StoreError::Data(_)) => in_time(PATIENCE_WITH_POISON, self.write_around_poison(&batch)).await,
-            Err(error) => Err(error),
-        };
-        if outcome.is_err() {
+    async fn write(&mut self, batch: Batch) -> Option<(Batch, Result<Vec<Outcome>, StoreError>)> {
+        let mut tries = Tries::default();
+        loop {
+            let outcome = match in_time(PATIENCE, self.write_whole(&batch, &mut tries)).await {
+                Ok(()) => Ok(batch.writes.iter().map(|_| Ok(())).collect()),
+                Err(StoreError::Data(_)) => {
+                    in_time(PATIENCE_WITH_POISON, self.write_around_poison(&batch, &mut tries)).await
+                }
+                Err(error) => Err(error),
+            };
+            let Err(error) = outcome else { return Some((batch, outcome)) };
             // A connection that failed once is not trusted again.
             self.connection = None;
+            if let Err(error) = tries.again(error) {
+                return Some((batch, Err(error)));
+            }
         }
-        (batch, outcome)
     }
 }
 
@@ -144,7 +191,7 @@ impl PgSink {
         Self { options, pooled, connection: None }
     }
 
-    async fn write_whole(&mut self, batch: &Batch) -> Result<(), StoreError> {
+    async fn write_whole(&mut self, batch: &Batch, tries: &mut Tries) -> Result<(), StoreError> {
         let statements = statements_for(&batch.writes, batch.boot, batch.first_seq);
         match statements.as_slice() {
             // Nothing but barriers.
@@ -152,8 +199,7 @@ impl PgSink {
             // One statement is its own transaction, and one round trip.
             [statement] if !self.pooled => statement.execute(self.connected().await?).await,
             statements => {
-                let begin = pooler::begin(self.pooled);
-                let mut transaction = self.connected().await?.begin_with(begin).await?;
+                let mut transaction = self.begin(tries).await?;
                 execute_all(&mut transaction, statements).await?;
                 Ok(transaction.commit().await?)
             }
@@ -162,9 +208,8 @@ impl PgSink {
 
     /// The database refuses something in the batch: halves of it get a savepoint each, and halves of the bad half, until
     /// only the bad rows are left out.
-    async fn write_around_poison(&mut self, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
-        let begin = pooler::begin(self.pooled);
-        let mut transaction = self.connected().await?.begin_with(begin).await?;
+    async fn write_around_poison(&mut self, batch: &Batch, tries: &mut Tries) -> Result<Vec<Outcome>, StoreError> {
+        let mut transaction = self.begin(tries).await?;
         let mut outcomes: Vec<Outcome> = batch.writes.iter().map(|_| Ok(())).collect();
         // The part on top comes first in the batch: rows lean on earlier ones.
         let mut parts = vec![(batch.writes.as_slice(), 0)];
@@ -187,6 +232,12 @@ impl PgSink {
         }
         transaction.commit().await?;
         Ok(outcomes)
+    }
+
+    async fn begin(&mut self, tries: &mut Tries) -> Result<Transaction<'_, Postgres>, StoreError> {
+        let begin = order::begin(self.pooled, tries.patience(HAND_PATIENCE));
+        let transaction = self.connected().await?.begin_with(AssertSqlSafe(begin)).await;
+        Ok(transaction.inspect_err(|_| tries.did_not_begin())?)
     }
 
     async fn connected(&mut self) -> Result<&mut PgConnection, StoreError> {

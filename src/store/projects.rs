@@ -1,8 +1,13 @@
 //! What the project tools keep: `archon_projects`, with the original's columns.
 
+mod changes;
+mod doubt;
+
 use uuid::Uuid;
 
-use super::backend::{read, transact};
+pub use doubt::ChangeError;
+
+use super::backend::read;
 use super::codec::DbUuid;
 use super::lookup::patiently;
 use super::{Store, StoreError};
@@ -146,107 +151,6 @@ impl Store {
         })
         .await?;
         Ok(ProjectPage { projects, total })
-    }
-
-    /// Makes a project.
-    ///
-    /// # Errors
-    /// [`StoreError`]; then nothing was changed.
-    pub async fn create_project(
-        &self,
-        id: Uuid,
-        texts: ProjectTexts<'_>,
-        now: Timestamp,
-    ) -> Result<Project, StoreError> {
-        let sql = format!(
-            "INSERT INTO archon_projects (id, title, description, github_repo, created_at, updated_at) \
-             VALUES ($1, COALESCE($2, ''), COALESCE($3, ''), NULLIF($4, ''), $5, $5) RETURNING {HEAD}, {CONTENTS}"
-        );
-        let Cleaned { title, description, github_repo } = cleaned(texts);
-        transact!(self, tx => async {
-            let project = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-                .bind(DbUuid(id)).bind(title).bind(description).bind(github_repo).bind(now).fetch_one(&mut *tx).await?;
-            Ok::<_, StoreError>(project)
-        }.await)
-    }
-
-    /// Changes a project's texts. `None` when there is no such project.
-    ///
-    /// # Errors
-    /// [`StoreError`]; then nothing was changed.
-    pub async fn update_project(
-        &self,
-        id: Uuid,
-        texts: ProjectTexts<'_>,
-        now: Timestamp,
-    ) -> Result<Option<Project>, StoreError> {
-        let sql = format!(
-            "UPDATE archon_projects SET title = COALESCE($2, title), description = COALESCE($3, description), \
-             github_repo = NULLIF(COALESCE($4, github_repo), ''), updated_at = $5 WHERE id = $1 \
-             RETURNING {HEAD}, {CONTENTS}"
-        );
-        let Cleaned { title, description, github_repo } = cleaned(texts);
-        transact!(self, tx => async {
-            let project = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-                .bind(DbUuid(id)).bind(title).bind(description).bind(github_repo).bind(now)
-                .fetch_optional(&mut *tx).await?;
-            Ok::<_, StoreError>(project)
-        }.await)
-    }
-
-    /// Takes a project out of the lists. Done twice, the first time counts. `false` when there is no such project.
-    ///
-    /// # Errors
-    /// [`StoreError`]; then nothing was changed.
-    pub async fn archive_project(&self, id: Uuid, by: Option<&str>, now: Timestamp) -> Result<bool, StoreError> {
-        let by = by.map(|by| clean(by, MAX_TITLE));
-        transact!(self, tx => async {
-            let done = sqlx::query(
-                "UPDATE archon_projects SET archived_at = CASE WHEN archived THEN archived_at ELSE $2 END, \
-                 archived_by = CASE WHEN archived THEN archived_by ELSE $3 END, \
-                 updated_at = CASE WHEN archived THEN updated_at ELSE $2 END, archived = TRUE WHERE id = $1")
-                .bind(DbUuid(id)).bind(now).bind(by).execute(&mut *tx).await?;
-            Ok::<_, StoreError>(done.rows_affected() > 0)
-        }.await)
-    }
-
-    /// Puts a project back into the lists. `false` when there is no such project.
-    ///
-    /// # Errors
-    /// [`StoreError`]; then nothing was changed.
-    pub async fn unarchive_project(&self, id: Uuid, now: Timestamp) -> Result<bool, StoreError> {
-        transact!(self, tx => async {
-            let done = sqlx::query(
-                "UPDATE archon_projects SET updated_at = CASE WHEN archived THEN $2 ELSE updated_at END, \
-                 archived = FALSE, archived_at = NULL, archived_by = NULL WHERE id = $1")
-                .bind(DbUuid(id)).bind(now).execute(&mut *tx).await?;
-            Ok::<_, StoreError>(done.rows_affected() > 0)
-        }.await)
-    }
-
-    /// Deletes a project for good. `false` when there is no such project.
-    ///
-    /// # Errors
-    /// [`StoreError`]; then nothing was changed.
-    pub async fn delete_project(&self, id: Uuid) -> Result<bool, StoreError> {
-        transact!(self, tx => async {
-            let done = sqlx::query("DELETE FROM archon_projects WHERE id = $1").bind(DbUuid(id)).execute(&mut *tx).await?;
-            Ok::<_, StoreError>(done.rows_affected() > 0)
-        }.await)
-    }
-}
-
-struct Cleaned {
-    title: Option<String>,
-    description: Option<String>,
-    github_repo: Option<String>,
-}
-
-fn cleaned(texts: ProjectTexts<'_>) -> Cleaned {
-    Cleaned {
-        title: texts.title.map(|text| clean(text, MAX_TITLE)),
-        description: texts.description.map(|text| clean(text, MAX_DESCRIPTION)),
-        github_repo: texts.github_repo.map(|text| clean(text, MAX_TITLE)),
     }
 }
 

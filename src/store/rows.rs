@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::model::request::{RequestStatus, Tokens};
-use crate::model::session::SessionRule;
+use crate::model::session::{EndReason, SessionRule};
 use crate::model::timestamp::Timestamp;
 
 /// Who a client says it is; cleaned (see [`crate::model::text`]).
@@ -52,6 +52,8 @@ pub struct NewProtocolSession {
     pub expires_at: Timestamp,
     /// The boot that writes it.
     pub boot: i64,
+    /// The last outage that `expires_at` includes.
+    pub credited: i64,
 }
 
 /// A row of `archon_mcp_sessions`, and the protocol session whose first tool call makes it.
@@ -59,7 +61,7 @@ pub struct NewProtocolSession {
 pub struct NewSession {
     /// The Archon session's id.
     pub session_id: Uuid,
-    /// The protocol session to bind to it.
+    /// The connection that opens it, and is bound to it.
     pub protocol_session_id: Arc<str>,
     /// Who owns it.
     pub principal: Arc<str>,
@@ -77,6 +79,8 @@ pub struct NewSession {
     pub expires_at: Timestamp,
     /// The boot that writes it.
     pub boot: i64,
+    /// The last outage that `expires_at` includes.
+    pub credited: i64,
     /// From the token file.
     pub user_id: Option<Uuid>,
     /// From the token file.
@@ -163,11 +167,37 @@ pub struct Binding {
     pub session_id: Uuid,
 }
 
+/// The end of a session whose client was never told of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Withdrawal {
+    protocol_session_id: Arc<str>,
+    status: &'static str,
+    #[serde(serialize_with = "sql")]
+    disconnected_at: Timestamp,
+    disconnect_reason: &'static str,
+    ended_by: &'static str,
+}
+
+impl Withdrawal {
+    /// It ends when it began.
+    pub(super) fn of(row: &NewProtocolSession) -> Self {
+        Self {
+            protocol_session_id: row.protocol_session_id.clone(),
+            status: EndReason::Error.status().as_str(),
+            disconnected_at: row.connected_at,
+            disconnect_reason: EndReason::Error.as_str(),
+            ended_by: "server",
+        }
+    }
+}
+
 /// What waits for a commit.
 #[derive(Debug)]
 pub enum Write {
-    /// `initialize`.
+    /// `initialize`. If its waiter gives up before the commit, there is no such session.
     Open(Box<NewProtocolSession>),
+    /// A session is taken back.
+    Withdraw(Box<Withdrawal>),
     /// The first tool call.
     Create(Box<NewSession>),
     /// A protocol session takes up an Archon session that exists.

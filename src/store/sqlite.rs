@@ -4,6 +4,7 @@
 //! thread and a statement over JSON, which together halve the rate (`scripts/bench.sh`).
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Statement, TransactionBehavior, params};
@@ -14,6 +15,7 @@ use super::backend::Gate;
 use super::file::OpenFile;
 use super::rows::{CaptureRow, NewRequest, Numbered, Write};
 use super::statements::{self, Dialect, RowStatement, json};
+use super::workers::Workers;
 use super::writer::{Batch, Outcome, Sink};
 
 /// So long we wait for another program that writes; then it is an outage, and told.
@@ -53,6 +55,25 @@ impl SqliteTarget {
     }
 }
 
+/// Where the writer thread finds its connection, and where it may be taken away while nothing is written.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shelf(Arc<Mutex<Option<Connection>>>);
+
+impl Shelf {
+    pub(super) fn put(&self, connection: Connection) {
+        *self.lock() = Some(connection);
+    }
+
+    /// Closes it.
+    pub(super) fn take(&self) {
+        drop(self.lock().take());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The writer thread, from the side of the runtime: a batch goes there, and comes back with its outcome.
 #[derive(Debug)]
 pub(super) struct SqliteSink {
@@ -64,36 +85,46 @@ type Written = oneshot::Sender<(Batch, Result<Vec<Outcome>, StoreError>)>;
 
 impl SqliteSink {
     /// Starts the thread. It ends when the sink is dropped.
-    pub(super) fn spawn(target: &SqliteTarget, file: Option<OpenFile>, gate: Gate) -> rusqlite::Result<Self> {
-        let mut connection = target.connect()?;
+    pub(super) fn spawn(
+        target: &SqliteTarget,
+        file: Option<Arc<OpenFile>>,
+        gate: Gate,
+        workers: &Workers,
+    ) -> rusqlite::Result<(Self, Shelf)> {
+        let shelf = Shelf::default();
+        shelf.put(target.connect()?);
+        let taken = shelf.clone();
         let (batches, queue) = std::sync::mpsc::channel::<(Batch, Written)>();
-        std::thread::Builder::new()
-            .name("archonctl-writer".into())
-            .spawn(move || {
+        workers
+            .thread("writer thread", move |breaker| {
                 while let Ok((batch, written)) = queue.recv() {
+                    breaker.check();
                     // Checked after the commit: a batch that went into a removed file is tried again, and stored once.
-                    let outcome = write(&mut connection, &batch)
-                        .and_then(|outcomes| file.as_ref().map_or(Ok(()), OpenFile::check).map(|()| outcomes));
+                    let outcome = match taken.lock().as_mut() {
+                        Some(connection) => write(connection, &batch),
+                        None => Err(StoreError::Unavailable("its files are being mended".to_owned())),
+                    };
+                    let outcome = outcome
+                        .and_then(|outcomes| file.as_ref().map_or(Ok(()), |file| file.check()).map(|()| outcomes));
                     // Nobody waits only when the runtime is gone, and the process with it.
                     _ = written.send((batch, outcome));
                 }
+                taken.take();
             })
             .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
-        Ok(Self { batches, gate })
+        Ok((Self { batches, gate }, shelf))
     }
 }
 
 impl Sink for SqliteSink {
     const MAX_BATCH: usize = 512;
 
-    async fn write(&mut self, batch: Batch) -> (Batch, Result<Vec<Outcome>, StoreError>) {
-        let gone = || Err(StoreError::Unavailable("the writer thread has ended".into()));
+    async fn write(&mut self, batch: Batch) -> Option<(Batch, Result<Vec<Outcome>, StoreError>)> {
         let _turn = self.gate.lock().await;
         let (written, outcome) = oneshot::channel();
-        if let Err(refused) = self.batches.send((batch, written)) {
-            return (refused.0.0, gone());
-        }
-        outcome.await.unwrap_or_else(|_| (Batch::default(), gone()))
+        // Without its thread nothing can be written: who waits for this batch learns that by its end.
+        self.batches.send((batch, written)).ok()?;
+        outcome.await.ok()
     }
 }
 
@@ -108,8 +139,10 @@ fn write(connection: &mut Connection, batch: &Batch) -> Result<Vec<Outcome>, Sto
             Write::Request(request) => insert_request(&mut insert, request, boot, seq)
                 .and_then(|()| insert_capture(&transaction, request, boot, seq)),
             Write::Open(row) => run(&transaction, &statements::OPEN, row),
+            Write::Withdraw(row) => run(&transaction, &statements::WITHDRAW, row),
             Write::Create(row) => run(&transaction, &statements::CREATE, row)
                 .and_then(|()| run(&transaction, &statements::BIND, row))
+                .and_then(|()| run(&transaction, &statements::END_ORPHANS, row))
                 .and_then(|()| run(&transaction, &statements::ADOPT, row)),
             Write::Bind(row) => {
                 run(&transaction, &statements::BIND, row).and_then(|()| run(&transaction, &statements::ADOPT, row))
@@ -118,7 +151,7 @@ fn write(connection: &mut Connection, batch: &Batch) -> Result<Vec<Outcome>, Sto
             Write::Barrier => Ok(()),
         };
         match outcome {
-            Err(unavailable @ StoreError::Unavailable(_)) => return Err(unavailable),
+            Err(unavailable @ (StoreError::Unavailable(_) | StoreError::Contended(_))) => return Err(unavailable),
             outcome => outcomes.push(outcome),
         }
     }

@@ -51,6 +51,8 @@ impl RowStatement {
             Dialect::Sqlite => "strftime('%Y-%m-%d %H:%M:%f', r.timestamp, (r.duration_us / 1000000.0) || ' seconds')",
         };
         self.text
+            .replace("{flushed}", FLUSHED)
+            .replace("{moves}", MOVES)
             .replace("{rows}", &rows)
             .replace("{joined rows}", &joined)
             .replace("{columns}", &self.columns.join(", "))
@@ -80,8 +82,18 @@ pub(super) const OPEN: RowStatement = RowStatement {
         "last_activity",
         "expires_at",
         "boot",
+        "credited",
     ],
     text: INSERT_ONCE,
+};
+
+/// A session that `initialize` did not give out.
+pub(super) const WITHDRAW: RowStatement = RowStatement {
+    table: "archon_mcp_protocol_sessions",
+    columns: &["protocol_session_id", "status", "disconnected_at", "disconnect_reason", "ended_by"],
+    text: "UPDATE archon_mcp_protocol_sessions AS t SET status = j.status, disconnected_at = j.disconnected_at, \
+           disconnect_reason = j.disconnect_reason, ended_by = j.ended_by FROM {joined rows} \
+           WHERE t.protocol_session_id = j.protocol_session_id AND {+}t.status = 'active'",
 };
 
 /// The Archon session of a first tool call …
@@ -89,6 +101,7 @@ pub(super) const CREATE: RowStatement = RowStatement {
     table: "archon_mcp_sessions",
     columns: &[
         "session_id",
+        "protocol_session_id",
         "client_type",
         "client_version",
         "client_capabilities",
@@ -102,16 +115,30 @@ pub(super) const CREATE: RowStatement = RowStatement {
         "client_name",
         "expires_at",
         "boot",
+        "credited",
     ],
     text: INSERT_ONCE,
 };
 
-/// … is bound to its protocol session …
+/// … is bound to its protocol session, unless that has ended while this waited …
 pub(super) const BIND: RowStatement = RowStatement {
     table: "archon_mcp_protocol_sessions",
     columns: &["protocol_session_id", "session_id"],
     text: "UPDATE archon_mcp_protocol_sessions AS p SET session_id = j.session_id, called = TRUE FROM {joined rows} \
-           WHERE p.protocol_session_id = j.protocol_session_id AND (p.session_id <> j.session_id OR NOT p.called)",
+           WHERE p.protocol_session_id = j.protocol_session_id AND {+}p.status = 'active' \
+           AND (p.session_id <> j.session_id OR NOT p.called)",
+};
+
+/// … in which case its end is the Archon session's too, if nobody else alive is bound to that …
+pub(super) const END_ORPHANS: RowStatement = RowStatement {
+    table: "archon_mcp_sessions",
+    columns: &["protocol_session_id", "session_id"],
+    text: "UPDATE archon_mcp_sessions AS s SET status = p.status, disconnected_at = p.disconnected_at, \
+           disconnect_reason = p.disconnect_reason, ended_by = p.ended_by \
+           FROM {joined rows} JOIN archon_mcp_protocol_sessions p ON p.protocol_session_id = j.protocol_session_id \
+           WHERE s.session_id = j.session_id AND {+}s.status = 'active' AND {+}p.status <> 'active' \
+           AND NOT EXISTS (SELECT 1 FROM archon_mcp_protocol_sessions o \
+                           WHERE o.session_id = j.session_id AND o.status = 'active')",
 };
 
 /// … and owns the requests from before it existed.
@@ -137,38 +164,71 @@ pub(super) const EVENT: RowStatement = RowStatement {
     text: INSERT_ONCE,
 };
 
-/// Touches move forward only, and only what is active.
-pub(super) const TOUCH_PROTOCOL: RowStatement = RowStatement {
-    table: "archon_mcp_protocol_sessions",
-    columns: &["protocol_session_id", "last_activity", "expires_at", "boot"],
-    text: "UPDATE archon_mcp_protocol_sessions AS t \
-           SET last_activity = j.last_activity, expires_at = j.expires_at, boot = j.boot FROM {joined rows} \
-           WHERE t.protocol_session_id = j.protocol_session_id AND {+}t.status = 'active' AND t.last_activity < j.last_activity",
+/// What a flush does to Archon sessions that are touched or counted. Touches move forward only, and only what is active; after
+/// an outage that a row does not know of its times may be on a new scale, because a clock was set.
+pub(super) const FLUSH_ARCHON: RowStatement = RowStatement {
+    table: "archon_mcp_sessions",
+    columns: FLUSHED_ARCHON,
+    text: "UPDATE archon_mcp_sessions AS t SET {flushed} FROM {joined rows} \
+           WHERE t.session_id = j.session_id AND (j.calls > 0 OR {moves})",
 };
 
-/// The same for Archon sessions.
-pub(super) const TOUCH_ARCHON: RowStatement = RowStatement {
-    table: "archon_mcp_sessions",
-    columns: &["session_id", "last_activity", "expires_at", "boot"],
-    text: "UPDATE archon_mcp_sessions AS t \
-           SET last_activity = j.last_activity, expires_at = j.expires_at, boot = j.boot FROM {joined rows} \
-           WHERE t.session_id = j.session_id AND {+}t.status = 'active' AND t.last_activity < j.last_activity",
+/// The same for protocol sessions.
+pub(super) const FLUSH_PROTOCOL: RowStatement = RowStatement {
+    table: "archon_mcp_protocol_sessions",
+    columns: FLUSHED_PROTOCOL,
+    text: "UPDATE archon_mcp_protocol_sessions AS t SET {flushed} FROM {joined rows} \
+           WHERE t.protocol_session_id = j.protocol_session_id AND (j.calls > 0 OR {moves})",
 };
+
+const FLUSHED_ARCHON: &[&str] = &[
+    "session_id",
+    "last_activity",
+    "expires_at",
+    "boot",
+    "credited",
+    "calls",
+    "errors",
+    "prompt_tokens",
+    "completion_tokens",
+];
+const FLUSHED_PROTOCOL: &[&str] = &[
+    "protocol_session_id",
+    "last_activity",
+    "expires_at",
+    "boot",
+    "credited",
+    "calls",
+    "errors",
+    "prompt_tokens",
+    "completion_tokens",
+];
+
+/// Whether a touch moves its row.
+const MOVES: &str = "({+}t.status = 'active' AND (t.credited < j.credited OR {+}t.last_activity < j.last_activity))";
+
+/// What a flush sets.
+const FLUSHED: &str = "last_activity = CASE WHEN {moves} THEN j.last_activity ELSE t.last_activity END, \
+     expires_at = CASE WHEN {moves} THEN j.expires_at ELSE t.expires_at END, \
+     boot = CASE WHEN {moves} THEN j.boot ELSE t.boot END, \
+     credited = CASE WHEN {moves} THEN j.credited ELSE t.credited END, \
+     calls = t.calls + j.calls, errors = t.errors + j.errors, \
+     prompt_tokens = t.prompt_tokens + j.prompt_tokens, completion_tokens = t.completion_tokens + j.completion_tokens";
 
 /// Time without any server is given back to sessions that were last touched before it.
 pub(super) const CREDIT_PROTOCOL: RowStatement = RowStatement {
     table: "archon_mcp_protocol_sessions",
-    columns: &["protocol_session_id", "expires_at", "boot"],
-    text: "UPDATE archon_mcp_protocol_sessions AS t SET expires_at = j.expires_at, boot = j.boot FROM {joined rows} \
-           WHERE t.protocol_session_id = j.protocol_session_id AND {+}t.status = 'active' AND t.boot < j.boot",
+    columns: &["protocol_session_id", "expires_at", "credited"],
+    text: "UPDATE archon_mcp_protocol_sessions AS t SET expires_at = j.expires_at, credited = j.credited FROM {joined rows} \
+           WHERE t.protocol_session_id = j.protocol_session_id AND {+}t.status = 'active' AND t.credited < j.credited",
 };
 
 /// The same for Archon sessions.
 pub(super) const CREDIT_ARCHON: RowStatement = RowStatement {
     table: "archon_mcp_sessions",
-    columns: &["session_id", "expires_at", "boot"],
-    text: "UPDATE archon_mcp_sessions AS t SET expires_at = j.expires_at, boot = j.boot FROM {joined rows} \
-           WHERE t.session_id = j.session_id AND {+}t.status = 'active' AND t.boot < j.boot",
+    columns: &["session_id", "expires_at", "credited"],
+    text: "UPDATE archon_mcp_sessions AS t SET expires_at = j.expires_at, credited = j.credited FROM {joined rows} \
+           WHERE t.session_id = j.session_id AND {+}t.status = 'active' AND t.credited < j.credited",
 };
 
 /// Archon sessions that are ended together.
@@ -187,15 +247,6 @@ pub(super) const END_PROTOCOL: RowStatement = RowStatement {
     text: "UPDATE {table} SET status = j.status, disconnected_at = j.disconnected_at, \
            disconnect_reason = j.disconnect_reason, ended_by = j.ended_by FROM {joined rows} \
            WHERE {table}.protocol_session_id = j.protocol_session_id AND {+}{table}.status = 'active' RETURNING {table}.protocol_session_id",
-};
-
-/// Counters of sessions.
-pub(super) const COUNT: RowStatement = RowStatement {
-    table: "archon_mcp_sessions",
-    columns: &["session_id", "calls", "errors", "prompt_tokens", "completion_tokens"],
-    text: "UPDATE archon_mcp_sessions AS t SET calls = t.calls + j.calls, errors = t.errors + j.errors, \
-           prompt_tokens = t.prompt_tokens + j.prompt_tokens, \
-           completion_tokens = t.completion_tokens + j.completion_tokens FROM {joined rows} WHERE t.session_id = j.session_id",
 };
 
 /// Calls that began before the end of their session and finished after it. An end made on this server is known when the
@@ -270,14 +321,14 @@ mod tests {
 
     const JOINED: [RowStatement; 10] = [
         BIND,
+        END_ORPHANS,
         ADOPT,
-        TOUCH_PROTOCOL,
-        TOUCH_ARCHON,
+        FLUSH_PROTOCOL,
+        FLUSH_ARCHON,
         CREDIT_PROTOCOL,
         CREDIT_ARCHON,
         END_ARCHON,
         END_PROTOCOL,
-        COUNT,
         LATE,
     ];
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::rows::{NewRequest, sql};
+use super::touches::Added;
 use crate::model::latency;
 use crate::model::request::RequestStatus;
 use crate::model::text::clean;
@@ -16,8 +17,11 @@ use crate::model::timestamp::Timestamp;
 #[derive(Debug, Default)]
 pub(super) struct Sums {
     sessions: HashMap<Uuid, Counters>,
+    connections: HashMap<Arc<str>, Counters>,
     minutes: HashMap<MinuteKey, Counters>,
-    /// The highest row number that is in the sums.
+    /// The lowest row number that is in the sums.
+    first: i64,
+    /// The highest one.
     seq: i64,
 }
 
@@ -59,15 +63,30 @@ impl Sums {
         self.seq
     }
 
+    /// From which of the boot's rows on; zero when they are empty.
+    pub(super) fn first(&self) -> i64 {
+        self.first
+    }
+
     /// Adds other sums of the same boot.
     pub(super) fn join(&mut self, more: Self) {
+        self.reach(more.first, more.seq);
         for (id, counters) in more.sessions {
             self.sessions.entry(id).or_default().add(counters);
+        }
+        for (id, counters) in more.connections {
+            self.connections.entry(id).or_default().add(counters);
         }
         for (key, counters) in more.minutes {
             self.minutes.entry(key).or_default().add(counters);
         }
-        self.seq = self.seq.max(more.seq);
+    }
+
+    fn reach(&mut self, first: i64, last: i64) {
+        if first > 0 && (self.first == 0 || first < self.first) {
+            self.first = first;
+        }
+        self.seq = self.seq.max(last);
     }
 
     /// Adds a row.
@@ -80,8 +99,13 @@ impl Sums {
             prompt_tokens: i64::from(tokens.prompt),
             completion_tokens: i64::from(tokens.completion),
         };
-        if let (Some(id), Some(_)) = (request.session_id, &request.tool_name) {
-            self.sessions.entry(id).or_default().add(counters);
+        if request.tool_name.is_some() {
+            if let Some(id) = request.session_id {
+                self.sessions.entry(id).or_default().add(counters);
+            }
+            if let Some(id) = &request.protocol_session_id {
+                self.connections.entry(id.clone()).or_default().add(counters);
+            }
         }
         let duration = std::time::Duration::from_micros(request.duration_us.try_into().unwrap_or(0));
         let key = MinuteKey {
@@ -93,24 +117,20 @@ impl Sums {
             bucket: latency::bucket(duration),
         };
         self.minutes.entry(key).or_default().add(counters);
-        self.seq = self.seq.max(seq);
+        self.reach(seq, seq);
     }
 
-    /// The counters by session, sorted, so that two servers lock rows in the same order.
-    pub(super) fn by_session(&self) -> Vec<CountRow> {
-        let row = |(id, c): (&Uuid, &Counters)| CountRow {
-            session_id: *id,
-            calls: c.calls,
-            errors: c.errors,
-            prompt_tokens: c.prompt_tokens,
-            completion_tokens: c.completion_tokens,
-        };
-        let mut rows: Vec<_> = self.sessions.iter().map(row).collect();
-        rows.sort_unstable_by_key(|row| row.session_id);
-        rows
+    /// The counters of Archon sessions.
+    pub(super) fn by_session(&self) -> impl Iterator<Item = (Uuid, Added)> {
+        self.sessions.iter().map(|(id, counters)| (*id, counters.added()))
     }
 
-    /// The sums by minute, sorted likewise.
+    /// The counters of protocol sessions.
+    pub(super) fn by_connection(&self) -> impl Iterator<Item = (Arc<str>, Added)> {
+        self.connections.iter().map(|(id, counters)| (id.clone(), counters.added()))
+    }
+
+    /// The sums by minute, sorted, so that two servers lock rows in the same order.
     pub(super) fn by_minute(&self) -> Vec<MinuteRow> {
         sorted_rows(&self.minutes)
     }
@@ -156,16 +176,11 @@ impl Counters {
         self.prompt_tokens += more.prompt_tokens;
         self.completion_tokens += more.completion_tokens;
     }
-}
 
-/// What is added to a session's counters.
-#[derive(Debug, Serialize)]
-pub(super) struct CountRow {
-    session_id: Uuid,
-    calls: i64,
-    errors: i64,
-    prompt_tokens: i64,
-    completion_tokens: i64,
+    fn added(self) -> Added {
+        let Self { calls, errors, prompt_tokens, completion_tokens, .. } = self;
+        Added { calls, errors, prompt_tokens, completion_tokens }
+    }
 }
 
 fn sorted_rows(sums: &HashMap<MinuteKey, Counters>) -> Vec<MinuteRow> {

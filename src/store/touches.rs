@@ -1,5 +1,6 @@
 //! What a flush writes besides the sums: which sessions were used.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -21,6 +22,8 @@ pub struct ProtocolTouch {
     pub expires_at: Timestamp,
     /// The boot that says so.
     pub boot: i64,
+    /// The last outage that `expires_at` includes.
+    pub credited: i64,
 }
 
 /// The same for an Archon session.
@@ -36,6 +39,8 @@ pub struct ArchonTouch {
     pub expires_at: Timestamp,
     /// The boot that says so.
     pub boot: i64,
+    /// The last outage that `expires_at` includes.
+    pub credited: i64,
 }
 
 /// What one flush writes besides the sums.
@@ -47,10 +52,69 @@ pub struct Touches {
     pub archon: Vec<ArchonTouch>,
 }
 
+/// What a flush does to one session: where its time goes, and what is added to its counters. The field names are column
+/// names, and what is absent is NULL.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct FlushRow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol_session_id: Option<Arc<str>>,
+    #[serde(flatten)]
+    times: Option<Times>,
+    #[serde(flatten)]
+    counters: Added,
+}
+
+#[derive(Debug, Serialize)]
+struct Times {
+    #[serde(serialize_with = "sql")]
+    last_activity: Timestamp,
+    #[serde(serialize_with = "sql")]
+    expires_at: Timestamp,
+    boot: i64,
+    credited: i64,
+}
+
+/// What is added to a session's counters.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(super) struct Added {
+    pub(super) calls: i64,
+    pub(super) errors: i64,
+    pub(super) prompt_tokens: i64,
+    pub(super) completion_tokens: i64,
+}
+
 impl Touches {
-    /// In the order in which every flush writes them, so that two servers never wait for each other in a circle.
-    pub(super) fn sort(&mut self) {
-        self.protocol.sort_unstable_by(|a, b| a.protocol_session_id.cmp(&b.protocol_session_id));
-        self.archon.sort_unstable_by_key(|t| t.session_id);
+    /// The rows of Archon sessions that are touched or counted, by id.
+    pub(super) fn archon_rows(&self, counted: impl Iterator<Item = (Uuid, Added)>) -> BTreeMap<Uuid, FlushRow> {
+        let mut rows = BTreeMap::<Uuid, FlushRow>::new();
+        for touch in &self.archon {
+            let ArchonTouch { session_id, last_activity, expires_at, boot, credited } = *touch;
+            rows.entry(session_id).or_default().times = Some(Times { last_activity, expires_at, boot, credited });
+        }
+        for (id, counters) in counted {
+            rows.entry(id).or_default().counters = counters;
+        }
+        rows.iter_mut().for_each(|(id, row)| row.session_id = Some(*id));
+        rows
+    }
+
+    /// The same for protocol sessions.
+    pub(super) fn protocol_rows(
+        &self,
+        counted: impl Iterator<Item = (Arc<str>, Added)>,
+    ) -> BTreeMap<Arc<str>, FlushRow> {
+        let mut rows = BTreeMap::<Arc<str>, FlushRow>::new();
+        for touch in &self.protocol {
+            let ProtocolTouch { last_activity, expires_at, boot, credited, .. } = *touch;
+            let times = Some(Times { last_activity, expires_at, boot, credited });
+            rows.entry(touch.protocol_session_id.clone()).or_default().times = times;
+        }
+        for (id, counters) in counted {
+            rows.entry(id).or_default().counters = counters;
+        }
+        rows.iter_mut().for_each(|(id, row)| row.protocol_session_id = Some(id.clone()));
+        rows
     }
 }

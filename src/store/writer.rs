@@ -7,12 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::StoreError;
+use super::dropped::Dropped;
 use super::fold::Fold;
 use super::outage::{Outage, Work};
-use super::rows::Write;
+use super::rows::{Withdrawal, Write};
 use super::ticket::Ticket;
 
 /// So many writes may wait; a full queue refuses calls long before (see [`Writer::admits`]).
@@ -29,7 +32,7 @@ pub struct Writer {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) fold: Arc<Fold>,
-    outage: Arc<Outage>,
+    pub(super) outage: Arc<Outage>,
     start: Instant,
     waiting: AtomicUsize,
     /// Milliseconds after `start` at which the batch in hand was taken, plus one; zero between batches.
@@ -41,8 +44,10 @@ pub(super) struct Shared {
     batches: AtomicU64,
     commit_micros: AtomicU64,
     deferred: AtomicU64,
-    dropped: AtomicU64,
+    dropped: Dropped,
     log_bytes: AtomicU64,
+    /// No write is taken any more, and what is queued is the last.
+    pub(super) closing: CancellationToken,
 }
 
 /// Writes that are committed together, numbered.
@@ -61,10 +66,12 @@ pub(super) trait Sink: Send + 'static {
     const MAX_BATCH: usize;
 
     /// Commits a batch, each write that the database does not refuse; gives the batch back with what became of each.
+    /// `None` when whoever writes is gone, and the batch with it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when it may have committed all or nothing.
-    fn write(&mut self, batch: Batch) -> impl Future<Output = (Batch, Result<Vec<Outcome>, StoreError>)> + Send;
+    fn write(&mut self, batch: Batch)
+    -> impl Future<Output = Option<(Batch, Result<Vec<Outcome>, StoreError>)>> + Send;
 }
 
 /// A write with its place in the order, and who waits for it.
@@ -120,11 +127,15 @@ impl Writer {
     fn push(&self, queued: Queued) {
         self.shared.waiting.fetch_add(1, Relaxed);
         if let Err(error) = self.queue.try_send(queued) {
+            let (queued, reason) = match error {
+                TrySendError::Full(queued) => (queued, "the write queue is full"),
+                TrySendError::Closed(queued) => (queued, "the writer has ended"),
+            };
             self.shared.waiting.fetch_sub(1, Relaxed);
-            self.shared.drop_one("the write queue is full");
-            if let Some(done) = error.into_inner().done {
+            self.shared.dropped.note(reason);
+            if let Some(done) = queued.done {
                 // Nobody may be waiting any more.
-                _ = done.send(Err(StoreError::Unavailable("the write queue is full".into())));
+                _ = done.send(Err(StoreError::Unavailable(reason.into())));
             }
         }
     }
@@ -148,6 +159,11 @@ impl Writer {
         matches!(tokio::time::timeout(patience, drained).await, Ok(Some(())))
     }
 
+    /// Takes no more writes; the writer ends when what is queued is committed.
+    pub(super) fn close(&self) {
+        self.shared.closing.cancel();
+    }
+
     /// From now on rows belong to this boot.
     pub fn begin_boot(&self, number: i64) {
         self.shared.boot.store(number, Relaxed);
@@ -163,7 +179,7 @@ impl Writer {
             batches: shared.batches.load(Relaxed),
             commit_time: Duration::from_micros(shared.commit_micros.load(Relaxed)),
             deferred: shared.deferred.load(Relaxed),
-            dropped: shared.dropped.load(Relaxed),
+            dropped: shared.dropped.all(),
             log_bytes: shared.log_bytes.load(Relaxed),
         }
     }
@@ -183,39 +199,46 @@ impl Shared {
             batches: AtomicU64::new(0),
             commit_micros: AtomicU64::new(0),
             deferred: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
+            dropped: Dropped::new(),
             log_bytes: AtomicU64::new(0),
+            closing: CancellationToken::new(),
         }
     }
 
     /// Numbers the writes of a batch. They are committed in this order too, so no row comes in below the fold's mark.
-    fn number(&self, batch: &mut Batch) {
+    pub(super) fn number(&self, batch: &mut Batch) {
         let count = i64::try_from(batch.writes.len()).unwrap_or(i64::MAX);
         batch.boot = self.boot.load(Relaxed);
         batch.first_seq = self.next_seq.fetch_add(count, Relaxed);
     }
 
     /// A batch is in hand.
-    fn begin_batch(&self) -> Instant {
+    pub(super) fn begin_batch(&self) -> Instant {
         let elapsed = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
         self.busy_since.store(elapsed + 1, Relaxed);
         Instant::now()
     }
 
-    /// The batch is committed, except for what the database refused: rows go into the sums, waiters get their answer.
-    fn finish(&self, batch: &mut Batch, outcomes: Vec<Outcome>, began: Instant) {
+    /// The batch is committed, except for what the database refused: rows go into the sums, waiters get their answer. What
+    /// is left in the batch is to be written next: the ends of sessions that nobody waits for any more.
+    pub(super) fn finish(&self, batch: &mut Batch, outcomes: Vec<Outcome>, began: Instant) {
         self.count_batch(batch.writes.len(), outcomes.iter().filter(|o| o.is_ok()).count(), began);
+        let mut next = Vec::new();
         for ((queued, outcome), seq) in batch.writes.drain(..).zip(outcomes).zip(batch.first_seq..) {
+            let is_stored = outcome.is_ok();
             match (&queued.write, &outcome) {
                 (Write::Request(request), Ok(())) => self.fold.add(request, seq),
                 (_, Ok(())) => {}
-                (_, Err(error)) => self.drop_one(&error.to_string()),
+                (_, Err(error)) => self.dropped.note(&error.to_string()),
             }
-            if let Some(done) = queued.done {
-                // The waiter may have given up by its deadline.
-                _ = done.send(outcome);
+            // The waiter may have given up by its deadline.
+            let has_heard = queued.done.is_none_or(|done| done.send(outcome).is_ok());
+            if let (Write::Open(row), true, false) = (queued.write, is_stored, has_heard) {
+                next.push(Queued { write: Write::Withdraw(Box::new(Withdrawal::of(&row))), done: None });
             }
         }
+        self.waiting.fetch_add(next.len(), Relaxed);
+        batch.writes = next;
     }
 
     fn count_batch(&self, size: usize, stored: usize, began: Instant) {
@@ -225,6 +248,7 @@ impl Shared {
         self.batches.fetch_add(1, Relaxed);
         self.commit_micros.fetch_add(u64::try_from(began.elapsed().as_micros()).unwrap_or(0), Relaxed);
         self.outage.note(Work::Rows, Ok(()));
+        self.dropped.note_stored();
     }
 
     /// SQLite's write-ahead log was looked at.
@@ -237,12 +261,6 @@ impl Shared {
         self.deferred.fetch_add(1, Relaxed);
     }
 
-    /// One row is given up.
-    fn drop_one(&self, reason: &str) {
-        self.dropped.fetch_add(1, Relaxed);
-        tracing::warn!(reason, "a row was dropped");
-    }
-
     fn oldest(&self) -> Duration {
         match self.busy_since.load(Relaxed) {
             0 => Duration::ZERO,
@@ -251,54 +269,16 @@ impl Shared {
     }
 }
 
-/// Takes what waits, commits it, answers; until the queue's last sender is gone.
-///
-/// It runs as a task beside those that wait. Woken by the first write of a batch, it lets every other task that is ready
-/// go first: they add their writes, and the hop to the database is paid once for all of them.
-pub(super) async fn run<S: Sink>(mut queue: mpsc::Receiver<Queued>, shared: Arc<Shared>, mut sink: S) {
-    let mut batch = Batch::default();
-    while queue.recv_many(&mut batch.writes, S::MAX_BATCH).await > 0 {
-        tokio::task::yield_now().await;
-        while batch.writes.len() < S::MAX_BATCH {
-            let Ok(queued) = queue.try_recv() else { break };
-            batch.writes.push(queued);
+/// A session whose `initialize` was answered 503 meanwhile is not opened; one that may have been written already, by a
+/// commit whose answer was lost, is ended. Its place in the batch stays, and with it the numbers of the others.
+pub(super) fn withdraw(batch: &mut Batch, may_be_written: bool) {
+    for queued in &mut batch.writes {
+        let given_up = queued.done.as_ref().is_some_and(oneshot::Sender::is_closed);
+        if given_up && let Write::Open(row) = &queued.write {
+            queued.write = match may_be_written {
+                true => Write::Withdraw(Box::new(Withdrawal::of(row))),
+                false => Write::Barrier,
+            };
         }
-        shared.number(&mut batch);
-        let began = shared.begin_batch();
-        batch = write_until_it_holds(batch, &shared, &mut sink, began).await;
-    }
-}
-
-/// A batch that the database cannot take now is kept and tried again: its rows belong to answers already given.
-async fn write_until_it_holds<S: Sink>(mut batch: Batch, shared: &Shared, sink: &mut S, began: Instant) -> Batch {
-    let mut failures = 0;
-    loop {
-        let (mut given_back, outcome) = sink.write(batch).await;
-        match outcome {
-            Ok(outcomes) => {
-                shared.finish(&mut given_back, outcomes, began);
-                return given_back;
-            }
-            Err(error) => shared.outage.note(Work::Rows, Err(&error)),
-        }
-        batch = given_back;
-        tokio::time::sleep(retry_delay(failures)).await;
-        failures += 1;
-    }
-}
-
-/// How long to wait before trying a failed batch again.
-fn retry_delay(failures: u32) -> Duration {
-    Duration::from_millis(20u64.saturating_mul(1 << failures.min(6)).min(1000))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retries_slow_down_to_once_a_second() {
-        let delays: Vec<_> = (0..8).map(|n| retry_delay(n).as_millis()).collect();
-        assert_eq!(delays, [20, 40, 80, 160, 320, 640, 1000, 1000]);
     }
 }

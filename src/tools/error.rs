@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::store::StoreError;
+use crate::store::projects::ChangeError;
 
 /// The one-line message of a request row is cut to so many characters.
 const SUMMARY: usize = 300;
@@ -109,6 +110,16 @@ impl ToolError {
         self
     }
 
+    /// The same error with one more fact.
+    #[must_use]
+    pub(super) fn with_detail(mut self, name: &'static str, value: String) -> Self {
+        let details = self.details.get_or_insert_with(|| Value::Object(serde_json::Map::new()));
+        if let Value::Object(facts) = details {
+            facts.insert(name.to_owned(), Value::String(value));
+        }
+        self
+    }
+
     /// Which kind it is.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -140,13 +151,32 @@ impl ToolError {
 impl From<StoreError> for ToolError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(reason) => {
+            StoreError::Unavailable(reason) | StoreError::Contended(reason) => {
                 Self::new(ErrorKind::ConnectionError, "the database does not answer now")
                     .with_details(serde_json::json!({ "reason": reason }))
-                    .suggest("Try again in a moment; nothing was reported as done.")
+                    .suggest("Try again in a moment.")
             }
             StoreError::Data(reason) => {
                 Self::validation("the database refuses the data").with_details(serde_json::json!({ "reason": reason }))
+            }
+        }
+    }
+}
+
+impl From<ChangeError> for ToolError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Unchanged(StoreError::Unavailable(reason)) => {
+                Self::new(ErrorKind::ConnectionError, "the database does not answer now; nothing was changed")
+                    .with_details(serde_json::json!({ "reason": reason }))
+                    .suggest("Try again in a moment.")
+            }
+            ChangeError::Unchanged(refused) => refused.into(),
+            ChangeError::InDoubt(error) => {
+                let message = "the database does not say whether the change was made: it may have been";
+                Self::new(ErrorKind::ConnectionError, message)
+                    .with_details(serde_json::json!({ "reason": error.to_string(), "in_doubt": true }))
+                    .suggest("Look with find_projects first; repeat the call only if the change is not there.")
             }
         }
     }
@@ -173,6 +203,17 @@ mod tests {
         for kind in [ErrorKind::ValidationError, ErrorKind::InvalidResponse, ErrorKind::Cancelled] {
             assert_eq!(serde_json::to_value(kind).expect("json"), kind.as_str());
         }
+    }
+
+    #[test]
+    fn what_may_have_been_made_is_not_called_failed() {
+        let gone = || StoreError::Unavailable("gone".into());
+        let in_doubt = ToolError::from(ChangeError::InDoubt(gone()));
+        assert!(in_doubt.message().contains("may have been"), "{in_doubt:?}");
+        assert!(in_doubt.suggestion.as_deref().is_some_and(|text| text.starts_with("Look with find_projects first")));
+        assert_eq!(in_doubt.details.as_ref().map(|details| &details["in_doubt"]), Some(&Value::Bool(true)));
+        let unchanged = ToolError::from(ChangeError::Unchanged(gone()));
+        assert!(unchanged.message().ends_with("nothing was changed"), "{unchanged:?}");
     }
 
     #[test]

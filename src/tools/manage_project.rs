@@ -8,7 +8,7 @@ use super::project::{Full, not_found, parse_id};
 use super::{ErrorKind, ToolCall, ToolError, TypedTool};
 use crate::model::text::nearest;
 use crate::protocol::tools::ToolAnnotations;
-use crate::store::projects::{MAX_DESCRIPTION, MAX_TITLE, Project, ProjectTexts};
+use crate::store::projects::{ChangeError, MAX_DESCRIPTION, MAX_TITLE, Project, ProjectTexts};
 
 /// Changes projects.
 pub(super) struct ManageProject;
@@ -95,7 +95,9 @@ async fn create(arguments: &Arguments, call: &ToolCall<'_>) -> Result<Answer, To
     if texts.title.is_none() {
         return Err(required("title", "create"));
     }
-    let project = call.sessions.store().create_project(Uuid::new_v4(), texts, call.received_at).await?;
+    let id = Uuid::new_v4();
+    let made = call.sessions.store().create_project(id, texts, call.received_at).await;
+    let project = made.map_err(|error| change_failed(error, id))?;
     Ok(Answer::with(project, "Project created successfully"))
 }
 
@@ -106,31 +108,39 @@ async fn update(arguments: &Arguments, call: &ToolCall<'_>) -> Result<Answer, To
         return Err(ToolError::validation("No fields to update")
             .suggest("Give at least one of title, description and github_repo."));
     }
-    let project = call.sessions.store().update_project(id, texts, call.received_at).await?;
+    let updated = call.sessions.store().update_project(id, texts, call.received_at).await;
+    let project = updated.map_err(|error| change_failed(error, id))?;
     Ok(Answer::with(project.ok_or_else(|| not_found(id))?, "Project updated successfully"))
 }
 
 async fn delete(arguments: &Arguments, call: &ToolCall<'_>) -> Result<Answer, ToolError> {
     let id = project_id(arguments)?;
-    found(call.sessions.store().delete_project(id).await?, id)?;
+    found(call.sessions.store().delete_project(id).await, id)?;
     Ok(Answer::new(id, "Project deleted successfully"))
 }
 
 async fn archive(arguments: &Arguments, call: &ToolCall<'_>) -> Result<Answer, ToolError> {
     let id = project_id(arguments)?;
     let by = arguments.archived_by.as_deref();
-    found(call.sessions.store().archive_project(id, by, call.received_at).await?, id)?;
+    found(call.sessions.store().archive_project(id, by, call.received_at).await, id)?;
     Ok(Answer { tasks_archived: Some(0), ..Answer::new(id, "Project archived successfully") })
 }
 
 async fn unarchive(arguments: &Arguments, call: &ToolCall<'_>) -> Result<Answer, ToolError> {
     let id = project_id(arguments)?;
-    found(call.sessions.store().unarchive_project(id, call.received_at).await?, id)?;
+    found(call.sessions.store().unarchive_project(id, call.received_at).await, id)?;
     Ok(Answer { tasks_unarchived: Some(0), ..Answer::new(id, "Project unarchived successfully") })
 }
 
-fn found(is_there: bool, id: Uuid) -> Result<(), ToolError> {
-    if is_there { Ok(()) } else { Err(not_found(id)) }
+fn found(is_there: Result<bool, ChangeError>, id: Uuid) -> Result<(), ToolError> {
+    if is_there.map_err(|error| change_failed(error, id))? { Ok(()) } else { Err(not_found(id)) }
+}
+
+/// With the id, by which a caller can look: that of a project which may have been made is known nowhere else.
+fn change_failed(error: ChangeError, id: Uuid) -> ToolError {
+    let is_in_doubt = matches!(error, ChangeError::InDoubt(_));
+    let error = ToolError::from(error);
+    if is_in_doubt { error.with_detail("project_id", id.to_string()) } else { error }
 }
 
 fn project_id(arguments: &Arguments) -> Result<Uuid, ToolError> {

@@ -154,6 +154,6 @@ mod tests {
     #[test]
     fn a_tool_of_the_same_name_takes_the_place() {
         let tools = testing::add_to(testing::add_to(ToolSet::builtin()));
-        assert_eq!(tools.descriptions().len(), 5 + 4);
+        assert_eq!(tools.descriptions().len(), 5 + 5);
     }
 }

@@ -8,10 +8,15 @@ use serde::{Deserialize, Serialize};
 use super::{ErrorKind, NoArguments, READ_ONLY, ToolCall, ToolError, ToolSet, Typed, TypedTool};
 use crate::protocol::tools::ToolAnnotations;
 
-/// The set with `test_echo`, `test_sleep`, `test_fail` and `test_panic`.
+/// The set with `test_echo`, `test_sleep`, `test_fail`, `test_panic` and `test_break`.
 #[must_use]
 pub fn add_to(tools: ToolSet) -> ToolSet {
-    tools.with(Typed::new(Echo)).with(Typed::new(Sleep)).with(Typed::new(Fail)).with(Typed::new(Panic))
+    tools
+        .with(Typed::new(Echo))
+        .with(Typed::new(Sleep))
+        .with(Typed::new(Fail))
+        .with(Typed::new(Panic))
+        .with(Typed::new(Break))
 }
 
 struct Echo;
@@ -99,6 +104,35 @@ impl TypedTool for Panic {
 
     async fn run(&self, _: NoArguments, _: ToolCall<'_>) -> Result<Slept, ToolError> {
         panic!("test_panic was called")
+    }
+}
+
+struct Break;
+
+#[derive(Deserialize, JsonSchema)]
+struct Part {
+    /// The name of a task or thread of the server, such as `flush` or `writer thread`.
+    part: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Known {
+    /// Whether there is a part of that name.
+    known: bool,
+}
+
+impl TypedTool for Break {
+    const NAME: &'static str = "test_break";
+    const TITLE: &'static str = "Test: break";
+    const DESCRIPTION: &'static str = "Make a task or thread of the server panic at its next turn.";
+    const ANNOTATIONS: ToolAnnotations = READ_ONLY;
+    type Arguments = Part;
+    type Output = Known;
+
+    async fn run(&self, part: Part, call: ToolCall<'_>) -> Result<Known, ToolError> {
+        let sessions = call.sessions;
+        let known = sessions.supervisor().break_task(&part.part) || sessions.store().break_worker(&part.part);
+        Ok(Known { known })
     }
 }
 

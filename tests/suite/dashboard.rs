@@ -5,6 +5,7 @@ mod counts;
 mod demo;
 mod hands;
 mod lasting;
+mod late;
 mod original;
 mod tmux;
 mod typed;

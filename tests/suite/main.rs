@@ -8,6 +8,7 @@
 mod architecture;
 mod bench;
 mod call;
+mod cases;
 mod cli;
 mod client;
 mod completions;
@@ -34,6 +35,7 @@ mod second_opinion;
 mod selftest;
 mod server;
 mod session;
+mod stopping;
 mod store;
 mod target;
 mod terminal;

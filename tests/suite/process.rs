@@ -177,9 +177,12 @@ impl ServeProcess {
 
     /// Asks it to stop, as `systemctl stop` does. See [`Self::ended`].
     pub(crate) fn sigterm(&self) {
-        let pid = self.child.id().to_string();
-        let status = Command::new("kill").args(["-TERM", &pid]).status().expect("run kill");
-        assert!(status.success(), "kill -TERM {pid}: {status}");
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
     }
 
     /// Waits until it has ended by itself.
@@ -204,6 +207,12 @@ impl Drop for ServeProcess {
             eprintln!("the log of {}:\n{}", self.url, self.lines().join("\n"));
         }
     }
+}
+
+/// Sends a process a signal.
+pub(crate) fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill").args(["-s", name, &pid.to_string()]).status().expect("run kill");
+    assert!(status.success(), "kill -s {name} {pid}: {status}");
 }
 
 /// Reads one output of a process line by line, on a thread of its own, so that the process never waits for us.

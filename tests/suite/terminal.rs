@@ -25,8 +25,8 @@ impl Shown {
     }
 }
 
-/// Runs a command with all three of its streams on a terminal that is so many columns wide.
-pub(crate) fn show(mut command: Command, columns: u16) -> Shown {
+/// Both ends of a terminal that is so many columns wide: ours, and the one that a command stands on.
+pub(crate) fn pair(columns: u16) -> (File, File) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo terminal");
     grantpt(&master).and_then(|()| unlockpt(&master)).expect("ours");
     let name = ptsname(&master, Vec::new()).expect("its name").into_string().expect("text");
@@ -36,6 +36,12 @@ pub(crate) fn show(mut command: Command, columns: u16) -> Shown {
     let slave = std::os::unix::fs::OpenOptionsExt::custom_flags(options.read(true).write(true), flags);
     let slave = slave.open(name).expect("its other end");
     tcsetwinsize(&slave, Winsize { ws_row: 50, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).expect("sized");
+    (File::from(master), slave)
+}
+
+/// Runs a command with all three of its streams on a terminal that is so many columns wide.
+pub(crate) fn show(mut command: Command, columns: u16) -> Shown {
+    let (mut master, slave) = pair(columns);
     let end = || Stdio::from(slave.try_clone().expect("one more"));
     command.env("TERM", "xterm-256color").stdin(end()).stdout(end()).stderr(end());
     let mut child = command.spawn().expect("started");
@@ -43,7 +49,6 @@ pub(crate) fn show(mut command: Command, columns: u16) -> Shown {
     drop((slave, command));
     let reader = thread::spawn(move || {
         let (mut text, mut part) = (Vec::new(), [0; 4096]);
-        let mut master = File::from(master);
         // Its end is an error (EIO) on Linux.
         while let Ok(n @ 1..) = master.read(&mut part) {
             text.extend_from_slice(&part[..n]);

@@ -8,7 +8,7 @@ use crate::cli::signal::Interrupted;
 use crate::client::{ClientError, FileError, OptionsError};
 use crate::selftest::target::TargetError;
 use crate::server::TokenFileError;
-use crate::store::{OpenError, StoreError};
+use crate::store::{Broken, OpenError, StoreError};
 
 /// What an error means to a script.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,6 +42,10 @@ pub(super) fn judge(error: &Error) -> Verdict {
         }
         if cause.is::<StoreError>() {
             return verdict(UNREACHABLE, "database", Some("look at the database, then try again".to_owned()));
+        }
+        if cause.is::<Broken>() {
+            let hint = "start it again; the lines before say what broke, which is worth a report";
+            return verdict(UNREACHABLE, "writer", Some(hint.to_owned()));
         }
         if cause.is::<TargetError>() {
             return verdict(UNREACHABLE, "server", Some("start it by hand to see what it says".to_owned()));
@@ -79,10 +83,13 @@ fn of_database(error: &OpenError) -> &'static str {
             "--database-url or DATABASE_URL takes sqlite://PATH, sqlite::memory: or postgres://USER@HOST/DATABASE"
         }
         OpenError::Unwritable { .. } => "make its folder writable for this user, or name another with --database-url",
+        OpenError::CutShort { .. } => "archonctl db migrate does it, and so does a server that starts",
         OpenError::Missing { .. } => NO_DATABASE,
         OpenError::InUse { .. } => "stop the other server, or give both --database-url postgres://USER@HOST/DATABASE",
         OpenError::Foreign => "until then, name another database with --database-url",
         OpenError::TooNew { .. } => "install that version, or name another database with --database-url",
+        OpenError::Copy { .. } => "make room, or make its folder writable for this user",
+        OpenError::Encoding { .. } => "make one for it: CREATE DATABASE archon ENCODING 'UTF8' TEMPLATE template0",
         OpenError::Migration(_) => "nothing was changed; the database's log may say more",
         OpenError::Unreachable { .. } => "check that PostgreSQL runs, and its address, user and password",
         OpenError::NotADatabase { .. } => "name another file with --database-url",

@@ -6,18 +6,25 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use humantime::parse_duration as duration;
 
+use crate::cli::exit::Usage;
 use crate::cli::logging;
 use crate::mcp::Capture;
 use crate::tools::tokens::TokenMethod;
+
+/// The longest time that is taken for meant: sums of times stay times.
+const LONGEST: Duration = Duration::from_hours(24 * 36_525);
 
 // How long sessions live, how many there may be, and how safely they are kept.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sessions")]
 pub(super) struct SessionOptions {
-    /// A session that is not used for longer than this ends
+    /// An Archon session that is not used for longer than this ends. Its connection goes on, and opens the next one
     #[arg(long, default_value = "1h", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_SESSION_TIMEOUT")]
     pub(super) session_timeout: Duration,
-    /// A session older than this ends, used or not [default: none]
+    /// A connection (Mcp-Session-Id) that is not used for longer than this ends; never shorter than the session timeout
+    #[arg(long, default_value = "30d", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_PROTOCOL_SESSION_TIMEOUT")]
+    pub(super) protocol_session_timeout: Duration,
+    /// A connection older than this ends, used or not, with its Archon session [default: none]
     #[arg(long, value_parser = duration, value_name = "TIME", env = "ARCHONCTL_MAX_SESSION_AGE")]
     pub(super) max_session_age: Option<Duration>,
     /// Time without any server does not count as idle, up to this long
@@ -32,7 +39,8 @@ pub(super) struct SessionOptions {
     /// For how long a known session is trusted, and calls are taken, while the database does not answer
     #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_STORE_GRACE")]
     pub(super) store_grace: Duration,
-    /// Live sessions in all; then `initialize` is answered 503 until one ends
+    /// Live connections in all. At the limit those that have been idle for longest, beyond the session timeout, give way;
+    /// where there are none, `initialize` is answered 503
     #[arg(long, default_value = "100000", value_name = "N", env = "ARCHONCTL_MAX_SESSIONS")]
     pub(super) max_sessions: u64,
     /// Live sessions of one principal; then 429 [default: none]
@@ -44,6 +52,36 @@ pub(super) struct SessionOptions {
     /// SQLite: `full` survives power loss too, `normal` the end of the process
     #[arg(long, value_name = "LEVEL", default_value = "normal", env = "ARCHONCTL_SYNC")]
     pub(super) sync: Sync,
+}
+
+impl SessionOptions {
+    /// Refuses times that would end every session, or none in time.
+    pub(super) fn check(&self) -> Result<(), Usage> {
+        let times = [
+            ("--session-timeout", Some(self.session_timeout)),
+            ("--protocol-session-timeout", Some(self.protocol_session_timeout)),
+            ("--max-session-age", self.max_session_age),
+            ("--cleanup-interval", Some(self.cleanup_interval)),
+        ];
+        for (name, time) in times {
+            if time.is_some_and(|time| time.is_zero()) {
+                return Err(Usage::new(format!("{name} 0 leaves no time at all"), "give it a time such as 1h"));
+            }
+            if time.is_some_and(|time| time > LONGEST) {
+                return Err(Usage::new(format!("{name} is longer than a hundred years"), "give it a shorter time"));
+            }
+        }
+        if self.protocol_session_timeout < self.session_timeout {
+            return Err(Usage::new(
+                "--protocol-session-timeout is shorter than --session-timeout: a connection would end before its Archon session",
+                "make it as long, or longer",
+            ));
+        }
+        if self.max_sessions == 0 {
+            return Err(Usage::new("--max-sessions 0 lets nobody in", "give it at least 1"));
+        }
+        Ok(())
+    }
 }
 
 // What is done and kept of calls.
@@ -71,7 +109,7 @@ pub(super) struct CallOptions {
     /// An answer waits at most so long for its row to be on disk
     #[arg(long, default_value = "250ms", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_ACK_DEADLINE")]
     pub(super) ack_deadline: Duration,
-    /// Tools for tests: `test_echo`, `test_sleep`, `test_fail`, `test_panic`
+    /// Tools for tests: `test_echo`, `test_sleep`, `test_fail`, `test_panic`, `test_break`
     #[arg(long, hide = true)]
     pub(super) test_tools: bool,
 }

@@ -8,9 +8,12 @@ mod caps;
 mod capture;
 mod hostile;
 mod messages;
+mod rows;
 mod sessions;
 mod sockets;
 mod status;
+mod stopping;
+mod streams;
 mod tools;
 
 use std::time::Duration;

@@ -119,7 +119,7 @@ async fn an_end_typed_by_hand_counts() {
     let update = "UPDATE archon_mcp_protocol_sessions SET status = 'expired' WHERE protocol_session_id";
     house.db.rows(&format!("{update} = '{}'", one.id));
     let json = assert_refused(&refusal_of(&one).await, 404, -32001, "session_ended");
-    assert_eq!(json["error"]["data"]["ended_by"], "sql", "{json}");
+    assert_eq!(json["error"]["data"]["ended_by"], "operator", "{json}");
     assert!(json["error"]["data"]["ended_at"].is_string(), "{json}");
     // The guide's way: by the analytics session, which exists from the first call on.
     assert_serves(&other).await;

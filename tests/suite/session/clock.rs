@@ -97,7 +97,8 @@ on_every_database!(an_outage_longer_than_the_timeout_loses_nobody, |db| async {
     assert!(is_valid(&idle[0]).await && is_valid(&idle[1]).await);
     // The credit is given once: an hour of silence with a server is too long.
     advance(&mut server, "61m").await;
-    refused(&idle[0], "timeout").await;
+    assert_ne!(echo(&idle[0]).await, archon(&idle[0]));
+    Life::Archon.assert_ended(&db, archon(&idle[0]), ["expired", "timeout", "server"]);
 });
 
 on_every_database!(an_outage_beyond_the_window_counts_as_idle, |db| async {
@@ -105,14 +106,14 @@ on_every_database!(an_outage_beyond_the_window_counts_as_idle, |db| async {
     let sessions = two(&server).await;
     server.sigkill();
     two_hours_pass(&db);
-    let server = ServeProcess::start_at(server.address(), &db, &["--recover-window", "30m"]).await;
-    for session in &sessions {
-        refused(session, "timeout").await;
-    }
+    let server = ServeProcess::start_at(server.address(), &db, &["--test-tools", "--recover-window", "30m"]).await;
+    assert_ne!(echo(&sessions[0]).await, archon(&sessions[0]));
+    Life::Archon.assert_ended(&db, archon(&sessions[0]), ["expired", "timeout", "server"]);
+    assert_eq!(echo(&sessions[1]).await, archon(&sessions[1]), "what is only reserved has no time");
     drop(server);
 });
 
-on_every_database!(a_request_finds_an_idle_session_ended, |db| async {
+on_every_database!(an_idle_archon_session_ends_and_its_connection_goes_on, |db| async {
     let mut server = start(&db, &["--session-timeout", "1h", "--cleanup-interval", NEVER]).await;
     let sessions = two(&server).await;
     for _ in 0..2 {
@@ -120,18 +121,74 @@ on_every_database!(a_request_finds_an_idle_session_ended, |db| async {
         advance(&mut server, "59m").await;
         assert!(is_valid(&sessions[0]).await && is_valid(&sessions[1]).await);
     }
+    Life::Archon.assert_active(&db, archon(&sessions[0]));
     advance(&mut server, "61m").await;
-    for session in &sessions {
-        refused(session, "timeout").await;
-        Life::Protocol.assert_ended(&db, &session.id, ["expired", "timeout", "server"]);
-    }
+    // Whatever comes first tells the id of the next one, and the first call makes it.
+    let ping = sessions[0].request("ping", json!({})).await;
+    let next = ping.header("x-archon-session-id").expect("an id").to_owned();
+    assert!(ping.status == 200 && next != archon(&sessions[0]), "{}", ping.text());
     Life::Archon.assert_ended(&db, archon(&sessions[0]), ["expired", "timeout", "server"]);
     let duration = db.value("SELECT total_duration FROM archon_mcp_sessions").parse::<i64>().expect("seconds");
     assert!((10_740..10_800).contains(&duration), "{duration}");
-    // An end is for good.
+    assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_sessions"), "1", "reserved");
+    assert_eq!(echo(&sessions[0]).await, next);
+    let rule = "SELECT session_rule FROM archon_mcp_requests WHERE tool_name IS NOT NULL ORDER BY seq DESC LIMIT 1";
+    assert_eq!(db.value(rule), "new");
+    server.wait_for_line(&format!("Archon tracking session created on first tool call - session: {next}"), SOON).await;
+    let opener = format!("SELECT protocol_session_id FROM archon_mcp_sessions WHERE session_id = '{next}'");
+    assert_eq!(db.value(&opener), sessions[0].id);
+    assert_eq!(echo(&sessions[1]).await, archon(&sessions[1]), "it had called nothing");
+    // An end is for good: after a kill, too, only the next one lives.
     server.sigkill();
-    let _server = ServeProcess::start_at(server.address(), &db, &[]).await;
-    refused(&sessions[0], "timeout").await;
+    let _server = ServeProcess::start_at(server.address(), &db, &["--test-tools"]).await;
+    assert_eq!(echo(&sessions[0]).await, next);
+});
+
+on_every_database!(a_night_loses_nobody, |db| async {
+    let mut server = start(&db, &[]).await;
+    let mcp = Mcp::new(server.url());
+    let sessions = join_all((0..20).map(|_| mcp.initialize(REVISION))).await;
+    join_all(sessions.iter().map(echo)).await;
+    advance_over_a_cleanup(&mut server, "26h").await;
+    let next = join_all(sessions.iter().map(echo)).await;
+    for (session, next) in sessions.iter().zip(&next) {
+        assert_ne!(archon(session), next);
+        Life::Archon.assert_ended(&db, archon(session), ["expired", "timeout", "server"]);
+        Life::Archon.assert_active(&db, next);
+        Life::Protocol.assert_active(&db, &session.id);
+    }
+    let distinct: std::collections::HashSet<_> = next.iter().collect();
+    assert_eq!(distinct.len(), 20);
+    let counted = "SELECT COUNT(*) FROM archon_mcp_protocol_sessions WHERE calls = 2";
+    until(&db, counted, "20").await;
+    // A revocation ends the connection, whichever of its Archon sessions it names.
+    let end = |id: &str| format!("UPDATE archon_mcp_sessions SET status = 'disconnected' WHERE session_id = '{id}'");
+    db.rows(&end(&next[7]));
+    refused(&sessions[7], "operator").await;
+});
+
+on_every_database!(a_connection_ends_after_its_own_time, |db| async {
+    let mut server = start(&db, &["--protocol-session-timeout", "2d", "--cleanup-interval", NEVER]).await;
+    let sessions = two(&server).await;
+    advance(&mut server, "47h").await;
+    assert!(is_valid(&sessions[0]).await);
+    advance(&mut server, "2h").await;
+    refused(&sessions[1], "timeout").await;
+    Life::Protocol.assert_ended(&db, &sessions[1].id, ["expired", "timeout", "server"]);
+    assert!(is_valid(&sessions[0]).await, "it was used");
+});
+
+on_every_database!(connections_that_shared_one_open_their_own, |db| async {
+    let mut server = start(&db, &["--session-timeout", "1h"]).await;
+    let mcp = Mcp::new(server.url());
+    let first = mcp.initialize(REVISION).await;
+    let shared = echo(&first).await;
+    let second = mcp.initialize_with(&[("x-archon-session-id", &shared)], "suite", REVISION).await;
+    assert_eq!(echo(&second).await, shared);
+    advance(&mut server, "61m").await;
+    let (one, two) = tokio::join!(echo(&first), echo(&second));
+    assert!(one != two && one != shared && two != shared, "{one} {two}");
+    assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_sessions WHERE status = 'active'"), "2");
 });
 
 on_every_database!(the_cleanup_ends_idle_sessions_that_nobody_asks_for, |db| async {
@@ -140,15 +197,15 @@ on_every_database!(the_cleanup_ends_idle_sessions_that_nobody_asks_for, |db| asy
     advance_over_a_cleanup(&mut server, "50m").await;
     let used = two(&server).await;
     advance(&mut server, "15m").await;
-    // One Archon session with its protocol session, and a protocol session without.
-    server.wait_for_line("Cleaned up 2 expired sessions", SOON).await;
-    for session in &sessions {
-        Life::Protocol.assert_ended(&db, &session.id, ["expired", "timeout", "server"]);
-        refused(session, "timeout").await;
-    }
+    server.wait_for_line("Cleaned up 1 expired sessions", SOON).await;
     Life::Archon.assert_ended(&db, archon(&sessions[0]), ["expired", "timeout", "server"]);
-    assert_eq!(health(&server).await["cleanup"]["ended"], 2);
-    assert!(is_valid(&used[0]).await && is_valid(&used[1]).await);
+    for session in &sessions {
+        Life::Protocol.assert_active(&db, &session.id);
+        assert!(is_valid(session).await);
+    }
+    assert_eq!(health(&server).await["cleanup"]["ended"], 1);
+    assert_eq!(echo(&used[0]).await, archon(&used[0]));
+    assert_ne!(echo(&sessions[0]).await, archon(&sessions[0]));
 });
 
 on_every_database!(the_greatest_age_ends_a_session_in_use, |db| async {
@@ -214,10 +271,11 @@ on_every_database!(a_running_call_keeps_the_session_that_it_names, |db| async {
     Life::Archon.assert_active(&db, archon(&owner));
 });
 
-on_every_database!(a_call_that_outlives_its_session_is_answered_and_late, |db| async {
+on_every_database!(a_call_whose_session_is_revoked_is_cancelled_and_told_by_whom, |db| async {
     let server = start(&db, &[]).await;
     let session = Mcp::new(server.url()).initialize(REVISION).await;
-    let nap = nap(&db, &session, 2500).await;
+    let begun = Instant::now();
+    let nap = nap(&db, &session, 60_000).await;
     let id = archon(&session);
     let touched = "SELECT COUNT(*) FROM archon_mcp_protocol_sessions WHERE last_activity > connected_at";
     until(&db, touched, "1").await;
@@ -226,15 +284,15 @@ on_every_database!(a_call_that_outlives_its_session_is_answered_and_late, |db| a
          JOIN archon_mcp_protocol_sessions p ON p.session_id = s.session_id";
     let before = db.rows(activity);
     let answer = nap.await.expect("joined");
-    assert_eq!(answer.json()["result"]["isError"], false, "{}", answer.text());
-    assert_eq!(db.value("SELECT status FROM archon_mcp_requests WHERE tool_name = 'test_sleep'"), "success");
+    assert!(begun.elapsed() < SOON, "it is not waited for");
+    let message = answer.json()["error"]["message"].as_str().expect("an error").to_owned();
+    assert!(message.contains("by the operator (operator)"), "{message}");
+    assert_eq!(db.value("SELECT status FROM archon_mcp_requests WHERE tool_name = 'test_sleep'"), "error");
     // Counted: so what the call touched has been written, too.
     until(&db, &format!("SELECT calls FROM archon_mcp_sessions WHERE session_id = '{id}'"), "1").await;
     assert_eq!(db.value("SELECT CAST(late AS INTEGER) FROM archon_mcp_requests WHERE tool_name = 'test_sleep'"), "1");
     assert_eq!(db.rows(activity), before);
-    let begun = Instant::now();
     refused(&session, "operator").await;
-    assert!(begun.elapsed() < HONOURED);
     Life::Archon.assert_ended(&db, id, ["expired", "operator", "sql"]);
 });
 
@@ -248,14 +306,15 @@ on_every_database!(the_cleanup_and_the_clients_may_find_the_same_end, |db| async
     join_all(sessions.iter().map(|session| async {
         let begun = Instant::now();
         // Before the clock has moved.
-        while is_valid(session).await {
+        while echo(session).await == archon(session) {
             assert!(begun.elapsed() < SOON, "the clock does not move");
         }
-        refused(session, "timeout").await;
     }))
     .await;
     let ends = "SELECT COUNT(*) FROM archon_mcp_session_events WHERE kind = 'ended'";
-    assert_eq!(db.value(ends), "200", "each life ends once");
+    assert_eq!(db.value(ends), "100", "each ends once");
+    assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_sessions"), "200", "and has one after it");
+    assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_sessions WHERE status = 'active'"), "100");
 });
 
 on_every_database!(captured_words_have_a_retention_of_their_own, |db| async {
@@ -270,7 +329,8 @@ on_every_database!(captured_words_have_a_retention_of_their_own, |db| async {
 });
 
 on_every_database!(what_is_older_than_the_retention_is_removed, |db| async {
-    let mut server = start(&db, &["--session-timeout", "1h", "--retention", "1d"]).await;
+    let limits = ["--session-timeout", "1h", "--protocol-session-timeout", "90m", "--retention", "1d"];
+    let mut server = start(&db, &limits).await;
     let session = Mcp::new(server.url()).initialize(REVISION).await;
     echo(&session).await;
     // First it ends, then it is old.
@@ -284,4 +344,16 @@ on_every_database!(what_is_older_than_the_retention_is_removed, |db| async {
     assert_ne!(db.value("SELECT SUM(calls) FROM archon_mcp_rollups"), "0");
     let answer = session.request("ping", json!({})).await;
     assert_eq!((answer.status, &answer.json()["error"]["data"]["reason"]), (404, &json!("session_unknown")));
+});
+
+on_every_database!(a_live_connection_loses_its_old_archon_sessions_alone, |db| async {
+    let mut server = start(&db, &["--session-timeout", "1h", "--retention", "1d"]).await;
+    let session = Mcp::new(server.url()).initialize(REVISION).await;
+    echo(&session).await;
+    advance(&mut server, "2h").await;
+    let second = echo(&session).await;
+    advance_over_a_cleanup(&mut server, "50h").await;
+    until(&db, "SELECT COUNT(*) FROM archon_mcp_sessions", "1").await;
+    assert_ne!(echo(&session).await, second);
+    until(&db, "SELECT calls FROM archon_mcp_protocol_sessions", "3").await;
 });

@@ -12,6 +12,7 @@ use crate::process::ServeProcess;
 mod binding;
 mod clock;
 mod ends;
+mod supervision;
 mod survival;
 
 /// The newest revision with sessions.

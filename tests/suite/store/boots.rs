@@ -1,33 +1,10 @@
 //! Boots: their numbers, the outages before them, and what those give back to sessions.
 
 use archonctl::store::boots::DEAD_AFTER;
-use archonctl::store::ending::{CreditRule, Credited, Credits};
+use archonctl::model::clock::Clock;
 
 use super::*;
 use crate::databases::on_every_database;
-
-/// In chunks of `limit`, those whose time is over before `until`; how many.
-async fn credit_until(store: &Store, credits: &Credits, until: Timestamp, (boot, limit): (i64, i64)) -> usize {
-    let (mut all, mut from) = (0, Some(Timestamp::from_millis(0)));
-    while let Some(chunk) = from {
-        let rule = CreditRule { boot, until, from: chunk, limit };
-        let credited = store.credit_outage(credits, rule).await.expect("a chunk");
-        assert!(credited.rows <= 2 * usize::try_from(limit).expect("a size"), "{credited:?}");
-        all += credited.rows;
-        from = credited.next;
-    }
-    all
-}
-
-async fn credit_all(store: &Store, credits: &Credits, boot: i64, limit: i64) -> usize {
-    credit_until(store, credits, NOON.plus(minutes(60 * 24)), (boot, limit)).await
-}
-
-async fn expiry(store: &Store, n: u32) -> (Option<Timestamp>, Option<i64>, Option<Timestamp>, Option<i64>) {
-    let stored = store.protocol_session(&ids(n).0).await.expect("an answer").expect("a session");
-    let archon = stored.archon.expect("bound").life;
-    (stored.life.expires_at, stored.life.boot, archon.expires_at, archon.boot)
-}
 
 on_every_database!(boots_are_numbered_and_remember_how_the_last_one_ended, |db| async {
     let store = open(&db, Role::Server).await.expect("open");
@@ -82,7 +59,8 @@ on_every_database!(no_outage_is_longer_than_the_window, |db| async {
     let store = serving(&db).await;
     let boot = NewBoot { recover_window: minutes(30), ..boot_at(NOON.plus(minutes(90))) };
     assert_eq!(store.begin_boot(&boot).await.expect("a boot").outage, minutes(30));
-    assert_eq!(store.credits(None).await.expect("credits").outages, [(2, minutes(30))]);
+    let outages = store.credits().await.expect("credits").outages;
+    assert_eq!(outages.iter().map(|o| (o.number, o.credit_ms)).collect::<Vec<_>>(), [(1, 30 * 60_000)]);
     // A clock that was set back is no outage.
     assert_eq!(begin_boot(&store, NOON.minus(minutes(90))).await.outage, Duration::ZERO);
 });
@@ -129,92 +107,12 @@ async fn servers_that_start_together_share_one_outage() {
     let mut outages: Vec<_> = begun.iter().map(|b| b.outage).collect();
     outages.sort();
     assert_eq!(outages, [&[Duration::ZERO; 5][..], &[minutes(480)]].concat());
-    assert_eq!(store.credits(None).await.expect("credits").outages.len(), 1);
+    assert_eq!(store.credits().await.expect("credits").outages.len(), 1);
 }
-
-on_every_database!(an_outage_is_given_back_in_chunks_and_once, |db| async {
-    let store = serving(&db).await;
-    store_all(&store, (1..=25).flat_map(pair)).await;
-    store.end_archon_session(ids(25).1, by(EndReason::Operator, "bob", NOON)).await.expect("an end");
-    let restarted = NOON.plus(minutes(480));
-    let begun = begin_boot(&store, restarted).await;
-    assert_eq!(begun.outage, minutes(480));
-    let credits = store.credits(None).await.expect("credits");
-    assert_eq!((credits.latest(), &*credits.outages), (2, &[(2, minutes(480))][..]));
-    let rule = ReapRule { credited_from: credits.latest(), ..reap_at(restarted) };
-    assert!(store.reap(rule).await.expect("a chunk").archon.is_empty(), "a night's outage loses nobody");
-
-    let over = NOON.plus(TIMEOUT);
-    assert_eq!(credit_until(&store, &credits, over, (begun.number, 7)).await, 0, "they have time");
-    let rule =
-        CreditRule { boot: begun.number, until: over.plus(minutes(1)), from: Timestamp::from_millis(0), limit: 7 };
-    let first = store.credit_outage(&credits, rule).await.expect("a chunk");
-    assert_eq!(first, Credited { rows: 14, next: Some(over) }, "seven of each kind");
-    assert_eq!(first.rows + credit_all(&store, &credits, begun.number, 7).await, 48);
-    assert_eq!(credit_all(&store, &credits, begun.number, 7).await, 0, "twice is once");
-    let extended = Some(NOON.plus(TIMEOUT).plus(minutes(480)));
-    for n in 1..=24 {
-        assert_eq!(expiry(&store, n).await, (extended, Some(2), extended, Some(2)));
-    }
-    // What has ended has nothing coming.
-    let unchanged = Some(NOON.plus(TIMEOUT));
-    assert_eq!(expiry(&store, 25).await, (unchanged, Some(1), unchanged, Some(1)));
-    let rule = ReapRule { credited_from: credits.latest(), ..reap_at(restarted.plus(TIMEOUT)) };
-    assert!(store.reap(rule).await.expect("a chunk").archon.is_empty());
-    let rule = ReapRule { now: restarted.plus(TIMEOUT).plus(Duration::from_millis(1)), ..rule };
-    assert_eq!(store.reap(rule).await.expect("a chunk").archon.len(), 24);
-});
-
-on_every_database!(credit_stops_at_the_greatest_age_and_sums_over_outages, |db| async {
-    let store = serving(&db).await;
-    store_all(&store, pair(1)).await;
-    begin_boot(&store, NOON.plus(minutes(30))).await;
-    begin_boot(&store, NOON.plus(minutes(50))).await;
-    let credits = store.credits(Some(minutes(100))).await.expect("credits");
-    assert_eq!(credits.outages, [(2, minutes(30)), (3, minutes(20))]);
-    assert_eq!(credit_all(&store, &credits, 3, 500).await, 2);
-    let end = Some(NOON.plus(minutes(100)));
-    assert_eq!(expiry(&store, 1).await, (end, Some(3), end, Some(3)));
-});
-
-on_every_database!(a_session_without_boot_or_end_of_time_has_no_credit, |db| async {
-    let store = serving(&db).await;
-    let id = ids(1).1;
-    db.rows(&format!("INSERT INTO archon_mcp_sessions (session_id, connected_at, last_activity) VALUES ('{id}', '2026-01-10 12:00:00', '2026-01-10 12:00:00')"));
-    db.rows(&format!("INSERT INTO archon_mcp_sessions (session_id, connected_at, last_activity, boot) VALUES ('{}', '2026-01-10 12:00:00', '2026-01-10 12:00:00', 1)", ids(2).1));
-    begin_boot(&store, NOON.plus(minutes(30))).await;
-    let credits = store.credits(None).await.expect("credits");
-    credit_all(&store, &credits, 2, 500).await;
-    assert_eq!(count(&db, "archon_mcp_sessions WHERE expires_at IS NULL"), 2);
-});
-
-// Two servers start after an outage; one has already been used when the other gives credit.
-on_every_database!(credit_never_takes_back_a_touch, |db| async {
-    let store = serving(&db).await;
-    store_all(&store, (1..=100).flat_map(pair)).await;
-    let restarted = NOON.plus(minutes(30));
-    begin_boot(&store, restarted).await;
-    let credits = store.credits(None).await.expect("credits");
-    let other = beside(&db).await;
-    let later = restarted.plus(minutes(10));
-    let touches = async {
-        for n in 1..=100 {
-            let archon = vec![ArchonTouch { boot: 2, ..touch_archon(n, later) }];
-            let protocol = vec![ProtocolTouch { boot: 2, ..touch_protocol(n, later) }];
-            store.flush(2, Touches { protocol, archon }).await.map_err(|(e, _)| e).expect("a flush");
-        }
-    };
-    tokio::join!(touches, credit_all(&other, &credits, 3, 10));
-    let end = Some(later.plus(TIMEOUT));
-    for n in 1..=100 {
-        let (protocol, _, archon, _) = expiry(&store, n).await;
-        assert_eq!((protocol, archon), (end, end), "{n}");
-    }
-});
 
 on_every_database!(clocks_of_one_machine_agree, |db| async {
     let store = serving(&db).await;
-    let offset = store.clock_offset().await.expect("an answer");
+    let offset = store.clock_offset(&Clock::default()).await.expect("an answer");
     assert_eq!(offset.is_some(), db.is_postgres(), "SQLite has no clock of its own");
     assert!(offset.unwrap_or(0).abs() < 1000, "{offset:?}");
 });

@@ -2,10 +2,14 @@
 
 mod boots;
 mod by_hand;
+mod closing;
+mod credits;
+mod doubt;
 mod ending;
 mod folding;
 mod looking;
 mod lookup;
+mod older;
 mod opening;
 mod outages;
 mod plans;
@@ -13,6 +17,7 @@ mod poison;
 mod reaping;
 mod retention;
 mod schema;
+mod tailing;
 mod writing;
 
 use std::sync::Arc;
@@ -21,7 +26,7 @@ use std::time::Duration;
 use archonctl::model::request::{RequestStatus, Tokens};
 use archonctl::model::session::{EndReason, SessionRule};
 use archonctl::model::timestamp::Timestamp;
-use archonctl::store::boots::{Begun, NewBoot};
+use archonctl::store::boots::{Begun, NewBoot, Rules};
 use archonctl::store::ending::{Ending, ReapRule};
 use archonctl::store::rows::{Binding, ClientFacts, NewEvent, NewProtocolSession, NewRequest, NewSession, Write};
 use archonctl::store::ticket::Commit;
@@ -38,6 +43,8 @@ const NOON: Timestamp = Timestamp::from_millis(1_768_046_400_000);
 const SOON: Duration = Duration::from_secs(30);
 /// The session timeout of these tests.
 const TIMEOUT: Duration = Duration::from_hours(1);
+/// How long connections may be idle in these tests.
+const PROTOCOL_TIMEOUT: Duration = Duration::from_hours(24 * 30);
 /// The version in boot rows.
 const VERSION: &str = "0.1.0";
 
@@ -69,7 +76,8 @@ async fn begin_boot(store: &Store, now: Timestamp) -> Begun {
 
 fn boot_at(now: Timestamp) -> NewBoot {
     let recover_window = Duration::from_hours(24);
-    NewBoot { id: Uuid::new_v4(), version: VERSION, started_at: now, token_method: "approx", recover_window }
+    let rules = Rules { session_timeout: TIMEOUT, protocol_timeout: PROTOCOL_TIMEOUT, max_age: None };
+    NewBoot { id: Uuid::new_v4(), version: VERSION, started_at: now, token_method: "approx", recover_window, rules }
 }
 
 /// The ids of the `n`-th pair of sessions.
@@ -101,8 +109,9 @@ fn protocol(n: u32) -> NewProtocolSession {
         client_info: Some(raw(r#"{"name":"claude-code"}"#)),
         connected_at: NOON,
         last_activity: NOON,
-        expires_at: NOON.plus(TIMEOUT),
+        expires_at: NOON.plus(PROTOCOL_TIMEOUT),
         boot: 1,
+        credited: 0,
     }
 }
 
@@ -117,6 +126,7 @@ fn archon(n: u32) -> NewSession {
         last_activity: NOON,
         expires_at: NOON.plus(TIMEOUT),
         boot: 1,
+        credited: 0,
         user_id: Some(Uuid::from_u128(7)),
         user_email: Some("alice@example.org".into()),
         user_name: Some("alice".into()),
@@ -195,11 +205,12 @@ async fn outcomes(store: &Store, writes: impl IntoIterator<Item = Write>) -> Vec
 }
 
 fn touch_archon(n: u32, at: Timestamp) -> ArchonTouch {
-    ArchonTouch { session_id: ids(n).1, last_activity: at, expires_at: at.plus(TIMEOUT), boot: 1 }
+    ArchonTouch { session_id: ids(n).1, last_activity: at, expires_at: at.plus(TIMEOUT), boot: 1, credited: 0 }
 }
 
 fn touch_protocol(n: u32, at: Timestamp) -> ProtocolTouch {
-    ProtocolTouch { protocol_session_id: ids(n).0, last_activity: at, expires_at: at.plus(TIMEOUT), boot: 1 }
+    let expires_at = at.plus(PROTOCOL_TIMEOUT);
+    ProtocolTouch { protocol_session_id: ids(n).0, last_activity: at, expires_at, boot: 1, credited: 0 }
 }
 
 /// Writes what waits, and nothing else.
@@ -213,7 +224,7 @@ fn by(reason: EndReason, by: &str, at: Timestamp) -> Ending<'_> {
 
 /// What the cleanup goes by, at that moment.
 fn reap_at(now: Timestamp) -> ReapRule {
-    ReapRule { now, timeout: TIMEOUT, too_old: None, credited_from: 0, limit: 500 }
+    ReapRule { now, timeout: TIMEOUT, protocol_timeout: PROTOCOL_TIMEOUT, too_old: None, limit: 500 }
 }
 
 fn count(db: &Database, what: &str) -> i64 {

@@ -20,63 +20,94 @@ async fn reap_all(store: &Store, rule: ReapRule) -> (Vec<Uuid>, Vec<String>, usi
     }
 }
 
-on_every_database!(exactly_at_the_limit_is_still_valid, |db| async {
+on_every_database!(an_archon_session_ends_alone_for_its_time, |db| async {
     let store = serving(&db).await;
     store_all(&store, pair(1).into_iter().chain([opens(protocol(2))])).await;
     let limit = NOON.plus(TIMEOUT);
-    assert_eq!(reap_all(&store, reap_at(limit)).await.2, 0);
+    assert_eq!(reap_all(&store, reap_at(limit)).await.2, 0, "exactly at the limit is still valid");
     let (archon, protocol, _) = reap_all(&store, reap_at(limit.plus(Duration::from_millis(1)))).await;
-    assert_eq!((archon, protocol), (vec![ids(1).1], vec![ids(2).0.to_string()]));
-    // The protocol session bound to the Archon session has ended with it.
-    for table in ["archon_mcp_sessions", "archon_mcp_protocol_sessions"] {
-        let ends = rows(
-            &db,
-            &format!(
-                "SELECT status, disconnect_reason, ended_by, total_duration, {} FROM {table}",
-                time(&db, "disconnected_at")
-            ),
-        );
-        assert_eq!(ends.len(), if table == "archon_mcp_sessions" { 1 } else { 2 });
-        for end in ends {
-            assert_eq!(end, ["expired", "timeout", "server", "3600", "2026-01-10 13:00:00.001"]);
-        }
-    }
+    assert_eq!((archon, protocol), (vec![ids(1).1], vec![]));
+    let end = format!(
+        "SELECT status, disconnect_reason, ended_by, total_duration, {} FROM archon_mcp_sessions",
+        time(&db, "disconnected_at")
+    );
+    assert_eq!(row(&db, &end), ["expired", "timeout", "server", "3600", "2026-01-10 13:00:00.001"]);
+    assert_eq!(count(&db, "archon_mcp_session_events WHERE kind = 'ended'"), 1);
+    // Its connection lives, with an id for the next one; the other one's is as it was.
+    let next = store.protocol_session(&ids(1).0).await.expect("an answer").expect("a session");
+    assert!(next.life.ended.is_none() && next.archon.is_none() && next.session_id != ids(1).1);
+    assert_eq!(next.session_id.get_version_num(), 4);
+    let other = store.protocol_session(&ids(2).0).await.expect("an answer").expect("a session");
+    assert_eq!((other.session_id, other.life.ended), (ids(2).1, None));
+});
+
+on_every_database!(connections_of_one_archon_session_get_an_id_each, |db| async {
+    let store = serving(&db).await;
+    let shared = |n| opens(NewProtocolSession { session_id: ids(1).1, ..protocol(n) });
+    store_all(&store, pair(1).into_iter().chain((2..=5).map(shared))).await;
+    reap_all(&store, reap_at(NOON.plus(TIMEOUT).plus(minutes(1)))).await;
+    assert_eq!(count(&db, "archon_mcp_protocol_sessions WHERE status = 'active'"), 5);
+    let ids = "SELECT COUNT(DISTINCT session_id) FROM archon_mcp_protocol_sessions";
+    assert_eq!(db.value(ids), "5", "none is shared any more");
+});
+
+on_every_database!(a_connection_ends_after_its_own_time, |db| async {
+    let store = serving(&db).await;
+    store_all(&store, pair(1).into_iter().chain([opens(protocol(2))])).await;
+    let limit = NOON.plus(PROTOCOL_TIMEOUT);
+    let (archon, protocol, _) = reap_all(&store, reap_at(limit)).await;
+    assert_eq!((archon, protocol), (vec![ids(1).1], vec![]));
+    let (_, mut protocol, _) = reap_all(&store, reap_at(limit.plus(Duration::from_millis(1)))).await;
+    protocol.sort();
+    assert_eq!(protocol, [&*ids(1).0, &*ids(2).0]);
     assert_eq!(
-        count(&db, "archon_mcp_session_events WHERE kind = 'ended' AND reason = 'timeout' AND actor = 'server'"),
-        3
+        rows(&db, "SELECT status, disconnect_reason, ended_by FROM archon_mcp_protocol_sessions"),
+        [["expired", "timeout", "server"], ["expired", "timeout", "server"]]
     );
 });
 
-on_every_database!(too_old_is_another_reason, |db| async {
+// A server of an earlier version gives connections an hour.
+on_every_database!(a_row_that_says_less_than_the_timeout_has_the_timeout, |db| async {
+    let store = serving(&db).await;
+    let short = NewProtocolSession { expires_at: NOON.plus(TIMEOUT), ..protocol(1) };
+    store_all(&store, [opens(short)]).await;
+    assert_eq!(reap_all(&store, reap_at(NOON.plus(PROTOCOL_TIMEOUT))).await.1, Vec::<String>::new());
+    assert_eq!(reap_all(&store, reap_at(NOON.plus(PROTOCOL_TIMEOUT).plus(minutes(1)))).await.1.len(), 1);
+});
+
+on_every_database!(too_old_is_another_reason_and_ends_all, |db| async {
     let store = serving(&db).await;
     let old = NOON.minus(minutes(600));
+    // Its connection is younger; that of the second is not, and the Archon session of that one is.
     let aged = NewSession { connected_at: old, expires_at: NOON, ..archon(1) };
-    let lone = NewProtocolSession { connected_at: old, expires_at: NOON, ..protocol(2) };
-    store_all(&store, [opens(protocol(1)), creates(aged), opens(lone)].into_iter().chain(pair(3))).await;
+    let elder = NewProtocolSession { connected_at: old, expires_at: NOON, ..protocol(2) };
+    let young = NewSession { expires_at: NOON.plus(minutes(600)), ..archon(2) };
+    store_all(&store, [opens(protocol(1)), creates(aged), opens(elder), creates(young)].into_iter().chain(pair(3))).await;
     let now = NOON.plus(TIMEOUT).plus(minutes(1));
     let rule = ReapRule { too_old: Some(now.minus(minutes(600))), ..reap_at(now) };
     reap_all(&store, rule).await;
     assert_eq!(
-        rows(&db, "SELECT session_id, disconnect_reason FROM archon_mcp_sessions ORDER BY session_id"),
-        [[ids(1).1.to_string(), "max_age".into()], [ids(3).1.to_string(), "timeout".into()]]
+        rows(&db, "SELECT session_id, status, disconnect_reason FROM archon_mcp_sessions ORDER BY session_id"),
+        [(1, "max_age"), (2, "max_age"), (3, "timeout")]
+            .map(|(n, reason)| [ids(n).1.to_string(), "expired".into(), reason.into()])
     );
     assert_eq!(
-        rows(&db, "SELECT disconnect_reason FROM archon_mcp_protocol_sessions ORDER BY protocol_session_id"),
-        [["max_age"], ["max_age"], ["timeout"]]
+        rows(&db, "SELECT status, disconnect_reason FROM archon_mcp_protocol_sessions ORDER BY protocol_session_id"),
+        [["expired", "max_age"], ["expired", "max_age"], ["active", "NULL"]]
     );
 });
 
 on_every_database!(chunks_are_bounded, |db| async {
     let store = serving(&db).await;
     store_all(&store, (1..=25).flat_map(pair).chain((26..=40).map(|n| opens(protocol(n))))).await;
-    let rule = ReapRule { limit: 10, ..reap_at(NOON.plus(TIMEOUT).plus(minutes(1))) };
+    let rule = ReapRule { limit: 10, ..reap_at(NOON.plus(PROTOCOL_TIMEOUT).plus(minutes(1))) };
     let first = store.reap(rule).await.expect("a chunk");
     assert_eq!(first.archon.len(), 10);
-    assert!(first.protocol.len() <= 10);
+    assert_eq!(first.protocol.len(), 10);
     let (archon, protocol, _) = reap_all(&store, rule).await;
     assert_eq!(first.archon.iter().chain(&archon).collect::<HashSet<_>>().len(), 25);
     assert_eq!(count(&db, "archon_mcp_protocol_sessions WHERE status = 'active'"), 0);
-    assert!(protocol.len() + first.protocol.len() >= 15, "those without an Archon session are listed");
+    assert_eq!(protocol.len() + first.protocol.len(), 40);
     assert_eq!(count(&db, "archon_mcp_session_events WHERE kind = 'ended'"), 65);
 });
 
@@ -89,24 +120,10 @@ on_every_database!(a_row_without_an_end_of_its_time_goes_by_its_last_use, |db| a
     let (archon, ..) = reap_all(&store, reap_at(NOON.plus(Duration::from_millis(600)))).await;
     assert_eq!(archon.into_iter().collect::<HashSet<_>>(), HashSet::from([ids(1).1, ids(2).1]));
     assert_eq!(
-        store.session_counts(NOON, 0).await.expect("counts").archon_active,
+        store.session_counts(NOON, NOON).await.expect("counts").archon_active,
         3,
         "exactly at the limit is still valid"
     );
-});
-
-on_every_database!(rows_that_wait_for_credit_are_left_alone, |db| async {
-    let store = serving(&db).await;
-    let later =
-        |n| [opens(NewProtocolSession { boot: 3, ..protocol(n) }), creates(NewSession { boot: 3, ..archon(n) })];
-    store_all(&store, pair(1).into_iter().chain(later(2)).chain([opens(protocol(3))])).await;
-    let now = NOON.plus(TIMEOUT).plus(minutes(1));
-    let counts = store.session_counts(now, 2).await.expect("counts");
-    assert_eq!((counts.archon_active, counts.protocol_active), (1, 2), "what waits for credit is live");
-    let (archon, protocol, _) = reap_all(&store, ReapRule { credited_from: 2, ..reap_at(now) }).await;
-    assert_eq!((archon, protocol), (vec![ids(2).1], vec![]));
-    let (archon, protocol, _) = reap_all(&store, reap_at(now)).await;
-    assert_eq!((archon, protocol), (vec![ids(1).1], vec![ids(3).0.to_string()]));
 });
 
 on_every_database!(a_session_that_was_touched_lives, |db| async {
@@ -124,7 +141,7 @@ on_every_database!(two_reapers_end_each_session_once, |db| async {
     let store = serving(&db).await;
     let other = beside(&db).await;
     store_all(&store, (1..=300).flat_map(pair).chain((301..=400).map(|n| opens(protocol(n))))).await;
-    let rule = ReapRule { limit: 20, ..reap_at(NOON.plus(TIMEOUT).plus(minutes(1))) };
+    let rule = ReapRule { limit: 20, ..reap_at(NOON.plus(PROTOCOL_TIMEOUT).plus(minutes(1))) };
     let (one, two) = tokio::join!(reap_all(&store, rule), reap_all(&other, rule));
     let archon: Vec<_> = one.0.iter().chain(&two.0).collect();
     assert_eq!((archon.len(), archon.iter().collect::<HashSet<_>>().len()), (300, 300));

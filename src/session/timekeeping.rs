@@ -1,0 +1,299 @@
+//! Time that was nobody's idleness, seen by a running server: steps of the clock, freezes, a machine that slept, a database
+//! that was away. It is recorded as an outage, and each session's end moves by it.
+//!
+//! A thread ticks the clock each second and touches no store. What it finds, and what the heartbeat finds, is recorded by
+//! the heartbeat. Until that is done nothing ends for its time; the cleanup waits until two heartbeats in a row were well.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use humantime::format_duration;
+use tokio::sync::Notify;
+
+use super::Sessions;
+use super::live::Times;
+use super::supervisor::Stopping;
+use crate::model::clock::{Follows, Gap, TICK};
+use crate::model::timestamp::Timestamp;
+use crate::store::credits::{Cause, Credits, Lost};
+use crate::store::outage::Work;
+use crate::store::{Location, StoreError};
+
+/// A boot says at least this often that it is alive.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+/// The same while the database takes no writes, or after a gap.
+const HEARTBEAT_SOON: Duration = Duration::from_secs(1);
+/// The database's clock and ours differ by more than this only if one of them was set, in milliseconds.
+const STEP: i64 = 2000;
+/// How long to wait while the clock stands still.
+const STILL: Duration = Duration::from_millis(20);
+/// So many heartbeats in a row must be well before the cleanup goes on.
+const CALM_AFTER: u8 = 2;
+
+/// What is known of the time.
+#[derive(Debug)]
+pub(super) struct Timekeeping {
+    /// There was a gap that is not recorded yet.
+    is_unsettled: AtomicBool,
+    /// Heartbeats in a row since the last gap, up to [`CALM_AFTER`].
+    well: AtomicU8,
+    state: Mutex<State>,
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Gaps that the heartbeat has not looked at.
+    gaps: Vec<Gap>,
+    /// Time to be recorded.
+    lost: Vec<Lost>,
+    /// When the last heartbeat was written, as time that no step changes.
+    beat: Duration,
+    /// One has failed since.
+    has_failed: bool,
+    /// How much of the time since was a freeze, in milliseconds.
+    frozen_ms: i64,
+}
+
+impl Default for Timekeeping {
+    fn default() -> Self {
+        Self {
+            is_unsettled: AtomicBool::new(false),
+            well: AtomicU8::new(CALM_AFTER),
+            state: Mutex::default(),
+            wake: Notify::new(),
+        }
+    }
+}
+
+impl Timekeeping {
+    /// Whether all gaps are recorded, so that a session past its time is past its time.
+    fn is_settled(&self) -> bool {
+        !self.is_unsettled.load(SeqCst)
+    }
+
+    fn unsettle(&self) {
+        self.is_unsettled.store(true, SeqCst);
+        self.well.store(0, SeqCst);
+        self.wake.notify_one();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sessions {
+    /// Whether that time is over: never while a gap is not recorded.
+    pub(super) fn is_over(&self, times: &Times) -> bool {
+        times.is_over(self.clock.now()) && self.time.is_settled()
+    }
+
+    /// The same of the end of a row's time.
+    pub(super) fn has_passed(&self, end: Timestamp) -> bool {
+        self.clock.now() > end && self.time.is_settled()
+    }
+
+    /// Whether all gaps are recorded.
+    pub(super) fn is_settled(&self) -> bool {
+        self.time.is_settled()
+    }
+
+    /// Whether nothing happened to the time for two heartbeats: then bulk work may go by it.
+    pub(super) fn is_calm(&self) -> bool {
+        self.time.is_settled() && self.time.well.load(SeqCst) >= CALM_AFTER
+    }
+
+    /// The outages that are known.
+    pub(super) fn credits(&self) -> Arc<Credits> {
+        self.credits.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ticks the clock on a thread of its own, for as long as the sessions live.
+    pub(super) fn start_clock(self: &Arc<Self>) {
+        self.clock.start_ticking();
+        let weak = Arc::downgrade(self);
+        let started = std::thread::Builder::new().name("archonctl-clock".into()).spawn(move || Self::keep_time(&weak));
+        if let Err(error) = started {
+            tracing::error!(%error, "no thread for the clock: it goes by the wall clock alone");
+            self.clock.stop_ticking();
+        }
+    }
+
+    fn keep_time(weak: &Weak<Self>) {
+        loop {
+            std::thread::sleep(TICK);
+            let Some(sessions) = weak.upgrade() else { return };
+            sessions.tick();
+        }
+    }
+
+    fn tick(&self) {
+        let follows = self.follows();
+        let Some(gap) = self.clock.tick(follows) else { return };
+        tell(gap);
+        let mut state = self.time.state();
+        // Before time goes on: from here on nobody is taken for idle.
+        self.time.unsettle();
+        self.clock.go_on(follows);
+        state.frozen_ms += gap.frozen_ms;
+        match follows {
+            // The wall clock says itself what was lost; the database has to be asked.
+            Follows::Wall => state.lost.push(lost_of(gap)),
+            Follows::Database => state.gaps.push(gap),
+        }
+    }
+
+    /// Whose time this server keeps.
+    pub(super) fn follows(&self) -> Follows {
+        match self.store.location() {
+            Location::Postgres(_) => Follows::Database,
+            Location::SqliteFile(_) | Location::SqliteMemory => Follows::Wall,
+        }
+    }
+
+    /// Says regularly that this boot is alive.
+    pub(super) async fn beat(self: Arc<Self>, stopping: Stopping) {
+        self.time.state().beat = self.clock.elapsed();
+        let turn = async || {
+            tokio::select! {
+                () = self.clock.sleep(self.pause()) => {}
+                () = self.time.wake.notified() => {}
+            }
+        };
+        while stopping.or(turn()).await.is_some() {
+            let outcome = self.beat_once().await;
+            if outcome.is_err() {
+                self.time.state().has_failed = true;
+            }
+            self.store.outage().note(Work::Heartbeat, outcome.as_ref().copied());
+        }
+    }
+
+    /// While something is wrong the database is asked more often: this is how a quiet server learns that it is back. An
+    /// outage as long as the grace must not fit between two heartbeats.
+    fn pause(&self) -> Duration {
+        if self.store.outage().is_suspected() || !self.is_calm() || self.time.state().has_failed {
+            return HEARTBEAT_SOON;
+        }
+        HEARTBEAT_EVERY.min(self.policy.store_grace / 4).min(self.policy.timeout / 4).max(HEARTBEAT_SOON)
+    }
+
+    async fn beat_once(&self) -> Result<(), StoreError> {
+        self.follow_database().await?;
+        self.note_lost_database();
+        let number = self.boot.begun.number;
+        loop {
+            let Some(lost) = self.time.state().lost.first().copied() else { break };
+            self.store.record_lost(number, self.credits().latest(), lost).await?;
+            self.time.state().lost.remove(0);
+        }
+        self.store.heartbeat(number, self.clock.now(), self.last_cleanup()).await?;
+        self.learn_outages().await?;
+        let mut state = self.time.state();
+        (state.beat, state.has_failed, state.frozen_ms) = (self.clock.elapsed(), false, 0);
+        if state.gaps.is_empty() && state.lost.is_empty() {
+            self.time.is_unsettled.store(false, SeqCst);
+            self.time.well.store(self.time.well.load(SeqCst).saturating_add(1).min(CALM_AFTER), SeqCst);
+        }
+        Ok(())
+    }
+
+    /// Goes by the database's clock. What the wall clock of this machine does is of no account; a machine that slept is
+    /// behind, and a database whose own clock was set moves all its servers.
+    async fn follow_database(&self) -> Result<(), StoreError> {
+        loop {
+            let gaps = self.time.state().gaps.len();
+            let Some(offset) = self.store.clock_offset(&self.clock).await? else { return Ok(()) };
+            // Measured while time stood still, or a gap came meanwhile: that says nothing.
+            if self.clock.is_current() && self.take_over(offset, gaps) {
+                return Ok(());
+            }
+            tokio::time::sleep(STILL).await;
+        }
+    }
+
+    /// Takes over what was measured, unless there are more gaps by now than there were.
+    fn take_over(&self, offset: i64, gaps: usize) -> bool {
+        let mut state = self.time.state();
+        if state.gaps.len() != gaps {
+            return false;
+        }
+        let gaps = std::mem::take(&mut state.gaps);
+        if offset.abs() > STEP {
+            self.time.unsettle();
+            if gaps.is_empty() {
+                tracing::warn!("the database's clock was set {}: sessions do not count it as idle", ahead(offset));
+            }
+            let began = self.clock.now();
+            state.lost.push(Lost { began, ended: began.shifted(offset), credit_ms: offset, cause: Cause::Clock });
+        }
+        self.clock.shift(offset);
+        let frozen = gaps.into_iter().filter(|gap| gap.frozen_ms > 0);
+        state.lost.extend(frozen.map(|gap| lost_of(Gap { stepped_ms: 0, ..gap })));
+        true
+    }
+
+    /// The database takes heartbeats again. If that took longer than the grace, clients were told that their sessions are
+    /// kept.
+    fn note_lost_database(&self) {
+        let mut state = self.time.state();
+        let away = self.clock.elapsed().saturating_sub(state.beat);
+        if !state.has_failed || away <= self.policy.store_grace {
+            return;
+        }
+        let credit_ms = i64::try_from(away.as_millis()).unwrap_or(i64::MAX).saturating_sub(state.frozen_ms);
+        let ended = self.clock.now();
+        let lost = Lost { began: ended.shifted(-credit_ms), ended, credit_ms, cause: Cause::Database };
+        // Said once, and recorded once: the next heartbeat counts from here.
+        (state.has_failed, state.beat, state.frozen_ms) = (false, self.clock.elapsed(), 0);
+        state.lost.push(lost);
+        drop(state);
+        self.time.unsettle();
+        tracing::warn!("the database took nothing for {}: sessions do not count it as idle", span(credit_ms));
+    }
+
+    /// Takes over the outages that were recorded, here or elsewhere: the sessions in memory get what they have coming.
+    pub(super) async fn learn_outages(&self) -> Result<(), StoreError> {
+        let fresh = self.store.outages_after(self.credits().latest()).await?;
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let mut credits = self.credits.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = Credits::clone(&credits);
+        // Somebody else may have learnt of them meanwhile.
+        for outage in fresh.into_iter().filter(|outage| outage.number > credits.latest()) {
+            self.live.iter().for_each(|live| live.value().times.credit(&outage));
+            self.archons.iter().for_each(|archon| archon.value().times.credit(&outage));
+            next.outages.push(outage);
+        }
+        *credits = Arc::new(next);
+        Ok(())
+    }
+}
+
+/// What the wall clock says that a gap has cost.
+fn lost_of(gap: Gap) -> Lost {
+    let cause = if gap.stepped_ms == 0 { Cause::Freeze } else { Cause::Clock };
+    let credit_ms = gap.frozen_ms + gap.stepped_ms;
+    Lost { began: gap.since, ended: gap.since.shifted(credit_ms), credit_ms, cause }
+}
+
+fn tell(gap: Gap) {
+    if gap.stepped_ms != 0 {
+        let words = if gap.stepped_ms > 0 { "the clock was set ahead, or the machine slept" } else { "the clock was set back" };
+        tracing::warn!("{words} ({}): sessions do not count it as idle", span(gap.stepped_ms.abs()));
+    }
+    if gap.frozen_ms > 0 {
+        tracing::warn!("nothing ran for {}: sessions do not count it as idle", span(gap.frozen_ms));
+    }
+}
+
+fn ahead(millis: i64) -> String {
+    format!("{} by {}", if millis > 0 { "ahead" } else { "back" }, span(millis.abs()))
+}
+
+fn span(millis: i64) -> String {
+    format_duration(Duration::from_secs(u64::try_from(millis / 1000).unwrap_or(0))).to_string()
+}

@@ -1,0 +1,38 @@
+//! Sessions from before tokens were asked for belong to nobody, until somebody presents their id.
+
+use super::backend::transact;
+use super::ending::lock_in_order;
+use super::{Store, StoreError};
+use crate::model::principal::Principal;
+use crate::model::timestamp::Timestamp;
+
+const CLAIM_ARCHON: &str = "UPDATE archon_mcp_sessions SET principal = $2, user_name = COALESCE(user_name, $2), \
+     user_email = COALESCE(user_email, $3) WHERE principal = '' AND status = 'active' AND session_id = ( \
+     SELECT p.session_id FROM archon_mcp_protocol_sessions p WHERE p.protocol_session_id = $1)";
+
+const CLAIM: &str = "UPDATE archon_mcp_protocol_sessions SET principal = $2 \
+     WHERE protocol_session_id = $1 AND principal = '' AND status = 'active'";
+
+const TELL: &str = "INSERT INTO archon_mcp_session_events (at, kind, session_id, protocol_session_id, reason, actor) \
+     SELECT $2, 'claimed', p.session_id, p.protocol_session_id, 'tokens were switched on', $3 \
+     FROM archon_mcp_protocol_sessions p WHERE p.protocol_session_id = $1";
+
+impl Store {
+    /// Gives a live connection of nobody, with its Archon session, to a principal. `false` when somebody was faster.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim(&self, id: &str, principal: &Principal, at: Timestamp) -> Result<bool, StoreError> {
+        let dialect = self.dialect();
+        let (ids, name, email) = (serde_json::json!([id]).to_string(), &*principal.name, principal.email.as_deref());
+        transact!(self, tx => async {
+            lock_in_order!(dialect, tx, "[]", &ids);
+            sqlx::query(CLAIM_ARCHON).bind(id).bind(name).bind(email).execute(&mut *tx).await?;
+            let claimed = sqlx::query(CLAIM).bind(id).bind(name).execute(&mut *tx).await?.rows_affected() > 0;
+            if claimed {
+                sqlx::query(TELL).bind(id).bind(at).bind(name).execute(&mut *tx).await?;
+            }
+            Ok::<_, StoreError>(claimed)
+        }.await)
+    }
+}

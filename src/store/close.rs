@@ -1,0 +1,57 @@
+//! Closing a database: what is queued is committed, tasks and threads have ended, and a SQLite file holds everything by
+//! itself: a copy of it is a backup.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use super::backend::{Backend, SqliteBackend};
+use super::{Store, StoreError};
+
+/// How long what is queued, and who works for the store, may take to end.
+const WORKERS_PATIENCE: Duration = Duration::from_secs(10);
+/// How long connections may take to be given back and closed.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Store {
+    /// Closes it, for all who have it: nothing is read or written any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when something does not end in time, or SQLite's log cannot be emptied because another
+    /// program reads it; what was committed is safe all the same.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.writer().close();
+        let joined = self.inner.workers.joined(WORKERS_PATIENCE).await;
+        let closed = match &self.inner.backend {
+            Backend::Sqlite(sqlite) => sqlite.close().await,
+            Backend::Postgres(postgres) => in_time(postgres.pool.close()).await,
+        };
+        if joined { closed } else { Err(StoreError::Unavailable("its writer does not end".to_owned())) }
+    }
+}
+
+impl SqliteBackend {
+    async fn close(&self) -> Result<(), StoreError> {
+        // Readers first: they would keep the log from being emptied.
+        let readers = in_time(self.pools.readers().close()).await;
+        let emptied = if self.file.is_some() { self.empty_log().await } else { Ok(()) };
+        // The last connection to be closed removes the log and its index.
+        let closed = in_time(self.pools.close()).await;
+        // After every connection: closing a descriptor of the file drops SQLite's own locks.
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        readers.and(emptied).and(closed)
+    }
+
+    async fn empty_log(&self) -> Result<(), StoreError> {
+        self.check_file()?;
+        let _turn = self.gate.lock().await;
+        let mut connection = self.pools.writer().acquire().await?;
+        let row: (i64, i64, i64) =
+            sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection).await?;
+        if row.0 == 0 { Ok(()) } else { Err(StoreError::Unavailable("a reader keeps its log in use".to_owned())) }
+    }
+}
+
+async fn in_time(closing: impl Future<Output = ()>) -> Result<(), StoreError> {
+    let late = |_| StoreError::Unavailable(format!("its connections are not given back within {PATIENCE:?}"));
+    tokio::time::timeout(PATIENCE, closing).await.map_err(late)
+}

@@ -1,0 +1,129 @@
+//! The one order of locks, for PostgreSQL, where several servers, operators and people with `psql` write the same rows.
+//!
+//! Whoever writes sessions takes, in this order:
+//! 1. the advisory lock [`KEY`], shared. A statement that was typed by hand takes rows as they lie, so the schema's triggers
+//!    give it the lock for itself;
+//! 2. rows of Archon sessions, by id ([`LOCK_ARCHON`]);
+//! 3. rows of connections, by id ([`LOCK_CONNECTIONS`]);
+//! 4. everything else: boots, request rows, sums in the order of their keys.
+//!
+//! A row that a transaction inserts belongs to nobody else yet, so inserting it comes before locking others; rows of one
+//! kind are inserted in the order of their ids, because two servers may make the same one. Whoever picks rows only to
+//! remove them, or to end those whose time is over, passes by those that others hold (`SKIP LOCKED`) and so waits for none.
+//! A lone statement that only inserts needs no order.
+//!
+//! Nobody can be held to it: what still ends in a deadlock is repeated at once (see [`Tries`]).
+
+use std::time::Duration;
+
+use super::StoreError;
+use super::error::is_contention;
+use super::pooler;
+
+/// The advisory lock that the schema's triggers take for statements typed by hand.
+pub(super) const KEY: i64 = 27_428_844_087_501_675;
+
+/// How long a transaction waits for a statement that was typed by hand. Somebody may have left one open: then we go on
+/// without the lock, in the same order as ever, and a deadlock with that one is repeated.
+pub(super) const HAND_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long a transaction of ours may stand still between two statements. A server that is frozen in the middle of one
+/// holds its locks until then.
+const STANDSTILL: Duration = Duration::from_secs(5);
+
+/// How often a transaction that lost to others is repeated.
+const TRIES: u32 = 5;
+
+/// Locks the rows of Archon sessions whose ids stand in the JSON array `$1`.
+pub(super) const LOCK_ARCHON: &str = "SELECT 1 FROM archon_mcp_sessions \
+     WHERE session_id IN (SELECT CAST(id AS UUID) FROM jsonb_array_elements_text($1::jsonb) AS id) \
+     ORDER BY session_id FOR NO KEY UPDATE";
+
+/// Locks the rows of connections whose ids stand in the JSON array `$1`, and of all that are bound to one of the Archon
+/// sessions in `$2`.
+pub(super) const LOCK_CONNECTIONS: &str = "SELECT 1 FROM archon_mcp_protocol_sessions WHERE protocol_session_id IN ( \
+         SELECT id COLLATE \"C\" FROM jsonb_array_elements_text($1::jsonb) AS id \
+         UNION SELECT p.protocol_session_id FROM jsonb_array_elements_text($2::jsonb) AS a \
+             JOIN archon_mcp_protocol_sessions p ON p.session_id = CAST(a AS UUID)) \
+     ORDER BY protocol_session_id FOR NO KEY UPDATE";
+
+/// How a writing transaction begins: one round trip. `patience` is for the advisory lock; `None` goes without it.
+///
+/// All of it is of this transaction alone, so it holds behind a pooler too.
+pub(super) fn begin(pooled: bool, patience: Option<Duration>) -> String {
+    let (begin, standstill) = (pooler::begin(pooled), STANDSTILL.as_millis());
+    let lock = patience.map_or_else(String::new, |patience| {
+        format!(
+            "; SET LOCAL lock_timeout TO {}; SELECT pg_advisory_xact_lock_shared({KEY}); SET LOCAL lock_timeout TO DEFAULT",
+            patience.as_millis()
+        )
+    });
+    format!(
+        "{begin}; SET LOCAL archonctl.in_order TO 'on'; SET LOCAL idle_in_transaction_session_timeout TO {standstill}{lock}"
+    )
+}
+
+/// A transaction that is repeated when it lost to others.
+#[derive(Debug, Default)]
+pub(super) struct Tries {
+    failed: u32,
+    without_lock: bool,
+}
+
+impl Tries {
+    /// How long this try waits for the advisory lock: whoever did not get it once goes on without it.
+    pub(super) fn patience(&self, patience: Duration) -> Option<Duration> {
+        (!self.without_lock).then_some(patience)
+    }
+
+    /// The transaction did not even begin.
+    pub(super) fn did_not_begin(&mut self) {
+        self.without_lock = true;
+    }
+
+    /// Whether to try once more; if not, the error that tells why.
+    pub(super) fn again(&mut self, error: StoreError) -> Result<(), StoreError> {
+        self.failed += 1;
+        match error {
+            StoreError::Contended(reason) if self.failed < TRIES => {
+                tracing::debug!(reason, "others hold the same rows; trying again");
+                Ok(())
+            }
+            error => Err(error.given_up()),
+        }
+    }
+
+    /// The same for a read.
+    pub(super) fn reads_again(&mut self, error: &sqlx::Error) -> bool {
+        self.failed += 1;
+        self.failed < TRIES && is_contention(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_loses_is_repeated_a_few_times_and_nothing_else_is() {
+        let lost = || StoreError::Contended("deadlock detected".into());
+        let mut tries = Tries::default();
+        let repeated = (0..20).take_while(|_| tries.again(lost()).is_ok()).count();
+        assert_eq!(repeated, 4);
+        assert!(matches!(tries.again(lost()), Err(StoreError::Unavailable(_))), "callers never meet it");
+        for error in [StoreError::Unavailable("gone".into()), StoreError::Data("a text".into())] {
+            assert!(Tries::default().again(error).is_err());
+        }
+    }
+
+    #[test]
+    fn whoever_missed_the_lock_goes_on_without_it() {
+        let mut tries = Tries::default();
+        assert!(
+            begin(false, tries.patience(HAND_PATIENCE)).contains("pg_advisory_xact_lock_shared(27428844087501675)")
+        );
+        tries.did_not_begin();
+        let begun = begin(true, tries.patience(HAND_PATIENCE));
+        assert!(!begun.contains("advisory") && begun.contains("in_order TO 'on'"), "{begun}");
+    }
+}
