@@ -44,7 +44,9 @@ impl Sessions {
         if let Some(text) = named {
             let own = Uuid::parse_str(text).ok();
             match &bound {
-                Bound::Exists(archon) if own == Some(archon.id) && !self.is_done(archon) => return (archon.clone(), SessionRule::Client),
+                Bound::Exists(archon) if own == Some(archon.id) && !self.is_done(archon) => {
+                    return (archon.clone(), SessionRule::Client);
+                }
                 Bound::Reserved(reserved, _) if own == Some(*reserved) => {}
                 _ => {
                     // Boxed, as below: these are rare, and every call's future would carry their size along.
@@ -68,12 +70,7 @@ impl Sessions {
 
     /// The time of the bound Archon session was over: the next one, under the id that was reserved when it ended. Where
     /// the store cannot tell, the old one goes on: an analytics id never makes a call fail.
-    async fn next(
-        &self,
-        live: &Arc<Live>,
-        principal: &Principal,
-        patience: Duration,
-    ) -> (Arc<Archon>, SessionRule) {
+    async fn next(&self, live: &Arc<Live>, principal: &Principal, patience: Duration) -> (Arc<Archon>, SessionRule) {
         let looking = tokio::time::timeout(RENEWAL, self.current(&live.id, live.times.expires_at()));
         if !live.is_renewing()
             && let Ok(Ok(Some(row))) = looking.await

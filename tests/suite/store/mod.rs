@@ -9,7 +9,7 @@ mod ending;
 mod folding;
 mod looking;
 mod lookup;
-mod older;
+pub(crate) mod older;
 mod opening;
 mod outages;
 mod plans;
