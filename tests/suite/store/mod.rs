@@ -10,7 +10,7 @@ mod folding;
 mod locking;
 mod looking;
 mod lookup;
-mod older;
+pub(crate) mod older;
 mod opening;
 mod outages;
 mod plans;
