@@ -57,6 +57,8 @@ pub struct Sessions {
     /// Time that was not idleness; replaced when more is known.
     credits: RwLock<Arc<Credits>>,
     time: Timekeeping,
+    /// When the store last left a question about a session unanswered, by uptime; zero: never.
+    unanswered_at: AtomicU64,
     live: DashMap<Arc<str>, Arc<Live>>,
     archons: DashMap<Uuid, Arc<Archon>>,
     dirty: Mutex<Dirty>,
@@ -168,6 +170,7 @@ impl Sessions {
             boot: Boot { id, begun, started_at, started: Instant::now() },
             credits: RwLock::new(Arc::new(credits)),
             time: Timekeeping::default(),
+            unanswered_at: AtomicU64::new(0),
             live: DashMap::new(),
             archons: DashMap::new(),
             dirty: Mutex::default(),

@@ -75,11 +75,18 @@ impl Sessions {
         if live.is_renewing() && self.trusts(&live) {
             return Ok(live);
         }
+        // Not everybody waits for a database that has just left somebody without an answer.
+        if self.is_unanswered() && !self.trusts(&live) {
+            return Err(not_yet().into());
+        }
         let (sessions, asked) = (self.clone(), live.clone());
         let mut asking = Box::pin(async move { sessions.ask_again(asked).await });
         let trusted = |error: StoreError| if self.trusts(&live) { Ok(live.clone()) } else { Err(error.into()) };
         match timeout(RENEWAL, &mut asking).await {
-            Ok(Err(SessionError::Unavailable(error))) => trusted(error),
+            Ok(Err(SessionError::Unavailable(error))) => {
+                self.note_unanswered();
+                trusted(error)
+            }
             Ok(outcome) => outcome,
             Err(_) if self.trusts(&live) => {
                 let renewal = live.begin_renewal();
@@ -90,8 +97,24 @@ impl Sessions {
                 });
                 trusted(not_yet())
             }
-            Err(_) => asking.await,
+            Err(_) => {
+                let outcome = asking.await;
+                if matches!(outcome, Err(SessionError::Unavailable(_))) {
+                    self.note_unanswered();
+                }
+                outcome
+            }
         }
+    }
+
+    fn note_unanswered(&self) {
+        self.unanswered_at.store(self.uptime_ms(), Relaxed);
+    }
+
+    /// Whether the store left a question unanswered within the last second.
+    fn is_unanswered(&self) -> bool {
+        let at = self.unanswered_at.load(Relaxed);
+        at > 0 && self.uptime_ms().saturating_sub(at) < 1000
     }
 
     async fn ask_again(&self, live: Arc<Live>) -> Result<Arc<Live>, SessionError> {
