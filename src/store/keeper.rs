@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use super::StoreError;
 use super::backend::Gate;
@@ -23,6 +24,9 @@ use super::writer::Shared;
 
 /// How often the files are looked at.
 const EVERY: Duration = Duration::from_millis(100);
+
+/// How long whoever reads just now may take to end when every connection is to be closed; then it is tried again.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// All that it needs to know of an open file.
 #[derive(Debug)]
@@ -121,7 +125,8 @@ impl Watch {
                 return Err(StoreError::Unavailable("a reader keeps the removed log from being moved".to_owned()));
             }
             // From here on the removed log is empty, and nobody may go on with it.
-            runtime.block_on(pools.close());
+            let closed = runtime.block_on(async { timeout(CLOSE_PATIENCE, pools.close()).await });
+            closed.map_err(|_| StoreError::Unavailable("somebody goes on reading the removed log".to_owned()))?;
             shelf.take();
             self.checkpoints = None;
         }
