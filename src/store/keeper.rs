@@ -81,18 +81,18 @@ impl Watch {
         let before = std::mem::replace(&mut self.found, found);
         match found {
             Found::Whole if before == Found::Whole => self.look_at_log(),
-            Found::Whole => self.tell(Ok(())),
+            Found::Whole => self.tell(&Ok(())),
             Found::Torn => {
                 let outcome = self.mend();
                 if outcome.is_ok() {
                     self.found = Found::Whole;
                     tracing::warn!("the database's log is there again: all that was committed is in its file");
                 }
-                self.tell(outcome);
+                self.tell(&outcome);
             }
             // It is put back by whoever took it. What is still in the log goes along with it.
             Found::Gone if before != Found::Gone => {
-                self.tell(self.keeper.file.check());
+                self.tell(&self.keeper.file.check());
                 if let Some(checkpoints) = &mut self.checkpoints {
                     _ = checkpoints.empty();
                 }
@@ -101,7 +101,7 @@ impl Watch {
         }
     }
 
-    fn tell(&self, outcome: Result<(), StoreError>) {
+    fn tell(&self, outcome: &Result<(), StoreError>) {
         self.keeper.outage.note(Work::Files, outcome.as_ref().copied());
     }
 
@@ -118,7 +118,7 @@ impl Watch {
     /// Moves what was committed into the file, and opens every connection anew. What fails is tried again at the next turn.
     fn mend(&mut self) -> Result<(), StoreError> {
         let Keeper { target, file, pools, shelf, gate, runtime, .. } = &self.keeper;
-        self.tell(file.check());
+        self.tell(&file.check());
         let _turn = gate.blocking_lock();
         if let Some(checkpoints) = &mut self.checkpoints {
             if !checkpoints.empty()? {
