@@ -74,12 +74,12 @@ fn writers_never_wait_while_much_is_to_be_moved() {
 
 #[test]
 fn a_small_log_is_moved_now_and_then() {
-    let Scene { _folder, writer, reader, mut checkpoints, .. } = scene();
+    let Scene { _folder: folder, writer, reader, mut checkpoints, .. } = scene();
     fill(&writer, 1);
     let mut alone = || {
         checkpoints.run(checkpoints.size());
-        let path = _folder.path().join("alone");
-        std::fs::copy(_folder.path().join("db"), &path).expect("copied");
+        let path = folder.path().join("alone");
+        std::fs::copy(folder.path().join("db"), &path).expect("copied");
         connect(&path).query_row("SELECT COUNT(*) FROM t", [], |row| row.get::<_, i64>(0)).expect("a count")
     };
     assert_eq!(alone(), 1, "the file alone has it");
