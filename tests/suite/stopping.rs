@@ -50,7 +50,7 @@ async fn a_stop_waits_for_calls_and_for_nobody_else() {
     let session = Mcp::new(server.url()).initialize(REVISION).await;
     let head = "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n";
     let mut strangers = Vec::new();
-    for half in ["".to_owned(), head.to_owned(), format!("{head}Content-Length: 100\r\n\r\n{{")] {
+    for half in [String::new(), head.to_owned(), format!("{head}Content-Length: 100\r\n\r\n{{")] {
         let mut stranger = Connection::open(server.address()).await.expect("a connection");
         stranger.send(half).await.expect("sent");
         strangers.push(stranger);
