@@ -78,7 +78,7 @@ impl Options {
         let store = store?;
         let served = self.serve(store.clone(), (principals, prices), &signals).await;
         // Without its writer it ends as by a crash: nothing that still runs is to be trusted.
-        if !served.as_ref().is_err_and(|error| error.is::<Broken>())
+        if !served.as_ref().is_err_and(anyhow::Error::is::<Broken>)
             && let Err(error) = store.close().await
         {
             tracing::warn!(%error, "the database is not closed in order; every row that was acknowledged is stored");
@@ -131,9 +131,10 @@ impl Options {
             let (file, app, signals) = (file.clone(), app.clone(), signals.clone());
             async move {
                 while stopping.or(signals.hung_up()).await.is_some() {
-                    match &file {
-                        Some(file) => app.read_principals(file).await,
-                        None => tracing::info!("SIGHUP: there is no token file to read again"),
+                    if let Some(file) = &file {
+                        app.read_principals(file).await;
+                    } else {
+                        tracing::info!("SIGHUP: there is no token file to read again");
                     }
                 }
             }

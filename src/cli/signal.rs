@@ -79,8 +79,9 @@ impl Signals {
     /// Catches them; the caller is within a runtime.
     pub(super) fn catch() -> Self {
         let signals = Self::default();
-        let caught = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        // First: whether a signal was ignored cannot be seen any more when it is caught.
         let terminal = Terminal::of_process();
+        let caught = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
         let following = signals.clone();
         tokio::spawn(async move {
             let [mut terminate, mut interrupt, mut hang_up] = caught.map(Result::ok);

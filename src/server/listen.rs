@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::response::Response;
 use futures_util::FutureExt;
@@ -25,8 +25,10 @@ use super::route::Routes;
 /// After the grace, what still runs is cut and has this long to be recorded.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
 
-/// How often a connection is looked at while the server stops, and how long one on which no request runs may take to end.
+/// How often a connection is looked at while the server stops.
 const MOMENT: Duration = Duration::from_millis(100);
+/// How long a stop waits for a request that is on its way: one that was sent just before may still arrive.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
 /// How a server stops.
 #[derive(Debug, Clone, Copy)]
@@ -120,7 +122,7 @@ fn made_ready(stream: TcpStream, app: &App, activity: &Arc<Activity>) -> Patient
 }
 
 /// Serves a connection until it ends, or until the server stops and no request runs on it. Who holds a connection, or has
-/// sent half of a request, is not waited for.
+/// sent half of a request, is hardly waited for.
 async fn serve<S>(
     connection: http1::Connection<TokioIo<Patient<TcpStream>>, S>,
     activity: &Activity,
@@ -133,9 +135,10 @@ async fn serve<S>(
     if ended.is_none() {
         connection.as_mut().graceful_shutdown();
     }
+    let stopping = Instant::now();
     while ended.is_none() {
         ended = tokio::time::timeout(MOMENT, connection.as_mut()).await.ok();
-        if ended.is_none() && !activity.is_on() {
+        if ended.is_none() && !activity.is_on() && stopping.elapsed() >= ON_ITS_WAY {
             return;
         }
     }

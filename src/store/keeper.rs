@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use super::StoreError;
 use super::backend::Gate;
@@ -23,6 +24,9 @@ use super::writer::Shared;
 
 /// How often the files are looked at.
 const EVERY: Duration = Duration::from_millis(100);
+
+/// How long whoever reads just now may take to end when every connection is to be closed; then it is tried again.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// All that it needs to know of an open file.
 #[derive(Debug)]
@@ -77,18 +81,18 @@ impl Watch {
         let before = std::mem::replace(&mut self.found, found);
         match found {
             Found::Whole if before == Found::Whole => self.look_at_log(),
-            Found::Whole => self.tell(Ok(())),
+            Found::Whole => self.tell(&Ok(())),
             Found::Torn => {
                 let outcome = self.mend();
                 if outcome.is_ok() {
                     self.found = Found::Whole;
                     tracing::warn!("the database's log is there again: all that was committed is in its file");
                 }
-                self.tell(outcome);
+                self.tell(&outcome);
             }
             // It is put back by whoever took it. What is still in the log goes along with it.
             Found::Gone if before != Found::Gone => {
-                self.tell(self.keeper.file.check());
+                self.tell(&self.keeper.file.check());
                 if let Some(checkpoints) = &mut self.checkpoints {
                     _ = checkpoints.empty();
                 }
@@ -97,7 +101,7 @@ impl Watch {
         }
     }
 
-    fn tell(&self, outcome: Result<(), StoreError>) {
+    fn tell(&self, outcome: &Result<(), StoreError>) {
         self.keeper.outage.note(Work::Files, outcome.as_ref().copied());
     }
 
@@ -114,14 +118,15 @@ impl Watch {
     /// Moves what was committed into the file, and opens every connection anew. What fails is tried again at the next turn.
     fn mend(&mut self) -> Result<(), StoreError> {
         let Keeper { target, file, pools, shelf, gate, runtime, .. } = &self.keeper;
-        self.tell(file.check());
+        self.tell(&file.check());
         let _turn = gate.blocking_lock();
         if let Some(checkpoints) = &mut self.checkpoints {
             if !checkpoints.empty()? {
                 return Err(StoreError::Unavailable("a reader keeps the removed log from being moved".to_owned()));
             }
             // From here on the removed log is empty, and nobody may go on with it.
-            runtime.block_on(pools.close());
+            let closed = runtime.block_on(async { timeout(CLOSE_PATIENCE, pools.close()).await });
+            closed.map_err(|_| StoreError::Unavailable("somebody goes on reading the removed log".to_owned()))?;
             shelf.take();
             self.checkpoints = None;
         }

@@ -68,7 +68,7 @@ fn keeps_locks_apart(path: &Path) -> bool {
             [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x00c3_6400, 0x5346_414f, 0x0102_1997, 0x0bd0_0bd0, 0x0116_1970];
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let kind = rustix::fs::statfs(path).or_else(|_| rustix::fs::statfs(folder)).map(|found| found.f_type);
-        kind.is_ok_and(|kind| !NETWORKS.iter().any(|network| i64::from(*network) == i64::from(kind) & 0xffff_ffff))
+        kind.is_ok_and(|kind| !NETWORKS.iter().any(|network| i128::from(*network) == i128::from(kind) & 0xffff_ffff))
     }
     #[cfg(not(target_os = "linux"))]
     {

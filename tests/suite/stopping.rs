@@ -50,17 +50,17 @@ async fn a_stop_waits_for_calls_and_for_nobody_else() {
     let session = Mcp::new(server.url()).initialize(REVISION).await;
     let head = "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n";
     let mut strangers = Vec::new();
-    for half in ["".to_owned(), head.to_owned(), format!("{head}Content-Length: 100\r\n\r\n{{")] {
+    for half in [String::new(), head.to_owned(), format!("{head}Content-Length: 100\r\n\r\n{{")] {
         let mut stranger = Connection::open(server.address()).await.expect("a connection");
         stranger.send(half).await.expect("sent");
         strangers.push(stranger);
     }
     // A connection that was served, and then has sent a half.
-    let mut served = Connection::open(server.address()).await.expect("a connection");
-    served.request("GET /healthz", &[], "").await.expect("sent");
-    assert_eq!(served.answer().await.expect("an answer").status, 200);
-    served.send(head).await.expect("sent");
-    strangers.push(served);
+    let mut half_again = Connection::open(server.address()).await.expect("a connection");
+    half_again.request("GET /healthz", &[], "").await.expect("sent");
+    assert_eq!(half_again.answer().await.expect("an answer").status, 200);
+    half_again.send(head).await.expect("sent");
+    strangers.push(half_again);
     let napping = session.clone();
     let nap = tokio::spawn(async move {
         napping.request("tools/call", json!({"name": "test_sleep", "arguments": {"ms": 1500}})).await
