@@ -187,7 +187,8 @@ impl Told {
             }
             Outcome::Cancelled => Self::failed(id, REFUSED, "the client cancelled the call", "cancelled"),
             Outcome::Revoked(ended) => {
-                let message = format!("the session was ended by the {} ({}) while the call ran", ended.who(), ended.reason);
+                let message =
+                    format!("the session was ended by the {} ({}) while the call ran", ended.who(), ended.reason);
                 let body = ErrorBody::new(REFUSED, message.clone())
                     .because("session_ended", "call initialize, and call again if that is safe");
                 let body = reply::error(Some(id.get()), &body);

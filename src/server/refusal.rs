@@ -162,8 +162,11 @@ impl From<SessionError> for Refusal {
             SessionError::Ended(ended) => {
                 let at = ended.at.map(|at| at.to_string());
                 let when = at.as_deref().map(|at| format!(" at {at}")).unwrap_or_default();
-                let why =
-                    if ended.reason.is_empty() { String::new() } else { format!(": {} by {}", ended.reason, ended.who()) };
+                let why = if ended.reason.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {} by {}", ended.reason, ended.who())
+                };
                 let mut refusal = gone(format!("Session not found: it ended{when}{why}"), "session_ended");
                 if let Some(data) = &mut refusal.body.data {
                     data.ended_at = at;

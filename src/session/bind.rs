@@ -44,7 +44,9 @@ impl Sessions {
         if let Some(text) = named {
             let own = Uuid::parse_str(text).ok();
             match &bound {
-                Bound::Exists(archon) if own == Some(archon.id) && !self.is_done(archon) => return (archon.clone(), SessionRule::Client),
+                Bound::Exists(archon) if own == Some(archon.id) && !self.is_done(archon) => {
+                    return (archon.clone(), SessionRule::Client);
+                }
                 Bound::Reserved(reserved, _) if own == Some(*reserved) => {}
                 _ => {
                     // Boxed, as below: these are rare, and every call's future would carry their size along.
@@ -68,12 +70,7 @@ impl Sessions {
 
     /// The time of the bound Archon session was over: the next one, under the id that was reserved when it ended. Where
     /// the store cannot tell, the old one goes on: an analytics id never makes a call fail.
-    async fn next(
-        &self,
-        live: &Arc<Live>,
-        principal: &Principal,
-        patience: Duration,
-    ) -> (Arc<Archon>, SessionRule) {
+    async fn next(&self, live: &Arc<Live>, principal: &Principal, patience: Duration) -> (Arc<Archon>, SessionRule) {
         let looking = tokio::time::timeout(RENEWAL, self.current(&live.id, live.times.expires_at()));
         if !live.is_renewing()
             && let Ok(Ok(Some(row))) = looking.await
@@ -97,8 +94,9 @@ impl Sessions {
         patience: Duration,
     ) -> Option<(Arc<Archon>, SessionRule)> {
         let unbound = matches!(&*live.bound(), Bound::Reserved(..));
-        match self.named_archon(text, principal, &live.id).await {
-            Ok(Named::Live(archon)) => {
+        // A call does not wait for a store that is away.
+        match tokio::time::timeout(RENEWAL, self.named_archon(text, principal, &live.id)).await {
+            Ok(Ok(Named::Live(archon))) => {
                 if unbound {
                     let binding = Binding { protocol_session_id: live.id.clone(), session_id: archon.id };
                     *live.bound() = Bound::Exists(archon.clone());
@@ -108,10 +106,10 @@ impl Sessions {
                 Some((archon, SessionRule::Client))
             }
             // It is made now.
-            Ok(Named::Reserved(id, _)) if unbound => Some(self.create(live, id, principal, patience).await),
-            Ok(Named::Reserved(id, owner)) => self.create_for(owner, id, principal, patience).await,
+            Ok(Ok(Named::Reserved(id, _))) if unbound => Some(self.create(live, id, principal, patience).await),
+            Ok(Ok(Named::Reserved(id, owner))) => self.create_for(owner, id, principal, patience).await,
             // Not to be used, or the store cannot tell: an analytics id never makes a call fail.
-            Ok(Named::Refused) | Err(_) => None,
+            Ok(Ok(Named::Refused) | Err(_)) | Err(_) => None,
         }
     }
 
