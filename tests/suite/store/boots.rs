@@ -1,7 +1,7 @@
 //! Boots: their numbers, the outages before them, and what those give back to sessions.
 
-use archonctl::model::clock::Clock;
 use archonctl::store::boots::DEAD_AFTER;
+use archonctl::model::clock::Clock;
 
 use super::*;
 use crate::databases::on_every_database;
