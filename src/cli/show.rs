@@ -107,7 +107,6 @@ impl View for Told {
         // Where all were removed, that alone is told.
         let told = part(&title, shown, self.now, screen);
         parts.extend(told.or_else(|| self.story.older_removed.then(|| title.clone())));
-        // Itself is told above.
         let shared = self.story.protocol_sessions.len() > 1;
         parts.extend(
             part("Connections of its Archon session", &self.story.protocol_sessions, self.now, screen)

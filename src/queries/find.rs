@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::Queries;
+use super::sessions::{Session, State};
 use crate::store::StoreError;
 use crate::store::reports::candidates::Candidate;
 
@@ -66,6 +67,26 @@ impl Queries {
             None if named == Vec::<String>::new() => Search::Nothing,
             None => Search::Several(named, more),
         })
+    }
+
+    /// The sessions that an id means, live or not: the connections of an Archon session; and itself as a line of its own, if
+    /// it is live and none of them is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn meant(&self, found: &Found) -> Result<Vec<Session>, StoreError> {
+        let (moment, tables) = (self.moment().await?, self.store.tables());
+        let mut sessions = Vec::new();
+        for id in &found.connections {
+            let row = self.store.connection_row(id).await?;
+            sessions.extend(row.map(|row| Session::of(row, &moment, tables)));
+        }
+        if let Some(id) = found.session_id.filter(|_| sessions.iter().all(|s| s.state == State::Ended)) {
+            let row = self.store.archon_row(id).await?;
+            let alone = row.map(|row| Session::of(row, &moment, tables));
+            sessions.extend(alone.filter(|alone| sessions.is_empty() || alone.state != State::Ended));
+        }
+        Ok(sessions)
     }
 
     async fn found(&self, candidate: Candidate) -> Result<Found, StoreError> {

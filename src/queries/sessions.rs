@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Queries;
-use super::find::Found;
 use crate::model::timestamp::Timestamp;
 use crate::store::reports::alive::{Moment, Time};
 pub use crate::store::reports::sessions::Standing;
@@ -294,25 +293,5 @@ impl Queries {
             sum += self.store.session_count(*standing, &moment, &page).await?;
         }
         Ok(sum)
-    }
-
-    /// The sessions that an id means, live or not: the connections of an Archon session; and itself as a line of its own, if
-    /// it is live and none of them is.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn meant(&self, found: &Found) -> Result<Vec<Session>, StoreError> {
-        let (moment, tables) = (self.moment().await?, self.store.tables());
-        let mut sessions = Vec::new();
-        for id in &found.connections {
-            let row = self.store.connection_row(id).await?;
-            sessions.extend(row.map(|row| Session::of(row, &moment, tables)));
-        }
-        if let Some(id) = found.session_id.filter(|_| sessions.iter().all(|s| s.state == State::Ended)) {
-            let row = self.store.archon_row(id).await?;
-            let alone = row.map(|row| Session::of(row, &moment, tables));
-            sessions.extend(alone.filter(|alone| sessions.is_empty() || alone.state != State::Ended));
-        }
-        Ok(sessions)
     }
 }

@@ -7,9 +7,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{LEASE, Policy};
-use crate::store::credits::Outage;
 use crate::model::timestamp::Timestamp;
 use crate::protocol::revision::Revision;
+use crate::store::credits::Outage;
 use crate::store::lookup::Ended;
 use crate::store::rows::ClientFacts;
 
@@ -377,7 +377,9 @@ mod tests {
 
     #[test]
     fn what_runs_ends_with_a_revocation_and_not_with_time() {
-        for (reason, cancelled) in [("operator", true), ("client_disconnect", true), ("timeout", false), ("max_age", false)] {
+        for (reason, cancelled) in
+            [("operator", true), ("client_disconnect", true), ("timeout", false), ("max_age", false)]
+        {
             let start = Timestamp::from_millis(0);
             let times = || Times::new(start, start, start, 0);
             let bound = Bound::Reserved(Uuid::nil(), Arc::default());

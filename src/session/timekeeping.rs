@@ -282,7 +282,8 @@ fn lost_of(gap: Gap) -> Lost {
 
 fn tell(gap: Gap) {
     if gap.stepped_ms != 0 {
-        let words = if gap.stepped_ms > 0 { "the clock was set ahead, or the machine slept" } else { "the clock was set back" };
+        let words =
+            if gap.stepped_ms > 0 { "the clock was set ahead, or the machine slept" } else { "the clock was set back" };
         tracing::warn!("{words} ({}): sessions do not count it as idle", span(gap.stepped_ms.abs()));
     }
     if gap.frozen_ms > 0 {

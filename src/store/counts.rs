@@ -31,11 +31,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the store cannot tell.
-    pub async fn live_counts(
-        &self,
-        now: Timestamp,
-        principal: &str,
-    ) -> Result<LiveCounts, StoreError> {
+    pub async fn live_counts(&self, now: Timestamp, principal: &str) -> Result<LiveCounts, StoreError> {
         let (all, own): (i64, i64) = patiently(async {
             reread!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(format!(
                 "SELECT COUNT(*), COUNT(CASE WHEN principal = $2 THEN 1 END) FROM archon_mcp_protocol_sessions \

@@ -276,7 +276,10 @@ mod tests {
         let credits = Credits { outages: vec![outage(2, 600), outage(5, -100), outage(6, 3000)] };
         let end = Timestamp::from_millis(10_000);
         let extended = |credited| credits.extend(end, credited).millis();
-        assert_eq!([extended(Some(0)), extended(Some(2)), extended(Some(5)), extended(Some(6))], [13_500, 12_900, 13_000, 10_000]);
+        assert_eq!(
+            [extended(Some(0)), extended(Some(2)), extended(Some(5)), extended(Some(6))],
+            [13_500, 12_900, 13_000, 10_000]
+        );
         assert_eq!(extended(None), 10_000, "typed by hand: no credit");
         assert_eq!((credits.latest(), credits.set_back()), (6, Duration::from_millis(100)));
     }

@@ -6,6 +6,7 @@ mod following;
 mod formats;
 pub(crate) mod original;
 mod seeded;
+mod stories;
 mod terminal;
 mod trouble;
 

@@ -78,15 +78,22 @@ on_every_database!(credit_sums_over_outages_and_a_clock_set_back_takes_away, |db
 
 on_every_database!(what_was_lost_is_recorded_once, |db| async {
     let store = serving(&db).await;
-    let lost =
-        Lost { began: NOON.plus(minutes(1)), ended: NOON.plus(minutes(11)), credit_ms: 10 * MINUTE, cause: Cause::Freeze };
+    let lost = Lost {
+        began: NOON.plus(minutes(1)),
+        ended: NOON.plus(minutes(11)),
+        credit_ms: 10 * MINUTE,
+        cause: Cause::Freeze,
+    };
     for _ in 0..2 {
         // The answer to the first COMMIT may have been lost.
         store.record_lost(1, 0, lost).await.expect("recorded");
     }
     assert_eq!(numbers(&store.credits().await.expect("credits")), [(1, 10 * MINUTE)]);
     assert_eq!(rows(&db, "SELECT cause, boot FROM archon_mcp_outages"), [["freeze", "1"]]);
-    assert_eq!(row(&db, &format!("SELECT {} FROM archon_mcp_boots", time(&db, "heartbeat_at"))), ["2026-01-10 12:11:00.000"]);
+    assert_eq!(
+        row(&db, &format!("SELECT {} FROM archon_mcp_boots", time(&db, "heartbeat_at"))),
+        ["2026-01-10 12:11:00.000"]
+    );
 });
 
 /// Three servers on one PostgreSQL database see it go away and come back.
@@ -134,7 +141,9 @@ async fn time_in_which_another_server_lived_counts() {
 on_every_database!(rows_that_wait_for_credit_are_left_alone, |db| async {
     let store = serving(&db).await;
     begin_boot(&store, NOON.plus(minutes(10))).await;
-    let later = |n| [opens(NewProtocolSession { credited: 1, ..protocol(n) }), creates(NewSession { credited: 1, ..archon(n) })];
+    let later = |n| {
+        [opens(NewProtocolSession { credited: 1, ..protocol(n) }), creates(NewSession { credited: 1, ..archon(n) })]
+    };
     store_all(&store, pair(1).into_iter().chain(later(2))).await;
     let now = NOON.plus(TIMEOUT).plus(minutes(1));
     let counts = store.session_counts(now, NOON).await.expect("counts");

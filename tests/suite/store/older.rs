@@ -40,7 +40,7 @@ fn fixture(version: &str, name: &str) -> PathBuf {
 }
 
 /// Fills an empty database with what that version left, as if its server had been killed a minute ago.
-fn leave(db: &Database, version: &str) {
+pub(crate) fn leave(db: &Database, version: &str) {
     if db.is_postgres() {
         db.rows(&fs::read_to_string(fixture(version, "postgres.sql")).expect("a dump"));
     } else {
@@ -73,7 +73,7 @@ fn copy_of(db: &Database) -> PathBuf {
 }
 
 /// The clients that were live, and those that had ended.
-fn clients(db: &Database, version: &str) -> [Vec<Value>; 2] {
+pub(crate) fn clients(db: &Database, version: &str) -> [Vec<Value>; 2] {
     let text = fs::read_to_string(fixture(version, "clients.json")).expect("a list of clients");
     let all: Value = serde_json::from_str(&text).expect("JSON");
     let of_this = &all[if db.is_postgres() { "postgres" } else { "sqlite" }];

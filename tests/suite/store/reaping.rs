@@ -82,14 +82,18 @@ on_every_database!(too_old_is_another_reason_and_ends_all, |db| async {
     let aged = NewSession { connected_at: old, expires_at: NOON, ..archon(1) };
     let elder = NewProtocolSession { connected_at: old, expires_at: NOON, ..protocol(2) };
     let young = NewSession { expires_at: NOON.plus(minutes(600)), ..archon(2) };
-    store_all(&store, [opens(protocol(1)), creates(aged), opens(elder), creates(young)].into_iter().chain(pair(3))).await;
+    store_all(&store, [opens(protocol(1)), creates(aged), opens(elder), creates(young)].into_iter().chain(pair(3)))
+        .await;
     let now = NOON.plus(TIMEOUT).plus(minutes(1));
     let rule = ReapRule { too_old: Some(now.minus(minutes(600))), ..reap_at(now) };
     reap_all(&store, rule).await;
     assert_eq!(
         rows(&db, "SELECT session_id, status, disconnect_reason FROM archon_mcp_sessions ORDER BY session_id"),
-        [(1, "max_age"), (2, "max_age"), (3, "timeout")]
-            .map(|(n, reason)| [ids(n).1.to_string(), "expired".into(), reason.into()])
+        [(1, "max_age"), (2, "max_age"), (3, "timeout")].map(|(n, reason)| [
+            ids(n).1.to_string(),
+            "expired".into(),
+            reason.into()
+        ])
     );
     assert_eq!(
         rows(&db, "SELECT status, disconnect_reason FROM archon_mcp_protocol_sessions ORDER BY protocol_session_id"),
