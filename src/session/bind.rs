@@ -94,8 +94,9 @@ impl Sessions {
         patience: Duration,
     ) -> Option<(Arc<Archon>, SessionRule)> {
         let unbound = matches!(&*live.bound(), Bound::Reserved(..));
-        match self.named_archon(text, principal, &live.id).await {
-            Ok(Named::Live(archon)) => {
+        // A call does not wait for a store that is away.
+        match tokio::time::timeout(RENEWAL, self.named_archon(text, principal, &live.id)).await {
+            Ok(Ok(Named::Live(archon))) => {
                 if unbound {
                     let binding = Binding { protocol_session_id: live.id.clone(), session_id: archon.id };
                     *live.bound() = Bound::Exists(archon.clone());
@@ -105,10 +106,10 @@ impl Sessions {
                 Some((archon, SessionRule::Client))
             }
             // It is made now.
-            Ok(Named::Reserved(id, _)) if unbound => Some(self.create(live, id, principal, patience).await),
-            Ok(Named::Reserved(id, owner)) => self.create_for(owner, id, principal, patience).await,
+            Ok(Ok(Named::Reserved(id, _))) if unbound => Some(self.create(live, id, principal, patience).await),
+            Ok(Ok(Named::Reserved(id, owner))) => self.create_for(owner, id, principal, patience).await,
             // Not to be used, or the store cannot tell: an analytics id never makes a call fail.
-            Ok(Named::Refused) | Err(_) => None,
+            Ok(Ok(Named::Refused) | Err(_)) | Err(_) => None,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::databases::Database;
 use crate::http::{Answer, Connection, Session};
 use crate::process::ServeProcess;
 
+mod away;
 mod binding;
 mod clock;
 mod ends;
