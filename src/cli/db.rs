@@ -83,7 +83,14 @@ impl Migrate {
 
     /// The steps that were done before; none where there is no database yet.
     async fn before(&self) -> anyhow::Result<Vec<Migration>> {
-        match self.database.open(Role::Reader).await {
+        let looked = match self.database.open(Role::Reader).await {
+            // Who opens it to write undoes the write that was cut short.
+            Err(error) if matches!(error.downcast_ref(), Some(OpenError::CutShort { .. })) => {
+                self.database.open(Role::Operator).await
+            }
+            looked => looked,
+        };
+        match looked {
             Ok(store) if store.tables() == Tables::Original => Err(OpenError::Foreign.into()),
             Ok(store) => {
                 let migrations = store.migrations().await?;

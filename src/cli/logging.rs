@@ -13,11 +13,15 @@ pub(super) enum Format {
     Json,
 }
 
-/// Starts logging; `RUST_LOG` chooses what (default: our lines from info up).
+/// What is logged by default: our lines from info up. The database driver warns of each connection that was slow or cut,
+/// which our own lines tell once.
+const FILTER: &str = "archonctl=info,sqlx=error,warn";
+
+/// Starts logging; `RUST_LOG` chooses what.
 pub(super) fn start(format: Option<Format>) {
     let terminal = std::io::stderr().is_terminal();
     let format = format.unwrap_or(if terminal { Format::Text } else { Format::Json });
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("archonctl=info,warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(FILTER));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use self::choice::Choice;
 use self::output::{Output, Style};
 use super::exit::{DONE, NO, Usage};
-use super::signal::interrupted;
+use super::signal::{Interrupted, hung_up, interrupted};
 use super::target;
 use crate::client::{ClientOptions, Token};
 use crate::selftest::report::Summary;
@@ -146,10 +146,17 @@ impl Options {
             anyhow::Ok((outcomes, output))
         };
         tokio::pin!(work);
+        // A terminal that is closed ends it like SIGTERM: its servers and their folders go with it.
+        let told_to_stop = async {
+            tokio::select! {
+                signal = interrupted() => signal,
+                () = hung_up() => Interrupted::Terminate,
+            }
+        };
         let (outcomes, mut output) = tokio::select! {
             // In this order: the signals are caught before anything is started.
             biased;
-            signal = interrupted() => {
+            signal = told_to_stop => {
                 // What runs is ended by those who began it.
                 stop.cancel();
                 _ = work.await;

@@ -31,8 +31,12 @@ pub(super) async fn interrupted() -> Interrupted {
     }
 }
 
-/// Returns when the terminal is gone (SIGHUP). From the first poll on the signal does nothing else.
+/// Returns when the terminal is gone (SIGHUP). From the first poll on the signal does nothing else. Whoever started us
+/// under nohup does not want to hear of it.
 pub(super) async fn hung_up() {
+    if ignores_hang_up() {
+        return std::future::pending().await;
+    }
     received(SignalKind::hangup()).await;
 }
 

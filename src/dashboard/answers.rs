@@ -19,7 +19,7 @@ const BOOTS: usize = 20;
 /// How many boots and requests of a session are listed.
 const LISTED: usize = 200;
 /// How far back a row is looked for that may come late.
-const LOOK_BACK: i64 = STREAM as i64 / 2;
+const LOOK_BACK: i64 = 500;
 /// What is told of tools reaches back so far.
 const DAY: Duration = Duration::from_hours(24);
 

@@ -20,8 +20,10 @@ use super::screens;
 
 /// A terminal that we draw on. Dropping it gives it back.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    terminal: Option<Drawn>,
 }
+
+type Drawn = Terminal<CrosstermBackend<Stdout>>;
 
 static HOOK: Once = Once::new();
 /// Whether the terminal is ours now. Given back twice, it would put its cursor back to where it was when it was taken, on
@@ -43,7 +45,7 @@ impl Screen {
         });
         enter()?;
         let terminal = size().and_then(blank).inspect_err(|_| give_back())?;
-        Ok(Self { terminal })
+        Ok(Self { terminal: Some(terminal) })
     }
 
     /// Its size.
@@ -59,7 +61,8 @@ impl Screen {
     /// # Errors
     /// When the terminal cannot be written.
     pub(super) fn draw(&mut self, app: &App) -> io::Result<()> {
-        self.terminal.draw(|frame| {
+        let Some(terminal) = &mut self.terminal else { return Ok(()) };
+        terminal.draw(|frame| {
             if (frame.area().width, frame.area().height) == app.size {
                 screens::draw(app, frame.buffer_mut());
             }
@@ -72,7 +75,7 @@ impl Screen {
     /// # Errors
     /// When the terminal cannot be written.
     pub(super) fn renew(&mut self, size: (u16, u16)) -> io::Result<()> {
-        self.terminal = blank(size)?;
+        let_go(self.terminal.replace(blank(size)?));
         Ok(())
     }
 
@@ -100,11 +103,22 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         give_back();
+        let_go(self.terminal.take());
+    }
+}
+
+/// A drawn screen shows the cursor when it is dropped, and prints that it cannot; on a terminal that has gone, printing
+/// panics. There it is forgotten instead.
+fn let_go(terminal: Option<Drawn>) {
+    if let Some(mut terminal) = terminal
+        && terminal.show_cursor().is_err()
+    {
+        std::mem::forget(terminal);
     }
 }
 
 /// An empty screen. Its size is ours to say: whoever asks the terminal for anything while keys are read waits for ever.
-fn blank((width, height): (u16, u16)) -> io::Result<Terminal<CrosstermBackend<Stdout>>> {
+fn blank((width, height): (u16, u16)) -> io::Result<Drawn> {
     execute!(stdout(), Clear(ClearType::All))?;
     let viewport = Viewport::Fixed(Rect { x: 0, y: 0, width, height });
     Terminal::with_options(CrosstermBackend::new(stdout()), TerminalOptions { viewport })

@@ -106,7 +106,7 @@ impl Engine {
                 tracing::debug!(session = %handled.live.id, "deferred: the answer left before its row was committed");
             }
             Commit::Refused(reason) => {
-                tracing::debug!(session = %handled.live.id, reason, "dropped: the answer has no row")
+                tracing::debug!(session = %handled.live.id, reason, "dropped: the answer has no row");
             }
         }
         commit

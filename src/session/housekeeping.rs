@@ -72,8 +72,8 @@ impl Sessions {
             }
             Err(error) => tracing::warn!(%error, "the sessions to recover cannot be counted now"),
         }
-        report("giving back the time without a server", self.recover_credit().await);
         report("finishing the sums of the boot before", self.fold_dead_boots().await);
+        report("giving back the time without a server", self.recover_credit().await);
     }
 
     async fn flush_every_second(self: Arc<Self>, stopping: Stopping) {

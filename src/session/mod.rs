@@ -145,6 +145,7 @@ impl Sessions {
                 started_at,
                 token_method: policy.token_method,
                 recover_window: policy.recover_window,
+                listen: None,
                 rules: Rules {
                     session_timeout: policy.timeout,
                     protocol_timeout: policy.protocol_timeout,

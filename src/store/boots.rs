@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::backend::{read, transact};
+use super::backend::{read, reread, transact};
 use super::codec::DbUuid;
 use super::credits::Cause;
+use super::host::{self, Host};
 use super::lookup::patiently;
 use super::statements::Dialect;
 use super::{Store, StoreError};
@@ -18,9 +19,27 @@ pub const DEAD_AFTER: Duration = Duration::from_secs(45);
 /// A boot that has not said a word for so long has missed a heartbeat: it may still come back, but if there is no other,
 /// the time since is an outage.
 pub(super) const SILENT_AFTER: Duration = Duration::from_secs(20);
-/// Ends boots that have been silent since `$1`, but for `$2`.
-const BURY: &str = "UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash' \
-     WHERE ended_at IS NULL AND heartbeat_at < $1 AND number <> $2";
+
+/// Ends boots that have been silent since `$1`, but for `$2`. Those that somebody else is about to end, or that speak just
+/// now, are left alone: two servers that take each other for dead must not wait for each other.
+fn bury(dialect: Dialect) -> sqlx::AssertSqlSafe<String> {
+    let lock = if dialect == Dialect::Postgres { "FOR NO KEY UPDATE SKIP LOCKED" } else { "" };
+    sqlx::AssertSqlSafe(format!(
+        "UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash' WHERE number IN ( \
+         SELECT number FROM archon_mcp_boots WHERE ended_at IS NULL AND heartbeat_at < $1 AND number <> $2 {lock})"
+    ))
+}
+
+/// Boots that may have rows which nobody has folded: after the mark, and ended.
+const UNFOLDED: &str = "SELECT number FROM archon_mcp_boots b WHERE ended_at >= $1 AND folded_seq < \
+     (SELECT COALESCE(MAX(r.seq), 0) FROM archon_mcp_requests r WHERE r.boot = b.number) ORDER BY number";
+
+/// A heartbeat finishes the sums of boots that ended within this time: their last rows may have been committed after
+/// others had taken them for dead. What is older is for the cleanup.
+const FRESHLY_DEAD: Duration = Duration::from_mins(10);
+/// How many chunks of their rows it folds at most, so that the next sign of life is not late.
+const FOLD_CHUNKS: usize = 20;
+const FOLD_CHUNK: i64 = 500;
 
 /// Later than any heartbeat: the last moment of the year 9999.
 const END_OF_TIME: Timestamp = Timestamp::from_millis(253_402_300_799_999);
@@ -38,6 +57,8 @@ pub struct NewBoot {
     pub token_method: &'static str,
     /// At most so much of the time without a server is given back to sessions.
     pub recover_window: Duration,
+    /// Where it listens.
+    pub listen: Option<String>,
     /// The rules that it runs by.
     pub rules: Rules,
 }
@@ -60,7 +81,8 @@ pub struct Begun {
     pub number: i64,
     /// How long no server had been alive before it; zero for the first.
     pub outage: Duration,
-    /// How the boot before ended: `clean`, `crash`, …; `None` for the first, and while the one before may be alive.
+    /// How the boot before ended, of those that listened at the same place if there is one: `clean`, `crash`, …; `None`
+    /// for the first, and while the one before may be alive.
     pub previous_end: Option<String>,
 }
 
@@ -68,9 +90,10 @@ impl Store {
     /// Records a boot, and the outage before it.
     ///
     /// # Errors
-    /// [`StoreError`]; then nothing was changed.
+    /// [`StoreError`].
     pub async fn begin_boot(&self, boot: &NewBoot) -> Result<Begun, StoreError> {
-        let dialect = self.dialect();
+        self.bury_neighbours().await?;
+        let (dialect, here) = (self.dialect(), Host::here());
         // On SQLite the lock file proves that no other server is alive; on PostgreSQL only silence does.
         let (dead_since, silent_since) = match dialect {
             Dialect::Sqlite => (END_OF_TIME, END_OF_TIME),
@@ -81,7 +104,7 @@ impl Store {
                 // One after the other: of servers that start together, only the first saw the outage.
                 sqlx::query("LOCK TABLE archon_mcp_boots IN SHARE ROW EXCLUSIVE MODE").execute(&mut *tx).await?;
             }
-            sqlx::query(BURY).bind(dead_since).bind(0i64).execute(&mut *tx).await?;
+            sqlx::query(bury(dialect)).bind(dead_since).bind(0i64).execute(&mut *tx).await?;
             let (last_alive, alive): (Option<Timestamp>, i64) = sqlx::query_as(
                 "SELECT MAX(COALESCE(ended_at, heartbeat_at)), \
                  COUNT(CASE WHEN ended_at IS NULL AND heartbeat_at >= $1 THEN 1 END) FROM archon_mcp_boots")
@@ -91,15 +114,19 @@ impl Store {
                 _ => Duration::ZERO,
             };
             let previous_end: Option<Option<String>> =
-                sqlx::query_scalar("SELECT end_cause FROM archon_mcp_boots ORDER BY number DESC LIMIT 1")
-                    .fetch_optional(&mut *tx).await?;
+                sqlx::query_scalar(
+                    "SELECT end_cause FROM archon_mcp_boots \
+                     ORDER BY CASE WHEN host = $1 AND listen = $2 THEN 0 ELSE 1 END, number DESC LIMIT 1")
+                    .bind(&here.name).bind(&boot.listen).fetch_optional(&mut *tx).await?;
             let number: i64 = sqlx::query_scalar(
                 "INSERT INTO archon_mcp_boots (boot_id, pid, version, started_at, heartbeat_at, outage_ms, token_method, \
-                 session_timeout_ms, protocol_timeout_ms, max_age_ms) VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9) \
-                 RETURNING number")
+                 session_timeout_ms, protocol_timeout_ms, max_age_ms, host, kernel_boot, pid_namespace, pid_started, listen) \
+                 VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING number")
                 .bind(DbUuid(boot.id)).bind(i64::from(std::process::id())).bind(boot.version).bind(boot.started_at)
                 .bind(millis(outage)).bind(boot.token_method).bind(millis(boot.rules.session_timeout))
                 .bind(millis(boot.rules.protocol_timeout)).bind(boot.rules.max_age.map(millis))
+                .bind(&here.name).bind(&here.kernel_boot).bind(&here.pid_namespace).bind(here.pid_started)
+                .bind(&boot.listen)
                 .fetch_one(&mut *tx).await?;
             if !outage.is_zero() {
                 sqlx::query("INSERT INTO archon_mcp_outages (began_at, ended_at, credit_ms, cause, boot) \
@@ -113,7 +140,8 @@ impl Store {
         Ok(begun)
     }
 
-    /// Says that this boot is alive, and buries boots that are silent. One that was taken for dead itself rises again.
+    /// Says that this boot is alive, buries boots that are silent or whose process is gone, and finishes their sums. One
+    /// that was taken for dead itself rises again.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -123,15 +151,65 @@ impl Store {
         now: Timestamp,
         cleaned_up: Option<Timestamp>,
     ) -> Result<(), StoreError> {
+        let dialect = self.dialect();
         transact!(self, tx => async {
             sqlx::query(
                 "UPDATE archon_mcp_boots SET heartbeat_at = $2, cleanup_at = COALESCE($3, cleanup_at), \
                  ended_at = CASE WHEN end_cause = 'crash' THEN NULL ELSE ended_at END, \
                  end_cause = CASE WHEN end_cause = 'crash' THEN NULL ELSE end_cause END WHERE number = $1")
                 .bind(number).bind(now).bind(cleaned_up).execute(&mut *tx).await?;
-            sqlx::query(BURY).bind(now.minus(DEAD_AFTER)).bind(number).execute(&mut *tx).await?;
+            sqlx::query(bury(dialect)).bind(now.minus(DEAD_AFTER)).bind(number).execute(&mut *tx).await?;
             Ok::<_, StoreError>(())
-        }.await)
+        }.await)?;
+        let finished = async {
+            self.bury_neighbours().await?;
+            self.finish_the_dead(now.minus(FRESHLY_DEAD)).await
+        };
+        if let Err(error) = finished.await {
+            // The sign of life is given; the next one tries this again.
+            tracing::debug!(%error, "the sums of dead boots cannot be finished now");
+        }
+        Ok(())
+    }
+
+    /// Ends boots on this machine whose process is gone: a supervisor starts a killed server again long before its silence
+    /// would tell. Returns their numbers.
+    async fn bury_neighbours(&self) -> Result<Vec<i64>, StoreError> {
+        let here = Host::here();
+        let (Some(kernel_boot), Some(pid_namespace)) = (&here.kernel_boot, &here.pid_namespace) else {
+            return Ok(Vec::new());
+        };
+        let neighbours: Vec<(i64, i64, i64)> = patiently(async {
+            reread!(self, db => sqlx::query_as(
+                "SELECT number, CAST(pid AS BIGINT), CAST(pid_started AS BIGINT) FROM archon_mcp_boots \
+                 WHERE ended_at IS NULL AND kernel_boot = $1 AND pid_namespace = $2 \
+                 AND pid IS NOT NULL AND pid_started IS NOT NULL ORDER BY number")
+                .bind(kernel_boot).bind(pid_namespace).fetch_all(db).await)
+        })
+        .await?;
+        let dead = neighbours.into_iter().filter(|(_, pid, started)| host::is_gone(*pid, *started));
+        let dead: Vec<i64> = dead.map(|(number, ..)| number).collect();
+        if !dead.is_empty() {
+            transact!(self, tx => async {
+                for number in &dead {
+                    sqlx::query("UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash' \
+                                 WHERE number = $1 AND ended_at IS NULL").bind(number).execute(&mut *tx).await?;
+                }
+                Ok::<_, StoreError>(())
+            }.await)?;
+        }
+        Ok(dead)
+    }
+
+    /// Folds what boots left unfolded that ended after that moment.
+    async fn finish_the_dead(&self, since: Timestamp) -> Result<(), StoreError> {
+        let mut chunks = FOLD_CHUNKS;
+        for boot in self.unfolded_since(since).await? {
+            while chunks > 0 && self.fold_leftovers(boot, FOLD_CHUNK).await? > 0 {
+                chunks -= 1;
+            }
+        }
+        Ok(())
     }
 
     /// Marks this boot as ended.
@@ -171,13 +249,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn unfolded_boots(&self) -> Result<Vec<i64>, StoreError> {
-        patiently(async {
-            read!(self, db => sqlx::query_scalar(
-                "SELECT number FROM archon_mcp_boots b WHERE ended_at IS NOT NULL AND folded_seq < \
-                 (SELECT COALESCE(MAX(r.seq), 0) FROM archon_mcp_requests r WHERE r.boot = b.number) ORDER BY number")
-                .fetch_all(db).await)
-        })
-        .await
+        self.unfolded_since(Timestamp::from_millis(0)).await
+    }
+
+    async fn unfolded_since(&self, since: Timestamp) -> Result<Vec<i64>, StoreError> {
+        patiently(async { reread!(self, db => sqlx::query_scalar(UNFOLDED).bind(since).fetch_all(db).await) }).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sessions from before tokens were asked for belong to nobody, until somebody presents their id.
 
 use super::backend::transact;
-use super::ending::lock_in_order;
+use super::order::lock_in_order;
 use super::{Store, StoreError};
 use crate::model::principal::Principal;
 use crate::model::timestamp::Timestamp;

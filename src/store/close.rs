@@ -31,6 +31,9 @@ impl Store {
 
 impl SqliteBackend {
     async fn close(&self) -> Result<(), StoreError> {
+        if self.pools.writer().is_closed() {
+            return Ok(());
+        }
         // Readers first: they would keep the log from being emptied.
         let readers = in_time(self.pools.readers().close()).await;
         let emptied = if self.file.is_some() { self.empty_log().await } else { Ok(()) };

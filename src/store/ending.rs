@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::backend::transact;
 use super::codec::DbUuid;
 use super::credits::LATEST;
+use super::order::{self, lock_in_order};
 use super::statements::Dialect;
 use super::{Store, StoreError};
 use crate::model::session::EndReason;
@@ -98,33 +99,6 @@ fn picked_sql(condition: &str, lock: &str) -> String {
 
 const REAPED: &str = "status = 'expired', disconnected_at = $1, ended_by = 'server', \
      disconnect_reason = CASE WHEN connected_at <= $2 THEN 'max_age' ELSE 'timeout' END";
-
-/// PostgreSQL only: the Archon sessions of `$1` and those of the connections of `$2`, by id, then their connections, by id.
-/// Every transaction that writes several takes them in this order, or two would wait for each other; and two connections
-/// of one Archon session that end at the same moment must see each other, or both leave it alive.
-const LOCK_ARCHON: &str = "SELECT session_id FROM archon_mcp_sessions WHERE session_id IN ( \
-         SELECT (jsonb_array_elements_text($1::jsonb))::uuid UNION ALL SELECT p.session_id FROM archon_mcp_protocol_sessions p \
-         WHERE p.protocol_session_id IN (SELECT jsonb_array_elements_text($2::jsonb))) \
-     ORDER BY session_id FOR NO KEY UPDATE";
-const LOCK_PROTOCOL: &str = "SELECT protocol_session_id FROM archon_mcp_protocol_sessions \
-     WHERE (session_id IN (SELECT (jsonb_array_elements_text($1::jsonb))::uuid) AND status = 'active') \
-         OR protocol_session_id IN (SELECT jsonb_array_elements_text($2::jsonb)) \
-     ORDER BY protocol_session_id FOR NO KEY UPDATE";
-
-/// Locks sessions in the order of all transactions: `lock_in_order!(dialect, tx, archon, protocol)` with two JSON arrays of
-/// ids as text.
-macro_rules! lock_in_order {
-    ($dialect:expr, $tx:ident, $archon:expr, $protocol:expr) => {
-        if $dialect == $crate::store::statements::Dialect::Postgres {
-            for lock in $crate::store::ending::LOCKS {
-                sqlx::query(lock).bind($archon).bind($protocol).execute(&mut *$tx).await?;
-            }
-        }
-    };
-}
-pub(super) use lock_in_order;
-
-pub(super) const LOCKS: [&str; 2] = [LOCK_ARCHON, LOCK_PROTOCOL];
 
 impl Store {
     /// Ends a connection, and its Archon session unless another live connection is bound to it. `false` when it was not
@@ -243,7 +217,7 @@ impl Store {
             }
             let ids = json!(picked.iter().map(|id| id.0).collect::<Vec<_>>()).to_string();
             if dialect == Dialect::Postgres {
-                sqlx::query(LOCK_PROTOCOL).bind(&ids).bind("[]").execute(&mut *tx).await?;
+                sqlx::query(order::LOCK_CONNECTIONS).bind(&ids).bind("[]").execute(&mut *tx).await?;
             }
             let mut ended = Vec::with_capacity(picked.len());
             for id in picked {

@@ -4,7 +4,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::backend::transact;
-use super::ending::{Ending, Reaped, lock_in_order};
+use super::ending::{Ending, Reaped};
+use super::order::lock_in_order;
 use super::statements::{self, json as rows_of};
 use super::{Store, StoreError};
 

@@ -192,10 +192,10 @@ impl Store {
         let [archon, protocol] = if dialect == Dialect::Postgres { flush.ids() } else { [None, None] };
         transact!(self, tx => async {
             if let Some(archon) = &archon {
-                sqlx::query(order::LOCK_ARCHON).bind(archon).execute(&mut *tx).await?;
+                sqlx::query(order::LOCK_ARCHON).bind(archon).bind("[]").execute(&mut *tx).await?;
             }
             if let Some(protocol) = &protocol {
-                sqlx::query(order::LOCK_CONNECTIONS).bind(protocol).bind("[]").execute(&mut *tx).await?;
+                sqlx::query(order::LOCK_CONNECTIONS).bind("[]").bind(protocol).execute(&mut *tx).await?;
             }
             // The boot's row makes a second folder wait, and then find the mark moved.
             let moved = upto == 0 || sqlx::query(MOVE_MARK)

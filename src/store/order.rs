@@ -34,18 +34,37 @@ const STANDSTILL: Duration = Duration::from_secs(5);
 /// How often a transaction that lost to others is repeated.
 const TRIES: u32 = 5;
 
-/// Locks the rows of Archon sessions whose ids stand in the JSON array `$1`.
-pub(super) const LOCK_ARCHON: &str = "SELECT 1 FROM archon_mcp_sessions \
-     WHERE session_id IN (SELECT CAST(id AS UUID) FROM jsonb_array_elements_text($1::jsonb) AS id) \
+/// Locks the Archon sessions of the JSON array `$1`, and those of the connections of `$2`. The limits tell PostgreSQL how
+/// many they are: it takes any such function for a hundred rows, and would read the whole table.
+pub(super) const LOCK_ARCHON: &str = "SELECT 1 FROM archon_mcp_sessions WHERE session_id IN ( \
+         (SELECT CAST(id AS UUID) FROM jsonb_array_elements_text($1::jsonb) AS id LIMIT jsonb_array_length($1::jsonb)) \
+         UNION (SELECT p.session_id FROM ( \
+                 SELECT id COLLATE \"C\" FROM jsonb_array_elements_text($2::jsonb) AS id \
+                 LIMIT jsonb_array_length($2::jsonb)) AS c (id) \
+             JOIN archon_mcp_protocol_sessions p ON p.protocol_session_id = c.id)) \
      ORDER BY session_id FOR NO KEY UPDATE";
 
-/// Locks the rows of connections whose ids stand in the JSON array `$1`, and of all that are bound to one of the Archon
-/// sessions in `$2`.
+/// Locks the connections of `$2`, and those that are bound to the Archon sessions of `$1`.
 pub(super) const LOCK_CONNECTIONS: &str = "SELECT 1 FROM archon_mcp_protocol_sessions WHERE protocol_session_id IN ( \
-         SELECT id COLLATE \"C\" FROM jsonb_array_elements_text($1::jsonb) AS id \
-         UNION SELECT p.protocol_session_id FROM jsonb_array_elements_text($2::jsonb) AS a \
-             JOIN archon_mcp_protocol_sessions p ON p.session_id = CAST(a AS UUID)) \
+         (SELECT id COLLATE \"C\" FROM jsonb_array_elements_text($2::jsonb) AS id LIMIT jsonb_array_length($2::jsonb)) \
+         UNION (SELECT p.protocol_session_id FROM ( \
+                 SELECT CAST(id AS UUID) FROM jsonb_array_elements_text($1::jsonb) AS id \
+                 LIMIT jsonb_array_length($1::jsonb)) AS a (id) \
+             JOIN archon_mcp_protocol_sessions p ON p.session_id = a.id)) \
      ORDER BY protocol_session_id FOR NO KEY UPDATE";
+
+/// Locks sessions in the order of all transactions: `lock_in_order!(dialect, tx, archon, connections)` with two JSON arrays
+/// of ids as text. PostgreSQL alone has locks of rows.
+macro_rules! lock_in_order {
+    ($dialect:expr, $tx:ident, $archon:expr, $connections:expr) => {
+        if $dialect == $crate::store::statements::Dialect::Postgres {
+            for lock in [$crate::store::order::LOCK_ARCHON, $crate::store::order::LOCK_CONNECTIONS] {
+                sqlx::query(lock).bind($archon).bind($connections).execute(&mut *$tx).await?;
+            }
+        }
+    };
+}
+pub(super) use lock_in_order;
 
 /// How a writing transaction begins: one round trip. `patience` is for the advisory lock; `None` goes without it.
 ///

@@ -1,12 +1,12 @@
 //! Whether the database takes what we write: one state, told once when it changes, however many notice it.
 
-use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
 
 use super::StoreError;
 
 /// What is written. Each kind may fail by itself: a table that somebody renamed, a right that is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(u16)]
 pub enum Work {
     /// New sessions and request rows.
     Rows = 1,
@@ -21,21 +21,22 @@ pub enum Work {
 }
 
 impl Work {
-    /// Whether one failure is an outage. Answers wait for rows; everything else is tried again before anybody misses it.
+    /// Whether one failure is an outage. Answers wait for rows, and files do not fail by chance; everything else is tried
+    /// again before anybody misses it.
     fn is_urgent(self) -> bool {
-        self == Self::Rows
+        matches!(self, Self::Rows | Self::Files)
     }
 }
 
 /// The kinds of work that fail now.
 #[derive(Debug, Default)]
 pub struct Outage {
-    /// One bit a kind of work that fails, and four bits above it one for its last try that failed.
-    state: AtomicU8,
+    /// One bit a kind of work that fails, and eight bits above it one for its last try that failed.
+    state: AtomicU16,
 }
 
 /// The bits of work that fails.
-const FAILING: u8 = 0xf;
+const FAILING: u16 = 0xff;
 
 impl Outage {
     /// Whether something that we write is not taken.
@@ -51,7 +52,7 @@ impl Outage {
     /// A kind of work failed or succeeded. The first failure and the last recovery are logged, what lies between is not:
     /// a line a second would bury them.
     pub fn note(&self, work: Work, outcome: Result<(), &StoreError>) {
-        let (fails, failed) = (work as u8, (work as u8) << 4);
+        let (fails, failed) = (work as u16, (work as u16) << 8);
         match outcome {
             Ok(()) => {
                 // Nearly always nothing fails; then this is one load.
@@ -100,10 +101,18 @@ mod tests {
                 outage.note(work, Ok(()));
                 assert!(!outage.is_suspected(), "{work:?}");
             }
+        }
+        for work in [Work::Sums, Work::Heartbeat, Work::Cleanup] {
             outage.note(work, Err(&error));
         }
         assert!(!outage.is_on(), "each failed once");
         outage.note(Work::Heartbeat, Err(&error));
         assert!(outage.is_on(), "and this one twice in a row");
+        let outage = Outage::default();
+        outage.note(Work::Files, Err(&error));
+        outage.note(Work::Rows, Ok(()));
+        assert!(outage.is_on(), "a file that is gone is gone");
+        outage.note(Work::Files, Ok(()));
+        assert!(!outage.is_suspected());
     }
 }

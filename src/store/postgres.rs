@@ -59,7 +59,7 @@ impl Statement<'_> {
                 sqlx::query(AssertSqlSafe(statement.sql(Dialect::Postgres))).bind(rows).execute(connection).await?
             }
             Self::Lock(connections, archon) => {
-                sqlx::query(order::LOCK_CONNECTIONS).bind(connections).bind(archon).execute(connection).await?
+                sqlx::query(order::LOCK_CONNECTIONS).bind(archon).bind(connections).execute(connection).await?
             }
         };
         Ok(())

@@ -1,6 +1,7 @@
 //! What is old is removed, a chunk at a time: request rows, events, ended sessions. The sums by minute stay.
 
 use super::backend::transact;
+use super::statements::Dialect;
 use super::{Store, StoreError};
 use crate::model::timestamp::Timestamp;
 
@@ -38,25 +39,41 @@ impl Pruned {
     }
 }
 
+/// The removal of a chunk of a table's rows. On PostgreSQL they are picked first, once, and without those that somebody else
+/// holds: what is old can wait, and a removal that waits for nobody is never part of a deadlock.
+fn removal(dialect: Dialect, table: &str, id: &str, picks: &str) -> sqlx::AssertSqlSafe<String> {
+    let lock = if dialect == Dialect::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
+    sqlx::AssertSqlSafe(format!(
+        "WITH picked AS MATERIALIZED ({picks} LIMIT $2 {lock}) DELETE FROM {table} WHERE {id} IN (SELECT {id} FROM picked)"
+    ))
+}
+
 /// Rows are appended in the order of time, so the oldest are the first: no index by time is needed. A row that is not yet
 /// in the sums stays until it is.
-const REQUESTS: &str = "DELETE FROM archon_mcp_requests WHERE id IN ( \
-     SELECT r.id FROM (SELECT id, timestamp, boot, seq FROM archon_mcp_requests ORDER BY id LIMIT $2) r \
-     WHERE (r.timestamp < $1 OR r.timestamp IS NULL) AND NOT EXISTS ( \
-         SELECT 1 FROM archon_mcp_boots b WHERE b.number = r.boot AND b.folded_seq < r.seq))";
+const REQUESTS: &str = "SELECT r.id FROM archon_mcp_requests r WHERE r.id IN ( \
+         SELECT id FROM archon_mcp_requests ORDER BY id LIMIT $2) \
+     AND (r.timestamp < $1 OR r.timestamp IS NULL) AND NOT EXISTS ( \
+         SELECT 1 FROM archon_mcp_boots b WHERE b.number = r.boot AND b.folded_seq < r.seq)";
 
-const EVENTS: &str = "DELETE FROM archon_mcp_session_events WHERE id IN ( \
-     SELECT e.id FROM (SELECT id, at FROM archon_mcp_session_events ORDER BY id LIMIT $2) e WHERE e.at < $1)";
+const EVENTS: &str = "SELECT e.id FROM archon_mcp_session_events e WHERE e.id IN ( \
+         SELECT id FROM archon_mcp_session_events ORDER BY id LIMIT $2) AND e.at < $1";
 
 /// A session goes when its last row has gone.
-const SESSIONS: &str = "DELETE FROM archon_mcp_sessions WHERE session_id IN ( \
-     SELECT s.session_id FROM archon_mcp_sessions s WHERE s.status <> 'active' AND s.disconnected_at < $1 \
+const SESSIONS: &str = "SELECT s.session_id FROM archon_mcp_sessions s \
+     WHERE s.status <> 'active' AND s.disconnected_at < $1 \
      AND NOT EXISTS (SELECT 1 FROM archon_mcp_requests r WHERE r.session_id = s.session_id) \
-     ORDER BY s.disconnected_at LIMIT $2)";
+     ORDER BY s.disconnected_at";
 
-const PROTOCOL_SESSIONS: &str = "DELETE FROM archon_mcp_protocol_sessions WHERE protocol_session_id IN ( \
-     SELECT p.protocol_session_id FROM archon_mcp_protocol_sessions p \
-     WHERE p.status <> 'active' AND p.disconnected_at < $1 ORDER BY p.disconnected_at LIMIT $2)";
+const PROTOCOL_SESSIONS: &str = "SELECT p.protocol_session_id FROM archon_mcp_protocol_sessions p \
+     WHERE p.status <> 'active' AND p.disconnected_at < $1 ORDER BY p.disconnected_at";
+
+/// What is removed, rows before the sessions that they refer to: table, key, and how its rows are picked.
+const REMOVED: [(&str, &str, &str); 4] = [
+    ("archon_mcp_requests", "id", REQUESTS),
+    ("archon_mcp_session_events", "id", EVENTS),
+    ("archon_mcp_sessions", "session_id", SESSIONS),
+    ("archon_mcp_protocol_sessions", "protocol_session_id", PROTOCOL_SESSIONS),
+];
 
 const CAPTURES: &str = "DELETE FROM archon_mcp_captures WHERE (boot, seq) IN ( \
      SELECT c.boot, c.seq FROM archon_mcp_captures c WHERE c.at < $1 ORDER BY c.at LIMIT $2)";
@@ -65,7 +82,7 @@ impl Store {
     /// Removes one chunk of the words of calls from before that moment.
     ///
     /// # Errors
-    /// [`StoreError`]; then nothing was removed.
+    /// [`StoreError`].
     pub async fn prune_captures(&self, before: Timestamp, limit: i64) -> Result<Pruned, StoreError> {
         let captures = transact!(self, tx => async {
             let done = sqlx::query(CAPTURES).bind(before).bind(limit).execute(&mut *tx).await?;
@@ -78,13 +95,13 @@ impl Store {
     /// it removes nothing.
     ///
     /// # Errors
-    /// [`StoreError`]; then nothing was removed.
+    /// [`StoreError`].
     pub async fn prune(&self, before: Timestamp, limit: i64) -> Result<Pruned, StoreError> {
+        let dialect = self.dialect();
         transact!(self, tx => async {
             let mut removed = [0; 4];
-            // Rows before the sessions that they refer to.
-            for (count, statement) in removed.iter_mut().zip([REQUESTS, EVENTS, SESSIONS, PROTOCOL_SESSIONS]) {
-                *count = sqlx::query(statement).bind(before).bind(limit).execute(&mut *tx).await?.rows_affected();
+            for (count, (table, id, picks)) in removed.iter_mut().zip(REMOVED) {
+                *count = sqlx::query(removal(dialect, table, id, picks)).bind(before).bind(limit).execute(&mut *tx).await?.rows_affected();
             }
             let [requests, events, archon, protocol] = removed;
             Ok::<_, StoreError>(Pruned { requests, events, sessions: archon + protocol, captures: 0 })

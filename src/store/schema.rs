@@ -194,7 +194,7 @@ pub(super) async fn prepare_postgres(
             Ok(()) => return Ok(Tables::Ours),
             // Older servers are at work on the tables, and their order of locks is not ours.
             Err(error) if is_deadlock(&error) && tries < MIGRATION_TRIES => {
-                tracing::debug!(%error, tries, "migrating again")
+                tracing::debug!(%error, tries, "migrating again");
             }
             Err(error) => return Err(OpenError::Migration(error.to_string())),
         }

@@ -30,6 +30,7 @@ impl Fixture {
         let store = Store::open(&options).await.expect("a database in memory");
         let policy = Policy {
             timeout: Duration::from_hours(1),
+            protocol_timeout: Duration::from_hours(1) * 30,
             max_age: None,
             recover_window: Duration::ZERO,
             cleanup_interval: Duration::from_mins(5),

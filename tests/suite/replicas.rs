@@ -2,6 +2,7 @@
 //! connection.
 
 mod balancer;
+mod killed;
 mod pooler;
 mod rolling;
 

@@ -27,7 +27,7 @@ impl Shown {
 
 /// Both ends of a terminal that is so many columns wide: ours, and the one that a command stands on.
 pub(crate) fn pair(columns: u16) -> (File, File) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo terminal");
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a pseudo terminal");
     grantpt(&master).and_then(|()| unlockpt(&master)).expect("ours");
     let name = ptsname(&master, Vec::new()).expect("its name").into_string().expect("text");
     // It must not become the terminal of the tests themselves.

@@ -84,6 +84,7 @@ impl House {
         let hour = Duration::from_hours(1);
         let policy = Policy {
             timeout: hour,
+            protocol_timeout: Duration::from_hours(24 * 30),
             max_age: None,
             recover_window: hour,
             cleanup_interval: hour,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{HONOURED, Life, REVISION, SOON, call_body, echo, health, nap, refused, until};
+use super::{Life, REVISION, SOON, call_body, echo, health, nap, refused, until};
 use crate::databases::{Database, on_every_database};
 use crate::http::{Mcp, Session};
 use crate::process::ServeProcess;

@@ -1,4 +1,4 @@
-//! The life of a session, with the real program: it survives ([`survival`]), ends ([`ends`], [`clock`]), and is bound to
+//! The life of a session, with the real program: it survives ([`survival`]), ends ([`ends`], [`clock`], not for [`time`] that was nobody's idleness), and is bound to
 //! an Archon session ([`binding`]).
 
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ mod clock;
 mod ends;
 mod supervision;
 mod survival;
+mod time;
 
 /// The newest revision with sessions.
 const REVISION: &str = "2025-11-25";

@@ -116,3 +116,89 @@ on_every_database!(clocks_of_one_machine_agree, |db| async {
     assert_eq!(offset.is_some(), db.is_postgres(), "SQLite has no clock of its own");
     assert!(offset.unwrap_or(0).abs() < 1000, "{offset:?}");
 });
+
+/// A process that has been.
+fn gone() -> u32 {
+    let mut child = std::process::Command::new("true").spawn().expect("a process");
+    child.wait().expect("an end");
+    child.id()
+}
+
+/// How each boot has ended.
+fn causes(db: &Database) -> Vec<String> {
+    rows(db, "SELECT end_cause FROM archon_mcp_boots ORDER BY number")
+        .into_iter()
+        .map(|mut row| row.remove(0))
+        .collect()
+}
+
+/// On PostgreSQL a server elsewhere is dead when it was silent for long; on this machine, when its process is gone.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_on_this_machine_is_dead_when_its_process_is_gone() {
+    let Some(db) = Database::postgres() else { return };
+    let first = serving(&db).await;
+    let at = |place: &str, seconds| NewBoot {
+        listen: Some(place.into()),
+        ..boot_at(NOON.plus(Duration::from_secs(seconds)))
+    };
+    let second = beside(&db).await;
+    assert_eq!(second.begin_boot(&at("127.0.0.1:2", 0)).await.expect("a boot").previous_end, None);
+    first.begin_boot(&at("127.0.0.1:1", 1)).await.expect("a boot");
+    assert_eq!(causes(&db), ["NULL", "NULL", "NULL"], "all are of this process");
+
+    // The second is killed, and started again before anybody would miss it.
+    db.rows(&format!("UPDATE archon_mcp_boots SET pid = {} WHERE number = 2", gone()));
+    let again = second.begin_boot(&at("127.0.0.1:2", 2)).await.expect("a boot");
+    assert_eq!((again.number, again.outage, again.previous_end.as_deref()), (4, Duration::ZERO, Some("crash")));
+    assert_eq!(causes(&db), ["NULL", "crash", "NULL", "NULL"]);
+
+    // Of another machine, or another container, nothing is known.
+    for elsewhere in ["kernel_boot = 'another'", "pid_namespace = 'pid:[1]'"] {
+        db.rows(&format!("UPDATE archon_mcp_boots SET pid = {}, {elsewhere} WHERE number = 3", gone()));
+        first.heartbeat(1, NOON.plus(Duration::from_secs(3)), None).await.expect("a heartbeat");
+        assert_eq!(causes(&db), ["NULL", "crash", "NULL", "NULL"]);
+    }
+    // The pid was given again.
+    db.rows("UPDATE archon_mcp_boots SET pid_started = pid_started - 1 WHERE number = 4");
+    first.heartbeat(1, NOON.plus(Duration::from_secs(4)), None).await.expect("a heartbeat");
+    assert_eq!(causes(&db), ["NULL", "crash", "NULL", "crash"]);
+}
+
+/// Also rows that were committed after the burial.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_heartbeat_finishes_the_sums_of_the_dead() {
+    let Some(db) = Database::postgres() else { return };
+    let first = serving(&db).await;
+    let second = beside(&db).await;
+    begin_boot(&second, NOON).await;
+    store_all(&second, pair(1).into_iter().chain([requests(call(1)), requests(call(1))])).await;
+    db.rows(&format!("UPDATE archon_mcp_boots SET pid = {} WHERE number = 2", gone()));
+    for calls in ["2", "3"] {
+        first.heartbeat(1, NOON.plus(Duration::from_secs(3)), None).await.expect("a heartbeat");
+        assert_eq!(db.value("SELECT SUM(calls) FROM archon_mcp_sessions"), calls);
+        store_all(&second, [requests(call(1))]).await;
+    }
+}
+
+/// Two servers that were both silent take each other for dead at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_bury_each_other_do_not_wait_for_each_other() {
+    let Some(db) = Database::postgres() else { return };
+    let stores = [serving(&db).await, beside(&db).await, beside(&db).await];
+    for store in &stores[1..] {
+        begin_boot(store, NOON).await;
+    }
+    for n in 1..=20 {
+        let now = NOON.plus(minutes(10 * n));
+        let beats = (1..).zip(&stores).map(|(number, store)| store.heartbeat(number, now, None));
+        futures_util::future::join_all(beats).await.into_iter().for_each(|beat| beat.expect("a heartbeat"));
+    }
+    let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    drop(stores);
+    while count(&db, "pg_stat_activity WHERE datname = current_database() AND application_name = 'archonctl'") > 0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(db.value(sql), "0");
+}

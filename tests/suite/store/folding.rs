@@ -24,6 +24,18 @@ fn assert_sums_equal_rows(db: &Database) {
             )
         )
     );
+    assert_eq!(
+        rows(
+            db,
+            "SELECT protocol_session_id, calls, errors, prompt_tokens, completion_tokens FROM archon_mcp_protocol_sessions WHERE calls > 0 ORDER BY 1"
+        ),
+        rows(
+            db,
+            &format!(
+                "SELECT protocol_session_id, {per_session} FROM archon_mcp_requests WHERE protocol_session_id IS NOT NULL AND tool_name IS NOT NULL GROUP BY 1 ORDER BY 1"
+            )
+        )
+    );
     let raw = format!(
         "SELECT {}, r.method, COALESCE(r.tool_name, ''), COALESCE(s.client_type, 'Unknown'), r.status, r.duration_us,
                 COALESCE(r.prompt_tokens, 0), COALESCE(r.completion_tokens, 0)
@@ -159,11 +171,15 @@ on_every_database!(a_flush_that_fails_keeps_its_sums, |db| async {
     };
     let (error, touches) = store.flush(1, touches).await.expect_err("a table is missing");
     assert!(!error.to_string().is_empty());
+    assert!(!store.outage().is_on() && store.outage().is_suspected(), "once may be by chance");
+    let (_, touches) = store.flush(1, touches).await.expect_err("a table is missing");
+    assert!(store.outage().is_on(), "twice is an outage");
     assert_eq!((touches.archon.len(), touches.protocol.len()), (1, 1));
     assert_eq!(count(&db, "archon_mcp_sessions WHERE calls > 0"), 0, "all or nothing");
     store_all(&store, (50..100).map(|n| requests(varied(n)))).await;
     db.rows("ALTER TABLE away RENAME TO archon_mcp_rollups");
     store.flush(1, touches).await.map_err(|(e, _)| e).expect("a flush");
+    assert!(!store.outage().is_suspected());
     assert_sums_equal_rows(&db);
     assert_eq!(
         count(&db, &format!("archon_mcp_sessions WHERE {} = '2026-01-10 12:01:00.000'", time(&db, "last_activity"))),
@@ -226,6 +242,44 @@ on_every_database!(a_server_taken_for_dead_counts_nothing_twice, |db| async {
     assert_sums_equal_rows(&db);
 });
 
+// It was frozen with a batch in flight, which the database had committed: others folded it, and it is sent again.
+on_every_database!(a_batch_that_others_folded_is_not_counted_when_it_is_sent_again, |db| async {
+    for flushes_in_between in [true, false] {
+        let db = if db.is_postgres() { Database::postgres().expect("PostgreSQL") } else { Database::sqlite() };
+        let store = serving(&db).await;
+        store_all(&store, sessions().chain((0..40).map(|n| requests(varied(n))))).await;
+        flush(&store).await;
+        store_all(&store, (40..50).map(|n| requests(varied(n)))).await;
+        let next: u32 = db.value("SELECT MAX(seq) + 1 FROM archon_mcp_requests").parse().expect("a number");
+        // As the lost batch left them: the same rows under the numbers that they are sent again with.
+        for n in next..next + 8 {
+            let (protocol_id, archon_id) = ids(1);
+            db.rows(&format!(
+                "INSERT INTO archon_mcp_requests (session_id, protocol_session_id, method, tool_name, prompt_tokens, \
+                 completion_tokens, timestamp, duration_ms, duration_us, status, late, boot, seq) VALUES ('{archon_id}', \
+                 '{protocol_id}', 'tools/call', 'health_check', 10, 20, '2026-01-10 12:00:00.000', 1, 1500, 'success', \
+                 FALSE, 1, {n})"
+            ));
+        }
+        db.rows("UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash'");
+        fold_all(&beside(&db).await, 1, 100).await;
+        assert_sums_equal_rows(&db);
+        // Awake again: a flush, and the batch once more, in either order.
+        if flushes_in_between {
+            flush(&store).await;
+        }
+        store_all(&store, (0..8).map(|_| requests(call(1)))).await;
+        assert_eq!(count(&db, "archon_mcp_requests"), 58, "no row comes twice");
+        flush(&store).await;
+        assert_sums_equal_rows(&db);
+        store_all(&store, (50..80).map(|n| requests(varied(n)))).await;
+        flush(&store).await;
+        assert_sums_equal_rows(&db);
+        flush(&store).await;
+        assert_sums_equal_rows(&db);
+    }
+});
+
 on_every_database!(two_servers_add_to_the_same_sums, |db| async {
     let store = serving(&db).await;
     store_all(&store, sessions()).await;
@@ -234,8 +288,8 @@ on_every_database!(two_servers_add_to_the_same_sums, |db| async {
     let run = |store: Store, boot: i64, from: u32| async move {
         for n in from..from + 40 {
             store_all(&store, [requests(varied(n))]).await;
-            // A deadlock of two servers is an error that the next flush makes good.
-            _ = store.flush(boot, Touches { archon: vec![touch_archon(1 + n % 20, NOON)], ..Touches::default() }).await;
+            let touches = Touches { archon: vec![touch_archon(1 + n % 20, NOON)], ..Touches::default() };
+            store.flush(boot, touches).await.map_err(|(e, _)| e).expect("a flush");
         }
         store.flush(boot, Touches::default()).await.map_err(|(e, _)| e).expect("a flush");
     };
@@ -298,6 +352,27 @@ on_every_database!(touches_only_move_forward, |db| async {
     let stored = store.protocol_session(&ids(2).0).await.expect("an answer").expect("a session");
     for life in [stored.life, stored.archon.expect("bound").life] {
         assert_eq!((life.last_activity, life.ended.map(|e| e.by)), (NOON, Some("bob".into())));
+    }
+});
+
+// A clock was set back: from that outage on, times are on another scale.
+on_every_database!(a_touch_after_an_outage_that_the_row_does_not_know_moves_it_back, |db| async {
+    let store = serving(&db).await;
+    store_all(&store, pair(1)).await;
+    for (offset, credited, wanted) in [(5, 0, 5), (3, 0, 5), (3, 1, 3), (2, 1, 3), (4, 0, 4)] {
+        let at = NOON.plus(minutes(offset));
+        let touches = Touches {
+            archon: vec![ArchonTouch { credited, ..touch_archon(1, at) }],
+            protocol: vec![ProtocolTouch { credited, ..touch_protocol(1, at) }],
+        };
+        store.flush(1, touches).await.map_err(|(e, _)| e).expect("a flush");
+        let stored = store.protocol_session(&ids(1).0).await.expect("an answer").expect("a session");
+        for life in [stored.life, stored.archon.expect("bound").life] {
+            assert_eq!(life.last_activity, NOON.plus(minutes(wanted)), "after a touch at +{offset} with {credited}");
+        }
+    }
+    for table in ["archon_mcp_sessions", "archon_mcp_protocol_sessions"] {
+        assert_eq!(db.value(&format!("SELECT credited FROM {table}")), "0");
     }
 });
 

@@ -61,7 +61,7 @@ on_every_database!(what_was_stored_is_found, |db| async {
     );
     assert_eq!(found.client.client_capabilities.map(|c| c.replace(' ', "")).as_deref(), Some(r#"{"roots":{}}"#));
     assert_eq!((found.life.started, found.life.last_activity), (NOON, NOON));
-    assert_eq!((found.life.expires_at, found.life.boot, found.life.ended), (Some(NOON.plus(TIMEOUT)), Some(1), None));
+    assert_eq!((found.life.expires_at, found.life.credited, found.life.ended), (Some(NOON.plus(PROTOCOL_TIMEOUT)), Some(0), None));
     assert!(found.archon.is_none(), "only reserved");
     assert!(store.archon_session(ids(1).1).await.expect("an answer").is_none());
 
@@ -70,7 +70,7 @@ on_every_database!(what_was_stored_is_found, |db| async {
     let found = store.archon_session(ids(1).1).await.expect("an answer").expect("a session");
     assert_eq!((found.session_id, &*found.principal, &found.life), (ids(1).1, "alice", &bound.life));
     assert_eq!((bound.session_id, &*bound.principal), (ids(1).1, "alice"));
-    assert_eq!((bound.life.started, bound.life.expires_at, bound.life.boot), (NOON, Some(NOON.plus(TIMEOUT)), Some(1)));
+    assert_eq!((bound.life.started, bound.life.expires_at, bound.life.credited), (NOON, Some(NOON.plus(TIMEOUT)), Some(0)));
 });
 
 on_every_database!(a_reserved_id_belongs_to_a_live_principal, |db| async {
@@ -89,9 +89,12 @@ on_every_database!(counts_are_of_live_sessions, |db| async {
     store_all(&store, (1..=5).flat_map(pair).chain((6..=8).map(|n| opens(protocol(n))))).await;
     store.end_archon_session(ids(1).1, by(EndReason::Operator, "bob", NOON)).await.expect("an end");
     let at = async |now| {
-        let counts = store.session_counts(now, 0).await.expect("counts");
+        let counts = store.session_counts(now, NOON).await.expect("counts");
         (counts.archon_active, counts.protocol_active)
     };
     assert_eq!(at(NOON.plus(TIMEOUT)).await, (4, 7));
-    assert_eq!(at(NOON.plus(TIMEOUT).plus(Duration::from_millis(1))).await, (0, 0), "their time is over");
+    assert_eq!(at(NOON.plus(TIMEOUT).plus(Duration::from_millis(1))).await, (0, 7), "their time is over");
+    assert_eq!(at(NOON.plus(PROTOCOL_TIMEOUT).plus(Duration::from_millis(1))).await, (0, 0));
+    let idle = async |since| store.session_counts(NOON, since).await.expect("counts").protocol_idle;
+    assert_eq!((idle(NOON).await, idle(NOON.plus(minutes(1))).await), (0, 7));
 });

@@ -7,6 +7,7 @@ mod credits;
 mod doubt;
 mod ending;
 mod folding;
+mod locking;
 mod looking;
 mod lookup;
 pub(crate) mod older;
@@ -77,7 +78,15 @@ async fn begin_boot(store: &Store, now: Timestamp) -> Begun {
 fn boot_at(now: Timestamp) -> NewBoot {
     let recover_window = Duration::from_hours(24);
     let rules = Rules { session_timeout: TIMEOUT, protocol_timeout: PROTOCOL_TIMEOUT, max_age: None };
-    NewBoot { id: Uuid::new_v4(), version: VERSION, started_at: now, token_method: "approx", recover_window, rules }
+    NewBoot {
+        id: Uuid::new_v4(),
+        version: VERSION,
+        started_at: now,
+        token_method: "approx",
+        recover_window,
+        listen: None,
+        rules,
+    }
 }
 
 /// The ids of the `n`-th pair of sessions.

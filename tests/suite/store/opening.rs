@@ -140,7 +140,7 @@ async fn a_role_that_may_only_read_can_look() {
     let location = Location::parse(&db.url().replace("postgres@", &format!("{reader}@"))).expect("a URL");
     let options = OpenOptions { location, role: Role::Operator, sync_full: false };
     let looked = Store::open(&options).await.expect("open to look");
-    looked.session_counts(NOON, 0).await.expect("an answer");
+    looked.session_counts(NOON, NOON).await.expect("an answer");
     drop(looked);
     db.rows(&format!("DROP OWNED BY {reader}; DROP ROLE {reader}"));
 }
@@ -274,7 +274,7 @@ async fn memory_serves_like_a_file() {
     for task in join_all(tasks).await {
         task.expect("a task");
     }
-    let counts = store.session_counts(NOON, 0).await.expect("counts");
+    let counts = store.session_counts(NOON, NOON).await.expect("counts");
     assert_eq!((counts.archon_active, counts.protocol_active), (160, 160));
-    assert_eq!(other.session_counts(NOON, 0).await.expect("counts").archon_active, 0, "each memory is its own");
+    assert_eq!(other.session_counts(NOON, NOON).await.expect("counts").archon_active, 0, "each memory is its own");
 }

@@ -130,7 +130,7 @@ on_every_database!(the_guides_statements_run, |db| async {
     // The row that the guide inserts is a session like any other.
     let session = store.archon_session(GUIDE_ID).await.expect("an answer").expect("a session");
     assert_eq!((session.life.started, session.life.last_activity), (NOON, NOON));
-    assert_eq!((session.life.expires_at, session.life.boot, session.life.ended), (None, None, None));
+    assert_eq!((session.life.expires_at, session.life.credited, session.life.ended), (None, None, None));
     if db.is_postgres() {
         assert_eq!(db.rows(RECOVERY).len(), 0, "the guide's session is of 2026-01-10");
         db.rows(&format!("UPDATE archon_mcp_sessions SET last_activity = NOW() WHERE session_id = '{GUIDE_ID}'"));

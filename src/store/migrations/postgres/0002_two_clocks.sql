@@ -87,9 +87,9 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER archon_mcp_sessions_in_order BEFORE UPDATE OF status OR DELETE ON archon_mcp_sessions
+CREATE TRIGGER archon_mcp_sessions_in_order BEFORE UPDATE OR DELETE ON archon_mcp_sessions
 FOR EACH STATEMENT EXECUTE FUNCTION archon_mcp_in_order();
-CREATE TRIGGER archon_mcp_protocol_sessions_in_order BEFORE UPDATE OF status OR DELETE ON archon_mcp_protocol_sessions
+CREATE TRIGGER archon_mcp_protocol_sessions_in_order BEFORE UPDATE OR DELETE ON archon_mcp_protocol_sessions
 FOR EACH STATEMENT EXECUTE FUNCTION archon_mcp_in_order();
 
 -- The reason decides. An Archon session whose time is over ends alone: its connections live on, each with an id reserved for
