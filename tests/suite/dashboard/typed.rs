@@ -35,11 +35,11 @@ async fn an_operator_finds_a_session_and_ends_it() {
     tmux.wait("only the one", |s| s.contains("Windsurf") && !s.contains("Cursor "));
     tmux.press(&["Enter"]);
     tmux.press(&["Enter"]);
-    tmux.wait("the session", |s| s.contains("Mcp-Session-Id") && s.contains("manage_project"));
+    tmux.wait("the session", |s| s.contains("Archon session ") && s.contains("manage_project"));
     tmux.press(&["Enter"]);
     tmux.wait("the call with its words", |s| s.contains("\"project_id\": \"missing\""));
     tmux.press(&["Escape"]);
-    tmux.wait_for("Mcp-Session-Id");
+    tmux.wait_for("Archon session ");
     // It ends, and the running server refuses it.
     tmux.write("x");
     tmux.wait("the question", |s| s.contains("End 1 session?") && s.contains("What ends: 3 calls"));
@@ -57,12 +57,12 @@ async fn an_operator_finds_a_session_and_ends_it() {
     assert_eq!(quiet.request("ping", json!({})).await.status, 200);
     // Suspended and back, another size, then out: the terminal is as it was.
     tmux.press(&["C-z"]);
-    tmux.wait("the shell", |s| s.contains("Stopped") && s.contains("ready>") && !s.contains("Mcp-Session-Id"));
+    tmux.wait("the shell", |s| s.contains("Stopped") && s.contains("ready>") && !s.contains("Archon session "));
     tmux.write("fg");
     tmux.press(&["Enter"]);
-    tmux.wait_for("Mcp-Session-Id");
+    tmux.wait_for("Archon session ");
     tmux.run(&["resize-window", "-x", "70", "-y", "20"]);
-    tmux.wait("the smaller screen", |s| s.contains("Mcp-Session-Id") && s.lines().count() <= 20);
+    tmux.wait("the smaller screen", |s| s.contains("Archon session ") && s.lines().count() <= 20);
     tmux.write("q");
     tmux.wait_for_the_terminal();
 }

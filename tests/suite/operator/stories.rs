@@ -9,16 +9,8 @@ use crate::http::{Connection, Mcp};
 use crate::process::ServeProcess;
 use crate::store::older::{clients, leave};
 
-on_every_database!(one_archon_session_comes_after_the_other, |db| async {
-    served(&db);
-    opened(&db, 1, (10, 30 * DAY));
-    opened(&db, 2, (20, 30 * DAY));
-    time_out(&db, 1);
-    // The next one, under the id that is reserved now.
-    let reserved = document(&db, &["list"])["sessions"][0]["session_id"].as_str().expect("an id").to_owned();
-    assert_ne!(reserved, archon(1));
-    let text = printed(&db, &["show", &reserved]);
-    assert!(text.contains(&format!("{reserved} (reserved for the next tool call)")), "{text}");
+/// The first connection's next Archon session, under the id that is reserved for it, and requests of every kind.
+fn next_one(db: &Database, reserved: &str) {
     db.rows(&format!(
         "INSERT INTO archon_mcp_sessions (session_id, protocol_session_id, connected_at, last_activity, calls)
          VALUES ('{reserved}', '{}', {now}, {now}, 4);
@@ -32,6 +24,19 @@ on_every_database!(one_archon_session_comes_after_the_other, |db| async {
         other = connection(2),
         now = ago(1)
     ));
+}
+
+on_every_database!(one_archon_session_comes_after_the_other, |db| async {
+    served(&db);
+    opened(&db, 1, (10, 30 * DAY));
+    opened(&db, 2, (20, 30 * DAY));
+    time_out(&db, 1);
+    // The next one, under the id that is reserved now.
+    let reserved = document(&db, &["list"])["sessions"][0]["session_id"].as_str().expect("an id").to_owned();
+    assert_ne!(reserved, archon(1));
+    let text = printed(&db, &["show", &reserved]);
+    assert!(text.contains(&format!("{reserved} (reserved for the next tool call)")), "{text}");
+    next_one(&db, &reserved);
     for id in [&connection(1), &archon(1), &reserved, "c0000001", "a0000001"] {
         let story = document(&db, &["show", id]);
         assert_eq!(
