@@ -61,7 +61,10 @@ on_every_database!(what_was_stored_is_found, |db| async {
     );
     assert_eq!(found.client.client_capabilities.map(|c| c.replace(' ', "")).as_deref(), Some(r#"{"roots":{}}"#));
     assert_eq!((found.life.started, found.life.last_activity), (NOON, NOON));
-    assert_eq!((found.life.expires_at, found.life.credited, found.life.ended), (Some(NOON.plus(PROTOCOL_TIMEOUT)), Some(0), None));
+    assert_eq!(
+        (found.life.expires_at, found.life.credited, found.life.ended),
+        (Some(NOON.plus(PROTOCOL_TIMEOUT)), Some(0), None)
+    );
     assert!(found.archon.is_none(), "only reserved");
     assert!(store.archon_session(ids(1).1).await.expect("an answer").is_none());
 
@@ -70,7 +73,10 @@ on_every_database!(what_was_stored_is_found, |db| async {
     let found = store.archon_session(ids(1).1).await.expect("an answer").expect("a session");
     assert_eq!((found.session_id, &*found.principal, &found.life), (ids(1).1, "alice", &bound.life));
     assert_eq!((bound.session_id, &*bound.principal), (ids(1).1, "alice"));
-    assert_eq!((bound.life.started, bound.life.expires_at, bound.life.credited), (NOON, Some(NOON.plus(TIMEOUT)), Some(0)));
+    assert_eq!(
+        (bound.life.started, bound.life.expires_at, bound.life.credited),
+        (NOON, Some(NOON.plus(TIMEOUT)), Some(0))
+    );
 });
 
 on_every_database!(a_reserved_id_belongs_to_a_live_principal, |db| async {
