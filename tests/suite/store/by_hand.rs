@@ -78,7 +78,20 @@ async fn the_guides_update_is_an_end() {
          WHERE session_id = '{}';",
         ids(1).1
     ));
-    assert_complete_end(&db, "timeout");
+    // Its time alone is over: the connections live on, each with an id reserved for its next one.
+    let archon = ids(1).1;
+    assert_eq!(
+        row(
+            &db,
+            &format!(
+                "SELECT status, disconnect_reason, ended_by FROM archon_mcp_sessions WHERE session_id = '{archon}'"
+            )
+        ),
+        ["expired", "timeout", "sql"]
+    );
+    assert_eq!(count(&db, "archon_mcp_protocol_sessions WHERE status = 'active' AND NOT called"), 2);
+    assert_eq!(db.value("SELECT COUNT(DISTINCT session_id) FROM archon_mcp_protocol_sessions"), "3");
+    assert_eq!(count(&db, "archon_mcp_session_events WHERE kind = 'ended'"), 1);
 }
 
 #[tokio::test]
