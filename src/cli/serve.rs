@@ -98,7 +98,9 @@ impl Options {
         let listener = self.listen().await?;
         let clock = Clock::default();
         let tokens = TokenCounter::new(self.calls.tokens.into());
-        let sessions = Sessions::begin(store, clock.clone(), self.policy(tokens.as_str())).await?;
+        let address = listener.local_addr().context("the port that was taken has no address")?;
+        let policy = Policy { listen: Some(address.to_string()), ..self.policy(tokens.as_str()) };
+        let sessions = Sessions::begin(store, clock.clone(), policy).await?;
         sessions.start_housekeeping();
         if let Err(error) = tokens.load_in_background() {
             tracing::warn!(%error, "no tokenizer: token counts stay estimates");
@@ -111,7 +113,6 @@ impl Options {
         let engine = Engine::new(sessions.clone(), tools, tracking, patience);
         let app = App::new(engine, self.host_rules(), principals, self.limits());
         self.follow_hang_ups(&app, &sessions, signals);
-        let address = listener.local_addr().context("the port that was taken has no address")?;
         let stop = signals.stopped(self.running.test_clock.then_some(clock));
         // The address that was asked for may have had port 0: tests and scripts wait for this line.
         tracing::info!(database = %sessions.store().location().shown(), "listening on http://{address}/mcp");
@@ -190,6 +191,7 @@ impl Options {
                 opened_per_second: self.sessions.max_initialize_rate,
             },
             token_method,
+            listen: None,
         }
     }
 

@@ -331,6 +331,7 @@ mod tests {
             store_grace: Duration::ZERO,
             caps: Caps::default(),
             token_method: "off",
+            listen: None,
         }
     }
 

@@ -92,6 +92,8 @@ pub struct Policy {
     pub caps: Caps,
     /// How tokens are counted; recorded with the boot.
     pub token_method: &'static str,
+    /// Where the server listens, if it does; recorded with the boot.
+    pub listen: Option<String>,
 }
 
 /// This run of the server.
@@ -147,7 +149,7 @@ impl Sessions {
                 started_at,
                 token_method: policy.token_method,
                 recover_window: policy.recover_window,
-                listen: None,
+                listen: policy.listen.clone(),
                 rules: Rules {
                     session_timeout: policy.timeout,
                     protocol_timeout: policy.protocol_timeout,

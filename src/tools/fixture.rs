@@ -39,6 +39,7 @@ impl Fixture {
             store_grace: Duration::from_mins(1),
             caps: crate::session::Caps::default(),
             token_method: "off",
+            listen: None,
         };
         Self {
             sessions: Sessions::begin(store, Clock::default(), policy).await.expect("a boot"),

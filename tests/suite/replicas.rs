@@ -2,6 +2,7 @@
 //! connection.
 
 mod balancer;
+mod given_up;
 mod killed;
 mod pooler;
 mod rolling;

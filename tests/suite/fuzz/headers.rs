@@ -93,6 +93,7 @@ impl House {
             store_grace: hour,
             caps: Caps::default(),
             token_method: "off",
+            listen: None,
         };
         let sessions = Sessions::begin(store, Clock::default(), policy).await.expect("a boot");
         let tokens = TokenCounter::new(TokenMethod::Off);

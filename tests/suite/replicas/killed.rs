@@ -33,9 +33,9 @@ async fn a_killed_server_is_buried_and_its_calls_are_counted_when_it_starts_agai
     let _again = ServeProcess::restart_on(db.url(), &address, &db, &[]).await;
     let started = Instant::now();
     assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_requests WHERE tool_name = 'test_echo'"), "200");
-    let sums = "SELECT (SELECT SUM(calls) FROM archon_mcp_sessions) || ' ' || \
-                (SELECT SUM(calls) FROM archon_mcp_protocol_sessions) || ' ' || \
-                (SELECT SUM(calls) FROM archon_mcp_rollups WHERE tool_name = 'test_echo')";
+    let sums = "SELECT (SELECT COALESCE(SUM(calls), 0) FROM archon_mcp_sessions) || ' ' || \
+                (SELECT COALESCE(SUM(calls), 0) FROM archon_mcp_protocol_sessions) || ' ' || \
+                (SELECT COALESCE(SUM(calls), 0) FROM archon_mcp_rollups WHERE tool_name = 'test_echo')";
     while db.value(sums) != "200 200 200" {
         assert!(started.elapsed() < FOLDED, "{}", db.value(sums));
         sleep(Duration::from_millis(50)).await;

@@ -78,7 +78,20 @@ async fn the_guides_update_is_an_end() {
          WHERE session_id = '{}';",
         ids(1).1
     ));
-    assert_complete_end(&db, "timeout");
+    // Its time alone is over: the connections live on, each with an id reserved for its next one.
+    let archon = ids(1).1;
+    assert_eq!(
+        row(
+            &db,
+            &format!(
+                "SELECT status, disconnect_reason, ended_by FROM archon_mcp_sessions WHERE session_id = '{archon}'"
+            )
+        ),
+        ["expired", "timeout", "sql"]
+    );
+    assert_eq!(count(&db, "archon_mcp_protocol_sessions WHERE status = 'active' AND NOT called"), 2);
+    assert_eq!(db.value("SELECT COUNT(DISTINCT session_id) FROM archon_mcp_protocol_sessions"), "3");
+    assert_eq!(count(&db, "archon_mcp_session_events WHERE kind = 'ended'"), 1);
 }
 
 #[tokio::test]
@@ -129,7 +142,7 @@ on_every_database!(many_at_once_each_end_once, |db| async {
     );
 });
 
-on_every_database!(an_ended_protocol_session_leaves_its_archon_session, |db| async {
+on_every_database!(an_ended_protocol_session_takes_its_archon_session_along, |db| async {
     let store = serving(&db).await;
     store_all(&store, pair(1)).await;
     db.rows("UPDATE archon_mcp_protocol_sessions SET status = 'disconnected'");
@@ -139,8 +152,8 @@ on_every_database!(an_ended_protocol_session_leaves_its_archon_session, |db| asy
     );
     let yes = if db.is_postgres() { "t" } else { "1" };
     assert_eq!(found, ["operator", "sql", yes, yes]);
-    assert_eq!(count(&db, "archon_mcp_sessions WHERE status = 'active'"), 1);
-    assert_eq!(count(&db, "archon_mcp_session_events WHERE kind = 'ended'"), 1);
+    assert_eq!(count(&db, "archon_mcp_sessions WHERE status = 'active'"), 0);
+    assert_eq!(count(&db, "archon_mcp_session_events WHERE kind = 'ended'"), 2);
 });
 
 on_every_database!(a_duration_that_was_typed_stays, |db| async {

@@ -341,9 +341,10 @@ on_every_database!(touches_only_move_forward, |db| async {
     for (offset, wanted) in [(5, 5), (3, 5), (5, 5), (9, 9), (0, 9)] {
         store.flush(1, touch(1, NOON.plus(minutes(offset)))).await.map_err(|(e, _)| e).expect("a flush");
         let stored = store.protocol_session(&ids(1).0).await.expect("an answer").expect("a session");
-        for life in [stored.life, stored.archon.expect("bound").life] {
+        let archon = stored.archon.expect("bound").life;
+        for (life, timeout) in [(stored.life, PROTOCOL_TIMEOUT), (archon, TIMEOUT)] {
             assert_eq!(life.last_activity, NOON.plus(minutes(wanted)), "after a touch at +{offset}");
-            assert_eq!(life.expires_at, Some(NOON.plus(minutes(wanted + 60))));
+            assert_eq!(life.expires_at, Some(NOON.plus(minutes(wanted)).plus(timeout)));
         }
     }
     // The other pair was not touched, and an ended one never is.
@@ -385,9 +386,10 @@ on_every_database!(many_touches_in_one_flush, |db| async {
         protocol: (1..=300).rev().map(|n| touch_protocol(n, at)).collect(),
     };
     store.flush(1, touches).await.map_err(|(e, _)| e).expect("a flush");
-    for table in ["archon_mcp_sessions", "archon_mcp_protocol_sessions"] {
+    let ends = [("archon_mcp_sessions", "2026-01-10 13:01"), ("archon_mcp_protocol_sessions", "2026-02-09 12:01")];
+    for (table, end) in ends {
         let moved = format!(
-            "{table} WHERE {} = '2026-01-10 12:01:00.000' AND {} = '2026-01-10 13:01:00.000'",
+            "{table} WHERE {} = '2026-01-10 12:01:00.000' AND {} = '{end}:00.000'",
             time(&db, "last_activity"),
             time(&db, "expires_at")
         );
