@@ -118,7 +118,7 @@ fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<Statement
     }
     opens.sort_unstable_by(|a, b| a.protocol_session_id.cmp(&b.protocol_session_id));
     creates.sort_unstable_by_key(|row| row.session_id);
-    let created: Vec<_> = creates.iter().map(|row| row.binding()).collect();
+    let openers: Vec<_> = creates.iter().map(|row| row.binding()).collect();
     let others = |statement, rows: Option<String>| rows.map(|rows| Statement::Others(statement, rows));
     let requests = (!requests.is_empty()).then_some(Statement::Requests(requests));
     [
@@ -127,7 +127,7 @@ fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<Statement
         others(statements::CREATE, json(&creates)),
         bindings.lock(),
         others(statements::BIND, json(&bindings.last())),
-        others(statements::END_ORPHANS, json(&created)),
+        others(statements::END_ORPHANS, json(&openers)),
         requests,
         others(statements::CAPTURE, json(&captures)),
         others(statements::ADOPT, json(&bindings.all)),
