@@ -233,7 +233,7 @@ on_every_database!(the_metrics_count_as_the_list_does, |db| async {
     for line in [
         r#"archonctl_connections{state="active"} 1"#,
         r#"archonctl_connections{state="idle"} 1"#,
-        "archonctl_sessions_active 1",
+        "archonctl_sessions_active{} 1",
         r#"archonctl_sessions{kind="protocol",status="active"} 2"#,
         r#"archonctl_sessions{kind="archon",status="active"} 1"#,
     ] {
