@@ -123,9 +123,16 @@ impl Engine {
             // In this order: a tool that is done at once, as most are, asks for no timer and registers with no token.
             biased;
             finished = tool => finished.map_or(Outcome::Panicked, Outcome::Finished),
-            () = running.token().cancelled() => caller.live.ended().cloned().map_or(Outcome::Cancelled, Outcome::Revoked),
+            () = running.token().cancelled() => Outcome::Cancelled,
             () = self.cut.cancelled() => Outcome::CutShort,
             () = tokio::time::sleep(self.patience.tool) => Outcome::TimedOut(self.patience.tool),
+        };
+        // Its own answer to being cancelled does not say who ended the session.
+        let outcome = match (outcome, caller.live.ended()) {
+            (Outcome::Finished(Err(_)) | Outcome::Cancelled, Some(ended)) if running.token().is_cancelled() => {
+                Outcome::Revoked(ended.clone())
+            }
+            (outcome, _) => outcome,
         };
         if !matches!(outcome, Outcome::Finished(_)) {
             // A tool that has handed work to a task of its own learns that nobody waits any more.

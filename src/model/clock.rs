@@ -61,6 +61,21 @@ pub enum Follows {
     Database,
 }
 
+/// The clock as it was read.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading {
+    at: Timestamp,
+    advanced: i64,
+}
+
+impl Reading {
+    /// How far the database's clock, which was read so many milliseconds later, is ahead, in milliseconds. What a test has
+    /// advanced counts as advanced there, too.
+    pub fn behind(self, theirs: Timestamp, later: i64) -> i64 {
+        theirs.millis() + self.advanced - self.at.millis() - later
+    }
+}
+
 /// What happened between two ticks besides the passing of a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
@@ -164,10 +179,12 @@ impl Clock {
         self.shared.base.fetch_add(millis, SeqCst);
     }
 
-    /// How far a moment of the database's clock was ahead of this one when it was read, in milliseconds. What a test has
-    /// advanced counts as advanced there, too.
-    pub fn behind(&self, theirs: Timestamp, read_at: Timestamp) -> i64 {
-        theirs.millis().saturating_add(self.shared.advanced.load(SeqCst)).saturating_sub(read_at.millis())
+    /// Reads the clock to compare it with a database's; `None` while it stands still.
+    pub fn read(&self) -> Option<Reading> {
+        // A test moves it under this lock.
+        let _last = self.last();
+        let advanced = self.shared.advanced.load(SeqCst);
+        self.is_current().then(|| Reading { at: self.now(), advanced })
     }
 
     /// A test's: moves both clocks ahead, as if every tick had come, and wakes whoever sleeps.
@@ -189,6 +206,7 @@ impl Clock {
 
     /// A test's: time passes on both clocks, and no tick came.
     pub fn freeze(&self, by: Duration) {
+        let _last = self.last();
         self.shared.advanced.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 4), SeqCst);
         self.shared.moved.send_replace(());
     }
@@ -322,12 +340,14 @@ mod tests {
     #[test]
     fn the_database_s_clock_is_followed_by_what_was_measured() {
         let clock = ticking();
-        let now = clock.now();
-        let theirs = now.plus(Duration::from_hours(1));
-        assert_eq!(clock.behind(theirs, now), HOURS);
+        let (read, theirs) = (clock.read().expect("it goes on"), clock.now().plus(Duration::from_hours(1)));
+        assert!(close(read.behind(theirs, 0), HOURS));
         clock.shift(HOURS);
         assert!(close(clock.now().millis(), theirs.millis()));
         clock.advance(Duration::from_hours(5));
-        assert!(close(clock.behind(theirs, clock.now()), 0), "a test moves the database's time along");
+        let read = clock.read().expect("it goes on");
+        assert!(close(read.behind(theirs, 0), 0), "a test moves the database's time along");
+        clock.freeze(Duration::from_secs(9));
+        assert!(clock.read().is_none(), "it stands still");
     }
 }

@@ -19,6 +19,8 @@ pub const DEAD_AFTER: Duration = Duration::from_secs(45);
 /// A boot that has not said a word for so long has missed a heartbeat: it may still come back, but if there is no other,
 /// the time since is an outage.
 pub(super) const SILENT_AFTER: Duration = Duration::from_secs(20);
+/// How long to wait while a clock stands still.
+const STILL: Duration = Duration::from_millis(20);
 
 /// Ends boots that have been silent since `$1`, but for `$2`. Those that somebody else is about to end, or that speak just
 /// now, are left alone: two servers that take each other for dead must not wait for each other.
@@ -234,12 +236,17 @@ impl Store {
         if self.dialect() == Dialect::Sqlite {
             return Ok(None);
         }
-        let (before, asked) = (clock.now(), Instant::now());
+        let (before, asked) = loop {
+            match clock.read() {
+                Some(read) => break (read, Instant::now()),
+                None => tokio::time::sleep(STILL).await,
+            }
+        };
         let theirs: Timestamp =
             patiently(async { read!(self, db => sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(db).await) })
                 .await?;
         let took = i64::try_from(asked.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let offset = clock.behind(theirs, before.shifted(took / 2));
+        let offset = before.behind(theirs, took / 2);
         // Less than the way there and back may be nothing but the way.
         Ok(Some(if offset.abs() <= took.max(5) { 0 } else { offset }))
     }

@@ -183,8 +183,8 @@ impl Store {
                 .fetch_one(&mut *tx).await?;
             let credit_ms = lost.without(others);
             // Its own, too: the answer to a COMMIT may have been lost.
-            let own: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM archon_mcp_outages WHERE boot = $1 AND began_at = $2")
-                .bind(boot).bind(lost.began).fetch_one(&mut *tx).await?;
+            let own: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM archon_mcp_outages WHERE boot = $1 AND began_at = $2 AND cause = $3")
+                .bind(boot).bind(lost.began).bind(lost.cause.as_str()).fetch_one(&mut *tx).await?;
             if credit_ms.abs() >= SHORTEST && own == 0 && !(lost.cause == Cause::Clock && same > 0) {
                 sqlx::query("INSERT INTO archon_mcp_outages (began_at, ended_at, credit_ms, cause, boot) \
                              VALUES ($1, $2, $3, $4, $5)")

@@ -161,17 +161,20 @@ async fn a_call_goes_on_when_its_client_hangs_up() {
 }
 
 #[tokio::test]
-async fn a_call_that_outlives_its_session_is_answered_and_late() {
+async fn a_call_whose_client_ends_the_session_is_cancelled_answered_and_late() {
     let house = House::open(&[]).await;
     let session = house.session().await;
     let (caller, began) = (session.clone(), Instant::now());
-    let running = tokio::spawn(async move { caller.call("test_sleep", json!({"ms": 2500})).await });
+    let body = call(1, "test_sleep", json!({"ms": 60_000}));
+    let running = tokio::spawn(async move { posted(&caller, body).await });
     let archon = session.archon.as_deref().expect("an Archon session");
     // The first call makes the Archon session as it begins.
     house.until(&format!("SELECT count(*) FROM archon_mcp_sessions WHERE session_id = '{archon}'"), "1").await;
     assert_eq!(session.delete().await.status, 204);
-    assert!(began.elapsed() < Duration::from_millis(2500), "the session ended first");
-    assert_eq!(running.await.expect("an answer")["structuredContent"]["slept_ms"], 2500);
-    house.newest_row("late", "tool_name = 'test_sleep' AND status = 'success'", "1").await;
+    let answer = running.await.expect("an answer");
+    assert!(began.elapsed() < SOON, "it is not waited for");
+    let message = answer["error"]["message"].as_str().expect("an error");
+    assert!(message.contains("ended by the client (client_disconnect)"), "{message}");
+    house.newest_row("late", "tool_name = 'test_sleep' AND status = 'error'", "1").await;
     assert_eq!(session.request("ping", json!({})).await.status, 404, "it is not revived");
 }

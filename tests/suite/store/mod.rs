@@ -47,7 +47,7 @@ const TIMEOUT: Duration = Duration::from_hours(1);
 /// How long connections may be idle in these tests.
 const PROTOCOL_TIMEOUT: Duration = Duration::from_hours(24 * 30);
 /// The version in boot rows.
-const VERSION: &str = "0.1.0";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 const fn minutes(count: u64) -> Duration {
     Duration::from_secs(60 * count)

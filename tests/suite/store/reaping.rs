@@ -106,12 +106,14 @@ on_every_database!(chunks_are_bounded, |db| async {
     store_all(&store, (1..=25).flat_map(pair).chain((26..=40).map(|n| opens(protocol(n))))).await;
     let rule = ReapRule { limit: 10, ..reap_at(NOON.plus(PROTOCOL_TIMEOUT).plus(minutes(1))) };
     let first = store.reap(rule).await.expect("a chunk");
-    assert_eq!(first.archon.len(), 10);
-    assert_eq!(first.protocol.len(), 10);
-    let (archon, protocol, _) = reap_all(&store, rule).await;
-    assert_eq!(first.archon.iter().chain(&archon).collect::<HashSet<_>>().len(), 25);
-    assert_eq!(count(&db, "archon_mcp_protocol_sessions WHERE status = 'active'"), 0);
+    assert_eq!((first.archon.len(), first.protocol.len()), (10, 10));
+    let (_, protocol, _) = reap_all(&store, rule).await;
     assert_eq!(protocol.len() + first.protocol.len(), 40);
+    for table in ["archon_mcp_sessions", "archon_mcp_protocol_sessions"] {
+        assert_eq!(count(&db, &format!("{table} WHERE status = 'active'")), 0);
+        let ended = format!("{table} WHERE status = 'expired' AND disconnect_reason = 'timeout'");
+        assert_eq!(count(&db, &ended), count(&db, table));
+    }
     assert_eq!(count(&db, "archon_mcp_session_events WHERE kind = 'ended'"), 65);
 });
 
@@ -145,13 +147,18 @@ on_every_database!(two_reapers_end_each_session_once, |db| async {
     let store = serving(&db).await;
     let other = beside(&db).await;
     store_all(&store, (1..=300).flat_map(pair).chain((301..=400).map(|n| opens(protocol(n))))).await;
-    let rule = ReapRule { limit: 20, ..reap_at(NOON.plus(PROTOCOL_TIMEOUT).plus(minutes(1))) };
+    let at = |now: Timestamp| ReapRule { limit: 20, ..reap_at(now.plus(minutes(1))) };
+    let rule = at(NOON.plus(TIMEOUT));
     let (one, two) = tokio::join!(reap_all(&store, rule), reap_all(&other, rule));
     let archon: Vec<_> = one.0.iter().chain(&two.0).collect();
     assert_eq!((archon.len(), archon.iter().collect::<HashSet<_>>().len()), (300, 300));
     if db.is_postgres() {
         assert!(one.2 > 0 && two.2 > 0, "they share the work: {} and {} chunks", one.2, two.2);
     }
+    let rule = at(NOON.plus(PROTOCOL_TIMEOUT));
+    let (one, two) = tokio::join!(reap_all(&store, rule), reap_all(&other, rule));
+    let connections: Vec<_> = one.1.iter().chain(&two.1).collect();
+    assert_eq!((connections.len(), connections.iter().collect::<HashSet<_>>().len()), (400, 400));
     let per_session = "SELECT COUNT(*) AS n FROM archon_mcp_session_events WHERE kind = 'ended' GROUP BY session_id, protocol_session_id";
     assert_eq!(row(&db, &format!("SELECT COUNT(*), MAX(n) FROM ({per_session}) AS e")), ["700", "1"]);
 });

@@ -123,7 +123,7 @@ on_every_database!(a_session_row_is_complete, |db| async {
         found.join("|"),
         format!(
             "protocol-session-1|{archon}|alice|2025-11-25|Claude Code|claude-code|1.0.0|{{\"name\":\"claude-code\"}}|\
-             {{\"roots\":{{}}}}|{start}|{start}|{end}|NULL|NULL|active|NULL|NULL|1"
+             {{\"roots\":{{}}}}|{start}|{start}|2026-02-09 12:00:00.000|NULL|NULL|active|NULL|NULL|1"
         )
     );
 });
