@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Our client on servers of others: init, tools, call, close, with a kill -9 and a restart that costs them their sessions.
+# Our client on servers of others: init, tools, call, close, with a kill -9 and a restart that costs them their sessions; and
+# clients of others on our server, idle for longer than the session timeout.
 #
 #   scripts/foreign.sh [NAME…]      everything fastmcp rmcp; FOREIGN_CACHE=target/foreign holds what is installed
 set -euo pipefail
@@ -8,6 +9,7 @@ cd "$(dirname "$0")/.."
 cache=${FOREIGN_CACHE:-target/foreign}
 names=("$@")
 [[ $# -gt 0 ]] || names=(everything fastmcp rmcp)
+scripts/install.sh sqlite3
 scripts/foreign-servers.sh install "$cache"
 # With the example, so that dependencies have the features that the tests gave them, and are not compiled once more.
 cargo build --locked --bins --example rmcp_server
@@ -90,3 +92,23 @@ for name in "${names[@]}"; do
   expect 0 3 call "$tool" a=1 b=2
   stop
 done
+
+# And clients of others on our server: each is idle for longer than the session timeout, and goes on with its next call.
+name='clients of others'
+port=$(free_port)
+url=http://127.0.0.1:$port/mcp
+program=${CARGO_TARGET_DIR:-target}/debug/archonctl
+env -i PATH="$PATH" HOME="$folder" "$program" serve --bind "127.0.0.1:$port" --database-url "sqlite://$folder/idle.db" \
+  --session-timeout 2s --cleanup-interval 1s >>"$folder/log" 2>&1 &
+server=$!
+until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do sleep 0.1; done
+timeout 60 "$cache/python/bin/python" tests/clients/idle.py "$url" 4
+timeout 60 "$cache/npm/node_modules/.bin/node" tests/clients/idle.mjs "$cache/npm/node_modules" "$url" 4
+kill "$server"
+wait "$server"
+server=
+ended=$(sqlite3 "$folder/idle.db" "SELECT COUNT(*) FROM archon_mcp_sessions WHERE disconnect_reason = 'timeout'")
+if [[ $ended -ne 2 ]]; then
+  echo "FAILED  $name: $ended Archon sessions ended for their time, not 2"
+  exit 1
+fi

@@ -298,10 +298,10 @@ mod tests {
         let clock = ticking();
         let before = clock.now();
         clock.freeze(Duration::from_secs(9));
-        assert!(clock.now().since(before) <= Duration::from_millis(2000), "no further than the last tick lets it");
+        assert!(clock.now().since(before) <= Duration::from_secs(2), "no further than the last tick lets it");
         let gap = clock.tick(Follows::Wall).expect("a gap");
         assert!((9000..10_000).contains(&gap.frozen_ms) && gap.stepped_ms == 0, "{gap:?}");
-        assert!(clock.now().since(before) <= Duration::from_millis(2000));
+        assert!(clock.now().since(before) <= Duration::from_secs(2));
         clock.go_on(Follows::Wall);
         assert!(close(clock.now().millis() - before.millis(), 9000));
         assert_eq!(clock.tick(Follows::Wall), None);

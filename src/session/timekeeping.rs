@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use humantime::format_duration;
 use tokio::sync::Notify;
@@ -48,12 +48,18 @@ struct State {
     gaps: Vec<Gap>,
     /// Time to be recorded.
     lost: Vec<Lost>,
-    /// When the last heartbeat was written, as time that no step changes.
-    beat: Duration,
+    /// When the last heartbeat was written, and what the clock said then.
+    beat: Option<(Instant, Timestamp)>,
     /// One has failed since.
     has_failed: bool,
     /// How much of the time since was a freeze, in milliseconds.
     frozen_ms: i64,
+}
+
+impl State {
+    fn has_beaten(&mut self, at: Timestamp) {
+        (self.beat, self.has_failed, self.frozen_ms) = (Some((Instant::now(), at)), false, 0);
+    }
 }
 
 impl Default for Timekeeping {
@@ -74,9 +80,13 @@ impl Timekeeping {
     }
 
     fn unsettle(&self) {
+        self.doubt();
+        self.wake.notify_one();
+    }
+
+    fn doubt(&self) {
         self.is_unsettled.store(true, SeqCst);
         self.well.store(0, SeqCst);
-        self.wake.notify_one();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -155,7 +165,7 @@ impl Sessions {
 
     /// Says regularly that this boot is alive.
     pub(super) async fn beat(self: Arc<Self>, stopping: Stopping) {
-        self.time.state().beat = self.clock.elapsed();
+        self.time.state().has_beaten(self.clock.now());
         let turn = async || {
             tokio::select! {
                 () = self.clock.sleep(self.pause()) => {}
@@ -166,6 +176,8 @@ impl Sessions {
             let outcome = self.beat_once().await;
             if outcome.is_err() {
                 self.time.state().has_failed = true;
+                // How long that lasts is known when the next one is written: until then nobody is taken for idle.
+                self.time.doubt();
             }
             self.store.outage().note(Work::Heartbeat, outcome.as_ref().copied());
         }
@@ -174,25 +186,31 @@ impl Sessions {
     /// While something is wrong the database is asked more often: this is how a quiet server learns that it is back. An
     /// outage as long as the grace must not fit between two heartbeats.
     fn pause(&self) -> Duration {
-        if self.store.outage().is_suspected() || !self.is_calm() || self.time.state().has_failed {
-            return HEARTBEAT_SOON;
-        }
+        if self.store.outage().is_suspected() || !self.is_calm() { HEARTBEAT_SOON } else { self.interval() }
+    }
+
+    fn interval(&self) -> Duration {
         HEARTBEAT_EVERY.min(self.policy.store_grace / 4).min(self.policy.timeout / 4).max(HEARTBEAT_SOON)
     }
 
     async fn beat_once(&self) -> Result<(), StoreError> {
         self.follow_database().await?;
-        self.note_lost_database();
         let number = self.boot.begun.number;
         loop {
             let Some(lost) = self.time.state().lost.first().copied() else { break };
             self.store.record_lost(number, self.credits().latest(), lost).await?;
             self.time.state().lost.remove(0);
         }
+        if let Some(lost) = self.lost_database() {
+            self.store.record_lost(number, self.credits().latest(), lost).await?;
+            let words = span(lost.credit_ms);
+            tracing::warn!("the database took nothing for {words}: sessions do not count it as idle");
+            self.time.state().has_beaten(self.clock.now());
+        }
         self.store.heartbeat(number, self.clock.now(), self.last_cleanup()).await?;
         self.learn_outages().await?;
         let mut state = self.time.state();
-        (state.beat, state.has_failed, state.frozen_ms) = (self.clock.elapsed(), false, 0);
+        state.has_beaten(self.clock.now());
         if state.gaps.is_empty() && state.lost.is_empty() {
             self.time.is_unsettled.store(false, SeqCst);
             self.time.well.store(self.time.well.load(SeqCst).saturating_add(1).min(CALM_AFTER), SeqCst);
@@ -235,23 +253,21 @@ impl Sessions {
         true
     }
 
-    /// The database takes heartbeats again. If that took longer than the grace, clients were told that their sessions are
-    /// kept.
-    fn note_lost_database(&self) {
-        let mut state = self.time.state();
-        let away = self.clock.elapsed().saturating_sub(state.beat);
-        if !state.has_failed || away <= self.policy.store_grace {
-            return;
+    /// What is lost if the database takes a heartbeat now: the time since the last one, if it was away for longer than the
+    /// grace. Clients were told that their sessions are kept.
+    fn lost_database(&self) -> Option<Lost> {
+        let state = self.time.state();
+        let frozen = Duration::from_millis(u64::try_from(state.frozen_ms).unwrap_or(0));
+        let (beat, began) = state.beat?;
+        let away = beat.elapsed().saturating_sub(frozen);
+        // One that only took its time did not fail.
+        let was_away = state.has_failed || away > self.policy.store_grace + self.interval();
+        if !was_away || away <= self.policy.store_grace {
+            return None;
         }
-        let credit_ms = i64::try_from(away.as_millis()).unwrap_or(i64::MAX).saturating_sub(state.frozen_ms);
-        let ended = self.clock.now();
-        let lost = Lost { began: ended.shifted(-credit_ms), ended, credit_ms, cause: Cause::Database };
-        // Said once, and recorded once: the next heartbeat counts from here.
-        (state.has_failed, state.beat, state.frozen_ms) = (false, self.clock.elapsed(), 0);
-        state.lost.push(lost);
-        drop(state);
-        self.time.unsettle();
-        tracing::warn!("the database took nothing for {}: sessions do not count it as idle", span(credit_ms));
+        let credit_ms = i64::try_from(away.as_millis()).unwrap_or(i64::MAX);
+        // The same beginning at each try: the answer to a COMMIT may be lost.
+        Some(Lost { began, ended: self.clock.now(), credit_ms, cause: Cause::Database })
     }
 
     /// Takes over the outages that were recorded, here or elsewhere: the sessions in memory get what they have coming.

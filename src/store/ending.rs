@@ -97,6 +97,15 @@ fn picked_sql(condition: &str, lock: &str) -> String {
     format!("SELECT session_id FROM archon_mcp_sessions WHERE status = 'active' AND {condition} LIMIT $2 {lock}")
 }
 
+/// What keeps a session from being ended.
+#[derive(Debug, Clone, Copy)]
+enum Unless {
+    /// That it has ended already.
+    Ended,
+    /// That, or that the end of its time was moved beyond this.
+    Moved(Option<Timestamp>),
+}
+
 const REAPED: &str = "status = 'expired', disconnected_at = $1, ended_by = 'server', \
      disconnect_reason = CASE WHEN connected_at <= $2 THEN 'max_age' ELSE 'timeout' END";
 
@@ -107,7 +116,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn end_protocol_session(&self, id: &str, ending: Ending<'_>) -> Result<bool, StoreError> {
-        self.end_one(END_PROTOCOL, (None, Some(id)), ending, None).await
+        self.end_one(END_PROTOCOL, (None, Some(id)), ending, Unless::Ended).await
     }
 
     /// Ends an Archon session for any reason but its time, and with it every connection bound to it; for its time
@@ -116,7 +125,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn end_archon_session(&self, id: Uuid, ending: Ending<'_>) -> Result<bool, StoreError> {
-        self.end_one(END_ARCHON, (Some(id), None), ending, None).await
+        self.end_one(END_ARCHON, (Some(id), None), ending, Unless::Ended).await
     }
 
     /// Ends a connection whose time was over, as its row was read; `false` when it has been used since, or ended.
@@ -129,7 +138,7 @@ impl Store {
         ending: Ending<'_>,
         read: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
-        self.end_one(END_PROTOCOL, (None, Some(id)), ending, Some(read)).await
+        self.end_one(END_PROTOCOL, (None, Some(id)), ending, Unless::Moved(read)).await
     }
 
     /// The same of an Archon session.
@@ -142,7 +151,7 @@ impl Store {
         ending: Ending<'_>,
         read: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
-        self.end_one(END_ARCHON, (Some(id), None), ending, Some(read)).await
+        self.end_one(END_ARCHON, (Some(id), None), ending, Unless::Moved(read)).await
     }
 
     async fn end_one(
@@ -150,10 +159,13 @@ impl Store {
         statement: &str,
         (archon, protocol): (Option<Uuid>, Option<&str>),
         ending: Ending<'_>,
-        read: Option<Option<Timestamp>>,
+        unless: Unless,
     ) -> Result<bool, StoreError> {
         let dialect = self.dialect();
-        let sql = if read.is_some() { format!("{statement} AND {UNMOVED}") } else { statement.to_owned() };
+        let sql = match unless {
+            Unless::Moved(_) => format!("{statement} AND {UNMOVED}"),
+            Unless::Ended => statement.to_owned(),
+        };
         let (archons, protocols) = (
             json!(archon.iter().collect::<Vec<_>>()).to_string(),
             json!(protocol.iter().collect::<Vec<_>>()).to_string(),
@@ -166,9 +178,9 @@ impl Store {
                 (Some(id), _) => query.bind(DbUuid(id)),
                 (None, id) => query.bind(id),
             };
-            let query = match read {
-                Some(read) => query.bind(read),
-                None => query,
+            let query = match unless {
+                Unless::Moved(since) => query.bind(since),
+                Unless::Ended => query,
             };
             Ok::<_, StoreError>(query.execute(&mut *tx).await?.rows_affected() > 0)
         }.await)

@@ -96,7 +96,9 @@ impl Touches {
         for (id, counters) in counted {
             rows.entry(id).or_default().counters = counters;
         }
-        rows.iter_mut().for_each(|(id, row)| row.session_id = Some(*id));
+        for (id, row) in &mut rows {
+            row.session_id = Some(*id);
+        }
         rows
     }
 
@@ -114,7 +116,9 @@ impl Touches {
         for (id, counters) in counted {
             rows.entry(id).or_default().counters = counters;
         }
-        rows.iter_mut().for_each(|(id, row)| row.protocol_session_id = Some(id.clone()));
+        for (id, row) in &mut rows {
+            row.protocol_session_id = Some(id.clone());
+        }
         rows
     }
 }

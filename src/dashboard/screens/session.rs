@@ -122,17 +122,17 @@ fn who(story: &Story) -> Line {
 fn times(app: &App, story: &Story) -> Line {
     let session = &story.session;
     let began = when(session.connected_at);
-    let text = if session.state != State::Ended {
-        let (age, used) = (span(app.now.since(session.connected_at)), span(app.now.since(session.last_activity)));
-        let end = session.expires_at.map(|end| format!("   ends in {} unless used", span(end.since(app.now))));
-        format!("began {began}, {age} ago   used {used} ago{}", end.unwrap_or_default())
-    } else {
+    let text = if session.state == State::Ended {
         let lasted = span(Duration::from_secs(session.duration_s));
         let at = session.disconnected_at.map(when).unwrap_or_default();
         let by = session.ended_by.as_deref().map(|by| format!(" by {}", clean(by))).unwrap_or_default();
         let why = session.disconnect_reason.as_deref().map(clean).unwrap_or_default();
         let note = story.end_note.as_deref().map(|note| format!(": {}", clean(note))).unwrap_or_default();
         format!("began {began}, lasted {lasted}   ended {at}{by}, {why}{note}")
+    } else {
+        let (age, used) = (span(app.now.since(session.connected_at)), span(app.now.since(session.last_activity)));
+        let end = session.expires_at.map(|end| format!("   ends in {} unless used", span(end.since(app.now))));
+        format!("began {began}, {age} ago   used {used} ago{}", end.unwrap_or_default())
     };
     vec![(text, Tone::Plain)]
 }

@@ -98,7 +98,8 @@ const FAULTS: [(&str, &[(&str, &str)]); 26] = [
         "wrong-durations",
         &[
             ("end-by-delete", "expected 0 | 0, got"),
-            ("end-by-timeout", "expected 0 | 0, got"),
+            ("end-by-timeout", "expected 0, got"),
+            ("end-by-protocol-timeout", "expected 0, got"),
             ("end-by-operator", "expected 0 | 0, got"),
             ("end-by-max-age", "expected 0 | 0, got"),
             ("database-integrity", "total_duration"),

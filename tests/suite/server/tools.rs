@@ -172,7 +172,7 @@ async fn a_call_whose_client_ends_the_session_is_cancelled_answered_and_late() {
     house.until(&format!("SELECT count(*) FROM archon_mcp_sessions WHERE session_id = '{archon}'"), "1").await;
     assert_eq!(session.delete().await.status, 204);
     let answer = running.await.expect("an answer");
-    assert!(began.elapsed() < SOON, "it is not waited for");
+    assert!(began.elapsed() < super::SOON, "it is not waited for");
     let message = answer["error"]["message"].as_str().expect("an error");
     assert!(message.contains("ended by the client (client_disconnect)"), "{message}");
     house.newest_row("late", "tool_name = 'test_sleep' AND status = 'error'", "1").await;
