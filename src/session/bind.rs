@@ -9,7 +9,6 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::live::{Archon, Bound, Live, Times};
-use super::validate::RENEWAL;
 use super::{Opening, SessionError, Sessions};
 use crate::model::principal::Principal;
 use crate::model::session::SessionRule;
@@ -71,12 +70,13 @@ impl Sessions {
     /// The time of the bound Archon session was over: the next one, under the id that was reserved when it ended. Where
     /// the store cannot tell, the old one goes on: an analytics id never makes a call fail.
     async fn next(&self, live: &Arc<Live>, principal: &Principal, patience: Duration) -> (Arc<Archon>, SessionRule) {
-        let looking = tokio::time::timeout(RENEWAL, self.current(&live.id, live.times.expires_at()));
-        if !live.is_renewing()
-            && let Ok(Ok(Some(row))) = looking.await
-            && row.life.ended.is_none()
-        {
-            self.follow_binding(live, &row, self.uptime_ms());
+        if !live.is_renewing() {
+            let looking = self.current(&live.id, live.times.expires_at());
+            match tokio::time::timeout(self.patience(), looking).await {
+                Ok(Ok(Some(row))) if row.life.ended.is_none() => self.follow_binding(live, &row, self.uptime_ms()),
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) | Err(_) => self.note_unanswered(),
+            }
         }
         let bound = live.bound().clone();
         match bound {
@@ -95,7 +95,7 @@ impl Sessions {
     ) -> Option<(Arc<Archon>, SessionRule)> {
         let unbound = matches!(&*live.bound(), Bound::Reserved(..));
         // A call does not wait for a store that is away.
-        match tokio::time::timeout(RENEWAL, self.named_archon(text, principal, &live.id)).await {
+        match tokio::time::timeout(self.patience(), self.named_archon(text, principal, &live.id)).await {
             Ok(Ok(Named::Live(archon))) => {
                 if unbound {
                     let binding = Binding { protocol_session_id: live.id.clone(), session_id: archon.id };

@@ -22,7 +22,9 @@ use crate::store::rows::{Binding, Write};
 
 /// How long a request of a known session waits for the store. Then the session is trusted, and the question goes on in the
 /// background.
-pub(super) const RENEWAL: Duration = Duration::from_millis(100);
+const RENEWAL: Duration = Duration::from_millis(100);
+/// How long it waits for an answer that it needs, and could do without: which Archon session is meant.
+const NEXT: Duration = Duration::from_secs(2);
 /// How often a connection is looked up anew because its Archon session was over, or somebody was faster.
 const LOOKS: usize = 4;
 
@@ -82,13 +84,19 @@ impl Sessions {
         let (sessions, asked) = (self.clone(), live.clone());
         let mut asking = Box::pin(async move { sessions.ask_again(asked).await });
         let trusted = |error: StoreError| if self.trusts(&live) { Ok(live.clone()) } else { Err(error.into()) };
-        match timeout(RENEWAL, &mut asking).await {
+        let needs_next = live.archon().is_some_and(|archon| self.is_done(&archon));
+        // Longer where the Archon session is over: only the store can give the next one.
+        let patience = if needs_next { self.patience() } else { RENEWAL };
+        match timeout(patience, &mut asking).await {
             Ok(Err(SessionError::Unavailable(error))) => {
                 self.note_unanswered();
                 trusted(error)
             }
             Ok(outcome) => outcome,
             Err(_) if self.trusts(&live) => {
+                if patience > RENEWAL {
+                    self.note_unanswered();
+                }
                 let renewal = live.begin_renewal();
                 tokio::spawn(async move {
                     // What it says stands in memory then.
@@ -107,7 +115,13 @@ impl Sessions {
         }
     }
 
-    fn note_unanswered(&self) {
+    /// How long a request waits for what only the store can tell and that it can do without: not long where the store has
+    /// just left somebody without an answer.
+    pub(super) fn patience(&self) -> Duration {
+        if self.is_unanswered() { RENEWAL } else { NEXT }
+    }
+
+    pub(super) fn note_unanswered(&self) {
         self.unanswered_at.store(self.uptime_ms(), Relaxed);
     }
 
@@ -263,23 +277,28 @@ impl Sessions {
         Err(SessionError::Foreign)
     }
 
-    /// An ended row is an answer; a live row past its time is ended there and then.
+    /// An ended row is an answer; a live row past its time is ended there and then, unless it was used since it was read.
     async fn check_life(&self, id: &str, row: &StoredProtocolSession, known: Timestamp) -> Result<(), SessionError> {
-        if let Some(ended) = &row.life.ended {
-            return Err(SessionError::Ended(ended.clone()));
+        let (mut life, known) = (row.life.clone(), self.policy.not_too_old(row.life.started, known));
+        loop {
+            if let Some(ended) = life.ended {
+                return Err(SessionError::Ended(ended));
+            }
+            if !self.has_passed(self.protocol_end(&life).max(known)) {
+                return Ok(());
+            }
+            let now = self.clock.now();
+            let reason = self.reason_of_expiry(life.started, now);
+            let ending = Ending { reason, by: "server", at: now };
+            if self.store.end_protocol_for_time(id, ending, life.expires_at).await? {
+                return Err(SessionError::Ended(Ended {
+                    at: Some(now),
+                    reason: reason.to_string(),
+                    by: "server".into(),
+                }));
+            }
+            life = self.store.protocol_session(id).await?.ok_or(SessionError::Unknown)?.life;
         }
-        if !self.has_passed(self.protocol_end(&row.life).max(self.policy.not_too_old(row.life.started, known))) {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        let reason = self.reason_of_expiry(row.life.started, now);
-        let ending = Ending { reason, by: "server", at: now };
-        if self.store.end_protocol_for_time(id, ending, row.life.expires_at).await? {
-            return Err(SessionError::Ended(Ended { at: Some(now), reason: reason.to_string(), by: "server".into() }));
-        }
-        // Used at another server a moment ago, or ended by somebody.
-        let ended = self.store.protocol_session(id).await?.and_then(|row| row.life.ended);
-        ended.map_or(Ok(()), |ended| Err(SessionError::Ended(ended)))
     }
 
     /// Too old, or silent for too long.

@@ -275,8 +275,7 @@ pub(super) fn withdraw(batch: &mut Batch, may_be_written: bool) {
     for queued in &mut batch.writes {
         let given_up = queued.done.as_ref().is_some_and(oneshot::Sender::is_closed);
         if given_up && let Write::Open(row) = &queued.write {
-            queued.write =
-                if may_be_written { Write::Withdraw(Box::new(Withdrawal::of(row))) } else { Write::Barrier };
+            queued.write = if may_be_written { Write::Withdraw(Box::new(Withdrawal::of(row))) } else { Write::Barrier };
         }
     }
 }
