@@ -109,7 +109,11 @@ impl Sessions {
             Ok(Ok(Named::Reserved(id, _))) if unbound => Some(self.create(live, id, principal, patience).await),
             Ok(Ok(Named::Reserved(id, owner))) => self.create_for(owner, id, principal, patience).await,
             // Not to be used, or the store cannot tell: an analytics id never makes a call fail.
-            Ok(Ok(Named::Refused) | Err(_)) | Err(_) => None,
+            Ok(Ok(Named::Refused)) => None,
+            Ok(Err(_)) | Err(_) => {
+                self.note_unanswered();
+                None
+            }
         }
     }
 

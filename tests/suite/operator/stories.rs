@@ -225,7 +225,7 @@ on_every_database!(the_metrics_count_as_the_list_does, |db| async {
         at = ago(2 * HOUR),
         id = left.id
     ));
-    assert_eq!(lines(&document(&db, &["list"])), [used.id.clone()]);
+    assert_eq!(lines(&document(&db, &["list"])), std::slice::from_ref(&used.id));
     assert_eq!(document(&db, &["list"])["idle"], 1);
     let mut connection = Connection::open(server.address()).await.expect("a connection");
     connection.request("GET /metrics", &[("connection", "close")], "").await.expect("asked");

@@ -138,10 +138,10 @@ on_every_database!(a_file_is_copied_once_before_its_schema_changes, |db| async {
     assert_eq!(copy.value("PRAGMA integrity_check"), "ok");
     assert_eq!(rows(&copy, "SELECT version FROM archonctl_migrations"), [["1"]], "as it was");
     assert_eq!(count(&copy, "archon_mcp_requests"), before);
-    let made = fs::metadata(copy_of(&db)).expect("a copy").modified().expect("a time");
+    let when = fs::metadata(copy_of(&db)).expect("a copy").modified().expect("a time");
     let server = ServeProcess::start(&db, &[]).await;
     assert_eq!(said(&server), 0, "there is nothing to change any more");
-    assert_eq!(fs::metadata(copy_of(&db)).expect("kept").modified().expect("a time"), made);
+    assert_eq!(fs::metadata(copy_of(&db)).expect("kept").modified().expect("a time"), when);
     // Nothing is copied where there was nothing.
     let fresh = Database::sqlite();
     let server = ServeProcess::start(&fresh, &[]).await;
