@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::live::{Archon, Bound, Live, Times};
+use super::validate::RENEWAL;
 use super::{Opening, SessionError, Sessions};
 use crate::model::principal::Principal;
 use crate::model::session::SessionRule;
@@ -94,8 +95,10 @@ impl Sessions {
         patience: Duration,
     ) -> Option<(Arc<Archon>, SessionRule)> {
         let unbound = matches!(&*live.bound(), Bound::Reserved(..));
-        // A call does not wait for a store that is away.
-        match tokio::time::timeout(self.patience(), self.named_archon(text, principal, &live.id)).await {
+        // A call does not wait for a store that is away: what it confirmed within the grace is trusted meanwhile.
+        let known = self.known_archon(text, principal);
+        let waits = if known.is_some() { RENEWAL } else { self.patience() };
+        match tokio::time::timeout(waits, self.named_archon(text, principal, &live.id)).await {
             Ok(Ok(Named::Live(archon))) => {
                 if unbound {
                     let binding = Binding { protocol_session_id: live.id.clone(), session_id: archon.id };
@@ -110,11 +113,19 @@ impl Sessions {
             Ok(Ok(Named::Reserved(id, owner))) => self.create_for(owner, id, principal, patience).await,
             // Not to be used, or the store cannot tell: an analytics id never makes a call fail.
             Ok(Ok(Named::Refused)) => None,
+            Ok(Err(_)) | Err(_) if known.is_some() => known.map(|archon| (archon, SessionRule::Client)),
             Ok(Err(_)) | Err(_) => {
                 self.note_unanswered();
                 None
             }
         }
+    }
+
+    /// A session in memory of that id and principal, if it is trusted without the store.
+    fn known_archon(&self, text: &str, principal: &Principal) -> Option<Arc<Archon>> {
+        let archon = self.archons.get(&Uuid::parse_str(text).ok()?)?.value().clone();
+        let is_trusted = archon.times.was_checked_within(self.policy.store_grace, self.uptime_ms());
+        (is_trusted && archon.principal == principal.name && !self.is_done(&archon)).then_some(archon)
     }
 
     /// What an id that a client names turns out to be.

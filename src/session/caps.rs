@@ -194,6 +194,9 @@ impl Sessions {
             return Ok(0);
         }
         let (Cap::Sessions(most) | Cap::PerPrincipal(most)) = cap else { return Ok(0) };
+        // Nobody who is busy, or was used since the last flush, may look idle.
+        self.touch_busy();
+        self.flush().await?;
         let limit = i64::try_from((most / 100).clamp(1, EVICTED_AT_ONCE)).unwrap_or(1);
         let mut rule =
             EvictRule { now: self.clock.now(), idle: self.policy.timeout, principal: Some(&principal.name), limit };

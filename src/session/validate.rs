@@ -22,7 +22,7 @@ use crate::store::rows::{Binding, Write};
 
 /// How long a request of a known session waits for the store. Then the session is trusted, and the question goes on in the
 /// background.
-const RENEWAL: Duration = Duration::from_millis(100);
+pub(super) const RENEWAL: Duration = Duration::from_millis(100);
 /// How long it waits for an answer that it needs, and could do without: which Archon session is meant.
 const NEXT: Duration = Duration::from_secs(2);
 /// How often a connection is looked up anew because its Archon session was over, or somebody was faster.

@@ -147,6 +147,24 @@ fn wrong_usage_shows_the_right_one() {
     }
 }
 
+/// Times that would end every session at once, or a connection before its Archon session.
+#[test]
+fn times_that_make_no_sense_are_refused_at_start() {
+    let home = home();
+    for (args, words) in [
+        (&["--session-timeout", "0s"][..], "--session-timeout 0"),
+        (&["--protocol-session-timeout", "0s"], "--protocol-session-timeout 0"),
+        (&["--max-session-age", "0s"], "--max-session-age 0"),
+        (&["--cleanup-interval", "0s"], "--cleanup-interval 0"),
+        (&["--session-timeout", "2h", "--protocol-session-timeout", "1h"], "shorter than --session-timeout"),
+        (&["--session-timeout", "200years", "--protocol-session-timeout", "200years"], "a hundred years"),
+        (&["--max-sessions", "0"], "--max-sessions 0"),
+    ] {
+        refuses(home.path(), args, exit::USAGE, &[words]);
+    }
+    assert!(!home.path().join(".local").exists(), "nothing was made");
+}
+
 #[test]
 fn help_fits_a_narrow_terminal_and_shows_examples() {
     let home = home();

@@ -71,3 +71,53 @@ async fn a_flood_of_openings_is_slowed_down() {
         assert_eq!(answer.header("retry-after"), Some("1"));
     }
 }
+
+/// Moves the clock of a server that was started with `--test-clock`.
+async fn advance(house: &mut House, by: &str) {
+    house.server.write_line(&format!("advance {by}"));
+    house.server.wait_for_line("clock advanced", SOON).await;
+}
+
+on_every_database!(the_longest_idle_give_way_where_there_is_no_room, |db| async {
+    let mut house = House::open_on(db, &["--max-sessions", "3", "--test-clock", "--session-timeout", "1h"]).await;
+    let oldest = house.session().await;
+    let (second, used) = (house.session().await, house.session().await);
+    for session in [&oldest, &second] {
+        session.call("test_echo", json!({"text": "x"})).await;
+    }
+    assert_refused(&house.post(&[], initialize(LATEST)).await, 503, -32000, "full");
+    advance(&mut house, "61m").await;
+    assert_serves(&used).await;
+    // One at a time: a hundredth of three, but at least one.
+    assert_eq!(house.post(&[], initialize(LATEST)).await.status, 200);
+    let end = format!(
+        "SELECT status || ' ' || disconnect_reason || ' ' || ended_by FROM archon_mcp_protocol_sessions \
+         WHERE protocol_session_id = '{}'",
+        oldest.id
+    );
+    house.until(&end, "disconnected evicted server").await;
+    let refused = oldest.request("ping", json!({})).await;
+    assert_eq!((refused.status, &refused.json()["error"]["data"]["reason"]), (404, &json!("session_ended")));
+    assert_serves(&second).await;
+    assert_serves(&used).await;
+    // All of them are in use now.
+    assert_refused(&house.post(&[], initialize(LATEST)).await, 503, -32000, "full");
+    let alive = "SELECT COUNT(*) FROM archon_mcp_sessions WHERE status = 'active'";
+    house.until(alive, "2").await;
+});
+
+#[tokio::test]
+async fn who_has_a_share_makes_room_among_its_own() {
+    let mut house = with_tokens(&["--max-sessions", "4", "--test-clock"]).await;
+    let (ada, bob) = (house.mcp.clone().with_token("a"), house.mcp.clone().with_token("b"));
+    let his = bob.initialize(LATEST).await;
+    let (hers, _) = fill(&ada, 3).await;
+    assert_eq!(hers.len(), 3);
+    advance(&mut house, "61m").await;
+    // Hers has been idle for less than his, but she has more than her share.
+    let (more, _) = fill(&ada, 1).await;
+    assert_eq!(more.len(), 1);
+    assert_serves(&his).await;
+    let evicted = "SELECT COUNT(*) FROM archon_mcp_protocol_sessions WHERE disconnect_reason = 'evicted' AND principal = 'ada'";
+    house.until(evicted, "1").await;
+}
