@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::live::{Archon, Bound, Live, Times};
-use super::validate::RENEWAL;
+use super::renew::RENEWAL;
 use super::{Opening, SessionError, Sessions};
 use crate::model::principal::Principal;
 use crate::model::session::SessionRule;

@@ -15,6 +15,8 @@ use crate::store::touches::{ArchonTouch, ProtocolTouch, Touches};
 
 /// One chunk of any bulk work: bounded, so that no transaction holds others up for long.
 const CHUNK: i64 = 500;
+/// What one run of the retention removes at most, by its age.
+const PRUNED_AT_ONCE: Duration = Duration::from_hours(24);
 /// A session that was not used for so long leaves memory; its row stays.
 const KEPT_IDLE: Duration = Duration::from_mins(5);
 
@@ -130,7 +132,8 @@ impl Sessions {
         let now = self.clock.now();
         let mut pruned = Pruned::default();
         if let Some(retention) = self.policy.retention {
-            while pruned.grew_by(self.store.prune(now.minus(retention), CHUNK).await?) {}
+            let before = self.prunable_before(now.minus(retention)).await?;
+            while pruned.grew_by(self.store.prune(before, CHUNK).await?) {}
         }
         if let Some(retention) = self.policy.capture_retention {
             while pruned.grew_by(self.store.prune_captures(now.minus(retention), CHUNK).await?) {}
@@ -142,6 +145,17 @@ impl Sessions {
             );
         }
         Ok(pruned)
+    }
+
+    /// No further than a day beyond where the last run, or the oldest row, was: a clock that is wrong costs a day, not all.
+    async fn prunable_before(&self, wanted: Timestamp) -> Result<Timestamp, StoreError> {
+        let done = match self.counters.pruned_before.load(Relaxed) {
+            0 => self.store.oldest().await?.unwrap_or(wanted),
+            millis => Timestamp::from_millis(millis),
+        };
+        let before = wanted.min(done.plus(PRUNED_AT_ONCE));
+        self.counters.pruned_before.store(before.millis(), Relaxed);
+        Ok(before)
     }
 
     /// Gives idle sessions the time back in which no server was alive: those whose time would be over before the cleanup

@@ -13,6 +13,7 @@ mod live;
 mod open;
 pub mod operator;
 mod recent;
+mod renew;
 pub mod status;
 mod supervisor;
 mod timekeeping;
@@ -124,6 +125,8 @@ struct Counters {
     resumed: AtomicU64,
     opened: AtomicU64,
     cleaned_up: AtomicU64,
+    /// Milliseconds since 1970 up to which retention has removed; zero before its first run.
+    pruned_before: AtomicI64,
     /// Milliseconds since 1970 of the last cleanup; zero before the first.
     last_cleanup: AtomicI64,
     refused: AtomicU64,
@@ -271,6 +274,7 @@ impl Default for Counters {
             resumed: AtomicU64::new(0),
             opened: AtomicU64::new(0),
             cleaned_up: AtomicU64::new(0),
+            pruned_before: AtomicI64::new(0),
             last_cleanup: AtomicI64::new(0),
             refused: AtomicU64::new(0),
             ended_elsewhere: AtomicU64::new(0),

@@ -1,6 +1,7 @@
 //! What is old is removed, a chunk at a time: request rows, events, ended sessions. The sums by minute stay.
 
-use super::backend::transact;
+use super::backend::{read, transact};
+use super::lookup::patiently;
 use super::statements::Dialect;
 use super::{Store, StoreError};
 use crate::model::timestamp::Timestamp;
@@ -78,7 +79,22 @@ const REMOVED: [(&str, &str, &str); 4] = [
 const CAPTURES: &str = "DELETE FROM archon_mcp_captures WHERE (boot, seq) IN ( \
      SELECT c.boot, c.seq FROM archon_mcp_captures c WHERE c.at < $1 ORDER BY c.at LIMIT $2)";
 
+/// When the oldest of what may be removed is from, by the indexes that find it at once.
+const OLDEST: &str = "SELECT MIN(at) FROM ( \
+         SELECT (SELECT timestamp FROM archon_mcp_requests ORDER BY id LIMIT 1) AS at \
+         UNION ALL SELECT (SELECT at FROM archon_mcp_session_events ORDER BY id LIMIT 1) \
+         UNION ALL SELECT MIN(disconnected_at) FROM archon_mcp_sessions WHERE status <> 'active' \
+         UNION ALL SELECT MIN(disconnected_at) FROM archon_mcp_protocol_sessions WHERE status <> 'active') AS oldest";
+
 impl Store {
+    /// When the oldest row is from that retention may remove; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
+        patiently(async { read!(self, db => sqlx::query_scalar(OLDEST).fetch_one(db).await) }).await
+    }
+
     /// Removes one chunk of the words of calls from before that moment.
     ///
     /// # Errors

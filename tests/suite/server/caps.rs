@@ -118,6 +118,7 @@ async fn who_has_a_share_makes_room_among_its_own() {
     let (more, _) = fill(&ada, 1).await;
     assert_eq!(more.len(), 1);
     assert_serves(&his).await;
-    let evicted = "SELECT COUNT(*) FROM archon_mcp_protocol_sessions WHERE disconnect_reason = 'evicted' AND principal = 'ada'";
+    let evicted =
+        "SELECT COUNT(*) FROM archon_mcp_protocol_sessions WHERE disconnect_reason = 'evicted' AND principal = 'ada'";
     house.until(evicted, "1").await;
 }
