@@ -100,7 +100,9 @@ impl Options {
         let tokens = TokenCounter::new(self.calls.tokens.into());
         let address = listener.local_addr().context("the port that was taken has no address")?;
         let policy = Policy { listen: Some(address.to_string()), ..self.policy(tokens.as_str()) };
-        let sessions = Sessions::begin(store, clock.clone(), policy).await?;
+        // A boot that was recorded all the same is buried by the next start.
+        let begun = signals.unless_stopped(Sessions::begin(store, clock.clone(), policy)).await;
+        let Some(sessions) = begun.transpose()? else { return Ok(()) };
         sessions.start_housekeeping();
         if let Err(error) = tokens.load_in_background() {
             tracing::warn!(%error, "no tokenizer: token counts stay estimates");

@@ -186,7 +186,7 @@ impl Sessions {
     pub(super) fn archon_from(&self, stored: &StoredSession, uptime: u64) -> Arc<Archon> {
         let expires_at = self.archon_end(&stored.life);
         let entry = self.archons.entry(stored.session_id).or_insert_with(|| {
-            let times = Times::new(stored.life.started, stored.life.last_activity, expires_at, uptime);
+            let times = Times::new(stored.life.started, self.last_use(&stored.life), expires_at, uptime);
             Arc::new(Archon::new(stored.session_id, Arc::from(stored.principal.as_str()), times, false))
         });
         entry.pending.store(false, Relaxed);

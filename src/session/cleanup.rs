@@ -1,10 +1,11 @@
 //! Sessions whose time is over are ended; what was dead before us is tidied; what nobody uses leaves memory.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Sessions;
+use super::live::{Archon, Live};
+use super::{Dirty, Sessions};
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
 use crate::store::credits::CreditRule;
@@ -88,40 +89,16 @@ impl Sessions {
     /// # Errors
     /// [`StoreError`]; then all is kept for the next time.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        let dirty = std::mem::take(&mut *self.dirty());
-        dirty.live.iter().for_each(|live| live.times.clean());
-        dirty.archons.iter().for_each(|archon| archon.times.clean());
-        let (boot, credited) = (self.boot.begun.number, self.credits().latest());
-        let touches = Touches {
-            protocol: dirty
-                .live
-                .iter()
-                .map(|live| ProtocolTouch {
-                    protocol_session_id: live.id.clone(),
-                    last_activity: live.times.last_activity(),
-                    expires_at: live.times.expires_at(),
-                    boot,
-                    credited,
-                })
-                .collect(),
-            archon: dirty
-                .archons
-                .iter()
-                .map(|archon| ArchonTouch {
-                    session_id: archon.id,
-                    last_activity: archon.times.last_activity(),
-                    expires_at: archon.times.expires_at(),
-                    boot,
-                    credited,
-                })
-                .collect(),
-        };
-        let Err((error, _)) = self.store.flush(boot, touches).await else { return Ok(()) };
-        let mut again = self.dirty();
-        // One that was touched meanwhile is on the list already.
-        again.live.extend(dirty.live.into_iter().filter(|live| live.times.soil()));
-        again.archons.extend(dirty.archons.into_iter().filter(|archon| archon.times.soil()));
-        Err(error)
+        let in_hand = InHand::take(self);
+        let boot = self.boot.begun.number;
+        let touches = in_hand.touches(boot);
+        match self.store.flush(boot, touches).await {
+            Ok(()) => {
+                in_hand.arrived();
+                Ok(())
+            }
+            Err((error, _)) => Err(error),
+        }
     }
 
     /// Removes what is older than the operator wants it kept. Sums stay.
@@ -134,6 +111,8 @@ impl Sessions {
         if let Some(retention) = self.policy.retention {
             let before = self.prunable_before(now.minus(retention)).await?;
             while pruned.grew_by(self.store.prune(before, CHUNK).await?) {}
+            self.counters.pruned_before.store(before.millis(), Relaxed);
+            self.store.prune_outages(now.minus(self.policy.protocol_timeout).minus(retention)).await?;
         }
         if let Some(retention) = self.policy.capture_retention {
             while pruned.grew_by(self.store.prune_captures(now.minus(retention), CHUNK).await?) {}
@@ -153,9 +132,7 @@ impl Sessions {
             0 => self.store.oldest().await?.unwrap_or(wanted),
             millis => Timestamp::from_millis(millis),
         };
-        let before = wanted.min(done.plus(PRUNED_AT_ONCE));
-        self.counters.pruned_before.store(before.millis(), Relaxed);
-        Ok(before)
+        Ok(wanted.min(done.plus(PRUNED_AT_ONCE)))
     }
 
     /// Gives idle sessions the time back in which no server was alive: those whose time would be over before the cleanup
@@ -163,7 +140,7 @@ impl Sessions {
     pub(super) async fn recover_credit(&self) -> Result<(), StoreError> {
         let credits = self.credits();
         if credits.outages.is_empty() {
-            return Ok(());
+            return self.keep_age().await;
         }
         let soon = self.policy.cleanup_interval.saturating_mul(2).saturating_add(credits.set_back());
         let until = self.clock.now().plus(soon);
@@ -175,6 +152,13 @@ impl Sessions {
             // After a night without a server these are all, and clients come back just now: half of the time is theirs.
             tokio::time::sleep(began.elapsed()).await;
         }
+        self.keep_age().await
+    }
+
+    /// Rows that were written under another limit, or credited beyond it, end with the greatest age.
+    async fn keep_age(&self) -> Result<(), StoreError> {
+        let Some(age) = self.policy.max_age else { return Ok(()) };
+        while self.store.keep_age(age, CHUNK).await? > 0 {}
         Ok(())
     }
 
@@ -193,5 +177,58 @@ impl Sessions {
         self.live.retain(|_, live| live.is_busy() || !idle(&live.times));
         // One that a connection in memory holds stays, or there would be two of it.
         self.archons.retain(|_, archon| Arc::strong_count(archon) > 1 || !idle(&archon.times));
+    }
+}
+
+/// Touches on their way to the database. Unless they arrive there, they go back, also when whoever writes them is dropped.
+struct InHand<'a> {
+    sessions: &'a Sessions,
+    dirty: Dirty,
+}
+
+impl<'a> InHand<'a> {
+    fn take(sessions: &'a Sessions) -> Self {
+        let dirty = std::mem::take(&mut *sessions.dirty());
+        dirty.live.iter().for_each(|live| live.times.clean());
+        dirty.archons.iter().for_each(|archon| archon.times.clean());
+        Self { sessions, dirty }
+    }
+
+    fn touches(&self, boot: i64) -> Touches {
+        // Held while they are read: no outage is credited meanwhile.
+        let credits = self.sessions.credits.read().unwrap_or_else(PoisonError::into_inner);
+        let credited = credits.latest();
+        let protocol = |live: &Arc<Live>| ProtocolTouch {
+            protocol_session_id: live.id.clone(),
+            last_activity: live.times.last_activity(),
+            expires_at: live.times.expires_at(),
+            boot,
+            credited,
+        };
+        let archon = |archon: &Arc<Archon>| ArchonTouch {
+            session_id: archon.id,
+            last_activity: archon.times.last_activity(),
+            expires_at: archon.times.expires_at(),
+            boot,
+            credited,
+        };
+        Touches {
+            protocol: self.dirty.live.iter().map(protocol).collect(),
+            archon: self.dirty.archons.iter().map(archon).collect(),
+        }
+    }
+
+    fn arrived(mut self) {
+        self.dirty = Dirty::default();
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        let Dirty { live, archons } = std::mem::take(&mut self.dirty);
+        let mut again = self.sessions.dirty();
+        // One that was touched meanwhile is on the list already.
+        again.live.extend(live.into_iter().filter(|live| live.times.soil()));
+        again.archons.extend(archons.into_iter().filter(|archon| archon.times.soil()));
     }
 }

@@ -150,6 +150,13 @@ impl Sessions {
         if !drained {
             let waiting = self.store.writer().stats().waiting;
             tracing::error!(waiting, "stopping with rows that the database did not take");
+            // It takes nothing else either, and whoever stops us does not wait for ever.
+            return;
+        }
+        // A gap that is not recorded is lost with us, unless the next start finds our last heartbeat as old as it is.
+        if !self.is_settled() && self.beat_once().await.is_err() {
+            tracing::warn!("stopping with time that the database has not been told of; the next start credits it");
+            return;
         }
         report("writing session activity", self.flush().await);
         report("the end of the boot", self.store.end_boot(self.boot.begun.number, self.clock.now(), cause).await);

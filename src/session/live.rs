@@ -133,10 +133,13 @@ impl Times {
     }
 
     /// Time that was not idleness is given back: what of it came after the last use. A clock that was set back takes the
-    /// times along.
-    pub(super) fn credit(&self, outage: &Outage) {
+    /// times along that lie ahead of it; what was used since is on its scale already.
+    pub(super) fn credit(&self, outage: &Outage, now: Timestamp) {
         let by = outage.credit_ms;
         if by < 0 {
+            if self.last_activity() <= now {
+                return;
+            }
             self.last_activity.fetch_add(by, Relaxed);
         }
         let unused = outage.ended_at.millis().saturating_sub(self.last_activity.load(Relaxed)).max(0);
@@ -236,6 +239,10 @@ impl Live {
     pub fn begin(self: &Arc<Self>, id: &str, archon: &Arc<Archon>) -> Running {
         let (token, id) = (CancellationToken::new(), Arc::from(id));
         self.running().push(Run { id: Arc::clone(&id), token: token.clone(), archon: archon.clone() });
+        // Its end may have been seen since it was validated.
+        if self.ended().is_some_and(|ended| !ended.is_for_time()) {
+            token.cancel();
+        }
         Running { live: self.clone(), token, id }
     }
 

@@ -4,6 +4,7 @@
 //! A thread ticks the clock each second and touches no store. What it finds, and what the heartbeat finds, is recorded by
 //! the heartbeat. Until that is done nothing ends for its time; the cleanup waits until two heartbeats in a row were well.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -105,6 +106,11 @@ impl Sessions {
         self.clock.now() > end && self.time.is_settled()
     }
 
+    /// Somebody has recorded an outage that is not known here: what it means is known when the time was compared again.
+    pub(super) fn hear_of_outage(&self) {
+        self.time.unsettle();
+    }
+
     /// Whether all gaps are recorded.
     pub(super) fn is_settled(&self) -> bool {
         self.time.is_settled()
@@ -135,7 +141,8 @@ impl Sessions {
         loop {
             std::thread::sleep(TICK);
             let Some(sessions) = weak.upgrade() else { return };
-            sessions.tick();
+            // Without it time would stand still. What broke is in the log by then.
+            _ = std::panic::catch_unwind(AssertUnwindSafe(|| sessions.tick()));
         }
     }
 
@@ -193,7 +200,11 @@ impl Sessions {
         HEARTBEAT_EVERY.min(self.policy.store_grace / 4).min(self.policy.timeout / 4).max(HEARTBEAT_SOON)
     }
 
-    async fn beat_once(&self) -> Result<(), StoreError> {
+    pub(super) async fn beat_once(&self) -> Result<(), StoreError> {
+        // A freeze that the clock has not told yet would be taken for the database's.
+        while !self.clock.is_current() {
+            tokio::time::sleep(STILL).await;
+        }
         self.follow_database().await?;
         let number = self.boot.begun.number;
         loop {
@@ -280,8 +291,9 @@ impl Sessions {
         let mut next = Credits::clone(&credits);
         // Somebody else may have learnt of them meanwhile.
         for outage in fresh.into_iter().filter(|outage| outage.number > credits.latest()) {
-            self.live.iter().for_each(|live| live.value().times.credit(&outage));
-            self.archons.iter().for_each(|archon| archon.value().times.credit(&outage));
+            let now = self.clock.now();
+            self.live.iter().for_each(|live| live.value().times.credit(&outage, now));
+            self.archons.iter().for_each(|archon| archon.value().times.credit(&outage, now));
             next.outages.push(outage);
         }
         *credits = Arc::new(next);

@@ -73,7 +73,7 @@ impl Sessions {
         for _ in 1..LOOKS {
             let Some(row) = self.store.protocol_session(id).await? else { return Ok(None) };
             if row.latest_outage > self.credits().latest() {
-                self.learn_outages().await?;
+                self.hear_of_outage();
             }
             if row.life.ended.is_some() || self.has_passed(self.protocol_end(&row.life).max(known)) {
                 return Ok(Some(row));
@@ -130,14 +130,14 @@ impl Sessions {
     async fn load(&self, id: &str, principal: &Principal) -> Result<Arc<Live>, SessionError> {
         // "Unknown" is not cached: another server may issue the id the next moment.
         let Some(row) = self.current(id, Timestamp::from_millis(0)).await? else { return Err(SessionError::Unknown) };
-        self.check_life_and_owner(id, &row, principal).await?;
+        let row = self.checked(id, row, principal).await?;
         let revision = Revision::parse(&row.protocol_version).unwrap_or(Revision::LATEST);
         let uptime = self.uptime_ms();
         let bound = match row.archon.as_ref().filter(|archon| archon.life.ended.is_none()) {
             Some(archon) => Bound::Exists(self.archon_from(archon, uptime)),
             None => Bound::Reserved(row.session_id, Arc::new(row.client.facts())),
         };
-        let times = Times::new(row.life.started, row.life.last_activity, self.protocol_end(&row.life), uptime);
+        let times = Times::new(row.life.started, self.last_use(&row.life), self.protocol_end(&row.life), uptime);
         let live =
             Arc::new(Live::new(Arc::from(id), principal.name.clone(), revision, row.client.program(), times, bound));
         // Of concurrent first hits one wins, and all go on with its entry.
@@ -154,24 +154,24 @@ impl Sessions {
     }
 
     /// A live session of nobody, from before tokens were asked for, belongs to the first principal that presents its id.
-    async fn check_life_and_owner(
+    async fn checked(
         &self,
         id: &str,
-        row: &StoredProtocolSession,
+        row: StoredProtocolSession,
         principal: &Principal,
-    ) -> Result<(), SessionError> {
-        let is_claimed = row.principal.is_empty() && !principal.name.is_empty();
-        if !is_claimed {
+    ) -> Result<StoredProtocolSession, SessionError> {
+        let never = Timestamp::from_millis(0);
+        if !row.principal.is_empty() || principal.name.is_empty() {
             self.check_owner(id, &row.principal, principal)?;
+            self.check_life(id, &row, never).await?;
+            return Ok(row);
         }
-        self.check_life(id, row, Timestamp::from_millis(0)).await?;
-        if is_claimed && !self.store.claim(id, principal, self.clock.now()).await? {
+        self.check_life(id, &row, never).await?;
+        if !self.store.claim(id, principal, self.clock.now()).await? {
             return Err(SessionError::Foreign);
         }
-        if is_claimed {
-            tracing::info!(session = %id, principal = %principal.name, "a session from before tokens was claimed");
-        }
-        Ok(())
+        tracing::info!(session = %id, principal = %principal.name, "a session from before tokens was claimed");
+        self.current(id, never).await?.ok_or(SessionError::Unknown)
     }
 
     fn check_owner(&self, id: &str, owner: &str, principal: &Principal) -> Result<(), SessionError> {
@@ -226,6 +226,12 @@ impl Sessions {
     pub(super) fn archon_end(&self, life: &Life) -> Timestamp {
         let idle = life.expires_at.unwrap_or_else(|| life.last_activity.plus(self.policy.timeout));
         self.policy.not_too_old(life.started, self.credits().extend(idle, life.credited))
+    }
+
+    /// When a stored session was last used, on the clock as it is set now.
+    pub(super) fn last_use(&self, life: &Life) -> Timestamp {
+        let back = self.credits().set_back_since(life.credited);
+        if life.last_activity > self.clock.now() { life.last_activity.minus(back) } else { life.last_activity }
     }
 
     /// The same of a connection. A row that says less than the timeout was written under a shorter one.

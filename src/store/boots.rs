@@ -108,9 +108,10 @@ impl Store {
             }
             sqlx::query(bury(dialect)).bind(dead_since).bind(0i64).execute(&mut *tx).await?;
             let (last_alive, alive): (Option<Timestamp>, i64) = sqlx::query_as(
-                "SELECT MAX(COALESCE(ended_at, heartbeat_at)), \
+                // What lies ahead is of a clock that was wrong.
+                "SELECT MAX(CASE WHEN COALESCE(ended_at, heartbeat_at) <= $2 THEN COALESCE(ended_at, heartbeat_at) END), \
                  COUNT(CASE WHEN ended_at IS NULL AND heartbeat_at >= $1 THEN 1 END) FROM archon_mcp_boots")
-                .bind(silent_since).fetch_one(&mut *tx).await?;
+                .bind(silent_since).bind(boot.started_at).fetch_one(&mut *tx).await?;
             let outage = match last_alive {
                 Some(at) if alive == 0 => boot.started_at.since(at).min(boot.recover_window),
                 _ => Duration::ZERO,

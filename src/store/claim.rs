@@ -1,6 +1,9 @@
 //! Sessions from before tokens were asked for belong to nobody, until somebody presents their id.
 
+use uuid::Uuid;
+
 use super::backend::transact;
+use super::codec::DbUuid;
 use super::order::lock_in_order;
 use super::{Store, StoreError};
 use crate::model::principal::Principal;
@@ -8,7 +11,14 @@ use crate::model::timestamp::Timestamp;
 
 const CLAIM_ARCHON: &str = "UPDATE archon_mcp_sessions SET principal = $2, user_name = COALESCE(user_name, $2), \
      user_email = COALESCE(user_email, $3) WHERE principal = '' AND status = 'active' AND session_id = ( \
-     SELECT p.session_id FROM archon_mcp_protocol_sessions p WHERE p.protocol_session_id = $1)";
+         SELECT p.session_id FROM archon_mcp_protocol_sessions p WHERE p.protocol_session_id = $1) \
+     AND NOT EXISTS (SELECT 1 FROM archon_mcp_protocol_sessions o WHERE o.session_id = archon_mcp_sessions.session_id \
+         AND o.status = 'active' AND o.protocol_session_id <> $1)";
+
+/// An Archon session that others use, too, is not taken along: the connection opens its own.
+const PART: &str = "UPDATE archon_mcp_protocol_sessions SET session_id = $3, called = FALSE \
+     WHERE protocol_session_id = $1 AND EXISTS (SELECT 1 FROM archon_mcp_sessions s \
+         WHERE s.session_id = archon_mcp_protocol_sessions.session_id AND s.principal <> $2)";
 
 const CLAIM: &str = "UPDATE archon_mcp_protocol_sessions SET principal = $2 \
      WHERE protocol_session_id = $1 AND principal = '' AND status = 'active'";
@@ -30,6 +40,7 @@ impl Store {
             sqlx::query(CLAIM_ARCHON).bind(id).bind(name).bind(email).execute(&mut *tx).await?;
             let claimed = sqlx::query(CLAIM).bind(id).bind(name).execute(&mut *tx).await?.rows_affected() > 0;
             if claimed {
+                sqlx::query(PART).bind(id).bind(name).bind(DbUuid(Uuid::new_v4())).execute(&mut *tx).await?;
                 sqlx::query(TELL).bind(id).bind(at).bind(name).execute(&mut *tx).await?;
             }
             Ok::<_, StoreError>(claimed)

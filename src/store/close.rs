@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::backend::{Backend, SqliteBackend};
 use super::{Store, StoreError};
 
-/// How long what is queued, and who works for the store, may take to end.
-const WORKERS_PATIENCE: Duration = Duration::from_secs(10);
+/// How long what is queued, and who works for the store, may take to end: `serve` has waited for rows before.
+const WORKERS_PATIENCE: Duration = Duration::from_secs(3);
 /// How long connections may take to be given back and closed.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Store {
     /// Closes it, for all who have it: nothing is read or written any more.
@@ -50,7 +50,11 @@ impl SqliteBackend {
         let mut connection = self.pools.writer().acquire().await?;
         let row: (i64, i64, i64) =
             sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection).await?;
-        if row.0 == 0 { Ok(()) } else { Err(StoreError::Unavailable("a reader keeps its log in use".to_owned())) }
+        if row.0 == 0 {
+            Ok(())
+        } else {
+            Err(StoreError::Unavailable("another program uses it: its log (-wal) is not empty, copy both".to_owned()))
+        }
     }
 }
 

@@ -86,6 +86,12 @@ impl Credits {
         expires_at.shifted(later.map(|outage| outage.credit_ms).sum())
     }
 
+    /// By how much clocks were set back after what a row includes.
+    pub fn set_back_since(&self, credited: Option<i64>) -> Duration {
+        let later = self.outages.iter().filter(|outage| credited.is_some_and(|credited| outage.number > credited));
+        Duration::from_millis(later.map(|outage| outage.credit_ms.min(0)).sum::<i64>().unsigned_abs())
+    }
+
     /// By how much clocks were set back in all, in milliseconds: rows may say that much too late an end.
     pub fn set_back(&self) -> Duration {
         let back: i64 = self.outages.iter().map(|outage| outage.credit_ms.min(0)).sum();
@@ -174,12 +180,13 @@ impl Store {
                 sqlx::query("LOCK TABLE archon_mcp_outages IN SHARE ROW EXCLUSIVE MODE").execute(&mut *tx).await?;
             }
             let others: Option<Timestamp> = sqlx::query_scalar(
-                "SELECT MAX(COALESCE(ended_at, heartbeat_at)) FROM archon_mcp_boots WHERE number <> $1")
-                .bind(boot).fetch_one(&mut *tx).await?;
+                "SELECT MAX(COALESCE(ended_at, heartbeat_at)) FROM archon_mcp_boots \
+                 WHERE number <> $1 AND COALESCE(ended_at, heartbeat_at) <= $2 AND $3")
+                .bind(boot).bind(lost.ended).bind(dialect == Dialect::Postgres).fetch_one(&mut *tx).await?;
             let same: i64 = sqlx::query_scalar(
                 "SELECT COUNT(*) FROM archon_mcp_outages WHERE number > $1 AND cause = 'clock' \
-                 AND credit_ms BETWEEN $2 AND $3")
-                .bind(known).bind(lost.credit_ms - SAME_STEP).bind(lost.credit_ms + SAME_STEP)
+                 AND credit_ms BETWEEN $2 AND $3 AND boot <> $4")
+                .bind(known).bind(lost.credit_ms - SAME_STEP).bind(lost.credit_ms + SAME_STEP).bind(boot)
                 .fetch_one(&mut *tx).await?;
             let credit_ms = lost.without(others);
             // Its own, too: the answer to a COMMIT may have been lost.
@@ -195,6 +202,35 @@ impl Store {
             sqlx::query("UPDATE archon_mcp_boots SET heartbeat_at = $2 WHERE number = $1")
                 .bind(boot).bind(lost.ended).execute(&mut *tx).await?;
             Ok::<_, StoreError>(())
+        }.await)
+    }
+
+    /// Brings one chunk of rows that say a later end than the greatest age back to that: they were written under another
+    /// limit, or credited beyond it. How many; call again until there are none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn keep_age(&self, max_age: Duration, limit: i64) -> Result<u64, StoreError> {
+        let end = match self.dialect() {
+            Dialect::Postgres => "connected_at + $1 * INTERVAL '1 millisecond'",
+            Dialect::Sqlite => "strftime('%Y-%m-%d %H:%M:%f', connected_at, ($1 / 1000.0) || ' seconds')",
+        };
+        let lock = self.skip_locked();
+        let of = |table: &str, id: &str| {
+            format!(
+                "UPDATE {table} SET expires_at = {end} WHERE {id} IN (SELECT {id} FROM {table} \
+                 WHERE status = 'active' AND expires_at > {end} ORDER BY {id} LIMIT $2 {lock})"
+            )
+        };
+        let statements =
+            [of("archon_mcp_sessions", "session_id"), of("archon_mcp_protocol_sessions", "protocol_session_id")];
+        let age = i64::try_from(max_age.as_millis()).unwrap_or(i64::MAX);
+        transact!(self, tx => async {
+            let mut kept = 0;
+            for sql in &statements {
+                kept += sqlx::query(sqlx::AssertSqlSafe(&**sql)).bind(age).bind(limit).execute(&mut *tx).await?.rows_affected();
+            }
+            Ok::<_, StoreError>(kept)
         }.await)
     }
 

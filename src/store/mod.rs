@@ -110,7 +110,7 @@ impl Store {
 
     /// Whether a session that is opened now would be written in time: nothing fails, and no batch hangs.
     pub fn takes_writes(&self) -> bool {
-        !self.inner.outage.is_on() && self.writer().stats().oldest < STALLED
+        !self.inner.outage.keeps_rows_out() && self.writer().stats().oldest < STALLED
     }
 
     /// Returns when something has ended by itself without which no row is written any more.

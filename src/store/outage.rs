@@ -44,6 +44,12 @@ impl Outage {
         self.state.load(SeqCst) & FAILING != 0
     }
 
+    /// Whether rows are not taken, or nothing at all: sums and ends that fail are tried again, and no answer waits for them.
+    pub fn keeps_rows_out(&self) -> bool {
+        let answers = Work::Rows as u16 | Work::Heartbeat as u16 | Work::Files as u16;
+        self.state.load(SeqCst) & answers != 0
+    }
+
     /// Whether the last try of something failed; that may have been by chance.
     pub fn is_suspected(&self) -> bool {
         self.state.load(SeqCst) != 0

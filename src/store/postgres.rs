@@ -52,6 +52,15 @@ enum Statement<'a> {
 }
 
 impl Statement<'_> {
+    /// Whether it only adds rows. What changes rows has its place in the order of locks.
+    fn is_insert(&self) -> bool {
+        match self {
+            Self::Requests(_) => true,
+            Self::Others(statement, _) => statement.text == statements::INSERT_ONCE,
+            Self::Lock(..) => false,
+        }
+    }
+
     async fn execute(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
         match self {
             Self::Requests(rows) => return insert_requests(connection, rows).await,
@@ -197,7 +206,7 @@ impl PgSink {
             // Nothing but barriers.
             [] => Ok(()),
             // One statement is its own transaction, and one round trip.
-            [statement] if !self.pooled => statement.execute(self.connected().await?).await,
+            [statement] if !self.pooled && statement.is_insert() => statement.execute(self.connected().await?).await,
             statements => {
                 let mut transaction = self.begin(tries).await?;
                 execute_all(&mut transaction, statements).await?;

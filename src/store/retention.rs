@@ -107,6 +107,17 @@ impl Store {
         Ok(Pruned { captures, ..Pruned::default() })
     }
 
+    /// Removes outages that ended before that moment: no session that lives has them coming.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn prune_outages(&self, before: Timestamp) -> Result<(), StoreError> {
+        transact!(self, tx => async {
+            sqlx::query("DELETE FROM archon_mcp_outages WHERE ended_at < $1").bind(before).execute(&mut *tx).await?;
+            Ok::<_, StoreError>(())
+        }.await)
+    }
+
     /// Removes one chunk of what is older than `before`, atomically: at most `limit` rows of each table. Call again until
     /// it removes nothing.
     ///

@@ -62,7 +62,7 @@ impl RowStatement {
     }
 }
 
-const INSERT_ONCE: &str =
+pub(super) const INSERT_ONCE: &str =
     "INSERT INTO {table} ({columns}) SELECT {columns} FROM {rows} WHERE true ON CONFLICT DO NOTHING";
 
 /// `initialize`.

@@ -52,13 +52,14 @@ fn credit_is_what_came_after_the_last_use() {
     let at = Timestamp::from_millis;
     let after = |last: i64, credit_ms: i64| {
         let times = Times::new(at(0), at(last), at(last + 60_000), 0);
-        times.credit(&Outage { number: 1, credit_ms, ended_at: at(50_000) });
+        times.credit(&Outage { number: 1, credit_ms, ended_at: at(50_000) }, at(51_000));
         (times.last_activity().millis(), times.expires_at().millis())
     };
     assert_eq!(after(10_000, 30_000), (10_000, 100_000));
     assert_eq!(after(40_000, 30_000), (40_000, 110_000), "used in between");
     assert_eq!(after(55_000, 30_000), (55_000, 115_000), "used since");
     assert_eq!(after(55_000, -30_000), (25_000, 85_000), "a clock that was set back");
+    assert_eq!(after(50_500, -30_000), (50_500, 110_500), "used since it was set back");
 }
 
 #[test]

@@ -55,7 +55,8 @@ UPDATE archon_mcp_sessions s SET
         ELSE COALESCE((SELECT MAX(o.number) FROM archon_mcp_outages o WHERE o.boot <= s.boot), 0) END;
 -- A live connection has a month from its last use; a server that allows a greatest age goes on to apply it.
 UPDATE archon_mcp_protocol_sessions p SET
-    credited = COALESCE((SELECT MAX(o.number) FROM archon_mcp_outages o WHERE o.boot <= p.boot), 0),
+    credited = CASE WHEN p.boot IS NULL THEN NULL
+        ELSE COALESCE((SELECT MAX(o.number) FROM archon_mcp_outages o WHERE o.boot <= p.boot), 0) END,
     expires_at = CASE WHEN p.status = 'active' THEN GREATEST(p.expires_at, p.last_activity + INTERVAL '30 days') ELSE p.expires_at END;
 UPDATE archon_mcp_protocol_sessions p SET
     calls = s.calls, errors = s.errors, prompt_tokens = s.prompt_tokens, completion_tokens = s.completion_tokens

@@ -52,7 +52,8 @@ UPDATE archon_mcp_sessions SET
 CREATE INDEX archon_mcp_sessions_opener ON archon_mcp_sessions (protocol_session_id, connected_at);
 -- A live connection has a month from its last use; a server that allows a greatest age goes on to apply it.
 UPDATE archon_mcp_protocol_sessions SET
-    credited = COALESCE((SELECT MAX(o.number) FROM archon_mcp_outages o WHERE o.boot <= archon_mcp_protocol_sessions.boot), 0),
+    credited = CASE WHEN boot IS NULL THEN NULL
+        ELSE COALESCE((SELECT MAX(o.number) FROM archon_mcp_outages o WHERE o.boot <= archon_mcp_protocol_sessions.boot), 0) END,
     expires_at = CASE WHEN status = 'active'
         THEN MAX(expires_at, strftime('%Y-%m-%d %H:%M:%f', last_activity, '+30 days')) ELSE expires_at END,
     calls = COALESCE((SELECT SUM(s.calls) FROM archon_mcp_sessions s
