@@ -34,6 +34,7 @@ step 'told to stop, and killed in a first start, at 100 random moments' \
   env ARCHONCTL_TEST_ROUNDS=100 cargo test --test suite stopping::moments -- --nocapture
 step 'three servers, killed and restarted in turn, directly, behind PgBouncer and behind a balancer' \
   env ARCHONCTL_TEST_LONG=1 cargo test --test suite replicas:: -- --nocapture
+step 'clocks that are set, and a machine that sleeps' scripts/clocks.sh
 step 'an hour of a dashboard' env ARCHONCTL_TEST_LONG=1 cargo test --test suite dashboard::lasting
 step 'the program tests itself, ten times on each database, shuffled' scripts/selftest.sh --repeat 10 --shuffle
 step 'whatever a stranger may send' scripts/fuzz.sh

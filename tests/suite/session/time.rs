@@ -142,3 +142,21 @@ on_every_database!(a_database_that_takes_nothing_for_longer_than_the_timeout_end
     let credited = credited(&db);
     assert!((11..=18).contains(&credited[0]), "{credited:?}");
 });
+
+// A session that was not in memory when the clock was set back is used again and again after it.
+on_every_database!(a_session_that_is_used_after_the_clock_was_set_back_lives, |db| async {
+    let mut server = ServeProcess::start(&db, &LIMITS).await;
+    let session = opened(&server).await;
+    // Out of memory: its row alone knows it, on the old scale.
+    server.sigkill();
+    let mut server = ServeProcess::start_at(server.address(), &db, &LIMITS).await;
+    server.write_line("step -2h");
+    server.wait_for_line("sessions do not count it as idle", SOON).await;
+    for _ in 0..6 {
+        assert_eq!(echo(&session).await, archon(&session));
+        server.write_line("advance 20m");
+        server.wait_for_line("clock advanced", SOON).await;
+    }
+    assert_eq!(echo(&session).await, archon(&session), "two hours, and never idle for one");
+    assert_idleness_still_ends(&mut server, &db, &session).await;
+});
