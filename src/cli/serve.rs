@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -25,6 +26,9 @@ use crate::tools::prices::PriceTable;
 use crate::tools::tokens::TokenCounter;
 use crate::tools::{ToolSet, testing};
 use options::{AccessOptions, CallOptions, OnOff, RunOptions, SessionOptions, Sync};
+
+/// What a boot that is told to stop while it is recorded has to end in.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -100,9 +104,17 @@ impl Options {
         let tokens = TokenCounter::new(self.calls.tokens.into());
         let address = listener.local_addr().context("the port that was taken has no address")?;
         let policy = Policy { listen: Some(address.to_string()), ..self.policy(tokens.as_str()) };
-        // A boot that was recorded all the same is buried by the next start.
-        let begun = signals.unless_stopped(Sessions::begin(store, clock.clone(), policy)).await;
-        let Some(sessions) = begun.transpose()? else { return Ok(()) };
+        let mut begin = std::pin::pin!(Sessions::begin(store, clock.clone(), policy));
+        let sessions = match signals.unless_stopped(&mut begin).await {
+            Some(begun) => begun?,
+            None => {
+                // A boot that is being recorded ends in order, unless the database keeps it waiting: the next start buries it.
+                if let Ok(Ok(sessions)) = tokio::time::timeout(LAST_MOMENT, begin).await {
+                    sessions.stop(self.running.grace, signals.cause()).await;
+                }
+                return Ok(());
+            }
+        };
         sessions.start_housekeeping();
         if let Err(error) = tokens.load_in_background() {
             tracing::warn!(%error, "no tokenizer: token counts stay estimates");

@@ -27,6 +27,8 @@ const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
 const HEARTBEAT_SOON: Duration = Duration::from_secs(1);
 /// The database's clock and ours differ by more than this only if one of them was set, in milliseconds.
 const STEP: i64 = 2000;
+/// A heartbeat that is this late waits for the database.
+const OVERDUE: Duration = Duration::from_secs(3);
 /// How long to wait while the clock stands still.
 const STILL: Duration = Duration::from_millis(20);
 /// So many heartbeats in a row must be well before the cleanup goes on.
@@ -98,12 +100,12 @@ impl Timekeeping {
 impl Sessions {
     /// Whether that time is over: never while a gap is not recorded.
     pub(super) fn is_over(&self, times: &Times) -> bool {
-        times.is_over(self.clock.now()) && self.time.is_settled()
+        times.is_over(self.clock.now()) && self.is_settled()
     }
 
     /// The same of the end of a row's time.
     pub(super) fn has_passed(&self, end: Timestamp) -> bool {
-        self.clock.now() > end && self.time.is_settled()
+        self.clock.now() > end && self.is_settled()
     }
 
     /// Somebody has recorded an outage that is not known here: what it means is known when the time was compared again.
@@ -111,14 +113,16 @@ impl Sessions {
         self.time.unsettle();
     }
 
-    /// Whether all gaps are recorded.
+    /// Whether all gaps are recorded, and the database took a heartbeat when it was time for one: while that waits, nobody
+    /// knows yet how long the database is away.
     pub(super) fn is_settled(&self) -> bool {
-        self.time.is_settled()
+        let is_overdue = |(beat, _): (Instant, Timestamp)| beat.elapsed() > self.interval() + OVERDUE;
+        self.time.is_settled() && !self.time.state().beat.is_some_and(is_overdue)
     }
 
     /// Whether nothing happened to the time for two heartbeats: then bulk work may go by it.
     pub(super) fn is_calm(&self) -> bool {
-        self.time.is_settled() && self.time.well.load(SeqCst) >= CALM_AFTER
+        self.is_settled() && self.time.well.load(SeqCst) >= CALM_AFTER
     }
 
     /// The outages that are known.
@@ -212,13 +216,14 @@ impl Sessions {
             self.store.record_lost(number, self.credits().latest(), lost).await?;
             self.time.state().lost.remove(0);
         }
+        // It waits as long as the database does: how long that was away is known after it.
+        self.store.heartbeat(number, self.clock.now(), self.last_cleanup()).await?;
         if let Some(lost) = self.lost_database() {
             self.store.record_lost(number, self.credits().latest(), lost).await?;
             let words = span(lost.credit_ms);
             tracing::warn!("the database took nothing for {words}: sessions do not count it as idle");
             self.time.state().has_beaten(self.clock.now());
         }
-        self.store.heartbeat(number, self.clock.now(), self.last_cleanup()).await?;
         self.learn_outages().await?;
         let mut state = self.time.state();
         state.has_beaten(self.clock.now());

@@ -14,6 +14,8 @@ use crate::model::timestamp::Timestamp;
 const KEPT: i64 = 4096;
 /// Less than this of an outage that other servers were alive in is not worth a row, in milliseconds.
 const SHORTEST: i64 = 2000;
+/// A heartbeat further ahead than this is of a clock that was wrong.
+const AHEAD: Duration = Duration::from_mins(1);
 /// Two servers that see one step of the database's clock measure it as different as this, in milliseconds.
 const SAME_STEP: i64 = 5000;
 
@@ -182,7 +184,7 @@ impl Store {
             let others: Option<Timestamp> = sqlx::query_scalar(
                 "SELECT MAX(COALESCE(ended_at, heartbeat_at)) FROM archon_mcp_boots \
                  WHERE number <> $1 AND COALESCE(ended_at, heartbeat_at) <= $2 AND $3")
-                .bind(boot).bind(lost.ended).bind(dialect == Dialect::Postgres).fetch_one(&mut *tx).await?;
+                .bind(boot).bind(lost.ended.plus(AHEAD)).bind(dialect == Dialect::Postgres).fetch_one(&mut *tx).await?;
             let same: i64 = sqlx::query_scalar(
                 "SELECT COUNT(*) FROM archon_mcp_outages WHERE number > $1 AND cause = 'clock' \
                  AND credit_ms BETWEEN $2 AND $3 AND boot <> $4")

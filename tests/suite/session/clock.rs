@@ -348,6 +348,10 @@ on_every_database!(a_live_connection_loses_its_old_archon_sessions_alone, |db| a
     advance(&mut server, "2h").await;
     let second = echo(&session).await;
     advance_over_a_cleanup(&mut server, "50h").await;
+    // A run removes a day's worth at most.
+    for _ in 0..2 {
+        advance_over_a_cleanup(&mut server, "6m").await;
+    }
     until(&db, "SELECT COUNT(*) FROM archon_mcp_sessions", "1").await;
     assert_ne!(echo(&session).await, second);
     until(&db, "SELECT calls FROM archon_mcp_protocol_sessions", "3").await;
