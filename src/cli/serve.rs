@@ -104,17 +104,15 @@ impl Options {
         let tokens = TokenCounter::new(self.calls.tokens.into());
         let address = listener.local_addr().context("the port that was taken has no address")?;
         let policy = Policy { listen: Some(address.to_string()), ..self.policy(tokens.as_str()) };
-        let mut begin = std::pin::pin!(Sessions::begin(store, clock.clone(), policy));
-        let sessions = match signals.unless_stopped(&mut begin).await {
-            Some(begun) => begun?,
-            None => {
-                // A boot that is being recorded ends in order, unless the database keeps it waiting: the next start buries it.
-                if let Ok(Ok(sessions)) = tokio::time::timeout(LAST_MOMENT, begin).await {
-                    sessions.stop(self.running.grace, signals.cause()).await;
-                }
-                return Ok(());
+        let mut beginning = std::pin::pin!(Sessions::begin(store, clock.clone(), policy));
+        let Some(outcome) = signals.unless_stopped(&mut beginning).await else {
+            // A boot that is being recorded ends in order, unless the database keeps it waiting: the next start buries it.
+            if let Ok(Ok(sessions)) = tokio::time::timeout(LAST_MOMENT, beginning).await {
+                sessions.stop(self.running.grace, signals.cause()).await;
             }
+            return Ok(());
         };
+        let sessions = outcome?;
         sessions.start_housekeeping();
         if let Err(error) = tokens.load_in_background() {
             tracing::warn!(%error, "no tokenizer: token counts stay estimates");
