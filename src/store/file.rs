@@ -4,6 +4,7 @@
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use super::StoreError;
@@ -15,6 +16,8 @@ pub(super) struct OpenFile {
     identity: Identity,
     /// Those beside it, which SQLite makes: its log and the index of that. `None` until they are there.
     beside: Mutex<[Option<Identity>; 2]>,
+    /// One of those was not where it was at the last look.
+    is_torn: AtomicBool,
 }
 
 /// Device and number: what is at a path may be another file by now.
@@ -37,7 +40,12 @@ impl OpenFile {
     /// The file at that path, and those beside it, which are there once it is open.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
         // SQLite's own files stand beside what a link leads to.
-        let file = Self { path: path.canonicalize()?, identity: identity(path)?, beside: Mutex::default() };
+        let file = Self {
+            path: path.canonicalize()?,
+            identity: identity(path)?,
+            beside: Mutex::default(),
+            is_torn: AtomicBool::default(),
+        };
         file.know_beside();
         Ok(file)
     }
@@ -46,6 +54,7 @@ impl OpenFile {
     pub(super) fn know_beside(&self) {
         *self.beside.lock().unwrap_or_else(PoisonError::into_inner) =
             BESIDE.map(|end| identity(&self.beside(end)).ok());
+        self.is_torn.store(false, Relaxed);
     }
 
     /// The log.
@@ -59,9 +68,15 @@ impl OpenFile {
         path.into()
     }
 
-    /// Looks for the files.
+    /// Looks for the files, all of them: what [`Self::check`] says until the next look.
     pub(super) fn look(&self) -> Found {
-        if !identity(&self.path).is_ok_and(|found| found == self.identity) {
+        let found = self.find();
+        self.is_torn.store(found == Found::Torn, Relaxed);
+        found
+    }
+
+    fn find(&self) -> Found {
+        if !self.is_there() {
             return Found::Gone;
         }
         let mut beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,21 +92,26 @@ impl OpenFile {
         Found::Whole
     }
 
-    /// Whether what was committed just now is in files that others will find.
+    fn is_there(&self) -> bool {
+        identity(&self.path).is_ok_and(|found| found == self.identity)
+    }
+
+    /// Whether what was committed just now is in files that others will find. This is asked after each commit, so it looks for
+    /// the database alone; that the log is gone is known since the last look.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when it is not: then nothing that was written just now may be acknowledged.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         let path = self.path.display();
-        match self.look() {
-            Found::Whole => Ok(()),
-            Found::Torn => Err(StoreError::Unavailable(format!(
-                "{path}-wal or {path}-shm, which belong to the database, were removed or replaced"
-            ))),
-            Found::Gone => Err(StoreError::Unavailable(format!(
-                "its file {path} was removed or replaced; put it back, or start the server anew"
-            ))),
+        if !self.is_there() {
+            let reason = format!("its file {path} was removed or replaced; put it back, or start the server anew");
+            return Err(StoreError::Unavailable(reason));
         }
+        if self.is_torn.load(Relaxed) {
+            let reason = format!("{path}-wal or {path}-shm, which belong to the database, were removed or replaced");
+            return Err(StoreError::Unavailable(reason));
+        }
+        Ok(())
     }
 }
 
@@ -146,9 +166,11 @@ mod tests {
             assert_eq!(file.look(), Found::Whole, "it appears");
             std::fs::rename(at(end), at("-away")).expect("moved");
             assert_eq!(file.look(), Found::Torn);
+            assert!(file.check().is_err(), "nothing is acknowledged");
             std::fs::write(at(end), "1").expect("written");
             assert_eq!(file.look(), Found::Torn, "another");
             file.know_beside();
+            assert!(file.check().is_ok(), "it is known");
             assert_eq!(file.look(), Found::Whole);
         }
     }

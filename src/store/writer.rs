@@ -238,7 +238,8 @@ impl Shared {
             }
         }
         self.waiting.fetch_add(next.len(), Relaxed);
-        batch.writes = next;
+        // Into the room that it has.
+        batch.writes.append(&mut next);
     }
 
     fn count_batch(&self, size: usize, stored: usize, began: Instant) {
