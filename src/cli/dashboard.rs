@@ -38,7 +38,7 @@ pub struct Options {
     /// Change nothing: no session can be ended
     #[arg(long)]
     read_only: bool,
-    /// Refresh so often: 500ms to 1m
+    /// Time between refreshes: 500ms to 1m
     #[arg(short, long, value_name = "TIME", value_parser = duration)]
     interval: Option<Duration>,
     /// The first screen: sessions, requests, tools, clients, events, history, boots
@@ -56,10 +56,10 @@ pub struct Options {
     /// With --once: columns and lines of the frame [default: the terminal's, or 120x40]
     #[arg(long, value_name = "WxH", value_parser = size, requires = "once")]
     size: Option<(u16, u16)>,
-    /// Measure so many refreshes and print what they cost, without a terminal
+    /// Number of refreshes to measure, without a terminal; prints what they cost
     #[arg(long, value_name = "N", hide = true, conflicts_with = "once")]
     measure: Option<usize>,
-    /// Make so many refreshes of all screens without a pause and print the memory that they take, without a terminal
+    /// Number of refreshes of all screens to make without a pause or a terminal; prints the memory that they take
     #[arg(long, value_name = "N", hide = true, conflicts_with_all = ["once", "measure"])]
     endure: Option<usize>,
     #[command(flatten)]

@@ -25,7 +25,7 @@ use crate::store::{Location, OpenOptions, Role};
 const LISTENING: &str = "listening on ";
 /// How long it may take until then.
 const START: Duration = Duration::from_secs(30);
-/// The clients have so long before the one frame of `--once`.
+/// How long the clients work before the one frame of `--once`.
 const WARM_UP: Duration = Duration::from_secs(8);
 /// The size of that frame.
 const SIZE: (u16, u16) = (120, 30);

@@ -44,7 +44,7 @@ pub struct Options {
     /// Sessions to end: ids of either kind, or their beginnings
     #[arg(value_name = "ID", conflicts_with_all = ["idle", "client", "all"])]
     ids: Vec<String>,
-    /// End those that were not used for so long, such as 2h
+    /// End the sessions that have been idle for at least this time, such as 2h
     #[arg(long, value_name = "TIME", value_parser = duration)]
     idle: Option<Duration>,
     /// End those of that client: its type, or its name as given

@@ -82,7 +82,7 @@ struct RunOptions {
     /// How many scenarios run at the same time [default: twice the processors, at most 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: Option<u8>,
-    /// Run each so often
+    /// Number of times to run each
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     repeat: u16,
     /// Run them in random order

@@ -39,7 +39,7 @@ pub struct Options {
     /// The session's id, of either kind, or its beginning
     #[arg(value_name = "ID")]
     id: String,
-    /// Its last requests: so many; 0 is all
+    /// Maximum number of its last requests (0 = no limit)
     #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
     requests: usize,
     #[command(flatten)]

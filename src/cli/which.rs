@@ -10,7 +10,7 @@ use crate::queries::sessions::Standing;
 /// How to look at the last rows only: the option that lists share.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Limit {
-    /// At most so many; 0 is all
+    /// Maximum number of rows (0 = no limit)
     #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 100)]
     limit: usize,
 }

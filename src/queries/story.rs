@@ -14,7 +14,7 @@ use crate::store::StoreError;
 use crate::store::reports::alive::Moment;
 use crate::store::reports::story::{ArchonRow, ProtocolRow};
 
-/// So many events of a session are told.
+/// The maximum number of a session's events that are told.
 const EVENTS: usize = 200;
 
 /// A session with all that belongs to it:
@@ -148,7 +148,7 @@ impl ProtocolSession {
 }
 
 impl Queries {
-    /// The story of a session, with its last so many requests; `None` when it is gone.
+    /// The story of a session, with at most that many of its last requests; `None` when it is gone.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -106,7 +106,7 @@ pub(super) struct CallOptions {
     /// A tool that runs longer is cancelled
     #[arg(long, default_value = "5m", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_TOOL_TIMEOUT")]
     pub(super) tool_timeout: Duration,
-    /// An answer waits at most so long for its row to be on disk
+    /// Maximum time that an answer waits for its row to be on disk
     #[arg(long, default_value = "250ms", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_ACK_DEADLINE")]
     pub(super) ack_deadline: Duration,
     /// Tools for tests: `test_echo`, `test_sleep`, `test_fail`, `test_panic`, `test_break`
@@ -140,10 +140,10 @@ pub(super) struct AccessOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Running")]
 pub(super) struct RunOptions {
-    /// On SIGTERM, go on accepting for so long after /readyz says no
+    /// On SIGTERM, time to go on accepting after /readyz says no
     #[arg(long, default_value = "0s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_DRAIN_DELAY")]
     pub(super) drain_delay: Duration,
-    /// Then let running calls finish for so long
+    /// Then the time that running calls have to finish
     #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_GRACE")]
     pub(super) grace: Duration,
     /// How log lines look, on standard error [default: text on a terminal, else json]
