@@ -23,7 +23,10 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, ValueRe
 use tempfile::TempDir;
 use uuid::Uuid;
 
+mod blockade;
 mod tests;
+
+pub(crate) use blockade::Blockade;
 
 /// Where PostgreSQL is: the URL of a maintenance database, in which new ones may be created. `scripts/test.sh` sets it.
 const POSTGRES: &str = "ARCHONCTL_TEST_POSTGRES";

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection, SqliteConnection};
+use sqlx::{Connection, Executor, PgConnection};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-use crate::databases::Database;
+use crate::databases::{Blockade, Database};
 use crate::process::ServeProcess;
 
 /// Something that keeps the database from taking writes, until it ends.
@@ -220,18 +219,15 @@ impl Fault for ReadOnlySystem {
 
 /// Another program holds the write lock.
 #[derive(Default)]
-pub(super) struct Locked(Option<SqliteConnection>);
+pub(super) struct Locked(Option<Blockade>);
 
 impl Fault for Locked {
     async fn begin(&mut self, db: &Database, _: &ServeProcess) {
-        let options = db.url().parse::<SqliteConnectOptions>().expect("a URL").busy_timeout(Duration::from_secs(30));
-        let mut connection = options.connect().await.expect("connect");
-        connection.execute("BEGIN IMMEDIATE").await.expect("the lock");
-        self.0 = Some(connection);
+        self.0 = Some(Blockade::of(db, "LOCK TABLE archon_mcp_requests IN EXCLUSIVE MODE").await);
     }
 
     async fn end(&mut self, _: &Database, _: &ServeProcess) {
-        self.0.take().expect("locked").execute("ROLLBACK").await.expect("released");
+        self.0.take().expect("locked").release().await;
     }
 }
 

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Executor};
 use tokio::time::{Instant, sleep};
 
 use super::{House, LATEST, PING, SOON, call, initialize};
-use crate::databases::on_every_database;
+use crate::databases::{Blockade, on_every_database};
 
 const REFUSE_ON_SQLITE: &str = "CREATE TRIGGER refuse BEFORE INSERT ON archon_mcp_requests \
      WHEN NEW.tool_name = 'test_echo' BEGIN SELECT RAISE(ABORT, 'not this one'); END";
@@ -59,9 +57,7 @@ async fn nothing_that_leaves_a_row_runs_beyond_the_grace() {
     let house = House::open(&["--store-grace", "2s", "--ack-deadline", "50ms"]).await;
     let session = house.session().await;
     session.call("test_echo", json!({"text": "x"})).await;
-    let options = house.db.url().parse::<SqliteConnectOptions>().expect("a URL").busy_timeout(SOON);
-    let mut lock = options.connect().await.expect("connect");
-    lock.execute("BEGIN IMMEDIATE").await.expect("the lock");
+    let blockade = Blockade::of(&house.db, "LOCK TABLE archon_mcp_requests IN EXCLUSIVE MODE").await;
     let bodies = [
         call(1, "test_echo", json!({"text": "x"})),
         call(2, "no_such_tool", json!({})),
@@ -82,7 +78,7 @@ async fn nothing_that_leaves_a_row_runs_beyond_the_grace() {
     let answer = house.post(&[], initialize(LATEST)).await;
     assert_eq!((answer.status, answer.header("mcp-session-id")), (503, None), "{}", answer.text());
     assert_eq!(session.post(&[], PING).await.expect("an answer").status, 200, "it leaves none");
-    lock.execute("ROLLBACK").await.expect("released");
+    blockade.release().await;
     let deadline = Instant::now() + SOON;
     while session.post(&[], bodies[0].clone()).await.expect("an answer").status != 200 {
         assert!(Instant::now() < deadline, "it never comes back");

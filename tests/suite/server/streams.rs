@@ -4,48 +4,21 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use tokio::time::{Instant, sleep};
 
 use super::{House, LATEST, call, initialize};
-use crate::databases::Database;
+use crate::databases::{Blockade, Database};
 use crate::http::Mcp;
 
 const STREAM: &str = "text/event-stream";
 
-/// Whatever keeps the database from taking a new session, until it is dropped.
-enum Held {
-    Sqlite(sqlx::SqliteConnection),
-    Postgres(PgConnection),
-}
+/// Keeps the database from taking a new session.
+const LOCK: &str = "LOCK TABLE archon_mcp_protocol_sessions, archon_mcp_requests IN ACCESS EXCLUSIVE MODE";
 
-impl Held {
-    async fn hold(db: &Database) -> Self {
-        if db.is_postgres() {
-            let mut connection = PgConnection::connect(db.url()).await.expect("connect");
-            let lock = "BEGIN; LOCK TABLE archon_mcp_protocol_sessions, archon_mcp_requests IN ACCESS EXCLUSIVE MODE";
-            connection.execute(lock).await.expect("the lock");
-            return Self::Postgres(connection);
-        }
-        let options = db.url().parse::<SqliteConnectOptions>().expect("a URL").busy_timeout(Duration::from_secs(30));
-        let mut connection = options.connect().await.expect("connect");
-        connection.execute("BEGIN IMMEDIATE").await.expect("the lock");
-        Self::Sqlite(connection)
-    }
-
-    async fn release(self) {
-        match self {
-            Self::Sqlite(mut connection) => _ = connection.execute("ROLLBACK").await.expect("released"),
-            Self::Postgres(mut connection) => _ = connection.execute("ROLLBACK").await.expect("released"),
-        }
-    }
-}
-
-/// Each of so many clients gets an id, or 503 with its header; none a stream.
+/// Each of the clients gets an id, or 503 with its header; none a stream.
 async fn opens_with_an_id_or_not_at_all(db: Database, clients: usize) {
     let house = House::open_on(db, &[]).await;
-    let held = Held::hold(&house.db).await;
+    let held = Blockade::of(&house.db, LOCK).await;
     let opening = join_all((0..clients).map(async |_| {
         let client = Mcp::new(house.server.url());
         client.post(&[], initialize(LATEST)).await.expect("an answer")
@@ -128,7 +101,7 @@ async fn a_stream_says_that_its_row_is_deferred() {
     let calling = session.post(&[], call(1, "test_sleep", json!({"ms": 6000})));
     let (answer, held) = tokio::join!(calling, async {
         sleep(Duration::from_millis(5500)).await;
-        Held::hold(&house.db).await
+        Blockade::of(&house.db, LOCK).await
     });
     let answer = answer.expect("an answer");
     assert_eq!(answer.header("content-type"), Some(STREAM));

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::{Instant, sleep};
 
 use super::{REVISION, call_body};
-use crate::databases::Database;
+use crate::databases::{Blockade, Database};
 use crate::http::Mcp;
 use crate::process::ServeProcess;
 
@@ -25,11 +24,9 @@ async fn a_known_session_waits_for_no_database() {
         known.call("test_echo", json!({"text": "x"})).await;
     }
     // Nobody has asked how the server is before: there is no last status to show.
-    let mut lock = PgConnection::connect(db.url()).await.expect("connect");
     let tables =
         "archon_mcp_protocol_sessions, archon_mcp_sessions, archon_mcp_requests, archon_mcp_boots, archonctl_meta";
-    let standing = format!("BEGIN; LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE");
-    lock.execute(sqlx::AssertSqlSafe(standing)).await.expect("the lock");
+    let blockade = Blockade::of(&db, &format!("LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")).await;
     let named = other.archon.clone().expect("an id");
     // Over the lease of a second, and over what a read of the database may take.
     for _ in 0..12 {
@@ -47,7 +44,7 @@ async fn a_known_session_waits_for_no_database() {
     }
     let health = session.call("health_check", json!({})).await;
     assert_ne!(health["structuredContent"]["health"]["status"], "healthy", "{health}");
-    lock.execute("ROLLBACK").await.expect("released");
+    blockade.release().await;
     let began = Instant::now();
     while session.call("health_check", json!({})).await["structuredContent"]["health"]["status"] != "healthy" {
         assert!(began.elapsed() < Duration::from_secs(30), "it never gets well");

@@ -3,11 +3,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection, SqliteConnection};
 
 use super::{Life, REVISION, SOON, echo, until};
-use crate::databases::{Database, on_every_database};
+use crate::databases::{Blockade, Database, on_every_database};
 use crate::http::{Mcp, Session};
 use crate::process::ServeProcess;
 
@@ -83,44 +81,15 @@ on_every_database!(what_a_test_advances_is_no_gap, |db| async {
     assert!(credited(&db).is_empty(), "{:?}", credited(&db));
 });
 
-/// Keeps a server's writes from the database.
-enum Blockade {
-    Sqlite(SqliteConnection),
-    Postgres(PgConnection),
-}
-
-impl Blockade {
-    async fn of(db: &Database) -> Self {
-        if db.is_postgres() {
-            let mut connection = PgConnection::connect(db.url()).await.expect("connect");
-            connection
-                .execute("BEGIN; LOCK TABLE archon_mcp_boots, archon_mcp_protocol_sessions, archon_mcp_sessions IN EXCLUSIVE MODE")
-                .await
-                .expect("lock");
-            Self::Postgres(connection)
-        } else {
-            let options: SqliteConnectOptions = db.url().parse().expect("a URL");
-            let mut connection = options.connect().await.expect("connect");
-            connection.execute("BEGIN IMMEDIATE").await.expect("lock");
-            Self::Sqlite(connection)
-        }
-    }
-
-    async fn release(self) {
-        match self {
-            Self::Sqlite(mut c) => c.execute("ROLLBACK").await.map(|_| ()),
-            Self::Postgres(mut c) => c.execute("ROLLBACK").await.map(|_| ()),
-        }
-        .expect("release");
-    }
-}
+/// What a server writes of sessions and of itself.
+const LOCK: &str = "LOCK TABLE archon_mcp_boots, archon_mcp_protocol_sessions, archon_mcp_sessions IN EXCLUSIVE MODE";
 
 // Its clients are told that their sessions are kept.
 on_every_database!(a_database_that_takes_nothing_for_longer_than_the_timeout_ends_nobody, |db| async {
     let limits = ["--session-timeout", "4s", "--protocol-session-timeout", "4s", "--store-grace", "2s"];
     let server = ServeProcess::start(&db, &[&limits[..], &["--test-tools", "--cleanup-interval", "1s"]].concat()).await;
     let sessions = [opened(&server).await, opened(&server).await];
-    let blockade = Blockade::of(&db).await;
+    let blockade = Blockade::of(&db, LOCK).await;
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(13) {
         // One asks all the while, and the other does not.

@@ -3,47 +3,20 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use futures_util::future::join_all;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection, SqliteConnection};
+use sqlx::{Connection, Executor, PgConnection};
 
 use super::*;
-use crate::databases::on_every_database;
+use crate::databases::{Blockade, on_every_database};
 use archonctl::store::StoreError;
 use archonctl::store::writer::CAPACITY;
 
-/// Something that keeps everybody else from writing until it is released.
-enum Blockade {
-    Sqlite(SqliteConnection),
-    Postgres(PgConnection),
-}
-
-impl Blockade {
-    async fn of(db: &Database) -> Self {
-        if db.is_postgres() {
-            let mut connection = PgConnection::connect(db.url()).await.expect("connect");
-            connection.execute("BEGIN; LOCK TABLE archon_mcp_requests IN EXCLUSIVE MODE").await.expect("lock");
-            Self::Postgres(connection)
-        } else {
-            let options: SqliteConnectOptions = db.url().parse().expect("a URL");
-            let mut connection = options.connect().await.expect("connect");
-            connection.execute("BEGIN IMMEDIATE").await.expect("lock");
-            Self::Sqlite(connection)
-        }
-    }
-
-    async fn release(self) {
-        match self {
-            Self::Sqlite(mut c) => c.execute("COMMIT").await.map(|_| ()),
-            Self::Postgres(mut c) => c.execute("COMMIT").await.map(|_| ()),
-        }
-        .expect("release");
-    }
-}
+/// Keeps everybody else from writing rows.
+const LOCK: &str = "LOCK TABLE archon_mcp_requests IN EXCLUSIVE MODE";
 
 on_every_database!(a_locked_database_only_delays, |db| async {
     let store = serving(&db).await;
     store_all(&store, pair(1)).await;
-    let blockade = Blockade::of(&db).await;
+    let blockade = Blockade::of(&db, LOCK).await;
     let waiting: Vec<_> = (0..100).map(|_| store.writer().submit(requests(call(1)))).collect();
     let late = store.writer().submit(requests(call(1))).within(Duration::from_millis(50)).await;
     assert_eq!(late, Commit::Deferred);
@@ -66,7 +39,7 @@ on_every_database!(a_queue_that_stands_still_admits_nobody, |db| async {
     store_all(&store, pair(1)).await;
     assert!(store.writer().admits(Duration::from_secs(1)));
     assert_eq!(store.writer().stats().oldest, Duration::ZERO);
-    let blockade = Blockade::of(&db).await;
+    let blockade = Blockade::of(&db, LOCK).await;
     store.writer().submit_unwatched(requests(call(1)));
     while store.writer().admits(Duration::from_millis(100)) {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -219,8 +192,7 @@ async fn a_database_that_hangs_is_not_waited_for_forever() {
     let Some(db) = Database::postgres() else { return };
     let store = serving(&db).await;
     store_all(&store, pair(1)).await;
-    let mut admin = PgConnection::connect(db.url()).await.expect("connect");
-    admin.execute("BEGIN; LOCK TABLE archon_mcp_protocol_sessions IN ACCESS EXCLUSIVE MODE").await.expect("lock");
+    let blockade = Blockade::of(&db, "LOCK TABLE archon_mcp_protocol_sessions IN ACCESS EXCLUSIVE MODE").await;
     // More of them than there are connections.
     let id = ids(1).0;
     for answer in join_all((0..20).map(|_| store.protocol_session(&id))).await {
@@ -232,7 +204,7 @@ async fn a_database_that_hangs_is_not_waited_for_forever() {
     // The writer has a connection of its own.
     store_all(&store, [requests(call(1))]).await;
 
-    admin.execute("COMMIT").await.expect("unlock");
+    blockade.release().await;
     for answer in join_all((0..20).map(|_| store.protocol_session(&id))).await {
         assert!(answer.expect("an answer").is_some());
     }
