@@ -69,6 +69,7 @@ impl Options {
         signal::outlive_full_files();
         self.refuse_open_door()?;
         self.sessions.check()?;
+        self.calls.check()?;
         let principals = match &self.access.token_file {
             Some(file) => Principals::read(file)?,
             None => Principals::everybody(),
@@ -101,7 +102,7 @@ impl Options {
         // The port is taken before the boot is recorded: a server that cannot listen leaves no trace.
         let listener = self.listen().await?;
         let clock = Clock::default();
-        let tokens = TokenCounter::new(self.calls.tokens.into());
+        let tokens = TokenCounter::new(self.calls.tokens);
         let address = listener.local_addr().context("the port that was taken has no address")?;
         let policy = Policy { listen: Some(address.to_string()), ..self.policy(tokens.as_str()) };
         let mut beginning = std::pin::pin!(Sessions::begin(store, clock.clone(), policy));

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use bpe_openai::Tokenizer;
-
 use crate::model::request::Tokens;
 
 /// A longer text is counted up to here, and the rest in proportion: the call waits for the count.
@@ -42,6 +40,46 @@ impl TokenMethod {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.as_str() == text)
     }
+
+    /// Whether this program can count so: a tokenizer is there with the feature `tokenizers` alone.
+    pub const fn is_available(self) -> bool {
+        !self.has_tokenizer() || tokenizer::ARE_BUILT_IN
+    }
+
+    const fn has_tokenizer(self) -> bool {
+        matches!(self, Self::O200k | Self::Cl100k)
+    }
+}
+
+/// The tokens of a text.
+type Count = fn(&str) -> usize;
+
+/// Their tables are more than half of a program that has them.
+#[cfg(any(test, feature = "tokenizers"))]
+mod tokenizer {
+    use super::{Count, TokenMethod};
+
+    pub(super) const ARE_BUILT_IN: bool = true;
+
+    /// The method's tokenizer. Its first use loads it.
+    pub(super) fn of(method: TokenMethod) -> Option<Count> {
+        match method {
+            TokenMethod::Off | TokenMethod::Approx => None,
+            TokenMethod::O200k => Some(|text| bpe_openai::o200k_base().count(text)),
+            TokenMethod::Cl100k => Some(|text| bpe_openai::cl100k_base().count(text)),
+        }
+    }
+}
+
+#[cfg(not(any(test, feature = "tokenizers")))]
+mod tokenizer {
+    use super::{Count, TokenMethod};
+
+    pub(super) const ARE_BUILT_IN: bool = false;
+
+    pub(super) fn of(_: TokenMethod) -> Option<Count> {
+        None
+    }
 }
 
 /// Counts tokens by one method. Cheap to clone.
@@ -49,7 +87,7 @@ impl TokenMethod {
 pub struct TokenCounter {
     method: TokenMethod,
     /// Empty until loaded; until then, and without a tokenizer, counts are estimates.
-    tokenizer: Arc<OnceLock<&'static Tokenizer>>,
+    tokenizer: Arc<OnceLock<Count>>,
 }
 
 impl TokenCounter {
@@ -64,7 +102,7 @@ impl TokenCounter {
     /// # Errors
     /// When no thread can be started; then counts stay estimates.
     pub fn load_in_background(&self) -> std::io::Result<()> {
-        if !matches!(self.method, TokenMethod::O200k | TokenMethod::Cl100k) {
+        if !self.method.has_tokenizer() {
             return Ok(());
         }
         let counter = self.clone();
@@ -72,11 +110,8 @@ impl TokenCounter {
     }
 
     fn load(&self) {
-        let tokenizer = match self.method {
-            TokenMethod::Off | TokenMethod::Approx => return,
-            TokenMethod::O200k => bpe_openai::o200k_base(),
-            TokenMethod::Cl100k => bpe_openai::cl100k_base(),
-        };
+        let Some(tokenizer) = tokenizer::of(self.method) else { return };
+        tokenizer("");
         // Loaded twice is loaded once: the tokenizer is the same.
         _ = self.tokenizer.set(tokenizer);
     }
@@ -93,7 +128,7 @@ impl TokenCounter {
             (_, None) => text.len().div_ceil(4),
             (_, Some(tokenizer)) => {
                 let head = &text[..text.floor_char_boundary(COUNTED)];
-                let counted = tokenizer.count(head);
+                let counted = tokenizer(head);
                 if head.len() == text.len() { counted } else { in_proportion(counted, text.len(), head.len()) }
             }
         };

@@ -165,6 +165,17 @@ fn times_that_make_no_sense_are_refused_at_start() {
     assert!(!home.path().join(".local").exists(), "nothing was made");
 }
 
+/// The tables of the tokenizers are most of a program that has them.
+#[cfg(not(feature = "tokenizers"))]
+#[test]
+fn a_program_without_tokenizers_says_how_to_get_them() {
+    let home = home();
+    for method in ["o200k", "cl100k"] {
+        refuses(home.path(), &["--tokens", method], exit::USAGE, &[method, "--features tokenizers", "--tokens approx"]);
+    }
+    assert!(!home.path().join(".local").exists(), "nothing was made");
+}
+
 #[test]
 fn help_fits_a_narrow_terminal_and_shows_examples() {
     let home = home();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use humantime::parse_duration as duration;
 
@@ -91,9 +92,9 @@ pub(super) struct CallOptions {
     /// Whether each handled request leaves a row
     #[arg(long, value_name = "ON|OFF", hide_possible_values = true, default_value = "on", env = "ARCHONCTL_TRACKING")]
     pub(super) tracking: OnOff,
-    /// How tokens are counted: `approx` is bytes / 4
-    #[arg(long, value_name = "METHOD", default_value = "approx", env = "ARCHONCTL_TOKENS")]
-    pub(super) tokens: Tokens,
+    /// How tokens are counted: `approx` is bytes / 4; `o200k` and `cl100k` are in a program built with `--features tokenizers`
+    #[arg(long, value_name = "METHOD", default_value = "approx", value_parser = token_method(), env = "ARCHONCTL_TOKENS")]
+    pub(super) tokens: TokenMethod,
     /// Whose arguments and error answers are kept, masked and cut to 4 KiB
     #[arg(long, value_name = "WHICH", default_value = "off", env = "ARCHONCTL_CAPTURE")]
     pub(super) capture: Captures,
@@ -112,6 +113,24 @@ pub(super) struct CallOptions {
     /// Tools for tests: `test_echo`, `test_sleep`, `test_fail`, `test_panic`, `test_break`
     #[arg(long, hide = true)]
     pub(super) test_tools: bool,
+}
+
+impl CallOptions {
+    /// Refuses a count that this program cannot make.
+    pub(super) fn check(&self) -> Result<(), Usage> {
+        if self.tokens.is_available() {
+            return Ok(());
+        }
+        Err(Usage::new(
+            format!("--tokens {}: this program was built without tokenizers", self.tokens.as_str()),
+            "build it with `cargo build --release --features tokenizers`, or take `--tokens approx`",
+        ))
+    }
+}
+
+fn token_method() -> impl TypedValueParser<Value = TokenMethod> {
+    let names = PossibleValuesParser::new(TokenMethod::ALL.map(TokenMethod::as_str));
+    names.try_map(|name| TokenMethod::parse(&name).ok_or("it is none of these"))
 }
 
 // Who is let in.
@@ -196,25 +215,6 @@ impl From<Captures> for Capture {
             Captures::Off => Self::Off,
             Captures::Errors => Self::Errors,
             Captures::All => Self::All,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Tokens {
-    Approx,
-    O200k,
-    Cl100k,
-    Off,
-}
-
-impl From<Tokens> for TokenMethod {
-    fn from(tokens: Tokens) -> Self {
-        match tokens {
-            Tokens::Approx => Self::Approx,
-            Tokens::O200k => Self::O200k,
-            Tokens::Cl100k => Self::Cl100k,
-            Tokens::Off => Self::Off,
         }
     }
 }
