@@ -18,6 +18,8 @@ use super::process::{Process, ServerLog};
 const START: Duration = Duration::from_secs(30);
 /// How long it may take to end.
 const STOP: Duration = Duration::from_secs(20);
+/// How long the system may take to free the port of a process that has ended.
+const LET_GO: Duration = Duration::from_secs(1);
 /// How often it is tried whether it can be reached.
 const POLL: Duration = Duration::from_millis(20);
 /// What our own server prints once it can be reached, before its URL.
@@ -67,6 +69,12 @@ impl Server {
             Launch::Foreign { .. } if address.port() == 0 => (free_port()?, None),
             _ => (address, None),
         };
+        if is_listening(address).await {
+            return Err(TargetError::Server(format!(
+                "something listens on {address} already: it would be taken for the server; end it, or let the command \
+                 listen on {{port}}"
+            )));
+        }
         let log = ServerLog::default();
         let advanced = Duration::ZERO;
         let mut server = Self { launch, address, process: None, log, advanced, _reservation: reservation };
@@ -90,12 +98,27 @@ impl Server {
     }
 
     /// Ends it.
+    ///
+    /// # Errors
+    /// When it does not end, or somebody still listens where it did: then whatever comes next says nothing about a restart.
     pub(in crate::selftest) async fn stop(&mut self, signal: Signal) -> Result<(), TargetError> {
         self.advanced = Duration::ZERO;
-        match self.process.take() {
-            Some(process) => process.stop(signal, STOP).await.map_err(TargetError::Server),
-            None => Ok(()),
+        if let Some(process) = self.process.take() {
+            process.stop(signal, STOP).await.map_err(TargetError::Server)?;
         }
+        let began = Instant::now();
+        while is_listening(self.address).await {
+            if began.elapsed() > LET_GO {
+                return Err(TargetError::Server(format!(
+                    "the server survived {}: its process was ended, and {} still answers. The command may start a server that \
+                     outlives it (a container, a daemon, a supervisor); start the server itself, in the foreground",
+                    if signal == Signal::KILL { "SIGKILL" } else { "SIGTERM" },
+                    self.address
+                )));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
     }
 
     /// Starts it again where it was, with other arguments if any are given.
@@ -170,7 +193,7 @@ impl Server {
     async fn is_reached(&self, process: &Process) -> Result<(), TargetError> {
         let began = Instant::now();
         while began.elapsed() < START {
-            if matches!(timeout(START, TcpStream::connect(self.address)).await, Ok(Ok(_))) {
+            if is_listening(self.address).await {
                 return Ok(());
             }
             if process.has_ended() {
@@ -187,6 +210,10 @@ impl Server {
         let said = if log.is_empty() { "it printed nothing".to_owned() } else { format!("it printed:\n{log}") };
         TargetError::Server(format!("the server did not start: {why}; {said}"))
     }
+}
+
+async fn is_listening(address: SocketAddr) -> bool {
+    matches!(timeout(START, TcpStream::connect(address)).await, Ok(Ok(_)))
 }
 
 fn own_command(program: &[OsString], home: &Path, address: SocketAddr, database: &str, args: &[String]) -> Command {

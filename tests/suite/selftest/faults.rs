@@ -87,6 +87,8 @@ const FAULTS: [(&str, &[(&str, &str)]); 26] = [
         &[
             ("late-requests-do-not-revive", "status: expected 404, got 200"),
             ("recovery-keeps-ends", "status: expected 404, got 200"),
+            ("survives-sigkill", "status: expected 400 or 401 or 403 or 404, got 200"),
+            ("survives-sigterm", "status: expected 400 or 401 or 403 or 404, got 200"),
         ],
     ),
     ("health-lies", &[("health-tells-the-truth", "json /sessions/active: expected 0, got 99")]),

@@ -7,7 +7,7 @@ use super::{Bench, Run};
 use crate::databases::{Database, on_every_database};
 use crate::faulty::{Faulty, Refusal};
 use crate::http::Mcp;
-use crate::process::ServeProcess;
+use crate::process::{ServeProcess, signal};
 
 /// Verdicts by id.
 fn verdicts(run: &Run) -> std::collections::BTreeMap<String, String> {
@@ -79,6 +79,40 @@ async fn a_server_that_a_command_starts_is_killed_and_started_again() {
         ("failed", "failed", "passed")
     );
     bench.until_nothing_is_left().await;
+}
+
+/// What the command starts lives on when the command is killed: a container, a daemon, a supervisor.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_survives_its_own_end_never_passes() {
+    let program = env!("CARGO_BIN_EXE_archonctl");
+    let server = format!("{program} serve --bind 127.0.0.1:{{port}} --database-url sqlite::memory:");
+    let supervisor = format!("while true; do {server}; done");
+    for command in [
+        format!("sh -c 'setsid {server} & wait'"),
+        format!("sh -c 'setsid {server} & sleep 600'"),
+        format!("sh -c 'setsid sh -c \"{supervisor}\" & wait'"),
+    ] {
+        let bench = Bench::new();
+        let run = bench.run(&["survives", "--server-cmd", &command, "--json"]).await;
+        // Nobody but us knows these.
+        while let Some(pid) = bench.processes().first() {
+            signal(*pid, "KILL");
+        }
+        assert_eq!(run.code(), Some(i32::from(exit::NO)), "{command}: {run}");
+        assert!(verdicts(&run).values().all(|verdict| verdict != "passed"), "{command}: {run}");
+        assert!(run.out().contains("the server survived SIG"), "{command}: {run}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_else_on_the_port_is_not_taken_for_the_server() {
+    let (bench, db) = (Bench::new(), Database::sqlite());
+    let other = ServeProcess::start(&db, &[]).await;
+    let command =
+        format!("{} serve --bind {} --database-url sqlite::memory:", env!("CARGO_BIN_EXE_archonctl"), other.address());
+    let run = bench.run(&["survives", "--server-cmd", &command, "--url", other.url()]).await;
+    assert_eq!(run.code(), Some(i32::from(exit::UNREACHABLE)), "{run}");
+    assert!(run.err().contains("something listens on") && run.err().contains(other.address()), "{run}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
