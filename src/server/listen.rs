@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::response::Response;
 use futures_util::FutureExt;
@@ -25,10 +25,11 @@ use super::route::Routes;
 /// After the grace, what still runs is cut and has this long to be recorded.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
 
-/// How often a connection is looked at while the server stops.
+/// How often a connection is looked at while the server stops; half of a request has this long to become a whole one.
 const MOMENT: Duration = Duration::from_millis(100);
-/// How long a stop waits for a request that is on its way: one that was sent just before may still arrive.
-const ON_ITS_WAY: Duration = Duration::from_secs(1);
+/// How long a server that stops goes on while connections are open: each answer is the last one on its connection, and says
+/// so. A connection that closes under a request looks like a lost server.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// How a server stops.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +50,7 @@ pub async fn run(app: Arc<App>, listener: TcpListener, stop: impl Future<Output 
             stop.await;
             app.engine.sessions().begin_draining();
             tokio::time::sleep(shutdown.drain_delay).await;
+            _ = tokio::time::timeout(LAST_ANSWERS, open.left()).await;
         } => {}
     }
     drop(listener);
@@ -74,11 +76,16 @@ struct Open {
 }
 
 impl Open {
+    /// Returns when none is left.
+    async fn left(&self) {
+        self.connections.close();
+        self.connections.wait().await;
+    }
+
     /// Returns when all have ended: at once where no request runs.
     async fn finish(&self) {
         self.finishing.cancel();
-        self.connections.close();
-        self.connections.wait().await;
+        self.left().await;
     }
 }
 
@@ -133,12 +140,15 @@ async fn serve<S>(
     let mut connection = pin!(connection);
     let mut ended = finishing.run_until_cancelled(connection.as_mut()).await;
     if ended.is_none() {
+        // One that was opened just now has a moment for its request: it would be closed at once.
+        ended = tokio::time::timeout(MOMENT, connection.as_mut()).await.ok();
+    }
+    if ended.is_none() {
         connection.as_mut().graceful_shutdown();
     }
-    let stopping = Instant::now();
     while ended.is_none() {
         ended = tokio::time::timeout(MOMENT, connection.as_mut()).await.ok();
-        if ended.is_none() && !activity.is_on() && stopping.elapsed() >= ON_ITS_WAY {
+        if ended.is_none() && !activity.is_on() {
             return;
         }
     }
