@@ -10,6 +10,7 @@ pub mod close;
 mod coerce;
 pub mod completions;
 pub mod config;
+pub mod connect;
 pub mod dashboard;
 mod database;
 pub mod db;
@@ -52,8 +53,8 @@ use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::runtime::Runtime;
 
+use serve::Early;
 use settings::Settings;
-use signal::Signals;
 
 /// Keeps MCP sessions alive, shows them, and proves it.
 #[derive(Debug, Parser)]
@@ -82,6 +83,7 @@ enum Command {
     Dashboard(dashboard::Options),
     Demo(demo::Options),
     Db(db::Options),
+    Connect(connect::Options),
     Config(config::Options),
     Completions(completions::Options),
     Man(man::Options),
@@ -98,9 +100,9 @@ impl Command {
         }
     }
 
-    async fn run(self, signals: Option<Signals>) -> anyhow::Result<ExitCode> {
+    async fn run(self, early: Option<Early>) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Serve(options) => options.run(signals.unwrap_or_else(Signals::catch)).await,
+            Self::Serve(options) => options.run(early.unwrap_or_else(|| Early::new(None))).await,
             Self::Ready(options) => options.run().await,
             Self::Init(options) => options.run().await,
             Self::Call(options) => options.run().await,
@@ -117,6 +119,7 @@ impl Command {
             Self::Dashboard(options) => options.run().await,
             Self::Demo(options) => options.run().await,
             Self::Db(options) => options.run().await,
+            Self::Connect(options) => options.run(),
             Self::Config(options) => options.run(),
             Self::Completions(options) => options.run(),
             Self::Man(options) => options.run(),
@@ -134,28 +137,29 @@ pub fn main() -> ExitCode {
 
 fn run(args: &[OsString]) -> anyhow::Result<ExitCode> {
     // Before anything else that a server does: whenever it is asked to stop, it stops in order.
-    let early = if args.get(1).is_some_and(|command| command == "serve") { Some(caught()?) } else { None };
+    let early = if args.get(1).is_some_and(|command| command == "serve") { Some(early()?) } else { None };
     if completions::answer(args)? {
         return Ok(ExitCode::from(exit::DONE));
     }
     let cli = parse(args)?;
-    let (runtime, signals) = match early {
-        Some((runtime, signals)) => (runtime, Some(signals)),
+    let (runtime, early) = match early {
+        Some((runtime, early)) => (runtime, Some(early)),
         None => (runtime()?, None),
     };
-    let done = runtime.block_on(cli.command.run(signals));
+    let done = runtime.block_on(cli.command.run(early));
     // Not `drop`: it would wait for a name lookup that nobody waits for any more.
     runtime.shutdown_background();
     done
 }
 
-fn caught() -> anyhow::Result<(Runtime, Signals)> {
+fn early() -> anyhow::Result<(Runtime, Early)> {
+    let socket = Early::socket();
     let runtime = runtime()?;
-    let signals = {
+    let early = {
         let _within = runtime.enter();
-        Signals::catch()
+        Early::new(socket?)
     };
-    Ok((runtime, signals))
+    Ok((runtime, early))
 }
 
 fn runtime() -> anyhow::Result<Runtime> {

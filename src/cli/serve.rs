@@ -1,9 +1,10 @@
 //! `archonctl serve`: the server.
 
+mod keeper;
 mod options;
+mod port;
 
-use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use tokio::net::TcpListener;
+use sd_notify::NotifyState;
 
 use super::database::Database;
 use super::exit::{DONE, Usage};
@@ -21,10 +22,11 @@ use crate::mcp::{Engine, Patience, Tracking};
 use crate::model::clock::Clock;
 use crate::server::{App, HostRules, Limits, Principals, Shutdown};
 use crate::session::{Caps, Policy, Sessions};
-use crate::store::{Broken, Location, OpenOptions, Role, Store};
+use crate::store::{Broken, Location, OpenError, OpenOptions, Role, Store, Tables};
 use crate::tools::prices::PriceTable;
 use crate::tools::tokens::TokenCounter;
 use crate::tools::{ToolSet, testing};
+use keeper::Keeper;
 use options::{AccessOptions, CallOptions, OnOff, RunOptions, SessionOptions, Sync};
 
 /// What a boot that is told to stop while it is recorded has to end in.
@@ -58,30 +60,68 @@ pub struct Options {
     running: RunOptions,
 }
 
+/// What a server has from its first moment on, before its options are read.
+#[derive(Debug)]
+pub(super) struct Early {
+    signals: Signals,
+    /// What a service manager listens on for us.
+    socket: Option<TcpListener>,
+}
+
+impl Early {
+    /// The socket that was handed over; to be called before there is any thread.
+    ///
+    /// # Errors
+    /// When it is none that we can serve on.
+    pub(super) fn socket() -> Result<Option<TcpListener>, Usage> {
+        port::handed_over()
+    }
+
+    /// Catches the signals; the caller is within a runtime.
+    pub(super) fn new(socket: Option<TcpListener>) -> Self {
+        Self { signals: Signals::catch(), socket }
+    }
+}
+
 impl Options {
     /// Serves until SIGTERM or SIGINT. Asked to stop before it serves, it does not begin to.
     ///
     /// # Errors
     /// When it cannot begin: a wrong option, a database or port that cannot be had. Nothing was changed then. Or when the
     /// writer of the database broke.
-    pub(super) async fn run(self, signals: Signals) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(mut self, early: Early) -> anyhow::Result<ExitCode> {
         logging::start(self.running.log_format);
         signal::outlive_full_files();
+        let Early { signals, socket } = early;
+        if let Some(keeper) = self.running.kept_by {
+            signals.go_with(keeper);
+        }
+        let socket = self.given_socket(socket)?;
         self.refuse_open_door()?;
         self.sessions.check()?;
         self.calls.check()?;
+        self.running.check()?;
+        if self.running.keep_port && self.running.kept_by.is_none() && !self.running.check {
+            let Some(socket) = signals.unless_stopped(self.listen(socket)).await else {
+                return Ok(ExitCode::from(DONE));
+            };
+            return Keeper::new(socket?, &signals)?.run().await;
+        }
         let principals = match &self.access.token_file {
             Some(file) => Principals::read(file)?,
             None => Principals::everybody(),
         };
         let prices = self.calls.prices.as_deref().map(price_table).transpose()?;
         let options = self.open_options()?;
+        if self.running.check {
+            return self.check(options).await;
+        }
         let Some(store) = signals.unless_stopped(Store::open(&options)).await else {
             tracing::info!("stopped before it served");
             return Ok(ExitCode::from(DONE));
         };
         let store = store?;
-        let served = self.serve(store.clone(), (principals, prices), &signals).await;
+        let served = self.serve(store.clone(), socket, (principals, prices), &signals).await;
         // Without its writer it ends as by a crash: nothing that still runs is to be trusted.
         if !served.as_ref().is_err_and(anyhow::Error::is::<Broken>)
             && let Err(error) = store.close().await
@@ -96,11 +136,14 @@ impl Options {
     async fn serve(
         &self,
         store: Store,
+        socket: Option<TcpListener>,
         (principals, prices): (Principals, Option<PriceTable>),
         signals: &Signals,
     ) -> anyhow::Result<()> {
         // The port is taken before the boot is recorded: a server that cannot listen leaves no trace.
-        let listener = self.listen().await?;
+        let listener = self.listen(socket).await?;
+        listener.set_nonblocking(true).context("the port cannot be used")?;
+        let listener = tokio::net::TcpListener::from_std(listener).context("the port cannot be used")?;
         let clock = Clock::default();
         let tokens = TokenCounter::new(self.calls.tokens);
         let address = listener.local_addr().context("the port that was taken has no address")?;
@@ -126,9 +169,15 @@ impl Options {
         let engine = Engine::new(sessions.clone(), tools, tracking, patience);
         let app = App::new(engine, self.host_rules(), principals, self.limits());
         self.follow_hang_ups(&app, &sessions, signals);
+        Self::follow_changes(&sessions, signals);
         let stop = signals.stopped(self.running.test_clock.then_some(clock));
+        let stop = async move {
+            stop.await;
+            tell_manager(NotifyState::Stopping);
+        };
         // The address that was asked for may have had port 0: tests and scripts wait for this line.
         tracing::info!(database = %sessions.store().location().shown(), "listening on http://{address}/mcp");
+        tell_manager(NotifyState::Ready);
         let shutdown = Shutdown { drain_delay: self.running.drain_delay, grace: self.running.grace };
         tokio::select! {
             () = crate::server::run(app, listener, stop, shutdown) => {}
@@ -136,6 +185,21 @@ impl Options {
         }
         sessions.stop(self.running.grace, signals.cause()).await;
         Ok(())
+    }
+
+    /// Says that SIGUSR2 is for the process that keeps the port.
+    fn follow_changes(sessions: &Sessions, signals: &Signals) {
+        let signals = signals.clone();
+        sessions.supervisor().keep("changes", move |stopping| {
+            let signals = signals.clone();
+            async move {
+                while stopping.or(signals.changed()).await.is_some() {
+                    tracing::info!(
+                        "SIGUSR2: it is for `serve --keep-port`, whose first process puts another program here"
+                    );
+                }
+            }
+        });
     }
 
     /// Reads the token file again whenever SIGHUP asks for it.
@@ -155,14 +219,37 @@ impl Options {
         });
     }
 
-    async fn listen(&self) -> Result<TcpListener, Usage> {
-        TcpListener::bind(self.bind).await.map_err(|error| match error.kind() {
-            ErrorKind::AddrInUse => Usage::new(
-                format!("{} is in use by another program", self.bind),
-                "stop it, or choose another port with --bind; port 0 takes a free one",
-            ),
-            _ => Usage::new(format!("cannot listen on {}: {error}", self.bind), "choose another address with --bind"),
-        })
+    /// The socket that was given to us, by whoever keeps the port or by a service manager. It is what `--bind` would be.
+    fn given_socket(&mut self, handed_over: Option<TcpListener>) -> anyhow::Result<Option<TcpListener>> {
+        let socket = if self.running.kept_by.is_some() { Some(port::standard_input()?) } else { handed_over };
+        if let Some(socket) = &socket {
+            self.bind = socket.local_addr().context("the socket that was handed over has no address")?;
+            if self.running.kept_by.is_none() {
+                tracing::info!("the socket that was handed over is served: {}; --bind is not used", self.bind);
+            }
+        }
+        Ok(socket)
+    }
+
+    async fn listen(&self, given: Option<TcpListener>) -> Result<TcpListener, Usage> {
+        match given {
+            Some(socket) => Ok(socket),
+            None if self.running.keep_port => port::bind_in_time(self.bind).await,
+            None => port::bind(self.bind).await,
+        }
+    }
+
+    /// Whether a server could start: all is read, nothing is changed, and a server that is at work now is not disturbed.
+    async fn check(&self, options: OpenOptions) -> anyhow::Result<ExitCode> {
+        match Store::open(&OpenOptions { role: Role::Reader, ..options }).await {
+            Ok(store) if store.tables() == Tables::Ours => store.close().await?,
+            Ok(_) => return Err(OpenError::Foreign.into()),
+            // It is made at the start.
+            Err(OpenError::Missing { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        tracing::info!("all is well: a server could start with this");
+        Ok(ExitCode::from(DONE))
     }
 
     /// Beyond loopback somebody else can come in: with tokens, or because the operator says so.
@@ -205,6 +292,7 @@ impl Options {
             },
             token_method,
             listen: None,
+            on_tick: sd_notify::watchdog_enabled().map(|_| feed_watchdog as fn()),
         }
     }
 
@@ -225,6 +313,17 @@ impl Options {
             ..Limits::default()
         }
     }
+}
+
+/// Tells the service manager, if there is one that wants to know (`NOTIFY_SOCKET`).
+fn tell_manager(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::debug!(%error, "the service manager cannot be told");
+    }
+}
+
+fn feed_watchdog() {
+    tell_manager(NotifyState::Watchdog);
 }
 
 fn price_table(file: &Path) -> Result<PriceTable, Usage> {

@@ -1,8 +1,10 @@
 //! Being told to stop: a command that waits, and the server.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use humantime::parse_duration;
+use rustix::process::{Pid, getppid};
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -11,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{INTERRUPTED, TERMINATED};
 use crate::model::clock::Clock;
+
+/// How often a server looks whether the process that keeps its port is there.
+const KEEPER_LOOK: Duration = Duration::from_millis(100);
 
 /// The signal that ended a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -67,12 +72,14 @@ async fn received(kind: SignalKind) {
 }
 
 /// The signals of a server, caught from its first moment on: SIGTERM and SIGINT stop it in order, the second of them stops
-/// it at once; SIGHUP asks it to read its token file again, or tells that its terminal has gone, which stops it, too.
+/// it at once; SIGHUP asks it to read its token file again, or tells that its terminal has gone, which stops it, too; SIGUSR2
+/// asks for another program in its place.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Signals {
     stop: CancellationToken,
     cause: Arc<OnceLock<&'static str>>,
     hang_up: Arc<Notify>,
+    change: Arc<Notify>,
 }
 
 impl Signals {
@@ -81,10 +88,12 @@ impl Signals {
         let signals = Self::default();
         // First: whether a signal was ignored cannot be seen any more when it is caught.
         let terminal = Terminal::of_process();
-        let caught = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        let kinds =
+            [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup(), SignalKind::user_defined2()];
+        let caught = kinds.map(signal);
         let following = signals.clone();
         tokio::spawn(async move {
-            let [mut terminate, mut interrupt, mut hang_up] = caught.map(Result::ok);
+            let [mut terminate, mut interrupt, mut hang_up, mut change] = caught.map(Result::ok);
             loop {
                 let signal = tokio::select! {
                     () = next(&mut terminate) => Interrupted::Terminate,
@@ -95,6 +104,10 @@ impl Signals {
                         } else {
                             following.hang_up.notify_one();
                         }
+                        continue;
+                    }
+                    () = next(&mut change) => {
+                        following.change.notify_one();
                         continue;
                     }
                 };
@@ -133,6 +146,29 @@ impl Signals {
     /// Runs something that a stop cuts off; `None` when it does.
     pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.stop.run_until_cancelled(work).await
+    }
+
+    /// Returns when it is to stop.
+    pub(super) async fn asked_to_stop(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// The end of the process that keeps our port is as good as a SIGTERM: nobody would start us again.
+    pub(super) fn go_with(&self, keeper: u32) {
+        let signals = self.clone();
+        tokio::spawn(async move {
+            let keeper = i32::try_from(keeper).ok().and_then(Pid::from_raw);
+            // There is no event for it that every system has.
+            while getppid() == keeper {
+                tokio::time::sleep(KEEPER_LOOK).await;
+            }
+            signals.asked(Interrupted::Terminate);
+        });
+    }
+
+    /// Returns when another program is to take the place of this one.
+    pub(super) async fn changed(&self) {
+        self.change.notified().await;
     }
 
     /// Returns when the token file is to be read again.

@@ -95,6 +95,8 @@ pub struct Policy {
     pub token_method: &'static str,
     /// Where the server listens, if it does; recorded with the boot.
     pub listen: Option<String>,
+    /// Called each second by the thread that ticks the clock, whatever the database does: a watchdog waits for it.
+    pub on_tick: Option<fn()>,
 }
 
 /// This run of the server.

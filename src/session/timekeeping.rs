@@ -147,6 +147,9 @@ impl Sessions {
             let Some(sessions) = weak.upgrade() else { return };
             // Without it time would stand still. What broke is in the log by then.
             _ = std::panic::catch_unwind(AssertUnwindSafe(|| sessions.tick()));
+            if let Some(on_tick) = sessions.policy.on_tick {
+                on_tick();
+            }
         }
     }
 

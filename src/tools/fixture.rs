@@ -40,6 +40,7 @@ impl Fixture {
             caps: crate::session::Caps::default(),
             token_method: "off",
             listen: None,
+            on_tick: None,
         };
         Self {
             sessions: Sessions::begin(store, Clock::default(), policy).await.expect("a boot"),

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::process::archonctl;
 
 const UNIT: &str = include_str!("../../scripts/deploy/archonctl.service");
+const SOCKET: &str = include_str!("../../scripts/deploy/archonctl.socket");
 const DOCKERFILE: &str = include_str!("../../scripts/deploy/Dockerfile");
 const IGNORE: &str = include_str!("../../scripts/deploy/Dockerfile.dockerignore");
 const COMPOSE: &str = include_str!("../../scripts/deploy/compose.yaml");
@@ -178,6 +179,11 @@ fn the_unit_starts_what_the_program_knows_and_waits_for_its_end() {
     };
     parses(&values("ExecStart")[0].split(' ').map(str::to_owned).collect::<Vec<_>>());
     assert_eq!(values("KillSignal"), ["SIGTERM"]);
+    // The server says when it is ready, and that it lives; whatever ends it, it is started again at once.
+    assert_eq!((values("Type"), values("StartLimitIntervalSec")), (vec!["notify"], vec!["0"]));
+    assert_eq!((values("Restart"), values("RestartSec")), (vec!["on-failure"], vec!["100ms"]));
+    assert!(seconds(values("WatchdogSec")[0]) > 10, "a busy machine is no dead server");
+    assert!(values("After")[0].contains("archonctl.socket"), "it gets the port that systemd holds");
     assert!(seconds(values("TimeoutStopSec")[0]) > grace(), "longer than --grace");
     let variables: BTreeMap<String, String> = values("Environment")[0]
         .split(' ')
@@ -198,7 +204,15 @@ fn the_unit_starts_what_the_program_knows_and_waits_for_its_end() {
     assert!(UNIT.contains("/etc/archonctl/config.toml") && UNIT.contains("/var/lib/archonctl/archon.db"));
 }
 
-/// systemd's own opinion, where it is: of each line of the unit, with a program that is there.
+#[test]
+fn the_socket_is_where_the_server_would_listen() {
+    let value = |key: &str| SOCKET.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).expect("a value");
+    assert_eq!(value("ListenStream"), default_of("bind"));
+    let backlog: u32 = value("Backlog").parse().expect("a number");
+    assert!(backlog >= 1024, "no connection is refused");
+}
+
+/// systemd's own opinion, where it is: of each line of the units, with a program that is there.
 #[test]
 fn systemd_understands_the_unit() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -208,23 +222,31 @@ fn systemd_understands_the_unit() {
     let there: String =
         there.lines().filter(|l| !l.starts_with("Documentation=")).fold(String::new(), |text, l| text + l + "\n");
     fs::write(&unit, there).expect("written");
-    let verify =
-        Command::new("systemd-analyze").args(["verify", "--man=no", "--recursive-errors=no"]).arg(&unit).output();
+    let socket = folder.path().join("archonctl.socket");
+    fs::write(&socket, SOCKET.replace("Documentation=", "#")).expect("written");
+    let verify = Command::new("systemd-analyze")
+        .args(["verify", "--man=no", "--recursive-errors=no"])
+        .args([&unit, &socket])
+        .output();
     let Ok(output) = verify else {
         println!("skipped: no systemd");
         return;
     };
     let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
-    let ours: Vec<_> = complaints.lines().filter(|line| line.contains("archonctl.service")).collect();
+    let ours: Vec<_> = complaints.lines().filter(|line| line.contains("archonctl.")).collect();
     assert!(ours.is_empty(), "{complaints}");
 }
 
 /// What `serve` lets running calls have by default.
 fn grace() -> u64 {
+    seconds(&default_of("grace"))
+}
+
+fn default_of(flag: &str) -> String {
     let command = Cli::command();
     let serve = command.find_subcommand("serve").expect("a server");
-    let grace = serve.get_arguments().find(|arg| arg.get_long() == Some("grace")).expect("a flag");
-    seconds(grace.get_default_values()[0].to_str().expect("text"))
+    let found = serve.get_arguments().find(|arg| arg.get_long() == Some(flag)).expect("a flag");
+    found.get_default_values()[0].to_str().expect("text").to_owned()
 }
 
 fn seconds(text: &str) -> u64 {

@@ -13,6 +13,7 @@ mod cli;
 mod client;
 mod completions;
 mod config;
+mod connect;
 mod dashboard;
 mod databases;
 mod deploy;

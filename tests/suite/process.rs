@@ -40,7 +40,8 @@ pub(crate) fn archonctl(home: &Path) -> Command {
 /// A running `archonctl serve`. Dropping it kills it; a test that fails prints its log.
 pub(crate) struct ServeProcess {
     child: Child,
-    stdin: ChildStdin,
+    /// Unless it was given one that is no pipe of ours.
+    stdin: Option<ChildStdin>,
     /// What it has printed; closed when its outputs are.
     log: watch::Receiver<Vec<String>>,
     url: String,
@@ -107,9 +108,26 @@ impl ServeProcess {
         Self::launch(command, port).await
     }
 
+    /// A program in the place of ours, with all its arguments.
+    pub(crate) async fn launch_program(program: &Path, home: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.env_clear().envs(env::vars_os().filter(|(name, _)| name == "PATH")).env("HOME", home);
+        command.args(arguments);
+        Self::launch_command(command).await
+    }
+
+    /// Any command that becomes a server, with the standard input that it has.
+    pub(crate) async fn launch_command(command: Command) -> Self {
+        Self::begin(command, None).await
+    }
+
     async fn launch(mut command: Command, port: Option<TcpSocket>) -> Self {
+        command.stdin(Stdio::piped());
+        Self::begin(command, port).await
+    }
+
+    async fn begin(mut command: Command, port: Option<TcpSocket>) -> Self {
         let mut child = command
-            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -118,7 +136,7 @@ impl ServeProcess {
         let lines = Arc::new(lines);
         collect(child.stdout.take().expect("a piped stdout"), Arc::clone(&lines));
         collect(child.stderr.take().expect("a piped stderr"), lines);
-        let stdin = child.stdin.take().expect("a piped stdin");
+        let stdin = child.stdin.take();
         let mut server = Self { child, stdin, log, url: String::new(), _port: port };
         let line = server.wait_for_line(LISTENING, START).await;
         let (_, address) = line.split_once(LISTENING).expect("the line that we waited for");
@@ -166,7 +184,8 @@ impl ServeProcess {
 
     /// Writes a line to its standard input: `advance 65m` for a server with `--test-clock`.
     pub(crate) fn write_line(&mut self, line: &str) {
-        writeln!(self.stdin, "{line}").expect("write to the server's standard input");
+        let stdin = self.stdin.as_mut().expect("a piped stdin");
+        writeln!(stdin, "{line}").expect("write to the server's standard input");
     }
 
     /// Kills it, as a crash would, and waits until it is gone.

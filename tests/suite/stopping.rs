@@ -2,7 +2,9 @@
 
 mod files;
 mod hang_up;
+mod kept_port;
 mod moments;
+mod service_manager;
 
 use std::time::{Duration, Instant};
 

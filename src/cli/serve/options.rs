@@ -165,6 +165,16 @@ pub(super) struct RunOptions {
     /// Then the time that running calls have to finish
     #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_GRACE")]
     pub(super) grace: Duration,
+    /// Keep the port while the server restarts: a small process holds it, and starts the server again whenever that ends.
+    /// SIGUSR2 checks the program that stands at its path by then, and starts it in place of the old one
+    #[arg(long)]
+    pub(super) keep_port: bool,
+    /// Check options, files and the database, and exit: 0 when a server could start with them. Nothing is changed
+    #[arg(long)]
+    pub(super) check: bool,
+    /// The process that keeps the port, which is standard input
+    #[arg(long, hide = true, value_name = "PID")]
+    pub(super) kept_by: Option<u32>,
     /// How log lines look, on standard error [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT", env = "ARCHONCTL_LOG_FORMAT")]
     pub(super) log_format: Option<logging::Format>,
@@ -180,6 +190,19 @@ pub(super) struct RunOptions {
     /// Move the clock by lines `advance 65m` on standard input; end at its end
     #[arg(long, hide = true)]
     pub(super) test_clock: bool,
+}
+
+impl RunOptions {
+    /// Refuses two uses of standard input.
+    pub(super) fn check(&self) -> Result<(), Usage> {
+        if self.test_clock && (self.keep_port || self.kept_by.is_some()) {
+            return Err(Usage::new(
+                "--test-clock reads standard input, which is the port of a server whose port is kept",
+                "leave one out",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// How long rows are kept; `None` is for ever. (A type of its own, because the parser reads `Option` as "not required".)

@@ -22,6 +22,7 @@ const THIS_TIME_ONLY: &[&str] = &[
     "all",
     "archon-session",
     "args",
+    "check",
     "cli",
     "client",
     "config",

@@ -17,6 +17,7 @@ fn policy() -> Policy {
         caps: Caps::default(),
         token_method: "off",
         listen: None,
+        on_tick: None,
     }
 }
 

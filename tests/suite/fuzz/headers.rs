@@ -94,6 +94,7 @@ impl House {
             caps: Caps::default(),
             token_method: "off",
             listen: None,
+            on_tick: None,
         };
         let sessions = Sessions::begin(store, Clock::default(), policy).await.expect("a boot");
         let tokens = TokenCounter::new(TokenMethod::Off);

@@ -1,0 +1,262 @@
+//! The port outlives the server: a process of our own keeps it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use tokio::time::sleep;
+
+use super::*;
+use crate::process::{archonctl, signal};
+
+/// The process that serves now, and how many there were.
+fn serving(db: &Database) -> (u32, u32) {
+    let row = &db.rows("SELECT pid, number FROM archon_mcp_boots ORDER BY number DESC LIMIT 1")[0];
+    let number = |n: usize| row[n].as_deref().and_then(|text| text.parse().ok()).expect("a number");
+    (number(0), number(1))
+}
+
+/// Waits for the next server; its process.
+async fn next_server(db: &Database, before: u32) -> u32 {
+    let began = Instant::now();
+    loop {
+        let (pid, number) = serving(db);
+        if number > before {
+            return pid;
+        }
+        assert!(began.elapsed() < SOON, "no server after the one of number {before}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn is_alive(pid: u32) -> bool {
+    // What has ended and waits for its parent is as good as gone.
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+async fn until_gone(pid: u32) {
+    let began = Instant::now();
+    while is_alive(pid) {
+        assert!(began.elapsed() < SOON, "the server {pid} goes on");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Calls over and over, each time on a connection of its own. Whoever is refused a connection fails; one that is cut in
+/// the middle of a call is counted.
+async fn visit(address: String, session: String, done: Arc<AtomicBool>, cut: Arc<AtomicU64>) -> u64 {
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "health_check", "arguments": {}}})
+    .to_string();
+    let headers = [("content-type", "application/json"), ("mcp-session-id", session.as_str()), ("connection", "close")];
+    let mut answered = 0;
+    while !done.load(Relaxed) {
+        let mut connection = Connection::open(&address).await.expect("a connection");
+        let answer = async {
+            connection.request("POST /mcp", &headers, &body).await?;
+            connection.answer().await
+        };
+        match answer.await {
+            Ok(answer) => {
+                assert_eq!(answer.status, 200, "{}", answer.text());
+                answered += 1;
+            }
+            Err(_) => _ = cut.fetch_add(1, Relaxed),
+        }
+    }
+    answered
+}
+
+on_every_database!(no_connection_is_refused_while_the_server_is_killed, |db| async {
+    let mut keeper = ServeProcess::start(&db, &["--keep-port"]).await;
+    let (address, session) = (keeper.address().to_owned(), Mcp::new(keeper.url()).initialize(REVISION).await);
+    let (done, cut) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
+    let visitors: Vec<_> =
+        (0..4).map(|_| tokio::spawn(visit(address.clone(), session.id.clone(), done.clone(), cut.clone()))).collect();
+    let kills = 4;
+    for n in 0..kills {
+        let (pid, number) = serving(&db);
+        signal(pid, if n % 2 == 0 { "KILL" } else { "TERM" });
+        next_server(&db, number).await;
+        assert_eq!(session.request("ping", json!({})).await.status, 200);
+    }
+    done.store(true, Relaxed);
+    let mut answered = 0;
+    for visitor in visitors {
+        answered += visitor.await.expect("a visitor");
+    }
+    assert!(answered > 20, "{answered} answers");
+    // Those whose call was being served at a kill -9, and nobody else.
+    assert!(cut.load(Relaxed) <= 4 * kills / 2, "{cut:?} were cut");
+    keeper.wait_for_line("was killed by signal 9; it is started again", SOON).await;
+    let (server, _) = serving(&db);
+    keeper.sigterm();
+    assert_eq!(keeper.ended(SOON).await.code(), Some(0));
+    assert!(!is_alive(server));
+    let causes = "SELECT end_cause FROM archon_mcp_boots ORDER BY number";
+    let causes: Vec<_> = db.rows(causes).into_iter().map(|mut row| row.remove(0).expect("a cause")).collect();
+    assert_eq!(causes, ["crash", "clean", "crash", "clean", "clean"]);
+});
+
+#[tokio::test]
+async fn a_server_whose_keeper_is_killed_ends_in_order() {
+    let db = Database::sqlite();
+    let mut keeper = ServeProcess::start(&db, &["--keep-port"]).await;
+    let (server, _) = serving(&db);
+    keeper.sigkill();
+    until_gone(server).await;
+    assert_eq!(db.value("SELECT end_cause FROM archon_mcp_boots"), "clean");
+    // The next one finds the port free.
+    ServeProcess::start_at(keeper.address(), &db, &["--keep-port"]).await;
+}
+
+#[tokio::test]
+async fn a_keeper_passes_on_what_it_is_told() {
+    let db = Database::sqlite();
+    let mut keeper = ServeProcess::start(&db, &["--keep-port", "--test-tools", "--grace", "60s"]).await;
+    keeper.signal("HUP");
+    keeper.wait_for_line("there is no token file to read again", SOON).await;
+    let session = Mcp::new(keeper.url()).initialize(REVISION).await;
+    let nap = tokio::spawn(async move {
+        session
+            .post(
+                &[],
+                json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": {"name": "test_sleep", "arguments": {"ms": 60_000}}})
+                .to_string(),
+            )
+            .await
+    });
+    while db.value("SELECT COUNT(*) FROM archon_mcp_sessions") == "0" {
+        sleep(Duration::from_millis(10)).await;
+    }
+    let (server, _) = serving(&db);
+    let began = Instant::now();
+    keeper.sigterm();
+    keeper.wait_for_line("stopping", SOON).await;
+    // A call keeps it from ending in order; the second time it ends at once.
+    keeper.sigterm();
+    assert_eq!(keeper.ended(SOON).await.code(), Some(143));
+    until_gone(server).await;
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert!(nap.await.expect("a task").is_err(), "the call was cut");
+}
+
+#[tokio::test]
+async fn options_that_are_wrong_end_the_keeper_too() {
+    let db = Database::sqlite();
+    let tokens = db.folder().join("tokens");
+    fs::write(&tokens, "no token file\n").expect("written");
+    let mut command = archonctl(db.folder());
+    command.args(["serve", "--keep-port", "--bind", "127.0.0.1:0", "--database-url", db.url()]);
+    let output = command.arg("--token-file").arg(tokens).output().expect("started");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{log}");
+    assert!(!log.contains("started again"), "{log}");
+}
+
+fn copy_program(to: &Path) {
+    // A file that runs cannot be written to; one that stands in its place can be anything.
+    let new = to.with_extension("new");
+    fs::copy(env!("CARGO_BIN_EXE_archonctl"), &new).expect("a copy");
+    fs::rename(new, to).expect("in its place");
+}
+
+#[tokio::test]
+async fn another_program_takes_the_place_of_a_server_when_it_is_well() {
+    let db = Database::sqlite();
+    let program = db.folder().join("program");
+    copy_program(&program);
+    let arguments = ["serve", "--keep-port", "--bind", "127.0.0.1:0", "--database-url", db.url()];
+    let keeper = ServeProcess::launch_program(&program, db.folder(), &arguments).await;
+    let session = Mcp::new(keeper.url()).initialize(REVISION).await;
+    let (old, number) = serving(&db);
+    for (broken, said) in [("#!/bin/sh\nexit 3\n", "--check ended with exit code 3"), ("no program", "cannot start")] {
+        let new = program.with_extension("new");
+        fs::write(&new, broken).expect("written");
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("may be run");
+        fs::rename(new, &program).expect("in its place");
+        keeper.signal("USR2");
+        keeper.wait_for_line(said, SOON).await;
+        assert_eq!(serving(&db), (old, number), "the old one goes on");
+        assert_eq!(session.request("ping", json!({})).await.status, 200);
+    }
+    copy_program(&program);
+    keeper.signal("USR2");
+    let new = next_server(&db, number).await;
+    assert_ne!(new, old);
+    assert_eq!(session.request("ping", json!({})).await.status, 200, "the session goes on");
+    assert_eq!(db.value(&format!("SELECT end_cause FROM archon_mcp_boots WHERE number = {number}")), "clean");
+    // Without a process that keeps the port the signal does nothing.
+    signal(new, "USR2");
+    keeper.wait_for_line("it is for `serve --keep-port`", SOON).await;
+    assert_eq!(session.request("ping", json!({})).await.status, 200);
+}
+
+/// As the first process of a container it gets every process that nobody else waits for.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_first_process_of_a_container_leaves_no_zombies() {
+    let db = Database::sqlite();
+    let program = env!("CARGO_BIN_EXE_archonctl");
+    let script =
+        format!("(sleep 0.1 &); exec {program} serve --keep-port --bind 127.0.0.1:0 --database-url {}", db.url());
+    let mut keeper =
+        ServeProcess::launch_program(Path::new("unshare"), db.folder(), &["--pid", "--fork", "sh", "-c", &script])
+            .await;
+    let children = |of: u32| fs::read_to_string(format!("/proc/{of}/task/{of}/children")).expect("its children");
+    let first: u32 = children(keeper.pid()).trim().parse().expect("the first process");
+    let began = Instant::now();
+    while children(first).split_whitespace().count() != 1 {
+        assert!(began.elapsed() < SOON, "more than the server: {}", children(first));
+        sleep(Duration::from_millis(20)).await;
+    }
+    signal(first, "TERM");
+    assert_eq!(keeper.ended(SOON).await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_check_says_whether_a_server_could_start_and_changes_nothing() {
+    let db = Database::sqlite();
+    let check = |arguments: &[&str]| {
+        let mut command = archonctl(db.folder());
+        command.args(["serve", "--check", "--database-url", db.url()]).args(arguments);
+        let output = command.output().expect("started");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, log) = check(&[]);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!db.folder().join("archon.db").exists(), "nothing was made");
+    let server = ServeProcess::start(&db, &[]).await;
+    assert_eq!(check(&[]).0, Some(0), "beside a server at work");
+    assert_eq!(check(&["--session-timeout", "0s"]).0, Some(2));
+    assert_eq!(check(&["--token-file", "/no/such/file"]).0, Some(2));
+    drop(server);
+    fs::write(db.folder().join("archon.db"), "no database").expect("written");
+    assert_eq!(check(&[]).0, Some(2));
+}
+
+/// A client that keeps its connection learns of the stop from an answer, not from a connection that closes under its call.
+#[tokio::test]
+async fn a_kept_connection_is_answered_once_more() {
+    let db = Database::sqlite();
+    let mut server = ServeProcess::start(&db, &[]).await;
+    let mut connection = Connection::open(server.address()).await.expect("a connection");
+    for _ in 0..2 {
+        connection.request("GET /healthz", &[], "").await.expect("sent");
+        assert_eq!(connection.answer().await.expect("an answer").header("connection"), None);
+    }
+    server.sigterm();
+    loop {
+        connection.request("GET /healthz", &[], "").await.expect("sent");
+        let answer = connection.answer().await.expect("an answer");
+        assert_eq!(answer.status, 200);
+        if answer.header("connection") == Some("close") {
+            break;
+        }
+    }
+    assert!(connection.is_closed().await.expect("its end"));
+    assert_eq!(server.ended(SOON).await.code(), Some(0));
+}
