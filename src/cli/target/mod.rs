@@ -16,6 +16,7 @@ use crate::protocol::header::ARCHON_SESSION;
 use super::exit::Usage;
 use super::output::tell;
 use address::Address;
+pub(super) use servers::LIKE_EDITORS;
 
 /// The environment variable with the token. It has no flag: arguments are visible to everybody on the machine.
 const TOKEN_VARIABLE: &str = "ARCHONCTL_TOKEN";

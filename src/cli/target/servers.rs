@@ -39,7 +39,7 @@ const SSE: &str = "of type sse, the two addresses of 2024-11-05; archonctl speak
 const UNKNOWN: &str = "of a type that archonctl does not know; it speaks http";
 
 /// JSON with the two liberties that editors allow in their files.
-const LIKE_EDITORS: ParseOptions = ParseOptions {
+pub(in crate::cli) const LIKE_EDITORS: ParseOptions = ParseOptions {
     allow_comments: true,
     allow_trailing_commas: true,
     allow_loose_object_property_names: false,

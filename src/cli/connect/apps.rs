@@ -1,0 +1,144 @@
+//! The clients: where each keeps its servers, and what an entry looks like there.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use jsonc_parser::cst::CstInputValue;
+use jsonc_parser::json;
+
+use super::{json as edit_json, toml as edit_toml};
+use crate::cli::exit::Usage;
+
+/// The variable that the clients which read variables take the token from.
+const TOKEN: &str = "ARCHONCTL_TOKEN";
+/// What VS Code calls the token that it asks for.
+const INPUT: &str = "archonctl-token";
+
+/// An MCP client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum App {
+    /// Claude Code
+    Claude,
+    /// Cursor
+    Cursor,
+    /// Visual Studio Code
+    Vscode,
+    /// Codex CLI
+    Codex,
+    /// Gemini CLI
+    Gemini,
+}
+
+/// What a client has to know of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// What it is called in the file.
+    pub(super) name: String,
+    /// The MCP endpoint.
+    pub(super) url: String,
+    /// Whether a token is to be sent.
+    pub(super) with_token: bool,
+}
+
+impl App {
+    /// All of them.
+    pub(super) const ALL: [Self; 5] = [Self::Claude, Self::Cursor, Self::Vscode, Self::Codex, Self::Gemini];
+
+    /// What people call it.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Claude => "Claude Code",
+            Self::Cursor => "Cursor",
+            Self::Vscode => "Visual Studio Code",
+            Self::Codex => "Codex CLI",
+            Self::Gemini => "Gemini CLI",
+        }
+    }
+
+    /// Its file for the working folder, or for all folders of the user.
+    ///
+    /// # Errors
+    /// When the user has no home.
+    pub(super) fn file(self, of_user: bool, working: &Path, home: Option<&Path>) -> Result<PathBuf, Usage> {
+        let (of_folder, of_home) = match self {
+            Self::Claude => (Some(".mcp.json"), ".claude.json"),
+            Self::Cursor => (Some(".cursor/mcp.json"), ".cursor/mcp.json"),
+            Self::Vscode => (Some(".vscode/mcp.json"), vscode_of_user()),
+            // It reads a folder's file only where it trusts the folder.
+            Self::Codex => (None, ".codex/config.toml"),
+            Self::Gemini => (Some(".gemini/settings.json"), ".gemini/settings.json"),
+        };
+        match of_folder {
+            Some(file) if !of_user => Ok(working.join(file)),
+            _ => {
+                let home = home.ok_or_else(|| Usage::new("there is no home (HOME)", "set HOME"))?;
+                Ok(home.join(of_home))
+            }
+        }
+    }
+
+    /// Adds the entry to the text of its file; all else stays as it is.
+    ///
+    /// # Errors
+    /// Why nothing can be added to that text.
+    pub(super) fn add(self, text: &str, entry: &Entry) -> Result<String, String> {
+        match self {
+            Self::Codex => edit_toml::add(text, entry, TOKEN),
+            _ => edit_json::add(text, self.list(), &entry.name, self.members(entry), self.inputs(entry)),
+        }
+    }
+
+    /// Where the token comes from.
+    pub(super) fn token_note(self) -> &'static str {
+        match self {
+            Self::Vscode => "note: Visual Studio Code asks for the token, and keeps it",
+            Self::Claude | Self::Cursor | Self::Codex | Self::Gemini => {
+                "note: the client takes the token from the variable ARCHONCTL_TOKEN of its own environment"
+            }
+        }
+    }
+
+    /// The member of the file that lists the servers.
+    fn list(self) -> &'static str {
+        if self == Self::Vscode { "servers" } else { "mcpServers" }
+    }
+
+    /// The members of the entry.
+    fn members(self, entry: &Entry) -> Vec<(&'static str, CstInputValue)> {
+        let url = json!(entry.url.as_str());
+        let mut members = match self {
+            Self::Gemini => vec![("httpUrl", url)],
+            _ => vec![("type", json!("http")), ("url", url)],
+        };
+        if entry.with_token {
+            let reference = match self {
+                Self::Vscode => format!("${{input:{INPUT}}}"),
+                Self::Cursor => format!("${{env:{TOKEN}}}"),
+                Self::Claude | Self::Gemini | Self::Codex => format!("${{{TOKEN}}}"),
+            };
+            members.push(("headers", json!({ "Authorization": (format!("Bearer {reference}")) })));
+        }
+        members
+    }
+
+    /// What the client asks its user for.
+    fn inputs(self, entry: &Entry) -> Option<(&'static str, CstInputValue)> {
+        let asks = self == Self::Vscode && entry.with_token;
+        asks.then(|| {
+            let input =
+                json!({ "type": "promptString", "id": INPUT, "description": "Token of archonctl", "password": true });
+            (INPUT, input)
+        })
+    }
+}
+
+fn vscode_of_user() -> &'static str {
+    if cfg!(target_os = "macos") {
+        "Library/Application Support/Code/User/mcp.json"
+    } else {
+        ".config/Code/User/mcp.json"
+    }
+}
+
+#[cfg(test)]
+mod tests;
