@@ -35,6 +35,7 @@ step 'told to stop, and killed in a first start, at 100 random moments' \
 step 'three servers, killed and restarted in turn, directly, behind PgBouncer and behind a balancer' \
   env ARCHONCTL_TEST_LONG=1 cargo test --test suite replicas:: -- --nocapture
 step 'clocks that are set, and a machine that sleeps' scripts/clocks.sh
+step 'ten clients of each kind of others, while the server restarts' env FOREIGN_LONG=1 scripts/foreign.sh
 step 'an hour of a dashboard' env ARCHONCTL_TEST_LONG=1 cargo test --test suite dashboard::lasting
 step 'the program tests itself, ten times on each database, shuffled' scripts/selftest.sh --repeat 10 --shuffle
 step 'whatever a stranger may send' scripts/fuzz.sh

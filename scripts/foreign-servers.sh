@@ -8,22 +8,27 @@
 # NAME: everything (the reference server of the TypeScript SDK, from npm), fastmcp (from PyPI), rmcp (the Rust SDK's, built
 # here as an example). For benchmarks, with one tool, at their quickest: bench-rmcp (built for release), bench-typescript
 # (the TypeScript SDK's packages), bench-mcp (the Python SDK), bench-fastmcp; these print `listening on URL`, and 0 is a port.
+# The clients of tests/clients/ are installed as well: of the SDKs for TypeScript (sdk is version 1, client version 2) and Python,
+# of FastMCP and of Pydantic AI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 everything=2026.8.31
 typescript=2.4.0 typescript_node=2.1.2
-fastmcp=4.1.2
+typescript_1=1.32.2
+fastmcp=4.2.3
 mcp=2.3.0
+pydantic_ai=2.68.0
 
 install() {
-  local folder=$1 python="fastmcp==$fastmcp mcp==$mcp"
+  local folder=$1 python="fastmcp==$fastmcp mcp==$mcp pydantic-ai-slim[mcp]==$pydantic_ai"
   scripts/npm.sh "$folder/npm" "@modelcontextprotocol/server-everything@$everything" \
-    "@modelcontextprotocol/server@$typescript" "@modelcontextprotocol/node@$typescript_node"
+    "@modelcontextprotocol/server@$typescript" "@modelcontextprotocol/node@$typescript_node" \
+    "@modelcontextprotocol/client@$typescript" "@modelcontextprotocol/sdk@$typescript_1"
   if [[ $(cat "$folder/python/installed" 2>/dev/null) != "$python" ]]; then
     scripts/install.sh python
     python3 -m venv --clear "$folder/python"
-    # In words: two requirements.
+    # In words: several requirements.
     # shellcheck disable=SC2086
     "$folder/python/bin/python" -m pip install --quiet --disable-pip-version-check $python
     echo "$python" >"$folder/python/installed"
@@ -62,5 +67,5 @@ case ${1:-} in
   install) install "${2:?FOLDER}" ;;
   run) run "${2:?NAME}" "${3:?FOLDER}" "${4:?PORT}" ;;
   version) version "${2:?NAME}" ;;
-  *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

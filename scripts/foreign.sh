@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # Our client on servers of others: init, tools, call, close, with a kill -9 and a restart that costs them their sessions; and
-# clients of others on our server, idle for longer than the session timeout.
+# clients of others on our server, idle for longer than the session timeout, and at work while the server restarts.
 #
 #   scripts/foreign.sh [NAME…]      everything fastmcp rmcp; FOREIGN_CACHE=target/foreign holds what is installed
+#
+# With FOREIGN_LONG=1 ten clients of each kind and twenty restarts, instead of one and two.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cache=${FOREIGN_CACHE:-target/foreign}
 names=("$@")
 [[ $# -gt 0 ]] || names=(everything fastmcp rmcp)
-scripts/install.sh sqlite3
+scripts/install.sh sqlite3 systemd-socket-activate
 scripts/foreign-servers.sh install "$cache"
 # With the example, so that dependencies have the features that the tests gave them, and are not compiled once more.
-cargo build --locked --bins --example rmcp_server
+cargo build --locked --bins --example rmcp_server --example busy_rmcp
 
 folder=$(mktemp -d)
 server=
@@ -112,3 +114,21 @@ if [[ $ended -ne 2 ]]; then
   echo "FAILED  $name: $ended Archon sessions ended for their time, not 2"
   exit 1
 fi
+
+# Behind a port that outlives the server no client object is lost by a restart.
+clients=1 restarts=2 replaced=1
+[[ -z ${FOREIGN_LONG:-} ]] || clients=10 restarts=20 replaced=5
+python=$cache/python/bin/python node="$cache/npm/node_modules/.bin/node tests/clients/busy.mjs $cache/npm/node_modules"
+busy=(
+  "$python tests/clients/busy.py mcp URL $clients"
+  "$python tests/clients/busy.py fastmcp URL $clients"
+  "$python tests/clients/busy.py pydantic-ai URL $clients"
+  "$node sdk URL $clients"
+  "$node client URL $clients"
+  "${CARGO_TARGET_DIR:-target}/debug/examples/busy_rmcp URL $clients"
+)
+for kept in "keep-port $restarts" "socket $restarts" "keep-port replace:$replaced"; do
+  # In words: who keeps the port, and what happens.
+  # shellcheck disable=SC2086
+  timeout 600 python3 tests/clients/restarts.py "$program" $kept "${busy[@]}"
+done

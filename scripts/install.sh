@@ -19,6 +19,7 @@ packages() {
     postgres) echo postgresql ;;
     node) echo nodejs npm ;;
     python) echo python3 python3-venv ;;
+    systemd-socket-activate) echo systemd ;;
     *) echo "$1" ;;
   esac
 }
