@@ -4,6 +4,7 @@ pub mod error;
 pub mod frame;
 pub mod header;
 pub mod initialize;
+pub mod number;
 pub mod reply;
 pub mod revision;
 pub mod tools;

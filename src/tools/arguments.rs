@@ -12,6 +12,7 @@ use serde_path_to_error::Segment;
 
 use super::ToolError;
 use crate::model::text::nearest;
+use crate::protocol::number::with_integers;
 
 /// What a tool accepts, read off its input schema once.
 #[derive(Debug)]
@@ -44,7 +45,8 @@ impl ArgumentRules {
                 .suggest(format!("Send an object with these members: {}.", self.names())));
         }
         self.check_names(text)?;
-        serde_json::from_str(text).or_else(|_| self.read_carefully(text))
+        // Most fit as they are; what does not may be an integer that is written as `1.0`.
+        serde_json::from_str(text).or_else(|_| self.read_carefully(&with_integers(text)))
     }
 
     fn check_names(&self, text: &str) -> Result<(), ToolError> {
@@ -158,6 +160,20 @@ mod tests {
         let rules = ArgumentRules::of(&schema::input::<NoArguments>());
         assert!(rules.read::<NoArguments>(None).is_ok(), "absent means an empty object");
         assert!(rules.read::<NoArguments>(Some(RawValue::NULL)).is_err());
+    }
+
+    #[test]
+    fn an_integer_may_be_written_with_a_point() {
+        for (page, number) in [("1.0", 1), ("2e1", 20), ("-0.0", 0), ("9007199254740993.0", 9_007_199_254_740_993)] {
+            let arguments = read(&format!(r#"{{"text": "1.0", "page": {page}, "anything": 1.5}}"#)).expect("fits");
+            assert_eq!((arguments.text.as_str(), arguments.page), ("1.0", Some(number)), "{page}");
+            assert_eq!(arguments.anything, Some(json!(1.5)));
+        }
+        for wrong in ["1.5", "1e-1", "1e300", "\"1.0\""] {
+            refusal(&format!(r#"{{"text": "a", "page": {wrong}}}"#));
+        }
+        let twice = refusal(r#"{"text": "a", "page": 1.0, "page": 2}"#);
+        assert!(twice["message"].as_str().is_some_and(|m| m.contains("duplicate")), "{twice}");
     }
 
     #[test]
