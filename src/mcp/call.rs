@@ -170,8 +170,8 @@ impl Engine {
 }
 
 fn bad_params(message: String) -> ErrorBody {
-    ErrorBody::new(INVALID_PARAMS, message)
-        .because("invalid_params", "send the tool's name and its arguments as an object")
+    let way_out = "send the tool's name and its arguments as an object";
+    ErrorBody::told(INVALID_PARAMS, message, way_out).because("invalid_params", way_out)
 }
 
 impl Told {
@@ -189,14 +189,16 @@ impl Told {
             }
             Outcome::TimedOut(limit) => {
                 let message = format!("the tool did not finish within {limit:?} and was cancelled");
-                let body = failure_text(id, &message);
+                let way_out = "ask for less, or have the server's operator raise --tool-timeout";
+                let body = failure_text(id, &format!("{message}; {way_out}"));
                 Self { body, status: RequestStatus::Timeout, error: Some(message), output: None }
             }
             Outcome::Cancelled => Self::failed(id, REFUSED, "the client cancelled the call", "cancelled"),
             Outcome::Revoked(ended) => {
                 let message =
                     format!("the session was ended by the {} ({}) while the call ran", ended.who(), ended.reason);
-                let body = ErrorBody::new(REFUSED, message.clone())
+                let way_out = "reconnect the client, and call again if that is safe";
+                let body = ErrorBody::told(REFUSED, &message, way_out)
                     .because("session_ended", "call initialize, and call again if that is safe");
                 let body = reply::error(Some(id.get()), &body);
                 Self { body, status: RequestStatus::Error, error: Some(message), output: None }
@@ -209,7 +211,8 @@ impl Told {
     }
 
     fn failed(id: &RawValue, code: i32, message: &'static str, reason: &'static str) -> Self {
-        let body = ErrorBody::new(code, message).because(reason, "the session is kept; call again if that is safe");
+        let way_out = "the session is kept; call again if that is safe";
+        let body = ErrorBody::told(code, message, way_out).because(reason, way_out);
         let body = reply::error(Some(id.get()), &body);
         Self { body, status: RequestStatus::Error, error: Some(message.to_owned()), output: None }
     }

@@ -67,7 +67,7 @@ impl Engine {
 }
 
 fn refused(request: &Request<'_>, message: String) -> Answer {
-    let error = ErrorBody::new(INVALID_PARAMS, message)
-        .because("invalid_params", "send protocolVersion, capabilities and clientInfo");
+    let way_out = "send protocolVersion, capabilities and clientInfo";
+    let error = ErrorBody::told(INVALID_PARAMS, message, way_out).because("invalid_params", way_out);
     Answer { body: reply::error(Some(request.id.get()), &error), ..Answer::default() }
 }

@@ -125,8 +125,9 @@ impl Engine {
             }
             _ => {
                 let begin = self.begin(caller)?;
-                let error = ErrorBody::new(METHOD_NOT_FOUND, format!("no such method: {}", shortened(&request.method)))
-                    .because("unknown_method", "this server has initialize, ping, tools/list and tools/call");
+                let way_out = "this server has initialize, ping, tools/list and tools/call";
+                let fact = format!("no such method: {}", shortened(&request.method));
+                let error = ErrorBody::told(METHOD_NOT_FOUND, fact, way_out).because("unknown_method", way_out);
                 let body = reply::error(Some(request.id.get()), &error);
                 // Any text can be a method: one label for all that are none, or the metrics would grow without bound.
                 Ok(self.finish(caller, begin, "(other)", Some(shortened(&request.method)), body).await)

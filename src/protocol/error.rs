@@ -24,7 +24,7 @@ pub const SESSION_NOT_FOUND: i32 = -32001;
 pub struct ErrorBody {
     /// One of the constants of this file, or another server's code.
     pub code: i32,
-    /// One sentence for a person.
+    /// What happened, and the way out, for a person: most clients show nothing else.
     pub message: Cow<'static, str>,
     /// What a program can act on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,7 +54,12 @@ impl ErrorBody {
         Self { code, message: message.into(), data: None }
     }
 
-    /// The same error with a stable reason and the way out.
+    /// An error for the person in front of the client: what happened, and what to do about it.
+    pub fn told(code: i32, fact: impl std::fmt::Display, way_out: &str) -> Self {
+        Self::new(code, format!("{fact}; {way_out}"))
+    }
+
+    /// The same error with a stable reason and the way out, for a program and whoever writes one.
     #[must_use]
     pub fn because(mut self, reason: &'static str, hint: impl Into<Cow<'static, str>>) -> Self {
         let data = self.data.get_or_insert_default();
