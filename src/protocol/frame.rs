@@ -9,7 +9,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::error::{ErrorBody, INVALID_REQUEST, PARSE_ERROR};
+use super::number::whole;
 
+const NEEDED: &str = "send one JSON-RPC message as UTF-8 JSON";
 /// More messages than this in one batch are refused (our bound; the specification names none).
 pub const MAX_BATCH: usize = 100;
 /// A request id longer than this is refused, because every answer and log line echoes it (our bound, in bytes).
@@ -110,18 +112,36 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 /// `-32700` when it is not JSON, `-32600` when it is not JSON-RPC 2.0 or the batch is empty or too long.
 pub fn parse(body: &[u8]) -> Result<Body<'_>, FrameError> {
     // As a whole, and first: the parser looks at no byte of what it skips.
-    let body = str::from_utf8(body).map_err(|e| not_json(&e))?;
-    if !body.trim_ascii_start().starts_with('[') {
+    let body = without_mark(str::from_utf8(body).map_err(|error| not_utf_8(body, error))?);
+    if !body.starts_with('[') {
         return parse_message(body).map(Body::Single);
     }
     let members: Vec<&RawValue> = serde_json::from_str(body).map_err(|e| not_json(&e))?;
     if members.is_empty() {
-        return Err(invalid(None, "the batch is empty"));
+        return Err(invalid(None, "the batch is empty; send at least one message"));
     }
     if members.len() > MAX_BATCH {
-        return Err(invalid(None, format!("a batch holds at most {MAX_BATCH} messages")));
+        return Err(invalid(None, format!("a batch holds at most {MAX_BATCH} messages; send several")));
     }
     Ok(Body::Batch(members.into_iter().map(|raw| parse_message(raw.get())).collect()))
+}
+
+/// JSON begins after a byte order mark, which RFC 8259 lets us pass over.
+fn without_mark(text: &str) -> &str {
+    text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n'])
+}
+
+/// The same request, of which two ids tell: a number may be written in more than one way, and so may a text.
+pub fn is_same_id(one: &str, other: &str) -> bool {
+    if one == other {
+        return true;
+    }
+    let text = |id| serde_json::from_str::<Cow<'_, str>>(id).ok();
+    match (whole(one), whole(other)) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => text(one).is_some_and(|one| text(other) == Some(one)),
+        _ => false,
+    }
 }
 
 fn is_object(json: &str) -> bool {
@@ -132,19 +152,21 @@ fn parse_message(text: &str) -> Result<Message<'_>, FrameError> {
     let raw: RawFrame<'_> = serde_json::from_str(text).map_err(|e| misread(text, &e))?;
     // Checked after the syntax. Serde takes a list for the members in their order, and JSON-RPC does not.
     if !is_object(text) {
-        return Err(invalid(None, "a message is an object"));
+        return Err(invalid(None, "a message is an object; send a JSON-RPC 2.0 message"));
     }
-    let id = raw.id.map(checked_id).transpose()?;
+    let is_error = raw.method.is_none() && raw.result.is_none() && raw.error.is_some();
+    // Its sender could not read the id of what it answers (JSON-RPC 2.0, section 5), and wrote null for it or nothing.
+    let raw_id = raw.id.filter(|id| !(is_error && id.get() == "null"));
+    let id = raw_id.map(checked_id).transpose()?;
     if raw.jsonrpc.as_ref().is_none_or(|v| v.0 != "2.0") {
-        return Err(invalid(id, "the member \"jsonrpc\" must be \"2.0\""));
+        return Err(invalid(id, "this is not JSON-RPC 2.0; send the member \"jsonrpc\": \"2.0\""));
     }
     match (raw.method, id) {
         (Some(method), Some(id)) => Ok(Message::Request(Request { id, method: method.0, params: raw.params })),
         (Some(method), None) => Ok(Message::Notification(Notification { method: method.0, params: raw.params })),
         (None, Some(_)) if raw.result.is_some() != raw.error.is_some() => Ok(Message::Response),
-        // An error response may lack an id: its sender could not read ours (JSON-RPC 2.0, section 5).
-        (None, None) if raw.error.is_some() => Ok(Message::Response),
-        (None, id) => Err(invalid(id, "a message needs a \"method\", or a \"result\" or \"error\"")),
+        (None, None) if is_error => Ok(Message::Response),
+        (None, id) => Err(invalid(id, "this is no message; send a \"method\", or a \"result\" or \"error\"")),
     }
 }
 
@@ -152,32 +174,41 @@ fn parse_message(text: &str) -> Result<Message<'_>, FrameError> {
 fn checked_id(raw: &RawValue) -> Result<&RawValue, FrameError> {
     let text = raw.get();
     if text.len() > MAX_ID_BYTES {
-        return Err(invalid(None, format!("the id is longer than {MAX_ID_BYTES} bytes")));
+        return Err(invalid(None, format!("the id is longer than {MAX_ID_BYTES} bytes; send a shorter one")));
     }
     match text.as_bytes().first() {
         // Half a surrogate pair is JSON by its grammar and a text nowhere: our answer would be as unreadable.
         Some(b'"') if text.contains("\\u") && serde_json::from_str::<Cow<'_, str>>(text).is_err() => {
-            Err(invalid(None, "the id is not Unicode"))
+            Err(invalid(None, "the id is not Unicode; send a text or a number"))
         }
         Some(b'"' | b'-' | b'0'..=b'9') => Ok(raw),
-        _ => Err(invalid(None, "the id must be a string or a number")),
+        _ => Err(invalid(None, "the id is neither a string nor a number; send one of the two")),
     }
 }
 
 /// Serde stops at the first thing that does not fit; what follows it may be no JSON at all.
 fn misread(text: &str, error: &serde_json::Error) -> FrameError {
     match serde_json::from_str::<IgnoredAny>(text) {
-        Ok(_) => invalid(None, format!("not a JSON-RPC message: {error}")),
+        Ok(_) => invalid(None, format!("not a JSON-RPC message: {error}; send a JSON-RPC 2.0 message")),
         Err(syntax) => not_json(&syntax),
     }
 }
 
-fn not_json(error: &dyn std::error::Error) -> FrameError {
-    let body = ErrorBody::new(PARSE_ERROR, format!("the body is not JSON: {error}"))
-        .because("parse_error", "send one JSON-RPC message as UTF-8 JSON");
+/// UTF-16 and UTF-32 are named: what their decoder says of the first byte helps nobody.
+fn not_utf_8(body: &[u8], error: std::str::Utf8Error) -> FrameError {
+    if body.starts_with(b"\xff\xfe") || body.starts_with(b"\xfe\xff") || body.starts_with(b"\0\0\xfe\xff") {
+        return not_json(&"it is UTF-16 or UTF-32");
+    }
+    not_json(&error)
+}
+
+fn not_json(error: &dyn std::fmt::Display) -> FrameError {
+    let body = ErrorBody::told(PARSE_ERROR, format_args!("the body is not JSON: {error}"), NEEDED)
+        .because("parse_error", NEEDED);
     FrameError { id: None, body }
 }
 
+/// `message` says what is wrong, and what to send.
 fn invalid(id: Option<&RawValue>, message: impl Into<Cow<'static, str>>) -> FrameError {
     let body = ErrorBody::new(INVALID_REQUEST, message).because("invalid_request", "send a JSON-RPC 2.0 message");
     FrameError { id: id.map(|raw| raw.get().to_owned()), body }
@@ -199,7 +230,38 @@ mod tests {
         );
         let note = parse(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
         assert!(matches!(note, Ok(Body::Single(Message::Notification(_)))));
-        assert!(matches!(parse(br#"{"jsonrpc":"2.0","id":1,"result":null}"#), Ok(Body::Single(Message::Response))));
+        for response in
+            [r#""id":1,"result":null"#, r#""id":null,"error":{}"#, r#""error":{}"#, r#""id":"a","error":{}"#]
+        {
+            let read = format!(r#"{{"jsonrpc":"2.0",{response}}}"#);
+            assert!(matches!(parse(read.as_bytes()), Ok(Body::Single(Message::Response))), "{response}");
+        }
+    }
+
+    #[test]
+    fn passes_over_a_byte_order_mark() {
+        for mark in ["\u{feff}", " \u{feff}\n", "\u{feff}\u{feff}"] {
+            let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+            assert!(
+                matches!(parse(format!("{mark}{ping}").as_bytes()), Ok(Body::Single(Message::Request(_)))),
+                "{mark:?}"
+            );
+            assert!(matches!(parse(format!("{mark}[{ping}]").as_bytes()), Ok(Body::Batch(_))), "{mark:?}");
+        }
+        for other in [&b"\xff\xfe{\0}\0"[..], b"\xfe\xff\0{\0}", b"\0\0\xfe\xff\0\0\0{"] {
+            let error = parse(other).expect_err("refused").body;
+            assert!(error.code == PARSE_ERROR && error.message.contains("UTF-16"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_id_may_be_written_in_more_than_one_way() {
+        for (one, other) in [("1", "1.0"), ("1e2", "100"), (r#""a""#, r#""\u0061""#), ("0.5", "0.5")] {
+            assert!(is_same_id(one, other) && is_same_id(other, one), "{one} {other}");
+        }
+        for (one, other) in [("1", r#""1""#), ("1", "2.0"), (r#""a""#, r#""A""#), ("1", "1.5"), ("null", "{}")] {
+            assert!(!is_same_id(one, other) && !is_same_id(other, one), "{one} {other}");
+        }
     }
 
     #[test]
@@ -215,7 +277,9 @@ mod tests {
         }
         assert_eq!(code("[]"), INVALID_REQUEST);
         assert_eq!(code(r#"{"jsonrpc":"1.0","id":1,"method":"x"}"#), INVALID_REQUEST);
-        assert_eq!(code(r#"{"jsonrpc":"2.0","id":null,"method":"x"}"#), INVALID_REQUEST);
+        for null in [r#""method":"x""#, r#""result":1"#, r#""result":1,"error":{}"#, r#""method":"x","error":{}"#] {
+            assert_eq!(code(&format!(r#"{{"jsonrpc":"2.0","id":null,{null}}}"#)), INVALID_REQUEST, "{null}");
+        }
         assert_eq!(code(r#"{"jsonrpc":"2.0","id":[1],"method":"x"}"#), INVALID_REQUEST);
         assert_eq!(code(r#"{"jsonrpc":"2.0","id":1}"#), INVALID_REQUEST);
         assert_eq!(code(r#"{"jsonrpc":"2.0","id":1,"method":7}"#), INVALID_REQUEST);

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{LEASE, Policy};
 use crate::model::timestamp::Timestamp;
+use crate::protocol::frame::is_same_id;
 use crate::protocol::revision::Revision;
 use crate::store::credits::Outage;
 use crate::store::lookup::Ended;
@@ -249,7 +250,7 @@ impl Live {
     /// Cancels every running request of that id: clients do use one id twice, and then both are meant. How many.
     pub fn cancel(&self, id: &str) -> usize {
         let running = self.running();
-        let meant = running.iter().filter(|run| &*run.id == id);
+        let meant = running.iter().filter(|run| is_same_id(&run.id, id));
         meant.map(|run| run.token.cancel()).count()
     }
 

@@ -60,7 +60,9 @@ fn single(body: &[u8]) -> Option<Result<Message<'_>, FrameError>> {
 
 /// -32700 is for what is no JSON, and for that alone.
 fn judges_the_syntax(body: &[u8]) {
-    let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() && str::from_utf8(body).is_ok();
+    // A byte order mark may stand before it.
+    let text = str::from_utf8(body).map(|text| text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']));
+    let is_json = text.is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
     let is_refused = matches!(frame::parse(body), Err(error) if error.body.code == PARSE_ERROR);
     assert_eq!(is_json, !is_refused, "{:?}", frame::parse(body).map(|_| ()));
 }
