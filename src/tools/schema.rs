@@ -23,7 +23,7 @@ pub(super) fn input<T: JsonSchema>() -> Value {
 pub(super) fn output<T: JsonSchema>() -> Value {
     let mut schema = object::<T>(plain().for_serialize());
     let mut forms = match schema.remove("anyOf") {
-        Some(Value::Array(forms)) => forms,
+        Some(Value::Array(forms)) => forms.into_iter().map(|form| hoisted(form, &mut schema)).collect(),
         _ => vec![json!({ "required": schema.remove("required").unwrap_or_else(|| json!([])) })],
     };
     forms.push(json!({ "required": ["success", "error"] }));
@@ -35,6 +35,26 @@ pub(super) fn output<T: JsonSchema>() -> Value {
         properties.insert("success".into(), success);
     }
     Value::Object(schema)
+}
+
+/// Moves a form's properties to the root: there are clients that look for them nowhere else, and drop what they do not
+/// find. Of the form stays what it requires.
+fn hoisted(form: Value, root: &mut Map<String, Value>) -> Value {
+    let Value::Object(mut form) = form else { return form };
+    let required = form.remove("required").unwrap_or_else(|| json!([]));
+    if let (Some(Value::Object(own)), Value::Object(all)) =
+        (form.remove("properties"), root.entry("properties").or_insert_with(|| json!({})))
+    {
+        for (name, schema) in own {
+            let merged = match all.remove(&name) {
+                // What two forms call by one name is either of the two.
+                Some(known) if known != schema => json!({ "anyOf": [known, schema] }),
+                _ => schema,
+            };
+            all.insert(name, merged);
+        }
+    }
+    json!({ "required": required })
 }
 
 fn object<T: JsonSchema>(settings: SchemaSettings) -> Map<String, Value> {
@@ -109,8 +129,9 @@ mod tests {
     #[serde(untagged)]
     #[expect(dead_code, reason = "only its schema is looked at")]
     enum Either {
-        One { success: bool, one: u8 },
-        Many { success: bool, many: Vec<u8> },
+        One { success: bool, one: u8, what: u8 },
+        Many { success: bool, many: Vec<u8>, what: String },
+        None { success: bool, what: u8 },
     }
 
     #[test]
@@ -134,8 +155,18 @@ mod tests {
     fn output_schemas_admit_every_form_and_the_error() {
         let schema = output::<Either>();
         assert_eq!(schema["type"], "object");
-        assert_eq!(schema["anyOf"].as_array().map(Vec::len), Some(3));
-        assert_eq!(schema["anyOf"][2], json!({"required": ["success", "error"]}));
+        assert_eq!(
+            schema["anyOf"],
+            json!([
+                {"required": ["success", "one", "what"]},
+                {"required": ["success", "many", "what"]},
+                {"required": ["success", "what"]},
+                {"required": ["success", "error"]},
+            ])
+        );
+        let properties = schema["properties"].as_object().expect("at the root");
+        assert_eq!(properties.keys().collect::<Vec<_>>(), ["error", "many", "one", "success", "what"]);
+        assert_eq!(properties["what"]["anyOf"].as_array().map(Vec::len), Some(2), "{}", properties["what"]);
         assert_eq!(schema["properties"]["error"]["required"], json!(["type", "message"]));
     }
 }

@@ -36,6 +36,18 @@ async fn structured_output_came_with_2025_06_18() {
         let having = |member: &str| tools.iter().filter(|tool| tool.get(member).is_some()).count();
         assert_eq!((having("outputSchema") > 0, having("title") > 0), (modern, modern), "{revision}");
         assert_eq!(having("inputSchema"), tools.len(), "{revision}");
+        // There are clients that look for properties at the root alone, and drop the rest of an answer.
+        for schema in tools.iter().filter_map(|tool| tool.get("outputSchema")) {
+            let forms = schema["anyOf"].as_array().expect("forms");
+            assert!(
+                forms.iter().all(|form| form.as_object().is_some_and(|form| form.keys().eq(["required"]))),
+                "{schema}"
+            );
+            let named = forms.iter().flat_map(|form| form["required"].as_array().expect("names"));
+            for name in named.map(|name| name.as_str().expect("a name")) {
+                assert!(schema["properties"][name].is_object(), "{name} of {schema}");
+            }
+        }
     }
 }
 
@@ -49,10 +61,13 @@ async fn the_version_header_may_be_absent_or_any_that_we_speak() {
         assert_eq!(answer.status, 200, "{revision}");
     }
     for unsupported in ["2023-01-01", "nonsense", "", "2025-06-18x"] {
-        for body in [PING, &initialize(LATEST), r#"{"jsonrpc":"2.0","method":"notifications/x"}"#] {
+        for body in [PING, r#"{"jsonrpc":"2.0","method":"notifications/x"}"#] {
             let answer = session.post(&[("mcp-protocol-version", unsupported)], body).await.expect("an answer");
             assert_refused(&answer, 400, -32000, "unsupported_version");
         }
+        // Where a revision is agreed on, the header has nothing to say yet.
+        let opened = house.post(&[("mcp-protocol-version", unsupported)], initialize(LATEST)).await;
+        assert_eq!(opened.status, 200, "{unsupported}: {}", opened.text());
     }
     assert_serves(&house.session().await).await;
 }
@@ -69,6 +84,11 @@ async fn a_modern_request_is_told_to_fall_back() {
         assert_eq!(json["id"], "d");
         let header = [headers, &[("mcp-protocol-version", MODERN)]].concat();
         assert_refused(&house.post(&header, PING).await, 400, -32000, "legacy_only");
+        for asked in [LATEST, MODERN, "2024-10-07"] {
+            let opened = house.post(&header, initialize(asked)).await;
+            assert_eq!(opened.json()["result"]["protocolVersion"], LATEST, "{}", opened.text());
+            assert!(opened.header("mcp-session-id").is_some(), "{asked}");
+        }
     }
     // A legacy claim in the same place changes nothing.
     let meta = json!({"io.modelcontextprotocol/protocolVersion": LATEST, "progressToken": 1});
