@@ -300,9 +300,9 @@ impl Options {
         let mut hosts = self.access.allow_host.clone();
         // The address that we listen on is ours, unless it stands for all.
         if !self.bind.ip().is_unspecified() {
-            hosts.push(self.bind.ip().to_string());
+            hosts.push(self.bind.ip().into());
         }
-        HostRules { hosts, origins: self.access.allow_origin.clone(), trust_proxy: self.access.trust_proxy }
+        HostRules::new(hosts, self.access.allow_origin.clone(), self.access.trust_proxy)
     }
 
     fn limits(&self) -> Limits {

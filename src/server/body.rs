@@ -45,9 +45,9 @@ async fn whole(mut body: Limited<&mut Incoming>) -> Result<Bytes, Box<dyn Error 
 
 /// Takes in what is left of a refused body. A client still sending when its connection closes sees a broken pipe
 /// instead of the refusal, so an honest mistake is read to its end; one that asks first (`Expect`) has not begun.
-pub(super) async fn discard(refusal: &Refusal, headers: &HeaderMap, mut body: Incoming, limits: &Limits) {
+pub(super) async fn discard(status: StatusCode, headers: &HeaderMap, mut body: Incoming, limits: &Limits) {
     let most = limits.body_bytes.saturating_mul(DISCARDED);
-    let is_late = refusal.status == StatusCode::REQUEST_TIMEOUT;
+    let is_late = status == StatusCode::REQUEST_TIMEOUT;
     if is_late || headers.contains_key(EXPECT) || declared(headers).is_some_and(|length| length > most) {
         return;
     }

@@ -1,31 +1,20 @@
 //! `DELETE /mcp`: the client ends its session.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 
 use super::App;
-use super::post::session_id;
+use super::head::Session;
 use super::refusal::Refusal;
 use super::reply::Reply;
+use crate::model::principal::Principal;
 
 /// Handles a DELETE: 204, and 404 from then on.
-pub(super) async fn delete(State(app): State<Arc<App>>, request: Request) -> Response {
-    let (parts, _) = request.into_parts();
-    end(&app, &parts).await.unwrap_or_else(Reply::from).into_response()
-}
-
-async fn end(app: &App, request: &Parts) -> Result<Reply, Refusal> {
-    let headers = &request.headers;
-    app.hosts.check(headers, &request.uri)?;
-    let principal = app.principal(headers)?;
-    let id = session_id(headers)?.ok_or_else(Refusal::no_session)?;
+pub(super) async fn end(app: &App, headers: &HeaderMap, principal: &Principal) -> Result<Response, Refusal> {
+    let session = Session::of(headers);
     let sessions = app.engine.sessions();
-    let live = sessions.validate(&id, &principal).await?;
+    let live = sessions.validate(session.named()?, principal).await?;
     let archon = live.archon_id();
     sessions.close(&live).await?;
-    Ok(Reply::empty(StatusCode::NO_CONTENT, Some(archon)))
+    Ok(Reply::empty(StatusCode::NO_CONTENT, Some(archon)).into_response())
 }

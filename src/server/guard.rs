@@ -1,129 +1,235 @@
 //! Who may knock: the Host and Origin rules against DNS rebinding (basic/transports, security), and bearer tokens.
 
-use http::header::{AUTHORIZATION, HOST, ORIGIN};
-use http::{HeaderMap, Uri};
+use http::header::{HOST, ORIGIN};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Version};
 
 use super::App;
+use super::authority::Authority;
+use super::headers::members;
+use super::origin::{Origin, OriginPattern};
+use super::patterns::HostPattern;
 use super::refusal::Refusal;
 use crate::model::principal::Principal;
 
-/// Which `Host` and `Origin` headers are let in.
+/// Which `Host` and `Origin` headers are let in, besides the loopback ones.
 #[derive(Debug, Clone, Default)]
 pub struct HostRules {
-    /// Host names or addresses besides the loopback ones, without port.
-    pub hosts: Vec<String>,
-    /// Origins besides the loopback ones, as browsers send them: `https://example.org`.
-    pub origins: Vec<String>,
+    hosts: Vec<HostPattern>,
+    origins: Vec<OriginPattern>,
     /// Behind a proxy the client's `Host` comes as `X-Forwarded-Host`.
-    pub trust_proxy: bool,
+    trust_proxy: bool,
 }
 
 const FORWARDED_HOST: &str = "x-forwarded-host";
-const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// Where the page is from whose script asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Page {
+    /// No script of a page.
+    None,
+    /// It is let in: the origin, to be told so; none where it is said twice, and differently.
+    Allowed(Option<HeaderValue>),
+    Stranger,
+}
 
 impl HostRules {
-    /// Checks `Host` and `Origin`.
-    pub(super) fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
-        let forwarded = self.trust_proxy && headers.contains_key(FORWARDED_HOST);
-        let name = if forwarded { FORWARDED_HOST } else { HOST.as_str() };
-        let is_allowed = if headers.contains_key(name) {
-            // Each of them: whoever sends two has one for us and one for somebody in between.
-            all_texts(headers, name, |host| self.allows_host(host))
-        } else {
-            uri.host().is_some_and(|host| self.allows_host(host))
-        };
-        if !is_allowed {
-            return Err(Refusal::foreign("Host", "--allow-host"));
-        }
-        if all_texts(headers, ORIGIN.as_str(), |origin| self.allows_origin(origin)) {
-            Ok(())
-        } else {
-            Err(Refusal::foreign("Origin", "--allow-origin"))
-        }
+    /// The rules of an operator.
+    pub fn new(hosts: Vec<HostPattern>, origins: Vec<OriginPattern>, trust_proxy: bool) -> Self {
+        Self { hosts, origins, trust_proxy }
     }
 
-    fn allows_host(&self, host: &str) -> bool {
-        let name = without_port(host);
-        LOOPBACK.iter().any(|own| own.eq_ignore_ascii_case(name))
-            || self.hosts.iter().any(|own| without_port(own).eq_ignore_ascii_case(name))
+    /// Whether we answer to that name.
+    pub(super) fn check_host(&self, named: &Authority<'_>, headers: &HeaderMap) -> Result<(), Refusal> {
+        // What the proxy before us wrote stands last; what stands before that, anybody may have written.
+        let forwarded = if self.trust_proxy { members(headers, FORWARDED_HOST).last() } else { None };
+        if let Some(forwarded) = forwarded {
+            let read = Authority::of(forwarded);
+            if read.is_some_and(|read| self.knows(read.host)) {
+                return Ok(());
+            }
+            // Anybody can say that, and no proxy has reason to: it is left to the name itself.
+            if !read.is_some_and(|read| read.is_loopback()) {
+                return Err(Refusal::foreign_host("X-Forwarded-Host", forwarded));
+            }
+        }
+        if named.is_loopback() || self.knows(named.host) {
+            return Ok(());
+        }
+        Err(Refusal::foreign_host("Host", named.host.as_bytes()))
     }
 
-    fn allows_origin(&self, origin: &str) -> bool {
-        let own = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        own.is_some_and(|host| LOOPBACK.iter().any(|l| l.eq_ignore_ascii_case(without_port(host))))
-            || self.origins.iter().any(|allowed| allowed.trim_end_matches('/').eq_ignore_ascii_case(origin))
+    pub(super) fn trusts_proxy(&self) -> bool {
+        self.trust_proxy
+    }
+
+    fn knows(&self, host: &str) -> bool {
+        self.hosts.iter().any(|own| own.fits(host))
+    }
+
+    /// Where the page is from, if a page's script asks.
+    pub(super) fn page(&self, headers: &HeaderMap) -> Page {
+        if !headers.contains_key(ORIGIN) {
+            return Page::None;
+        }
+        let mut origins = members(headers, ORIGIN.as_str());
+        let Some(first) = origins.next().filter(|first| self.allows_origin(first)) else { return Page::Stranger };
+        let mut is_one = true;
+        for other in origins {
+            is_one &= other == first;
+            if !self.allows_origin(other) {
+                return Page::Stranger;
+            }
+        }
+        Page::Allowed(HeaderValue::from_bytes(first).ok().filter(|_| is_one))
+    }
+
+    fn allows_origin(&self, origin: &[u8]) -> bool {
+        let origin = Origin::parse(origin);
+        origin.is_some_and(|origin| origin.is_loopback() || self.origins.iter().any(|own| own.fits(&origin)))
     }
 }
 
-/// Whether every header of that name is a text that fulfils the rule; none at all does.
-fn all_texts(headers: &HeaderMap, name: &str, rule: impl Fn(&str) -> bool) -> bool {
-    headers.get_all(name).iter().all(|value| value.to_str().is_ok_and(&rule))
-}
-
-/// The host of `host:port`, `[v6]:port` or a bare name or address.
-fn without_port(host: &str) -> &str {
-    if let Some(rest) = host.strip_prefix('[') {
-        return rest.split(']').next().unwrap_or_default();
-    }
-    match host.rsplit_once(':') {
-        Some((name, port)) if !name.contains(':') && port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
-    }
+/// By which name the client asks for us (RFC 9112, 3.2): the target's, where it has one, else that of `Host`.
+fn named(request: &Parts) -> Result<Authority<'_>, Refusal> {
+    let mut lines = request.headers.get_all(HOST).iter();
+    let host = match (lines.next(), lines.next()) {
+        (Some(one), None) => one.as_bytes(),
+        (Some(_), Some(_)) => return Err(Refusal::bad_host("the request has more than one Host header")),
+        (None, _) if request.version < Version::HTTP_11 => b"",
+        (None, _) => return Err(Refusal::bad_host("the request has no Host header")),
+    };
+    let named = request.uri.authority().map_or_else(|| Authority::of(host), |own| Authority::parse(own.as_str()));
+    named.ok_or_else(|| Refusal::bad_host("the Host header is not HOST or HOST:PORT"))
 }
 
 impl App {
+    /// Lets in by name and page. Probes come by whatever name: an orchestrator asks an address, and learns nothing else.
+    pub(super) fn admit(&self, request: &Parts, page: &Page, is_probe: bool) -> Result<(), Refusal> {
+        let named = named(request)?;
+        if is_probe {
+            return Ok(());
+        }
+        let judged = self.hosts.check_host(&named, &request.headers).and_then(|()| match page {
+            Page::Stranger => Err(Refusal::foreign_origin(members(&request.headers, "origin").last().unwrap_or(b""))),
+            Page::None | Page::Allowed(_) => Ok(()),
+        });
+        judged.inspect_err(|refusal| self.strangers.note(&refusal.body.message))
+    }
+
     /// Whose request this is.
     pub(super) fn principal(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
         let principals = self.principals.now();
         if !principals.are_required() {
             return Ok(Principal::anonymous());
         }
-        let header = headers.get(AUTHORIZATION).ok_or_else(|| Refusal::unauthorized("a bearer token is needed"))?;
-        let token = header.to_str().ok().and_then(|text| {
-            let (scheme, token) = text.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-        });
-        let principal = token.and_then(|token| principals.of_token(token));
-        principal.cloned().ok_or_else(|| Refusal::unauthorized("the bearer token is not known here"))
+        let mut credentials = members(headers, "authorization");
+        let first = credentials.next().ok_or_else(|| Refusal::unauthorized("a bearer token is needed"))?;
+        let unknown = || Refusal::unauthorized("the bearer token is not known here");
+        let token = bearer_token(first).ok_or_else(unknown)?;
+        if credentials.any(|other| bearer_token(other) != Some(token)) {
+            return Err(Refusal::unauthorized("two Authorization headers differ"));
+        }
+        principals.of_token(token).cloned().ok_or_else(unknown)
     }
+}
+
+fn bearer_token(credentials: &[u8]) -> Option<&str> {
+    let (scheme, token) = str::from_utf8(credentials).ok()?.split_once([' ', '\t'])?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(rules: &HostRules, host: &str, origin: Option<&str>) -> bool {
-        let mut headers = HeaderMap::new();
-        headers.insert(HOST, host.parse().expect("header"));
-        if let Some(origin) = origin {
-            headers.insert(ORIGIN, origin.parse().expect("header"));
+    fn asks(line: &str, headers: &[(&'static str, &str)]) -> Parts {
+        let mut request = http::Request::builder().uri(line);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
-        rules.check(&headers, &Uri::from_static("/mcp")).is_ok()
+        request.body(()).expect("a request").into_parts().0
+    }
+
+    fn rules(trust_proxy: bool) -> HostRules {
+        let hosts = ["mcp.example.org", "*.lan"].map(|host| HostPattern::parse(host).expect("a host"));
+        let origin = OriginPattern::parse("https://app.example.org").expect("an origin");
+        HostRules::new(hosts.into(), vec![origin], trust_proxy)
+    }
+
+    fn status(rules: &HostRules, request: &Parts) -> u16 {
+        let judged = named(request).and_then(|named| rules.check_host(&named, &request.headers));
+        judged.map_or_else(|refusal| refusal.status.as_u16(), |()| 200)
     }
 
     #[test]
-    fn loopback_is_let_in_and_strangers_are_not() {
+    fn a_request_has_one_name() {
         let rules = HostRules::default();
-        for host in ["localhost", "127.0.0.1:8051", "[::1]:8051", "LOCALHOST:1"] {
-            assert!(check(&rules, host, None), "{host}");
-        }
-        for host in ["evil.example.com", "localhost.evil.com", "127.0.0.1.evil.com", "evil.com:8051", ""] {
-            assert!(!check(&rules, host, None), "{host}");
-        }
-        assert!(check(&rules, "localhost", Some("http://127.0.0.1:6274")));
-        for origin in ["http://evil.example.com", "null", "file://", "http://localhost.evil.com"] {
-            assert!(!check(&rules, "localhost", Some(origin)), "{origin}");
+        for (wanted, line, hosts) in [
+            (200, "/mcp", &["localhost:1"][..]),
+            (200, "/mcp", &["LOCALHOST."]),
+            (200, "/mcp", &["[0:0::1]:8051"]),
+            (200, "http://127.0.0.1:8051/mcp", &["evil.example"]),
+            (403, "http://evil.example/mcp", &["localhost"]),
+            (403, "/mcp", &["127.0.0.1.evil.example"]),
+            (403, "/mcp", &[""]),
+            (400, "/mcp", &[]),
+            (400, "http://localhost/mcp", &[]),
+            (400, "/mcp", &["localhost", "localhost"]),
+            (400, "/mcp", &["localhost, localhost"]),
+            (400, "/mcp", &["[::1"]),
+            (400, "/mcp", &["[::1]evil.example"]),
+            (400, "http://me@localhost/mcp", &["localhost"]),
+        ] {
+            let headers: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
+            assert_eq!(status(&rules, &asks(line, &headers)), wanted, "{line} {hosts:?}");
         }
     }
 
     #[test]
-    fn what_the_operator_allows_is_let_in() {
-        let rules = HostRules {
-            hosts: vec!["mcp.example.org".into()],
-            origins: vec!["https://app.example.org".into()],
-            trust_proxy: false,
+    fn a_proxy_tells_the_name_and_nobody_else_does() {
+        for (trusting, not, host, forwarded) in [
+            (200, 403, "backend:80", &["mcp.example.org"][..]),
+            (200, 403, "10.0.0.5:8051", &["evil.example, MCP.example.org:443"]),
+            (200, 403, "10.0.0.5:8051", &["evil.example", "a.lan"]),
+            (403, 403, "10.0.0.5:8051", &["mcp.example.org", "evil.example"]),
+            (403, 200, "mcp.example.org", &["mcp.example.org , evil.example,"]),
+            (403, 403, "evil.example", &["localhost"]),
+            (403, 403, "evil.example", &["mcp.example.org, 127.0.0.1:8051"]),
+            (200, 200, "localhost:8051", &["localhost:3000"]),
+            (403, 403, "evil.example", &["", " , "]),
+            (200, 200, "mcp.example.org", &[""]),
+            (403, 200, "localhost", &["[::1"]),
+        ] {
+            let headers: Vec<_> =
+                forwarded.iter().map(|value| (FORWARDED_HOST, *value)).chain([("host", host)]).collect();
+            let request = asks("/mcp", &headers);
+            let statuses = (status(&rules(true), &request), status(&rules(false), &request));
+            assert_eq!(statuses, (trusting, not), "{host} {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn every_origin_that_is_said_must_be_let_in() {
+        let rules = rules(false);
+        let page = |origins: &[&str]| {
+            let headers: Vec<_> = origins.iter().map(|origin| ("origin", *origin)).collect();
+            rules.page(&asks("/mcp", &headers).headers)
         };
-        assert!(check(&rules, "MCP.example.org:443", Some("https://app.example.org")));
-        assert!(!check(&rules, "mcp.example.org", Some("https://other.example.org")));
+        let allowed = |origin: &'static str| Page::Allowed(Some(HeaderValue::from_static(origin)));
+        assert_eq!(page(&[]), Page::None);
+        for one in ["http://localhost:6274", "https://[::1]", "HTTP://127.0.0.1:1", "https://app.example.org"] {
+            assert_eq!(page(&[one]), allowed(one));
+            assert_eq!(page(&[one, one]), allowed(one));
+            assert_eq!(page(&[&format!(" ,{one} , {one}")]), allowed(one));
+            assert_eq!(page(&[one, "http://localhost"]), Page::Allowed(None));
+            assert_eq!(page(&[one, "http://evil.example"]), Page::Stranger);
+            assert_eq!(page(&[&format!("http://evil.example, {one}")]), Page::Stranger);
+        }
+        for stranger in
+            ["", " , ", "null", "file://", "http://localhost.evil.example", "http://app.example.org", "localhost"]
+        {
+            assert_eq!(page(&[stranger]), Page::Stranger, "{stranger}");
+        }
     }
 }

@@ -1,28 +1,23 @@
-//! `/health`, `/healthz`, `/readyz`: one shape always, and true.
+//! `/health`, `/healthz` (also `/livez`), `/readyz`: one shape always, and true.
 //!
-//! `/healthz` and `/readyz` are for probes: any Host, no token. `/health` and `/metrics` follow the Host and Origin
-//! rules, and need a token where tokens are on.
+//! The latter are for probes: any Host, no token. `/health` and `/metrics` follow the Host and Origin rules, and need a
+//! token where tokens are on.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use serde_json::json;
 
 use super::App;
-use super::refusal::Refusal;
-use super::reply::Reply;
+use super::reply::json_response;
 use crate::session::status::{Health, Status};
 
 /// The process lives.
-pub(super) async fn healthz() -> Response {
+pub(super) fn alive() -> Response {
     text(StatusCode::OK, "ok\n")
 }
 
 /// The server can serve: the database answers and takes writes, and it is not stopping.
-pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn ready(app: &App) -> Response {
     if app.is_draining() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
     }
@@ -36,16 +31,11 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
 }
 
 /// Everything about this server, for people and scripts.
-pub(super) async fn health(State(app): State<Arc<App>>, request: Request) -> Response {
-    if let Err(refusal) = app.admit_operator(&request) {
-        return Reply::from(refusal).into_response();
-    }
+pub(super) async fn health(app: &App) -> Response {
     let status = app.engine.sessions().status().await;
     let is_healthy = status.health() == Health::Healthy;
     let code = if is_healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let mut response = text(code, report(&app, &status).to_string());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+    json_response(code, report(app, &status).to_string())
 }
 
 /// The shape of the original's `/health` (`success`, `health`, `uptime_seconds`, `timestamp`), with what is true of us.
@@ -97,14 +87,6 @@ fn report(app: &App, status: &Status) -> serde_json::Value {
         },
         "boot": { "id": boot.id, "number": boot.begun.number, "started_at": boot.started_at },
     })
-}
-
-impl App {
-    /// The rules of `/health` and `/metrics`: Host, Origin, and a token where tokens are on.
-    pub(super) fn admit_operator(&self, request: &Request) -> Result<(), Refusal> {
-        self.hosts.check(request.headers(), request.uri())?;
-        self.principal(request.headers()).map(|_| ())
-    }
 }
 
 pub(super) fn text(status: StatusCode, body: impl Into<String>) -> Response {

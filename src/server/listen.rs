@@ -94,6 +94,8 @@ async fn accept(app: &Arc<App>, listener: &TcpListener, open: &Open) {
     let places = Arc::new(Semaphore::new(app.limits.connections));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(app.limits.head_time).max_buf_size(64 * 1024);
+    // A client that has said all may close its half: it still listens.
+    http.half_close(true);
     loop {
         // The semaphore is never closed.
         let Ok(place) = places.clone().acquire_owned().await else { return };

@@ -2,20 +2,26 @@
 
 mod accepts;
 mod activity;
+mod authority;
 mod body;
 mod delete;
 mod detached;
 mod guard;
+mod head;
+mod headers;
 mod health;
 mod listen;
 mod metrics;
+mod origin;
 mod patient;
+mod patterns;
 mod post;
 pub mod principals;
 mod refusal;
 mod reply;
 mod route;
 mod silence;
+mod strangers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,16 +30,20 @@ use tokio_util::task::TaskTracker;
 
 pub use guard::HostRules;
 pub use listen::{Shutdown, run};
+pub use origin::OriginPattern;
+pub use patterns::{HostPattern, PatternError};
 pub use principals::{Principals, TokenFileError};
 
 use crate::mcp::Engine;
 use principals::Readings;
+use strangers::Strangers;
 
 /// What one server's routes share.
 #[derive(Debug)]
 pub struct App {
     engine: Engine,
     hosts: HostRules,
+    strangers: Strangers,
     principals: Readings,
     limits: Limits,
     /// Calls whose client has hung up; they go on, and a stop waits for them.
@@ -74,7 +84,8 @@ impl App {
     /// The routes of one engine.
     pub fn new(engine: Engine, hosts: HostRules, principals: Principals, limits: Limits) -> Arc<Self> {
         let principals = Readings::new(principals);
-        Arc::new(Self { engine, hosts, principals, limits, orphans: TaskTracker::new() })
+        let (strangers, orphans) = (Strangers::default(), TaskTracker::new());
+        Arc::new(Self { engine, hosts, strangers, principals, limits, orphans })
     }
 
     fn is_draining(&self) -> bool {

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Request, StatusCode};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 use hyper::body::Incoming;
 use serde::Deserialize;
 
 use super::accepts::Accepts;
 use super::detached::Detached;
-use super::refusal::{Refusal, SESSION_HEADERS};
+use super::guard::Page;
+use super::head::{Session, Version, require_json, text};
+use super::headers::{Single, single};
+use super::refusal::Refusal;
 use super::reply::{self, Reply};
 use super::silence::{self, Silence};
 use super::{App, activity::Activity, body};
@@ -19,37 +22,46 @@ use crate::mcp::{Answer, Begun, Busy, Caller};
 use crate::model::principal::Principal;
 use crate::protocol::error::{ErrorBody, INVALID_REQUEST};
 use crate::protocol::frame::{self, Body, FrameError, Message};
-use crate::protocol::revision::{self, Revision};
+use crate::protocol::revision;
 use crate::protocol::{header, reply as json_rpc};
 
 /// What of a request's head outlives the connection.
 #[derive(Debug)]
 struct Head {
     principal: Principal,
-    session: Option<String>,
+    session: Session,
     archon: Option<String>,
-    version: Option<String>,
+    version: Version,
     /// How far the request has come.
     begun: Arc<Begun>,
 }
 
 /// Handles a POST.
-pub(super) async fn post(app: &Arc<App>, request: Request<Incoming>, activity: &Activity) -> Response {
-    let (parts, mut body) = request.into_parts();
+pub(super) async fn post(
+    app: &Arc<App>,
+    parts: &Parts,
+    mut body: Incoming,
+    page: &Page,
+    activity: &Activity,
+) -> Response {
+    let headers = &parts.headers;
     let read = async {
-        app.hosts.check(&parts.headers, &parts.uri)?;
-        let head = Head::read(&parts.headers, app.principal(&parts.headers)?)?;
-        require_json(&parts.headers)?;
-        Ok::<_, Refusal>((head, body::read(&parts.headers, &mut body, &app.limits).await?))
+        app.admit(parts, page, false)?;
+        let head = Head::read(headers, app.principal(headers)?);
+        require_json(headers)?;
+        let accepts = Accepts::read(headers);
+        if accepts == Accepts::Neither {
+            return Err(Refusal::not_acceptable());
+        }
+        Ok((head, accepts, body::read(headers, &mut body, &app.limits).await?))
     };
-    let (head, body) = match read.await.inspect(|_| activity.begin()) {
+    let (head, accepts, body) = match read.await.inspect(|_| activity.begin()) {
         Ok(read) => read,
         Err(refusal) => {
-            body::discard(&refusal, &parts.headers, body, &app.limits).await;
+            body::discard(refusal.status, headers, body, &app.limits).await;
             return Reply::from(refusal).into_response();
         }
     };
-    let accepts = Accepts::read(&parts.headers);
     let begun = head.begun.clone();
     let serving = app.clone();
     let mut call = Detached::new(async move { serve(&serving, &head, &body).await }, &app.orphans);
@@ -67,32 +79,14 @@ pub(super) async fn post(app: &Arc<App>, request: Request<Incoming>, activity: &
 }
 
 impl Head {
-    fn read(headers: &HeaderMap, principal: Principal) -> Result<Self, Refusal> {
-        let one = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        Ok(Self {
-            principal,
-            session: session_id(headers)?,
-            archon: one(header::ARCHON_SESSION),
-            version: one(header::PROTOCOL_VERSION),
-            begun: Arc::default(),
-        })
+    fn read(headers: &HeaderMap, principal: Principal) -> Self {
+        // One that is said twice, and differently, names none.
+        let archon = match single(headers, &[header::ARCHON_SESSION]) {
+            Single::Value(id) => Some(text(id)),
+            Single::Absent | Single::Differs => None,
+        };
+        Self { principal, session: Session::of(headers), archon, version: Version::of(headers), begun: Arc::default() }
     }
-}
-
-/// The session id, under its name or the guide's alias; two that differ are a mistake that nobody should guess about.
-pub(super) fn session_id(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
-    let mut ids = SESSION_HEADERS.iter().flat_map(|name| headers.get_all(*name)).map(http::HeaderValue::as_bytes);
-    let Some(first) = ids.next() else { return Ok(None) };
-    if ids.any(|other| other != first) {
-        return Err(Refusal::two_sessions());
-    }
-    Ok(Some(String::from_utf8_lossy(first).into_owned()))
-}
-
-fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") { Ok(()) } else { Err(Refusal::content_type()) }
 }
 
 async fn serve(app: &App, head: &Head, body: &[u8]) -> Reply {
@@ -104,8 +98,6 @@ async fn dispatch(app: &App, head: &Head, body: &[u8]) -> Result<Reply, Refusal>
     match parsed {
         Body::Single(Message::Request(request)) => {
             let id = request.id.get();
-            check_era(head, request.params.map(serde_json::value::RawValue::get))
-                .map_err(|r| r.for_request(Some(id)))?;
             let answered = if request.method == "initialize" {
                 Box::pin(initialize(app, head, &request)).await
             } else {
@@ -140,12 +132,14 @@ async fn initialize(app: &App, head: &Head, request: &frame::Request<'_>) -> Res
     if app.is_draining() {
         return Err(Refusal::busy("the server is stopping"));
     }
-    let opened =
-        app.engine.initialize(&head.principal, request, head.archon.as_deref(), head.session.as_deref()).await?;
+    // Whatever its version header says: this is where one is agreed on.
+    let previous = head.session.if_any()?;
+    let opened = app.engine.initialize(&head.principal, request, head.archon.as_deref(), previous).await?;
     Ok(reply_of(opened))
 }
 
 async fn one(app: &App, head: &Head, request: &frame::Request<'_>) -> Result<Reply, Refusal> {
+    check_era(head, request.params.map(serde_json::value::RawValue::get))?;
     let caller = caller(app, head).await?;
     // Not before: until here it may be refused, with a status and headers of its own.
     head.begun.admit();
@@ -161,7 +155,7 @@ fn reply_of(answer: Answer) -> Reply {
         session: answer.session,
         archon: answer.archon,
         recorded: answer.recorded,
-        retry_after: None,
+        ..Reply::default()
     }
 }
 
@@ -193,7 +187,7 @@ async fn member_of_batch(app: &App, caller: &Caller, member: Result<Message<'_>,
         |refusal: Refusal| Answer { body: json_rpc::error(refusal.id.as_deref(), &refusal.body), ..Answer::default() };
     match member {
         Ok(Message::Request(request)) if request.method == "initialize" => {
-            let body = ErrorBody::new(INVALID_REQUEST, "initialize cannot be part of a batch")
+            let body = ErrorBody::told(INVALID_REQUEST, "initialize cannot be part of a batch", "send it alone")
                 .because("batch", "send it alone");
             Some(refused(Refusal::new(StatusCode::BAD_REQUEST, body).for_request(Some(request.id.get()))))
         }
@@ -212,8 +206,7 @@ async fn member_of_batch(app: &App, caller: &Caller, member: Result<Message<'_>,
 
 /// The session that a request names, valid and touched.
 async fn caller(app: &App, head: &Head) -> Result<Caller, Refusal> {
-    let id = head.session.as_deref().ok_or_else(Refusal::no_session)?;
-    let live = app.engine.sessions().validate(id, &head.principal).await?;
+    let live = app.engine.sessions().validate(head.session.named()?, &head.principal).await?;
     app.engine.sessions().touch(&live, live.archon().as_ref());
     let (principal, archon, begun) = (head.principal.clone(), head.archon.clone(), head.begun.clone());
     Ok(Caller { live, principal, archon, begun })
@@ -224,10 +217,11 @@ async fn caller(app: &App, head: &Head) -> Result<Caller, Refusal> {
 fn check_era(head: &Head, params: Option<&str>) -> Result<(), Refusal> {
     let claimed =
         params.filter(|text| text.contains("io.modelcontextprotocol/protocolVersion")).and_then(claimed_version);
-    match (claimed.as_deref(), head.version.as_deref()) {
-        (Some(version), _) | (None, Some(version)) if revision::is_modern(version) => Err(Refusal::modern()),
-        (_, Some(version)) if Revision::parse(version).is_none() => Err(Refusal::version()),
-        _ => Ok(()),
+    match head.version {
+        Version::Modern => Err(Refusal::modern()),
+        _ if claimed.is_some_and(|version| revision::is_modern(&version)) => Err(Refusal::modern()),
+        Version::Unknown => Err(Refusal::version()),
+        Version::Spoken => Ok(()),
     }
 }
 
@@ -249,18 +243,6 @@ fn claimed_version(params: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_alias_is_one_id_and_two_that_differ_are_none() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(session_id(&headers).ok(), Some(None));
-        headers.insert(header::SESSION_ALIAS, "abcdefgh".parse().expect("header"));
-        assert_eq!(session_id(&headers).ok().flatten().as_deref(), Some("abcdefgh"));
-        headers.insert(header::SESSION, "abcdefgh".parse().expect("header"));
-        assert!(session_id(&headers).is_ok());
-        headers.append(header::SESSION, "other-one".parse().expect("header"));
-        assert!(session_id(&headers).is_err());
-    }
 
     #[test]
     fn finds_the_version_that_meta_claims() {

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use uuid::Uuid;
 
@@ -34,6 +34,8 @@ pub(super) struct Reply {
     pub(super) recorded: Recorded,
     /// Seconds after which to come back.
     pub(super) retry_after: Option<u32>,
+    /// The methods that the place takes, where it does not take the request's.
+    pub(super) allow: Option<&'static str>,
 }
 
 impl Reply {
@@ -63,9 +65,16 @@ impl Reply {
         if let Some(seconds) = self.retry_after {
             set(RETRY_AFTER, &seconds.to_string());
         }
+        if let Some(methods) = self.allow {
+            set(ALLOW, methods);
+        }
         match self.status {
             StatusCode::UNAUTHORIZED => set(WWW_AUTHENTICATE, "Bearer realm=\"archonctl\""),
-            StatusCode::METHOD_NOT_ALLOWED => set(ALLOW, "POST, DELETE"),
+            // What would be taken (RFC 9110, 15.5.16).
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                set(ACCEPT, "application/json");
+                set(ACCEPT_ENCODING, "identity");
+            }
             _ => {}
         }
         headers
@@ -79,6 +88,7 @@ impl From<Refusal> for Reply {
             body: reply::error(refusal.id.as_deref(), &refusal.body),
             archon: refusal.archon,
             retry_after: refusal.retry_after,
+            allow: refusal.allow,
             ..Self::default()
         }
     }
@@ -95,6 +105,11 @@ impl IntoResponse for Reply {
         *response.headers_mut() = headers;
         response
     }
+}
+
+/// JSON that is no answer of JSON-RPC.
+pub(super) fn json_response(status: StatusCode, body: String) -> Response {
+    Reply { status, body: body.into_bytes(), ..Reply::default() }.into_response()
 }
 
 /// The answer as a stream of one event, for a client that reads nothing else. An error keeps its status and is JSON.

@@ -1,74 +1,136 @@
-//! The routes.
+//! What stands where, and the order of the guards before it: name, page, what needs no token, token, path, method. What a POST carries is looked at in `post`.
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete as on_delete, get};
 use http::header::CONNECTION;
+use http::request::Parts;
 use http::{HeaderValue, Method};
+use http_body::Body;
 use hyper::body::Incoming;
-use tower::ServiceExt;
 
 use super::activity::Activity;
-use super::refusal::Refusal;
+use super::guard::Page;
+use super::refusal::{MCP_METHODS, Refusal};
 use super::reply::Reply;
-use super::{App, delete, health, metrics, post};
+use super::{App, body, delete, health, metrics, post};
 
-const MCP: &str = "/mcp";
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Mcp,
+    Health,
+    Alive,
+    Ready,
+    Metrics,
+    Nothing,
+}
 
-/// All routes of one server. A POST to the MCP endpoint, which nearly every request is, goes straight to its handler: the
-/// router's layers would take a tenth of the time of a call.
+impl Place {
+    /// A slash at the end changes nothing: there are clients that add one, and a 404 would look like a lost session.
+    fn of(path: &str) -> Self {
+        match path.strip_suffix('/').unwrap_or(path) {
+            "/mcp" => Self::Mcp,
+            "/health" => Self::Health,
+            "/healthz" | "/livez" => Self::Alive,
+            "/readyz" => Self::Ready,
+            "/metrics" => Self::Metrics,
+            _ => Self::Nothing,
+        }
+    }
+
+    fn is_probe(self) -> bool {
+        matches!(self, Self::Alive | Self::Ready)
+    }
+}
+
+/// All routes of one server.
 #[derive(Debug)]
 pub(super) struct Routes {
     app: Arc<App>,
-    others: Router,
 }
 
 impl Routes {
     pub(super) fn new(app: Arc<App>) -> Arc<Self> {
-        let others = Router::new()
-            .route(MCP, on_delete(delete::delete).fallback(other_method))
-            .route("/health", get(health::health))
-            .route("/healthz", get(health::healthz))
-            .route("/readyz", get(health::readyz))
-            .route("/metrics", get(metrics::metrics))
-            // `/.well-known/oauth-*` among them: a JSON 404 tells clients that there is nothing to log in to.
-            .fallback(nothing)
-            .with_state(app.clone());
-        Arc::new(Self { app, others })
+        Arc::new(Self { app })
     }
 
     /// Answers a request. While the server drains, each answer is the last one on its connection: the client opens
     /// another, which a balancer leads to a server that stays, and no request meets a connection that is just being
     /// closed.
     pub(super) async fn answer(self: Arc<Self>, request: http::Request<Incoming>, activity: Arc<Activity>) -> Response {
-        let mut answer = if request.method() == Method::POST && request.uri().path() == MCP {
-            post::post(&self.app, request, &activity).await
+        let page = self.app.hosts.page(request.headers());
+        let place = Place::of(request.uri().path());
+        let (parts, body) = request.into_parts();
+        let mut answer = if place == Place::Mcp && parts.method == Method::POST {
+            post::post(&self.app, &parts, body, &page, &activity).await
         } else {
             activity.begin();
-            let answer = self.others.clone().oneshot(request.map(Body::new));
-            Box::pin(answer).await.unwrap_or_else(|never| match never {})
+            Box::pin(self.other(place, &parts, body, &page)).await
         };
         if self.app.is_draining() {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         activity.answered(answer)
     }
+
+    /// Anything but a POST to the MCP endpoint, which nearly every request is.
+    async fn other(&self, place: Place, parts: &Parts, body: Incoming, page: &Page) -> Response {
+        let answer = self.found(place, parts, page).await;
+        let answer = answer.unwrap_or_else(|refusal| Reply::from(refusal).into_response());
+        if !body.is_end_stream() {
+            body::discard(answer.status(), &parts.headers, body, &self.app.limits).await;
+        }
+        answer
+    }
+
+    async fn found(&self, place: Place, parts: &Parts, page: &Page) -> Result<Response, Refusal> {
+        let app = &self.app;
+        app.admit(parts, page, place.is_probe())?;
+        match place {
+            Place::Alive => return only_get(parts).map(|()| health::alive()),
+            Place::Ready => {
+                only_get(parts)?;
+                return Ok(health::ready(app).await);
+            }
+            Place::Mcp | Place::Health | Place::Metrics | Place::Nothing => {}
+        }
+        let principal = app.principal(&parts.headers)?;
+        match place {
+            Place::Mcp if parts.method == Method::DELETE => delete::end(app, &parts.headers, &principal).await,
+            // GET too: we have no stream to offer, and a 404 would look like a lost session.
+            Place::Mcp => Err(Refusal::method(MCP_METHODS)),
+            Place::Health => {
+                only_get(parts)?;
+                Ok(health::health(app).await)
+            }
+            Place::Metrics => {
+                only_get(parts)?;
+                Ok(metrics::metrics(app).await)
+            }
+            _ => Err(Refusal::no_such_route()),
+        }
+    }
 }
 
-/// GET too: we have no stream to offer, and a 404 would look like a lost session.
-async fn other_method(State(app): State<Arc<App>>, request: Request) -> Response {
-    refuse(&app, &request, Refusal::method()).into_response()
+fn only_get(parts: &Parts) -> Result<(), Refusal> {
+    if parts.method == Method::GET || parts.method == Method::HEAD { Ok(()) } else { Err(Refusal::method("GET, HEAD")) }
 }
 
-async fn nothing(State(app): State<Arc<App>>, request: Request) -> Response {
-    refuse(&app, &request, Refusal::no_such_route()).into_response()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn refuse(app: &App, request: &Request, refusal: Refusal) -> Reply {
-    let stranger = app.hosts.check(request.headers(), request.uri()).err();
-    stranger.unwrap_or(refusal).into()
+    #[test]
+    fn one_slash_more_is_the_same_place() {
+        for (path, place) in
+            [("/mcp", Place::Mcp), ("/readyz", Place::Ready), ("/metrics", Place::Metrics)]
+        {
+            assert_eq!(Place::of(path), place);
+            assert_eq!(Place::of(&format!("{}/", path.trim_end_matches('/'))), place, "{path}");
+        }
+        for path in ["/mcp//", "/MCP", "/mcp/x", "/mcpx", "//", "/health/z"] {
+            assert_eq!(Place::of(path), Place::Nothing, "{path}");
+        }
+    }
 }

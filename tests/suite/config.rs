@@ -115,7 +115,11 @@ fn show_says_where_each_value_comes_from() {
         "# mine\nclient-name = \"all\"\n\n[call]\nclient_name = \"near\"\n\n[serve]\nallow-host = [\"a\", \"b\"]\n",
     );
     let path = home.path().join(FILE).display().to_string();
-    let variables = [("ARCHONCTL_TIMEOUT", "7s"), ("ARCHONCTL_TRUST_PROXY", "yes"), ("ARCHONCTL_ALLOW_ORIGIN", "c,d")];
+    let variables = [
+        ("ARCHONCTL_TIMEOUT", "7s"),
+        ("ARCHONCTL_TRUST_PROXY", "yes"),
+        ("ARCHONCTL_ALLOW_ORIGIN", "http://c,http://d"),
+    ];
     let call = settings(home.path(), &variables, &["call", "--", "--client-version", "9"]);
     let word = |text: &str| Value::from(text);
     assert_eq!(setting(&call, "client-name"), (word("near"), "file".into(), word(&format!("{path}:5"))));
@@ -124,7 +128,7 @@ fn show_says_where_each_value_comes_from() {
     assert_eq!(setting(&call, "client-token-file"), (Value::Null, "default".into(), Value::Null));
     let serve = settings(home.path(), &variables, &["serve"]);
     assert_eq!(setting(&serve, "allow-host").0, serde_json::json!(["a", "b"]));
-    assert_eq!(setting(&serve, "allow-origin").0, serde_json::json!(["c", "d"]));
+    assert_eq!(setting(&serve, "allow-origin").0, serde_json::json!(["http://c", "http://d"]));
     assert_eq!(setting(&serve, "trust-proxy").0, word("true"));
     assert_eq!(setting(&serve, "session-timeout"), (word("1h"), "default".into(), Value::Null));
     let database = format!("sqlite://{}", home.path().join(".local/state/archonctl/archon.db").display());
@@ -182,6 +186,7 @@ fn what_is_wrong_is_said_with_its_line() {
         ("[serve]\nbind = [\"a\"]", 2, "`bind` takes one value", "bind = \"value\""),
         ("[serve]\ntrust-proxy = \"on\"", 2, "`trust-proxy` takes true or false", "trust-proxy = true"),
         ("[serve]\nallow-host = [1.5, true]", 2, "`allow-host` takes texts", "allow-host = [\"one\", \"two\"]"),
+        ("[serve]\nallow-host = [\"a\", \"*\"]", 2, "invalid value '*' for '--allow-host <HOST>'", "--help"),
         ("[serve]\nsync = \"half\"", 2, "invalid value 'half' for '--sync <LEVEL>'", "--help"),
         ("[serve]\ntest-tools = true", 2, "there is no `test-tools`", "config show"),
         ("[call]\nargs = \"{}\"", 2, "`args` is no setting", "on the command line"),

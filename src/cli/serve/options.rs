@@ -10,6 +10,7 @@ use humantime::parse_duration as duration;
 use crate::cli::exit::Usage;
 use crate::cli::logging;
 use crate::mcp::Capture;
+use crate::server::{HostPattern, OriginPattern};
 use crate::tools::tokens::TokenMethod;
 
 /// The longest time that is taken for meant: sums of times stay times.
@@ -137,13 +138,15 @@ fn token_method() -> impl TypedValueParser<Value = TokenMethod> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Access")]
 pub(super) struct AccessOptions {
-    /// A Host header to let in besides the loopback ones; repeatable, or several with commas
-    #[arg(long, value_name = "HOST", value_delimiter = ',')]
-    pub(super) allow_host: Vec<String>,
-    /// An Origin header to let in besides the loopback ones; repeatable, or several with commas
-    #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
-    pub(super) allow_origin: Vec<String>,
-    /// Take the client's Host from X-Forwarded-Host
+    /// A Host header to let in besides the loopback ones: `mcp.example.org`, an address, or `*.example.org` for all below
+    /// it; ports do not matter. Repeatable, or several with commas
+    #[arg(long, value_name = "HOST", value_delimiter = ',', value_parser = HostPattern::parse)]
+    pub(super) allow_host: Vec<HostPattern>,
+    /// Pages whose scripts may use this server (CORS), besides those of loopback addresses: `https://app.example.org`,
+    /// `https://*.example.org`, `http://app.example.org:*` for any port. Repeatable, or several with commas
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',', value_parser = OriginPattern::parse)]
+    pub(super) allow_origin: Vec<OriginPattern>,
+    /// Take the client's Host from X-Forwarded-Host, its last member: what the proxy before this server wrote
     #[arg(long)]
     pub(super) trust_proxy: bool,
     /// Ask for bearer tokens: one line a principal, `sha256-of-token name [email] [uuid]`. /mcp, /health and /metrics

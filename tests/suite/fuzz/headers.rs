@@ -19,6 +19,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::driver::{Target, hold};
+use super::lists::{Headers, all, essence, form, members};
 use crate::http::{Answer, Connection, Mcp};
 
 const TARGET: Target = Target {
@@ -38,6 +39,9 @@ const TARGET: Target = Target {
         "Content-Length: 0",
         "Connection: close",
         "Content-Encoding: gzip",
+        "Content-Encoding: identity",
+        ";q=0",
+        "\"",
         "{session}",
         "{archon}",
         "2025-11-25",
@@ -163,8 +167,6 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     [out.as_slice(), rest].concat()
 }
 
-type Headers = Vec<(String, Vec<u8>)>;
-
 /// The headers, if they are HTTP, not too many, and about nothing but MCP.
 fn read(lines: &[u8]) -> Option<Headers> {
     let text = lines.iter().map(|byte| char::from(*byte)).collect::<String>();
@@ -187,34 +189,25 @@ fn text_of(line: &str) -> &str {
     line.split_once(':').map_or("", |(_, value)| value)
 }
 
-fn all<'a>(headers: &'a Headers, names: &[&str]) -> Vec<&'a [u8]> {
-    // In the order of the names, as a reader that asks for one after the other meets them.
-    let of =
-        |name: &&str| headers.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_slice()).collect::<Vec<_>>();
-    names.iter().flat_map(of).collect()
-}
-
-/// Visible ASCII alone is a text.
-fn text(value: &[u8]) -> Option<&str> {
-    let is_visible = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
-    str::from_utf8(value).ok().filter(|_| value.iter().all(is_visible))
-}
-
 /// The status and the reason that such headers are to be answered with.
 fn wanted(headers: &Headers, session: &str) -> (u16, &'static str) {
-    let ids = all(headers, &["mcp-session-id", "x-mcp-session-id"]);
-    let kind = all(headers, &["content-type"]).first().and_then(|value| text(value)).unwrap_or_default();
-    let version =
-        all(headers, &["mcp-protocol-version"]).first().map(|value| String::from_utf8_lossy(value).into_owned());
-    let is_json = kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json");
-    match (ids.first(), version) {
-        _ if ids.iter().any(|id| *id != ids[0]) => (400, "two_sessions"),
-        _ if !is_json => (415, "content_type"),
-        (_, Some(version)) if is_modern(&version) => (400, "legacy_only"),
-        (_, Some(version)) if Revision::parse(&version).is_none() => (400, "unsupported_version"),
-        (None, _) => (400, "session_required"),
-        (Some(id), _) if *id == session.as_bytes() => (200, ""),
-        _ => (404, "session_unknown"),
+    let ids = members(headers, &["mcp-session-id", "x-mcp-session-id"]);
+    let kinds = members(headers, &["content-type"]);
+    let versions = members(headers, &["mcp-protocol-version"]);
+    let says_no_version = versions.is_empty() && !all(headers, &["mcp-protocol-version"]).is_empty();
+    let is_coded = |coding: &String| !coding.eq_ignore_ascii_case("identity");
+    match ids.first() {
+        _ if kinds.is_empty() || kinds.iter().any(|kind| essence(kind) != "application/json") => (415, "content_type"),
+        _ if members(headers, &["content-encoding"]).iter().any(is_coded) => (415, "content_encoding"),
+        _ if form(headers).is_none() => (406, "not_acceptable"),
+        _ if versions.iter().any(|version| is_modern(version)) => (400, "legacy_only"),
+        _ if says_no_version || versions.iter().any(|version| Revision::parse(version).is_none()) => {
+            (400, "unsupported_version")
+        }
+        None => (400, "session_required"),
+        Some(first) if ids.iter().any(|id| id != first) => (400, "two_sessions"),
+        Some(id) if id == session => (200, ""),
+        Some(_) => (404, "session_unknown"),
     }
 }
 
@@ -222,10 +215,7 @@ fn judge(answer: &Answer, headers: &Headers, house: &House) {
     let (status, reason) = wanted(headers, &house.session);
     assert_eq!(answer.status, status, "{}", answer.text());
     assert_eq!(answer.header("mcp-session-id"), None, "an id that nobody asked for");
-    let accepts =
-        |kind: &str| all(headers, &["accept"]).iter().any(|v| text(v).is_some_and(|text| text.contains(kind)));
-    let is_stream = status == 200 && accepts("text/event-stream") && !accepts("application/json") && !accepts("*/*");
-    let kind = if is_stream { "text/event-stream" } else { "application/json" };
+    let kind = form(headers).filter(|_| status == 200).unwrap_or("application/json");
     assert_eq!(answer.header("content-type"), Some(kind));
     let json = answer.json();
     if status == 200 {

@@ -4,5 +4,6 @@
 mod driver;
 mod frames;
 mod headers;
+mod lists;
 mod scenarios;
 mod sse;

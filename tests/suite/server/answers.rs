@@ -22,6 +22,31 @@ async fn the_accept_header_decides() {
         let answer = session.post(&[("accept", accept)], PING).await.expect("an answer");
         assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{accept}");
     }
+    let asked = |lines: &'static [&'static str]| {
+        let lines = lines.iter().map(|line| ("accept", *line));
+        let headers: Vec<_> = lines.chain([id, json_type]).collect();
+        let house = &house;
+        async move { house.request("POST /mcp", &headers, PING).await }
+    };
+    for lines in [
+        &["TEXT/Event-Stream"][..],
+        &["application/json;q=0", "text/event-stream"],
+        &["text/event-stream , application/json ; Q=0.000"],
+        &["text/*"],
+        &["*/*, application/json;q=0"],
+    ] {
+        let answer = asked(lines).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(STREAM)), "{lines:?}");
+    }
+    for lines in
+        [&["text/event-stream;q=0"][..], &["text/event-stream", "APPLICATION/JSON;q=0.1"], &["text/html", "*/*;q=0.5"]]
+    {
+        let answer = asked(lines).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{lines:?}");
+    }
+    for lines in [&["application/json;q=0"][..], &["*/*; q=0.0"], &["text/html", "application/*;q=0"]] {
+        assert_refused(&asked(lines).await, 406, -32000, "not_acceptable");
+    }
     let answer = session.post(&[("accept", STREAM)], PING).await.expect("an answer");
     assert_eq!((answer.status, answer.header("content-type")), (200, Some(STREAM)));
     assert_eq!(answer.text(), "event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}\n\n");

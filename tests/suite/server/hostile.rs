@@ -21,8 +21,6 @@ async fn session_ids_that_nobody_issued() {
     ended.delete().await;
     let upper = neighbour.id.to_uppercase();
     let ids = [
-        "",
-        " ",
         "short",
         &"x".repeat(10 * 1024),
         "n\u{fc}l-n\u{fc}l-n\u{fc}l",
@@ -39,6 +37,11 @@ async fn session_ids_that_nobody_issued() {
         let answer = house.post(&[("mcp-session-id", id)], PING).await;
         assert_refused(&answer, 404, -32001, reason);
         assert_refused(&house.request("DELETE /mcp", &[("mcp-session-id", id)], "").await, 404, -32001, reason);
+    }
+    for empty in ["", " ", "\t", " , "] {
+        let none = [("mcp-session-id", empty)];
+        assert_refused(&house.post(&none, PING).await, 400, -32000, "session_required");
+        assert_refused(&house.request("DELETE /mcp", &none, "").await, 400, -32000, "session_required");
     }
     let two = [("mcp-session-id", neighbour.id.as_str()), ("mcp-session-id", &ended.id)];
     assert_refused(&house.post(&two, PING).await, 400, -32000, "two_sessions");

@@ -17,6 +17,8 @@ async fn what_wants_no_answer_gets_none() {
         r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":[]}"#,
         r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
         r#"{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"no"}}"#,
+        r#"{"jsonrpc":"2.0","id": null ,"error":{"code":-32700,"message":"what?"}}"#,
+        r#"{"error":{"code":-32600,"message":"what?"},"id":null,"jsonrpc":"2.0"}"#,
     ];
     for body in bodies {
         let answer = session.post(&[], body).await.expect("an answer");
@@ -29,7 +31,7 @@ async fn what_wants_no_answer_gets_none() {
 async fn what_is_not_json_is_a_parse_error() {
     let house = House::open(&[]).await;
     let session = house.session().await;
-    for body in ["", " ", "{", "nonsense", "{\"jsonrpc\":\"2.0\",}", "[1,", "\u{feff}{}", "{} {}"] {
+    for body in ["", " ", "{", "nonsense", "{\"jsonrpc\":\"2.0\",}", "[1,", "{}\u{feff}", "{} {}"] {
         let answer = session.post(&[], body).await.expect("an answer");
         assert_eq!(assert_refused(&answer, 400, -32700, "parse_error")["id"], Value::Null, "{body}");
     }
@@ -48,6 +50,8 @@ async fn what_is_not_json_rpc_is_an_invalid_request() {
         (r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, json!(1)),
         (r#"{"id":1,"method":"ping"}"#, json!(1)),
         (r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, Value::Null),
+        (r#"{"jsonrpc":"2.0","id":null,"result":{}}"#, Value::Null),
+        (r#"{"jsonrpc":"2.0","id":null,"method":"ping","error":{}}"#, Value::Null),
         (r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#, Value::Null),
         (r#"{"jsonrpc":"2.0","id":true,"method":"ping"}"#, Value::Null),
         (r#"{"jsonrpc":"2.0","id":"x","method":7}"#, Value::Null),
@@ -71,6 +75,52 @@ async fn ids_come_back_byte_for_byte() {
         let answer = session.post(&[], body).await.expect("an answer");
         assert_eq!(answer.text(), format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#));
     }
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_passed_over_and_utf_16_is_named() {
+    let house = House::open(&[]).await;
+    let session = house.mcp.initialize("2025-03-26").await;
+    for mark in ["\u{feff}", "\r\n\u{feff} ", "\u{feff}\u{feff}"] {
+        assert_eq!(house.post(&[], format!("{mark}{}", initialize(LATEST))).await.status, 200, "{mark:?}");
+        for body in [PING.to_owned(), format!("[{PING}]")] {
+            let answer = session.post(&[], format!("{mark}{body}")).await.expect("an answer");
+            assert_eq!(answer.status, 200, "{mark:?}: {}", answer.text());
+        }
+    }
+    let utf_16: Vec<u8> = format!("\u{feff}{PING}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut connection = house.connect().await;
+    let length = utf_16.len().to_string();
+    let headers = [("content-type", "application/json"), ("content-length", length.as_str())];
+    connection.request("POST /mcp", &headers, "").await.expect("sent");
+    connection.send(utf_16).await.expect("sent");
+    let json = assert_refused(&connection.answer().await.expect("an answer"), 400, -32700, "parse_error");
+    assert!(json["error"]["message"].as_str().is_some_and(|message| message.contains("UTF-16")), "{json}");
+}
+
+#[tokio::test]
+async fn an_integer_may_be_written_with_a_point() {
+    let house = House::open(&[]).await;
+    let session = house.session().await;
+    for (tool, arguments, wrong) in [
+        ("find_projects", r#"{"page": 1.0, "per_page": 2e1}"#, false),
+        ("find_projects", r#"{"per_page":10.000,"page":100E-2}"#, false),
+        ("test_sleep", r#"{"ms": 1.0}"#, false),
+        ("find_projects", r#"{"page": 1.5}"#, true),
+        ("find_projects", r#"{"page": "1.0"}"#, true),
+        ("test_sleep", r#"{"ms": 1e99}"#, true),
+    ] {
+        let body = super::call(1, tool, json!("@")).replace("\"@\"", arguments);
+        let result = session.post(&[], body).await.expect("an answer").json();
+        assert_eq!(result["result"]["isError"], wrong, "{arguments}: {result}");
+    }
+    // And so may the id of what is cancelled.
+    let slow = super::call(7, "test_sleep", json!({"ms": 600_000}));
+    let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7.0}}"#;
+    let batch = house.mcp.initialize("2025-03-26").await;
+    batch.call("test_echo", json!({"text": "x"})).await;
+    let answers = batch.post(&[], format!("[{slow},{cancel}]")).await.expect("an answer").json();
+    assert!(answers.to_string().contains("cancel"), "{answers}");
 }
 
 #[tokio::test]
@@ -207,6 +257,29 @@ async fn five_megabytes_in_chunks_are_too_large_as_well() {
     }
     assert_refused(&connection.answer().await.expect("an answer"), 413, -32000, "too_large");
     assert_serves(&session).await;
+}
+
+#[tokio::test]
+async fn a_slash_more_is_the_same_endpoint() {
+    let house = House::open(&[]).await;
+    let session = house.session().await;
+    let headers = [("mcp-session-id", session.id.as_str()), ("content-type", "application/json")];
+    for path in ["/mcp/", "/mcp/?a=b", "/mcp?a=b"] {
+        assert_eq!(house.request(&format!("POST {path}"), &headers, PING).await.status, 200, "{path}");
+        let get = house.request(&format!("GET {path}"), &headers, "").await;
+        assert_refused(&get, 405, -32000, "method_not_allowed");
+    }
+    for path in ["/health/", "/healthz/", "/livez", "/readyz/", "/metrics/"] {
+        assert_eq!(house.request(&format!("GET {path}"), &[], "").await.status, 200, "{path}");
+        let put = house.request(&format!("PUT {path}"), &[], "").await;
+        assert_eq!((put.status, put.header("allow")), (405, Some("GET, HEAD")), "{path}");
+    }
+    for path in ["/mcp//", "/mcp/x", "/MCP", "/sse"] {
+        let nothing = house.request(&format!("POST {path}"), &headers, PING).await;
+        let json = assert_refused(&nothing, 404, -32000, "not_found");
+        assert!(json["error"]["message"].as_str().is_some_and(|message| message.contains("/mcp")), "{json}");
+    }
+    assert_eq!(house.request("DELETE /mcp/", &headers, "").await.status, 204);
 }
 
 #[tokio::test]

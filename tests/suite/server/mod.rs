@@ -7,6 +7,7 @@ mod batch;
 mod caps;
 mod capture;
 mod hostile;
+mod lists;
 mod messages;
 mod rows;
 mod sessions;
@@ -112,7 +113,9 @@ fn assert_refused(answer: &Answer, status: u16, code: i64, reason: &str) -> Valu
     assert_eq!(json["jsonrpc"], "2.0", "{json}");
     let error = &json["error"];
     assert_eq!((&error["code"], &error["data"]["reason"]), (&json!(code), &json!(reason)), "{json}");
-    assert!(error["message"].as_str().is_some_and(|text| !text.is_empty()), "{json}");
+    // Most clients show the message alone: what happened, and behind a semicolon what to do.
+    let message = error["message"].as_str().and_then(|text| text.split_once("; "));
+    assert!(message.is_some_and(|(fact, way_out)| !fact.is_empty() && !way_out.is_empty()), "{json}");
     assert!(error["data"]["hint"].as_str().is_some_and(|text| !text.is_empty()), "{json}");
     json
 }

@@ -251,6 +251,38 @@ async fn a_client_that_never_reads_loses_its_connection() {
 }
 
 #[tokio::test]
+async fn a_client_that_has_said_all_still_listens() {
+    let house = House::open(&[]).await;
+    let session = house.session().await;
+    let sleeps = super::call(1, "test_sleep", serde_json::json!({"ms": 200}));
+    let message = |accept: &str, body: &str| {
+        format!(
+            "POST /mcp HTTP/1.1\r\n{}Content-Type: application/json\r\nAccept: {accept}\r\nMcp-Session-Id: {}\r\nContent-Length: {}\r\n\r\n{body}",
+            house.host(),
+            session.id,
+            body.len()
+        )
+    };
+    let other = |line: &str| format!("{line} HTTP/1.1\r\n{}Mcp-Session-Id: {}\r\n\r\n", house.host(), session.id);
+    for (request, status, words) in [
+        (message("application/json", &sleeps), "200", "slept_ms"),
+        (message("text/event-stream", &sleeps), "200", "data: "),
+        (message("*/*", PING) + &message("*/*", &sleeps), "200", "slept_ms"),
+        (message("*/*", "{"), "400", "parse_error"),
+        (other("GET /readyz"), "200", "ready"),
+        (other("GET /mcp"), "405", "method_not_allowed"),
+        (other("DELETE /mcp"), "204", ""),
+    ] {
+        let mut stream = TcpStream::connect(house.server.address()).await.expect("a connection");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        stream.shutdown().await.expect("half is closed");
+        let mut said = String::new();
+        timeout(PATIENCE, stream.read_to_string(&mut said)).await.expect("closed by the server").expect("text");
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")) && said.contains(words), "{request}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn http_1_0_is_answered_and_closed() {
     let house = House::open(&[]).await;
     let body = initialize(LATEST);
