@@ -1,4 +1,5 @@
-//! What stands where, and the order of the guards before it: name, page, what needs no token, token, path, method. What a POST carries is looked at in `post`.
+//! What stands where, and the order of the guards before it: name, page, preflight, what needs no token, token, path,
+//! method. What a POST carries is looked at in `post`.
 
 use std::sync::Arc;
 
@@ -13,12 +14,13 @@ use super::activity::Activity;
 use super::guard::Page;
 use super::refusal::{MCP_METHODS, Refusal};
 use super::reply::Reply;
-use super::{App, body, delete, health, metrics, post};
+use super::{App, body, cors, delete, health, home, metrics, post};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Mcp,
+    Home,
     Health,
     Alive,
     Ready,
@@ -31,6 +33,7 @@ impl Place {
     fn of(path: &str) -> Self {
         match path.strip_suffix('/').unwrap_or(path) {
             "/mcp" => Self::Mcp,
+            "" => Self::Home,
             "/health" => Self::Health,
             "/healthz" | "/livez" => Self::Alive,
             "/readyz" => Self::Ready,
@@ -68,6 +71,7 @@ impl Routes {
             activity.begin();
             Box::pin(self.other(place, &parts, body, &page)).await
         };
+        cors::tell(page, answer.headers_mut());
         if self.app.is_draining() {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -87,11 +91,18 @@ impl Routes {
     async fn found(&self, place: Place, parts: &Parts, page: &Page) -> Result<Response, Refusal> {
         let app = &self.app;
         app.admit(parts, page, place.is_probe())?;
+        if cors::is_preflight(parts) && matches!(page, Page::Allowed(_)) {
+            return Ok(cors::preflight(&parts.headers));
+        }
         match place {
             Place::Alive => return only_get(parts).map(|()| health::alive()),
             Place::Ready => {
                 only_get(parts)?;
                 return Ok(health::ready(app).await);
+            }
+            Place::Home => {
+                only_get(parts)?;
+                return Ok(home::page(app, &parts.headers).await);
             }
             Place::Mcp | Place::Health | Place::Metrics | Place::Nothing => {}
         }
@@ -124,7 +135,7 @@ mod tests {
     #[test]
     fn one_slash_more_is_the_same_place() {
         for (path, place) in
-            [("/mcp", Place::Mcp), ("/readyz", Place::Ready), ("/metrics", Place::Metrics)]
+            [("/mcp", Place::Mcp), ("/", Place::Home), ("/readyz", Place::Ready), ("/metrics", Place::Metrics)]
         {
             assert_eq!(Place::of(path), place);
             assert_eq!(Place::of(&format!("{}/", path.trim_end_matches('/'))), place, "{path}");

@@ -4,8 +4,10 @@
 mod access;
 mod answers;
 mod batch;
+mod browsers;
 mod caps;
 mod capture;
+mod home;
 mod hostile;
 mod lists;
 mod messages;
