@@ -14,6 +14,7 @@ mod health;
 mod home;
 mod listen;
 mod metrics;
+mod oauth;
 mod origin;
 mod patient;
 mod patterns;

@@ -14,7 +14,7 @@ use super::activity::Activity;
 use super::guard::Page;
 use super::refusal::{MCP_METHODS, Refusal};
 use super::reply::Reply;
-use super::{App, body, cors, delete, health, home, metrics, post};
+use super::{App, body, cors, delete, health, home, metrics, oauth, post};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,7 @@ enum Place {
     Alive,
     Ready,
     Metrics,
+    OAuth,
     Nothing,
 }
 
@@ -38,6 +39,7 @@ impl Place {
             "/healthz" | "/livez" => Self::Alive,
             "/readyz" => Self::Ready,
             "/metrics" => Self::Metrics,
+            _ if oauth::is_asked_for(path) => Self::OAuth,
             _ => Self::Nothing,
         }
     }
@@ -95,6 +97,7 @@ impl Routes {
             return Ok(cors::preflight(&parts.headers));
         }
         match place {
+            Place::OAuth => return Ok(oauth::there_is_none(app.principals.now().are_required())),
             Place::Alive => return only_get(parts).map(|()| health::alive()),
             Place::Ready => {
                 only_get(parts)?;

@@ -252,3 +252,30 @@ async fn a_proxy_tells_the_host_in_its_last_word() {
     let own = [("x-forwarded-host", "localhost:3000"), ("host", "127.0.0.1:8051")];
     assert_eq!(house.request("GET /health", &own, "").await.status, 200);
 }
+
+#[tokio::test]
+async fn oauth_is_answered_in_its_own_shape() {
+    let (open, closed) = (House::open(&[]).await, with_tokens(&[]).await);
+    for (house, words) in [(&open, "asks for no token"), (&closed, "its operator")] {
+        for path in [
+            "/.well-known/oauth-protected-resource",
+            "/.well-known/oauth-protected-resource/mcp",
+            "/.well-known/oauth-authorization-server",
+            "/.well-known/openid-configuration",
+            "/mcp/.well-known/openid-configuration",
+            "/register",
+            "/authorize?response_type=code",
+            "/token/",
+        ] {
+            for (method, body) in [("GET", ""), ("POST", r#"{"redirect_uris":["http://localhost:1/"]}"#)] {
+                let answer = house.request(&format!("{method} {path}"), &[("content-type", "text/plain")], body).await;
+                assert_eq!((answer.status, answer.header("content-type")), (404, Some("application/json")), "{path}");
+                let json = answer.json();
+                assert_eq!(json["error"], "invalid_request", "{json}");
+                assert!(json["error_description"].as_str().is_some_and(|text| text.contains(words)), "{json}");
+            }
+        }
+        let stranger = house.request("GET /token", &[("host", "evil.example")], "").await;
+        assert_refused(&stranger, 403, -32000, "foreign_host");
+    }
+}

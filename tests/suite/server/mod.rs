@@ -11,6 +11,7 @@ mod home;
 mod hostile;
 mod lists;
 mod messages;
+mod order;
 mod rows;
 mod sessions;
 mod sockets;
