@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs with apt what is missing of the things named: scripts/install.sh cc curl sqlite3 tmux postgres node python
+# Installs with apt what is missing of the things named: scripts/install.sh cc curl sqlite3 tmux postgres node python chromium
 # Does nothing, and needs no rights, where all of them are there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
