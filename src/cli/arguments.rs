@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::path::Path;
 
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::model::encoding;
 use crate::protocol::tools::ToolDescription;
 
 use super::coerce::coerce;
@@ -104,10 +106,10 @@ fn parse_pair(pair: &str) -> Result<(String, Given), Usage> {
 /// JSON itself, or where to read it: `@file`, or `-` for standard input.
 fn fetch(source: &str) -> Result<String, Usage> {
     let read = match source.strip_prefix('@') {
-        Some(path) => std::fs::read_to_string(path),
+        Some(path) => std::fs::read(Path::new(path)).and_then(encoding::decode),
         None if source == "-" => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map(|_| text)
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes).and_then(|_| encoding::decode(bytes))
         }
         None => return Ok(source.to_owned()),
     };
@@ -162,6 +164,9 @@ mod tests {
             assert!(!read.needs_schema());
             assert_eq!(read.into_json(&Value::Null).expect("json").get(), "{\"n\": 1.0}");
         }
+        std::fs::write(file.path(), "\u{feff}{\"n\": 1}").expect("written");
+        let read = Typed::read(Some(&format!("@{}", file.path().display())), &[]).expect("an object");
+        assert_eq!(read.into_json(&Value::Null).expect("json").get(), "{\"n\": 1}", "without its byte order mark");
         for bad in ["", "[1]", "{", "@/no/such/file", "\"x\""] {
             assert!(Typed::read(Some(bad), &[]).is_err(), "{bad}");
         }

@@ -328,7 +328,8 @@ fn feed_watchdog() {
 
 fn price_table(file: &Path) -> Result<PriceTable, Usage> {
     let hint = "a price table is TOML: [default], prompt_per_1k = 0.003, completion_per_1k = 0.015";
-    let text = std::fs::read_to_string(file)
+    let text = std::fs::read(file)
+        .and_then(crate::model::encoding::decode)
         .map_err(|e| Usage::new(format!("cannot read the price table {}: {e}", file.display()), hint))?;
     PriceTable::parse(&text).map_err(|e| Usage::new(format!("{}: {e}", file.display()), hint))
 }

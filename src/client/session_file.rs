@@ -117,14 +117,15 @@ impl SessionFile {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Content::default()),
             Err(e) => return Err(unusable(&self.path, e)),
         };
+        let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
         let wrong = |e: serde_json::Error| FileError::Content { path: self.path.clone(), cause: e.to_string() };
         // The version first: what else a newer program writes need not fit our types.
-        let version: serde_json::Value = serde_json::from_slice(&text).map_err(wrong)?;
+        let version: serde_json::Value = serde_json::from_slice(text).map_err(wrong)?;
         let version = version["version"].as_u64().and_then(|v| u32::try_from(v).ok()).unwrap_or_default();
         if version > VERSION {
             return Err(FileError::Newer { path: self.path.clone(), found: version });
         }
-        serde_json::from_slice(&text).map_err(wrong)
+        serde_json::from_slice(text).map_err(wrong)
     }
 
     /// Reads, changes and replaces the file, alone.

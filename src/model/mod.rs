@@ -2,6 +2,7 @@
 
 pub mod client_type;
 pub mod clock;
+pub mod encoding;
 pub mod latency;
 pub mod mask;
 pub mod principal;

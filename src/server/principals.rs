@@ -58,7 +58,8 @@ impl Principals {
     /// [`TokenFileError`], naming file and line.
     pub fn read(path: &Path) -> Result<Self, TokenFileError> {
         let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path)
+        let text = std::fs::read(path)
+            .and_then(crate::model::encoding::decode)
             .map_err(|e| TokenFileError::Unreadable { path: shown.clone(), reason: e.to_string() })?;
         let mut known = Vec::new();
         for (index, line) in text.lines().enumerate() {

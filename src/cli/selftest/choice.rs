@@ -135,7 +135,8 @@ impl Choice {
     pub(super) fn baseline(file: Option<&Path>, chosen: &[Chosen]) -> anyhow::Result<Baseline> {
         let Some(file) = file else { return Ok(Baseline::default()) };
         let hint = "it has the id of one scenario a line";
-        let text = std::fs::read_to_string(file)
+        let text = std::fs::read(file)
+            .and_then(crate::model::encoding::decode)
             .map_err(|e| Usage::new(format!("cannot read {}: {e}", file.display()), hint))?;
         let builtin = builtin::SCENARIOS.map(|(id, _)| id);
         let all_are_ours = chosen.iter().all(|one| builtin.contains(&one.id.as_str()));
@@ -186,7 +187,8 @@ fn files_of(what: &str) -> anyhow::Result<Vec<PathBuf>> {
 
 fn parse(path: &Path) -> anyhow::Result<Chosen> {
     let shown = path.display().to_string();
-    let text = std::fs::read_to_string(path)
+    let text = std::fs::read(path)
+        .and_then(crate::model::encoding::decode)
         .map_err(|e| Usage::new(format!("cannot read {shown}: {e}"), "a scenario is a TOML file"))?;
     let id = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(Chosen { id, scenario: Arc::new(script::parse(&shown, &text)?) })

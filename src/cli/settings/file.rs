@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::cli::exit::Usage;
 use crate::cli::paths::ConfigFile;
+use crate::model::encoding;
 use crate::model::text::nearest;
 
 use super::{THIS_TIME_ONLY, name_of};
@@ -33,7 +34,7 @@ pub(in crate::cli) struct Entry {
 /// With file and line, when something in it is not as it should be.
 pub(super) fn read(place: &ConfigFile, command: &Command) -> Result<Vec<Entry>, Usage> {
     let shown = place.path.display();
-    let text = match fs::read_to_string(&place.path) {
+    let text = match fs::read(&place.path).and_then(encoding::decode) {
         Ok(text) => text,
         Err(e) if e.kind() == ErrorKind::NotFound && !place.named => return Ok(Vec::new()),
         Err(e) => return Err(Usage::new(format!("cannot read the configuration file {shown}: {e}"), HINT)),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::client::{Backoff, ClientOptions, OptionsError, Token};
+use crate::model::encoding;
 use crate::protocol::header::ARCHON_SESSION;
 
 use super::exit::Usage;
@@ -119,7 +120,7 @@ pub(super) fn token_of(file: Option<&Path>) -> anyhow::Result<Option<Token>> {
 /// The file before the variable; an empty variable is none.
 fn token(file: Option<&Path>, variable: Option<String>) -> anyhow::Result<Option<Token>> {
     let text = match file {
-        Some(path) => Some(std::fs::read_to_string(path).map_err(|e| {
+        Some(path) => Some(std::fs::read(path).and_then(encoding::decode).map_err(|e| {
             Usage::new(
                 format!("cannot read the token file {}: {e}", path.display()),
                 "it holds the token and nothing else",

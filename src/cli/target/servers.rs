@@ -6,6 +6,7 @@ use jsonc_parser::ParseOptions;
 use serde_json::{Map, Value};
 
 use super::super::exit::Usage;
+use crate::model::encoding;
 
 /// A server of a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,8 +60,9 @@ pub(in crate::cli) const LIKE_EDITORS: ParseOptions = ParseOptions {
 /// When it cannot be read, or holds something else.
 pub(super) fn read(file: &Path, folders: &[&Path]) -> Result<Vec<Server>, Usage> {
     let hint = "name the server with --url to do without it";
-    let text =
-        std::fs::read_to_string(file).map_err(|e| Usage::new(format!("cannot read {}: {e}", file.display()), hint))?;
+    let text = std::fs::read(file)
+        .and_then(encoding::decode)
+        .map_err(|e| Usage::new(format!("cannot read {}: {e}", file.display()), hint))?;
     parse(&text, file, folders).map_err(|why| Usage::new(format!("cannot use {}: {why}", file.display()), hint))
 }
 
