@@ -10,6 +10,7 @@
 //! It speaks the legacy era over Streamable HTTP (2024-11-05 to 2025-11-25) and takes both kinds of answer, JSON and
 //! event streams.
 
+mod address;
 mod backoff;
 mod error;
 mod link;
