@@ -12,7 +12,7 @@ use super::item::Item;
 use super::output::Output;
 use super::paths;
 use super::target::Target;
-use super::visit::{not_remembered, shown};
+use super::visit::{cookies_beside, not_remembered, shown};
 
 const EXAMPLES: &str = "Examples:
   archonctl close
@@ -47,12 +47,18 @@ impl Options {
         let options = self.target.into_options()?;
         let (key, url) = (options.key(), options.place());
         let file = paths::session_file();
-        let session = match (self.session, &file) {
-            (Some(id), _) => Session::given(Some(id), None)?,
-            (None, Ok(file)) => file.find(&key)?.ok_or_else(|| not_remembered(&url))?.session()?,
+        let (session, cookies) = match (self.session, &file) {
+            (Some(id), _) => {
+                let cookies = cookies_beside(&key, Some(&id));
+                (Session::given(Some(id), None)?, cookies)
+            }
+            (None, Ok(file)) => {
+                let held = file.find(&key)?.ok_or_else(|| not_remembered(&url))?;
+                (held.session()?, held.cookies)
+            }
             (None, Err(_)) => return Err(not_remembered(&url).into()),
         };
-        let closed = Client::resume(options, session.clone())?.close().await?;
+        let closed = Client::resume_with(options, session.clone(), cookies)?.close().await?;
         if let Ok(file) = file {
             file.forget(&key, session.id.as_deref())?;
         }

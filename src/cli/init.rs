@@ -20,8 +20,8 @@ const EXAMPLES: &str = "Examples:
   archonctl init http://127.0.0.1:8051/mcp --client-name nightly
   archonctl init --archon-session 8d2f1b9e-15c7-4e6f-8a35-5b0e9c2d4f22
 
-The session is remembered by its server's URL, in sessions.json under $XDG_STATE_HOME/archonctl, for its owner alone \
-(0600); tokens are not. call and tools use it until close ends it. A second init for the same URL opens a new session and \
+The session is remembered by its server's URL, with the cookies that the server has set, in sessions.json under \
+$XDG_STATE_HOME/archonctl, for its owner alone (0600); tokens are not. call and tools use it until close ends it. A second init for the same URL opens a new session and \
 ends the former one.
 
 With -o json: {version, url, protocol_session_id, archon_session_id, revision, server: {name, version}, opened_at}.";
@@ -54,7 +54,7 @@ impl Options {
             options.go_on_with(id)?;
         }
         let client = Client::connect(options.clone()).await?;
-        let session = Remembered::of(&client.session(), Clock::uncorrected());
+        let session = Remembered::of(&client.session(), client.cookies(), Clock::uncorrected());
         match file.remember(&options.key(), session.clone()) {
             Ok(former) => end(former, &options).await,
             Err(error) => {
@@ -73,7 +73,7 @@ async fn end(former: Option<Remembered>, options: &ClientOptions) {
     let Some(former) = former else { return };
     let Ok(session) = former.session() else { return };
     let id = shown(former.protocol_session_id.as_deref());
-    let ended = match Client::resume(options.clone(), session) {
+    let ended = match Client::resume_with(options.clone(), session, former.cookies.clone()) {
         Ok(client) => client.close().await,
         Err(error) => Err(error),
     };

@@ -59,12 +59,17 @@ pub(super) async fn run(
     };
     let mut calls = std::pin::pin!(stream::iter(0..plan.calls).map(one).buffer_unordered(plan.at_once));
     let mut stop = std::pin::pin!(interrupted());
+    let mut late = std::pin::pin!(client.out_of_time());
     let mut tally = Tally::default();
     loop {
         tokio::select! {
             biased;
             signal = &mut stop => {
                 tally.interrupted = Some(signal);
+                break;
+            }
+            error = &mut late => {
+                tally.add(begun.elapsed(), Some(error));
                 break;
             }
             done = calls.next() => match done {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::client::{Client, ClientOptions, OnLoss, Remembered, Session, SessionFile};
+use crate::client::{Client, ClientOptions, Cookie, OnLoss, Remembered, Session, SessionFile};
 use crate::model::clock::Clock;
 
 use super::exit::NoSession;
@@ -42,6 +42,7 @@ pub(super) struct Visit {
     /// The client.
     pub(super) client: Client,
     before: Arc<Session>,
+    cookies_before: Vec<Cookie>,
     origin: Origin,
 }
 
@@ -71,7 +72,7 @@ impl Visit {
         if let Ok(file) = paths::session_file()
             && let Some(held) = file.find(&key)?
         {
-            let client = Client::resume(options, held.session()?)?;
+            let client = Client::resume_with(options, held.session()?, held.cookies)?;
             return Ok(Self::new(client, Origin::Remembered { file, key }));
         }
         Ok(Self::new(Client::connect(options).await?, Origin::New))
@@ -83,13 +84,16 @@ impl Visit {
                 options.go_on_with(archon_id)?;
                 Client::connect(options).await?
             }
-            (id, archon_id) => Client::resume(options, Session::given(id, archon_id)?)?,
+            (id, archon_id) => {
+                let cookies = cookies_beside(&options.key(), id.as_deref());
+                Client::resume_with(options, Session::given(id, archon_id)?, cookies)?
+            }
         };
         Ok(Self::new(client, Origin::Given))
     }
 
     fn new(client: Client, origin: Origin) -> Self {
-        Self { before: client.session(), client, origin }
+        Self { before: client.session(), cookies_before: client.cookies(), client, origin }
     }
 
     /// Says that a lost session was replaced, if it was: before the answer that the new one gave.
@@ -105,12 +109,14 @@ impl Visit {
     /// one; ends the session that was opened for this command. What goes wrong here is said and changes nothing: the
     /// answer is there.
     pub(super) async fn end(self) {
-        let now = self.client.session();
+        self.client.cancel_abandoned().await;
+        let (now, cookies) = (self.client.session(), self.client.cookies());
         let lost = now.id != self.before.id;
         let surplus = match &self.origin {
             Origin::New => true,
-            Origin::Remembered { file, key } if now != self.before => {
-                let held = file.replace(key, self.before.id.as_deref(), Remembered::of(&now, Clock::uncorrected()));
+            Origin::Remembered { file, key } if now != self.before || cookies != self.cookies_before => {
+                let new = Remembered::of(&now, cookies, Clock::uncorrected());
+                let held = file.replace(key, self.before.id.as_deref(), new);
                 let held = held.unwrap_or_else(|e| {
                     tell(&format!("warning: the session is not remembered: {e}"));
                     false
@@ -125,6 +131,12 @@ impl Visit {
             tell(&format!("warning: the session is not closed: {error}"));
         }
     }
+}
+
+/// The cookies of a session whose id was given, if it is the remembered one.
+pub(super) fn cookies_beside(key: &str, id: Option<&str>) -> Vec<Cookie> {
+    let held = paths::session_file().ok().and_then(|file| file.find(key).ok()?);
+    held.filter(|held| held.protocol_session_id.as_deref() == id).map(|held| held.cookies).unwrap_or_default()
 }
 
 /// An id for people.

@@ -5,6 +5,9 @@ use std::time::Duration;
 /// The longest `Retry-After` that we obey; a server that asks for more is tried again after this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
+/// A wait that may take longer than this is said: a person would wonder.
+pub(super) const LONG: Duration = Duration::from_secs(3);
+
 /// Exponential backoff: how often, how long at first, how long at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
@@ -14,6 +17,23 @@ pub struct Backoff {
     pub first: Duration,
     /// No wait is longer, unless the server asks for it.
     pub cap: Duration,
+}
+
+impl Backoff {
+    /// For longer than a restart takes, that of a service manager included which waits five seconds before it: from seven
+    /// to thirteen seconds.
+    pub const PATIENT: Self = Self { attempts: 16, first: Duration::from_millis(200), cap: Duration::from_secs(1) };
+
+    /// The longest that all waits together take where the server asks for none.
+    pub(super) fn longest(&self) -> Duration {
+        // Beyond the cap's first step all are the cap; no sum needs more of them than a person can wait for.
+        let steps = (0..self.attempts.saturating_sub(1).min(1000)).map(|n| step(self, n));
+        steps.fold(Duration::ZERO, Duration::saturating_add)
+    }
+}
+
+fn step(backoff: &Backoff, attempt: u32) -> Duration {
+    backoff.first.saturating_mul(2_u32.saturating_pow(attempt)).min(backoff.cap)
 }
 
 impl Default for Backoff {
@@ -27,8 +47,7 @@ impl Default for Backoff {
 /// by `jitter` (0 none of it, 255 all of it), so that clients cut off together do not come back together. Where the server
 /// asks for more time (`Retry-After`), that takes the place of the certain half.
 pub(super) fn next_delay(backoff: &Backoff, attempt: u32, retry_after: Option<Duration>, jitter: u8) -> Duration {
-    let step = backoff.first.saturating_mul(2_u32.saturating_pow(attempt)).min(backoff.cap);
-    let half = step / 2;
+    let half = step(backoff, attempt) / 2;
     let certain = retry_after.map_or(half, |asked| asked.min(LONGEST_RETRY_AFTER).max(half));
     certain + half * u32::from(jitter) / u32::from(u8::MAX)
 }
@@ -36,6 +55,17 @@ pub(super) fn next_delay(backoff: &Backoff, attempt: u32, retry_after: Option<Du
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_patient_outlast_a_service_manager() {
+        let patient = Backoff::PATIENT;
+        let shortest: Duration = (0..patient.attempts - 1).map(|n| next_delay(&patient, n, None, 0)).sum();
+        assert!(shortest > Duration::from_secs(6), "{shortest:?}");
+        let longest: Duration = (0..patient.attempts - 1).map(|n| next_delay(&patient, n, None, 255)).sum();
+        assert_eq!(longest, patient.longest());
+        assert!(longest < Duration::from_secs(14), "{longest:?}");
+        assert!(Backoff::default().longest() < LONG);
+    }
 
     #[test]
     fn doubles_up_to_the_cap_and_obeys_the_server() {

@@ -14,7 +14,7 @@ use super::tool::ToolAnswer;
 /// Why a request has no good answer.
 #[derive(Debug, Error)]
 pub enum ClientError {
-    /// The session was refused (404, or a 400 that speaks of the session).
+    /// The session was refused: by 404, or in one of the many ways in which servers say it.
     #[error("the server refuses the session: {message}")]
     Session {
         /// What the server said.
@@ -122,6 +122,12 @@ pub enum ProtocolError {
         /// Our bound, in bytes.
         limit: usize,
     },
+    /// The server's id for the session can be none (basic/transports: visible ASCII).
+    #[error("the server opens a session under {id:?}, which is no session id: one has visible ASCII characters alone")]
+    SessionId {
+        /// What it says.
+        id: String,
+    },
     /// The server wants a revision that we do not speak (basic/lifecycle: a client then disconnects).
     #[error("the server wants MCP revision {asked:?}, which this client does not speak")]
     Revision {
@@ -188,7 +194,7 @@ impl ProtocolError {
                 let spoken = Revision::ALL.map(Revision::as_str).join(", ");
                 Some(Cow::Owned(format!("this client speaks {spoken}")))
             }
-            Self::Result { .. } | Self::TooLarge { .. } => None,
+            Self::Result { .. } | Self::SessionId { .. } | Self::TooLarge { .. } => None,
         }
     }
 }

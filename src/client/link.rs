@@ -2,21 +2,27 @@
 //! that it is given.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use futures_util::future::join_all;
 use http::{HeaderMap, StatusCode, header};
 use reqwest::Response;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use tracing::debug;
+use tracing::{debug, trace};
 
 use crate::protocol::error::{ErrorBody, METHOD_NOT_FOUND};
-use crate::protocol::frame::{self, Body, Message, Request};
+use crate::protocol::frame::Request;
 use crate::protocol::reply::{self, Reply};
 
+use super::abandoned::Abandoned;
+use super::answer::{Heard, hear, is_same, messages};
 use super::backoff::Backoff;
+use super::cookies::Cookie;
 use super::error::{ClientError, ProtocolError, Stage};
 use super::patience::{Deadline, Patience};
+use super::refusal;
 use super::sse::{Event, Limits, SseReader};
 use super::tool::Repeat;
 use super::transport::{MAX_ANSWER, Transport};
@@ -24,7 +30,8 @@ use super::transport::{MAX_ANSWER, Transport};
 /// The most that we read of one event stream, in bytes: many notifications may come before an answer.
 const MAX_STREAM: usize = 4 * MAX_ANSWER;
 /// How long a request that we gave up on may delay us once more, to tell the server so.
-const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const CANCEL_PATIENCE: Duration = Duration::from_millis(500);
+
 /// A request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ask<'a> {
@@ -33,6 +40,8 @@ pub(super) struct Ask<'a> {
     pub params: &'a str,
     pub repeat: Repeat,
     pub deadline: Deadline,
+    /// The largest answer that we hold, in bytes.
+    pub limit: usize,
 }
 
 /// An answer that is a result.
@@ -49,11 +58,16 @@ pub(super) struct Link {
     transport: Transport,
     backoff: Backoff,
     next_id: AtomicU64,
+    abandoned: Abandoned,
 }
 
 impl Link {
     pub(super) fn new(transport: Transport, backoff: Backoff) -> Self {
-        Self { transport, backoff, next_id: AtomicU64::new(1) }
+        Self { transport, backoff, next_id: AtomicU64::new(1), abandoned: Abandoned::default() }
+    }
+
+    pub(super) fn cookies(&self) -> Vec<Cookie> {
+        self.transport.cookies()
     }
 
     pub(super) fn place(&self) -> &str {
@@ -73,10 +87,10 @@ impl Link {
 
     /// Sends a notification; the server has it when this returns.
     pub(super) async fn tell(&self, method: &str, headers: &HeaderMap, deadline: Deadline) -> Result<(), ClientError> {
-        let message = json!({"jsonrpc": "2.0", "method": method}).to_string();
+        let message = Bytes::from(json!({"jsonrpc": "2.0", "method": method}).to_string());
         let mut patience = Patience::new(self.backoff, Repeat::Allowed, deadline);
         loop {
-            match deadline.bound(self.place(), self.transport.post(message.as_str(), headers)).await {
+            match deadline.bound(self.place(), self.transport.post(message.clone(), headers)).await {
                 Err(error) => patience.after(error).await?,
                 Ok(_) => return Ok(()),
             }
@@ -97,10 +111,22 @@ impl Link {
     /// One attempt, under an id of its own: within a session none may come twice.
     async fn attempt(&self, ask: Ask<'_>, headers: &HeaderMap) -> Result<Answer, ClientError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let outcome = ask.deadline.bound(self.place(), self.exchange(id, ask, headers)).await;
+        debug!(id, "sending {}", ask.method);
+        let began = Instant::now();
         // The handshake must not be cancelled (basic/utilities/cancellation).
-        if matches!(outcome, Err(ClientError::Timeout { .. })) && ask.method != "initialize" {
-            self.cancel(id, headers).await;
+        let waiting = (ask.method != "initialize").then(|| self.abandoned.wait(id, headers));
+        let outcome = ask.deadline.bound(self.place(), Box::pin(self.exchange(id, ask, headers))).await;
+        let is_cancellable = waiting.is_some_and(|waiting| {
+            waiting.end();
+            true
+        });
+        let took = began.elapsed();
+        match &outcome {
+            Ok(answer) => debug!(id, ?took, bytes = answer.result.get().len(), "answered"),
+            Err(error) => debug!(id, ?took, "failed: {error}"),
+        }
+        if matches!(outcome, Err(ClientError::Timeout { .. })) && is_cancellable {
+            self.cancel(id, headers, "the client waited long enough").await;
         }
         outcome
     }
@@ -114,27 +140,40 @@ impl Link {
         }
         let answered = response.headers().clone();
         let reply = match content_type(&answered).as_str() {
-            "application/json" => self.read_json(response, id).await?,
-            "text/event-stream" => self.read_stream(response, id, headers).await?,
+            "application/json" => self.read_json(response, (id, ask.limit), headers).await?,
+            "text/event-stream" => self.read_stream(response, (id, ask.limit), headers).await?,
             "" => return Err(ProtocolError::ContentType { content_type: "no content type".to_owned() }.into()),
             other => return Err(ProtocolError::ContentType { content_type: other.to_owned() }.into()),
         };
         match reply {
-            Reply { error: Some(error), .. } => Err(ProtocolError::Answered(error).into()),
+            Reply { error: Some(error), id: of, .. } => {
+                let echoes_id = of.is_some_and(|of| is_same(&of, id));
+                Err(refusal::judge_answer(error, echoes_id, headers))
+            }
             Reply { result: Some(result), .. } => Ok(Answer { result, headers: answered }),
             _ => Err(garbage("an answer has neither a result nor an error")),
         }
     }
 
-    async fn read_json(&self, response: Response, id: u64) -> Result<Reply, ClientError> {
-        let body = self.transport.body(response, MAX_ANSWER).await?;
-        let reply: Reply =
-            serde_json::from_slice(&body).map_err(|e| garbage(format!("its answer is not JSON-RPC: {e}")))?;
-        if answers(&reply, id) { Ok(reply) } else { Err(garbage("its answer belongs to another request")) }
+    async fn read_json(
+        &self,
+        response: Response,
+        (id, limit): (u64, usize),
+        headers: &HeaderMap,
+    ) -> Result<Reply, ClientError> {
+        let body = self.transport.body(response, limit).await?;
+        let reply = self.read_messages(&body, id, headers).await;
+        let reply = reply.map_err(|e| garbage(format!("its answer is not JSON-RPC: {e}")))?;
+        reply.ok_or_else(|| garbage("its answer belongs to another request"))
     }
 
-    async fn read_stream(&self, mut response: Response, id: u64, headers: &HeaderMap) -> Result<Reply, ClientError> {
-        let mut reader = SseReader::new(Limits { event: MAX_ANSWER, stream: MAX_STREAM });
+    async fn read_stream(
+        &self,
+        mut response: Response,
+        (id, limit): (u64, usize),
+        headers: &HeaderMap,
+    ) -> Result<Reply, ClientError> {
+        let mut reader = SseReader::new(Limits { event: limit, stream: MAX_STREAM });
         while let Some(chunk) = self.transport.chunk(&mut response).await? {
             for event in reader.push(&chunk)? {
                 if let Some(reply) = self.read_event(&event, id, headers).await? {
@@ -149,21 +188,28 @@ impl Link {
         })
     }
 
-    /// The answer, if this event is it. What else may come first: notifications, the server's own requests, answers that
+    /// The answer, if it is in this event. What else may come first: notifications, the server's own requests, answers that
     /// we no longer wait for, and events of other kinds or without data, which mark a place in the stream.
     async fn read_event(&self, event: &Event, id: u64, headers: &HeaderMap) -> Result<Option<Reply>, ClientError> {
         if event.data.is_empty() || !matches!(event.name.as_slice(), b"" | b"message") {
             return Ok(None);
         }
-        let reply: Reply =
-            serde_json::from_slice(&event.data).map_err(|e| garbage(format!("an event is not JSON-RPC: {e}")))?;
-        if answers(&reply, id) {
-            return Ok(Some(reply));
+        trace!(id, bytes = event.data.len(), "an event");
+        let reply = self.read_messages(&event.data, id, headers).await;
+        reply.map_err(|e| garbage(format!("an event is not JSON-RPC: {e}")))
+    }
+
+    /// The answer among the messages of a body or an event. The server's questions among them are answered.
+    async fn read_messages(&self, text: &[u8], id: u64, headers: &HeaderMap) -> serde_json::Result<Option<Reply>> {
+        let mut answer = None;
+        for message in messages(text)? {
+            match hear(message, id)? {
+                Heard::Answer(reply) => answer = answer.or(Some(reply)),
+                Heard::Question(question) => self.reply(&question, headers).await,
+                Heard::Other => {}
+            }
         }
-        if let Ok(Body::Single(Message::Request(question))) = frame::parse(&event.data) {
-            self.reply(&question, headers).await;
-        }
-        Ok(None)
+        Ok(answer)
     }
 
     /// Answers the server: a ping as it must be (basic/utilities/ping), anything else with "no such method", because we
@@ -176,27 +222,27 @@ impl Link {
                 reply::error(Some(question.id.get()), &error)
             }
         };
+        debug!("answering the server's {}", question.method);
         if let Err(error) = self.transport.post(reply, headers).await {
-            debug!(%error, method = %question.method, "could not answer the server");
+            debug!("could not answer the server: {error}");
         }
     }
 
     /// Tells the server that nobody waits any more, so that the work need not go on (basic/lifecycle, timeouts).
-    async fn cancel(&self, id: u64, headers: &HeaderMap) {
-        let params = json!({"requestId": id, "reason": "the client waited long enough"});
+    async fn cancel(&self, id: u64, headers: &HeaderMap, reason: &str) {
+        debug!(id, "telling the server that nobody waits: {reason}");
+        let params = json!({"requestId": id, "reason": reason});
         let message = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}).to_string();
         let goodbye = self.transport.post(message, headers);
         if let Err(error) = Deadline::after(CANCEL_PATIENCE).bound(self.place(), goodbye).await {
-            debug!(%error, "could not cancel the request");
+            debug!(id, "could not cancel the request: {error}");
         }
     }
-}
 
-/// Whether a reply is the one to that request: by its id, or as an error from a server that could not read ours.
-fn answers(reply: &Reply, id: u64) -> bool {
-    match &reply.id {
-        Some(raw) => (reply.result.is_some() || reply.error.is_some()) && raw.get().parse() == Ok(id),
-        None => reply.error.is_some(),
+    /// The same for all requests whose callers have left.
+    pub(super) async fn cancel_abandoned(&self) {
+        let abandoned = self.abandoned.take();
+        join_all(abandoned.iter().map(|(id, headers)| self.cancel(*id, headers, "the client was told to stop"))).await;
     }
 }
 
@@ -208,26 +254,4 @@ fn garbage(reason: impl Into<String>) -> ClientError {
 fn content_type(headers: &HeaderMap) -> String {
     let whole = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     whole.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_matching_answer_counts() {
-        for (reply, ours) in [
-            (r#"{"id":7,"result":{}}"#, true),
-            (r#"{"id":7,"error":{"code":1}}"#, true),
-            (r#"{"id":null,"error":{"code":1}}"#, true),
-            (r#"{"id":8,"result":{}}"#, false),
-            (r#"{"id":"7","result":{}}"#, false),
-            (r#"{"id":7,"method":"ping"}"#, false),
-            (r#"{"result":{}}"#, false),
-            ("{}", false),
-        ] {
-            let parsed: Reply = serde_json::from_str(reply).expect("a reply");
-            assert_eq!(answers(&parsed, 7), ours, "{reply}");
-        }
-    }
 }

@@ -4,17 +4,22 @@
 //! SessionFile   sessions between two runs of a program: one file, several programs at once
 //! Client     one session: opens or resumes it, heals it once a request, closes it
 //!   link     one request and its one answer: ids, deadline, repeats where they are safe (`patience`, `backoff`)
-//!   transport   one HTTP exchange: headers, body caps, typed refusals
+//!   transport   one HTTP exchange: headers, cookies, body caps, typed refusals (`refusal`, `loss`)
 //! ```
 //!
 //! It speaks the legacy era over Streamable HTTP (2024-11-05 to 2025-11-25) and takes both kinds of answer, JSON and
 //! event streams.
 
+mod abandoned;
 mod address;
+mod answer;
 mod backoff;
+mod cookies;
 mod error;
 mod link;
+mod loss;
 mod options;
+mod pages;
 mod patience;
 mod raw;
 mod ready;
@@ -36,10 +41,10 @@ use serde_json::value::RawValue;
 use tokio::sync::{Mutex, watch};
 use tracing::debug;
 
-use crate::protocol::header::ARCHON_SESSION;
-use crate::protocol::tools::{CallToolResult, ListToolsResult, ToolDescription};
+use crate::protocol::tools::{CallToolResult, ToolDescription};
 
 pub use backoff::Backoff;
+pub use cookies::Cookie;
 pub use error::{ClientError, ProtocolError, Stage};
 pub use options::{ClientOptions, OnLoss, OptionsError, Token};
 pub use raw::{RawAnswer, RawClient, RawError, RawRequest};
@@ -49,14 +54,13 @@ pub use session::Session;
 pub use session_file::{FileError, SessionFile};
 pub use tool::{Arguments, Repeat, ToolAnswer};
 
-use link::{Ask, Link};
+use link::{Ask, CANCEL_PATIENCE, Link};
+use pages::Pages;
 use patience::Deadline;
-use transport::Transport;
+use transport::{MAX_ANSWER, Transport};
 
 /// How long a goodbye may take: nobody waits half a minute for it.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
-/// More pages than this of `tools/list` are a server that counts in circles (our bound).
-const MAX_PAGES: usize = 1000;
 
 /// How a session was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,8 +91,8 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached, refuses, or does not speak MCP.
     pub async fn connect(options: ClientOptions) -> Result<Self, ClientError> {
-        let link = Link::new(Transport::new(&options)?, options.backoff);
-        let deadline = Deadline::after(options.timeout);
+        let link = Link::new(Transport::new(&options, Vec::new())?, options.backoff);
+        let deadline = deadline(&options);
         let session = session::open(&link, &options.client, options.archon_session.as_deref(), deadline).await?;
         Ok(Self::with(link, options, session))
     }
@@ -99,7 +103,15 @@ impl Client {
     /// # Errors
     /// When this machine cannot talk HTTP at all.
     pub fn resume(options: ClientOptions, session: Session) -> Result<Self, ClientError> {
-        let link = Link::new(Transport::new(&options)?, options.backoff);
+        Self::resume_with(options, session, Vec::new())
+    }
+
+    /// The same, with the cookies that the server had set by then: a balancer may know by them who has the session.
+    ///
+    /// # Errors
+    /// As [`Self::resume`].
+    pub fn resume_with(options: ClientOptions, session: Session, cookies: Vec<Cookie>) -> Result<Self, ClientError> {
+        let link = Link::new(Transport::new(&options, cookies)?, options.backoff);
         Ok(Self::with(link, options, session))
     }
 
@@ -116,6 +128,11 @@ impl Client {
     /// The session as it is now; a later request may replace it.
     pub fn session(&self) -> Arc<Session> {
         self.session.borrow().clone()
+    }
+
+    /// The cookies that the server has set.
+    pub fn cookies(&self) -> Vec<Cookie> {
+        self.link.cookies()
     }
 
     /// Calls a tool. Should the connection break midway, the call is repeated only if [`Self::list_tools`] has shown that
@@ -151,20 +168,33 @@ impl Client {
     /// # Errors
     /// When there is no answer, or the pages never end.
     pub async fn list_tools(&self) -> Result<Vec<ToolDescription>, ClientError> {
-        let mut tools = Vec::new();
-        let mut params = json!({});
-        for _ in 0..MAX_PAGES {
-            let raw = self.request("tools/list", &params.to_string(), Repeat::Allowed).await?;
-            let page: ListToolsResult = read("tools/list", &raw)?;
-            tools.extend(page.tools);
-            let Some(cursor) = page.next_cursor else {
-                self.learn(&tools);
-                return Ok(tools);
-            };
-            params = json!({"cursor": cursor});
+        let (mut pages, mut params) = (Pages::default(), Some("{}".to_owned()));
+        // One deadline and one bound of bytes for all of them.
+        let (deadline, mut limit) = (deadline(&self.options), MAX_ANSWER);
+        while let Some(asked) = params {
+            let ask = Ask { method: "tools/list", params: &asked, repeat: Repeat::Allowed, deadline, limit };
+            let raw = self.heal_and_ask(ask).await?;
+            limit = limit.saturating_sub(raw.get().len());
+            params = pages.take(&raw)?;
         }
-        let reason = format!("it has more than {MAX_PAGES} pages");
-        Err(ProtocolError::Result { method: "tools/list", reason }.into())
+        let tools = pages.into_tools();
+        self.learn(&tools);
+        Ok(tools)
+    }
+
+    /// Returns, with the error for it, when nobody is to wait any more ([`ClientOptions::until`]); never without such a time.
+    pub async fn out_of_time(&self) -> ClientError {
+        match self.options.until {
+            Some(until) => tokio::time::sleep_until(until.into()).await,
+            None => std::future::pending().await,
+        }
+        ClientError::Timeout { place: self.place().to_owned(), after: self.options.timeout }
+    }
+
+    /// Tells the server of the requests whose futures were dropped before they were answered, so that it need not go on.
+    /// What cannot be told is left: the server finds out by itself.
+    pub async fn cancel_abandoned(&self) {
+        self.link.cancel_abandoned().await;
     }
 
     /// Ends the session. A server that has forgotten it, or lets no client end one, is fine.
@@ -176,7 +206,12 @@ impl Client {
         if session.id.is_none() {
             return Ok(Closed::Left);
         }
-        let deadline = Deadline::after(self.options.timeout.min(CLOSE_PATIENCE));
+        self.cancel_abandoned().await;
+        // Even where all time is used up there is a moment for it.
+        let soon = std::time::Instant::now() + CANCEL_PATIENCE;
+        let end = self.options.until.map(|until| (until + CANCEL_PATIENCE).max(soon).into());
+        let deadline = Deadline::after(self.options.timeout.min(CLOSE_PATIENCE)).not_beyond(end);
+        debug!("ending the session");
         match self.link.end(&session.headers(), deadline).await {
             Ok(()) => Ok(Closed::Ended),
             Err(ClientError::Session { .. }) => Ok(Closed::Gone),
@@ -192,15 +227,19 @@ impl Client {
         }
     }
 
+    async fn request(&self, method: &'static str, params: &str, repeat: Repeat) -> Result<Box<RawValue>, ClientError> {
+        let deadline = deadline(&self.options);
+        self.heal_and_ask(Ask { method, params, repeat, deadline, limit: MAX_ANSWER }).await
+    }
+
     /// One request. When the server has lost the session a new one is opened, once, and the request sent again: refused
     /// for its session, it never ran.
-    async fn request(&self, method: &'static str, params: &str, repeat: Repeat) -> Result<Box<RawValue>, ClientError> {
-        let ask = Ask { method, params, repeat, deadline: Deadline::after(self.options.timeout) };
+    async fn heal_and_ask(&self, ask: Ask<'_>) -> Result<Box<RawValue>, ClientError> {
         let session = self.session();
         match self.ask(ask, &session).await {
             Err(ClientError::Session { message, .. }) if self.options.on_loss == OnLoss::Reopen => {
-                debug!(message, "the session is lost; opening a new one");
-                let session = self.heal(&session, ask.deadline).await?;
+                debug!("the session is lost; opening a new one: {message}");
+                let session = self.heal(&session, ask.deadline).await.map_err(ClientError::after_reopening)?;
                 self.ask(ask, &session).await.map_err(ClientError::after_reopening)
             }
             outcome => outcome,
@@ -209,7 +248,7 @@ impl Client {
 
     async fn ask(&self, ask: Ask<'_>, session: &Session) -> Result<Box<RawValue>, ClientError> {
         let answer = self.link.ask(ask, &session.headers()).await?;
-        if let Some(id) = session::text(&answer.headers, ARCHON_SESSION) {
+        if let Some(id) = session::archon_id(&answer.headers) {
             self.adopt(session, id);
         }
         Ok(answer.result)
@@ -239,6 +278,11 @@ impl Client {
         self.session.send_replace(session.clone());
         Ok(session)
     }
+}
+
+/// By when a request that begins now has to be answered.
+fn deadline(options: &ClientOptions) -> Deadline {
+    Deadline::after(options.timeout).not_beyond(options.until.map(Into::into))
 }
 
 fn read<'a, T: serde::Deserialize<'a>>(method: &'static str, raw: &'a RawValue) -> Result<T, ProtocolError> {

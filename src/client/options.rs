@@ -1,7 +1,7 @@
 //! Which server, as whom, and how patiently. Whatever can be wrong with it is found here, before anything is sent.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use reqwest::Url;
@@ -25,6 +25,9 @@ pub struct ClientOptions {
     pub client: Implementation,
     /// The longest that one request may take, repeats and waits included.
     pub timeout: Duration,
+    /// When nobody waits for anything any more, however long a single request may take. A goodbye may take
+    /// half a second beyond it.
+    pub until: Option<Instant>,
     /// How a request is repeated where that is safe.
     pub backoff: Backoff,
     pub(super) archon_session: Option<String>,
@@ -102,6 +105,7 @@ impl ClientOptions {
             token: None,
             client: Implementation { name: "archonctl".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
             timeout: Duration::from_secs(30),
+            until: None,
             backoff: Backoff::default(),
             archon_session: None,
             on_loss: OnLoss::Reopen,

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
-use tracing::debug;
+use tracing::{debug, info};
 use uuid::Uuid;
 
-use super::backoff::{Backoff, next_delay};
+use super::backoff::{Backoff, LONG, next_delay};
 use super::error::{ClientError, Stage};
 use super::tool::Repeat;
 
 /// No wait is longer; it keeps the sum with the present inside what a clock can hold.
 const LONGEST_WAIT: Duration = Duration::from_hours(365 * 24);
+
+/// So long nobody wonders about a busy server.
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// A moment after which nobody waits any more.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +26,11 @@ pub(super) struct Deadline {
 impl Deadline {
     pub(super) fn after(allowed: Duration) -> Self {
         Self { at: Instant::now() + allowed.min(LONGEST_WAIT), allowed }
+    }
+
+    /// The same, or `end` if that is earlier.
+    pub(super) fn not_beyond(self, end: Option<Instant>) -> Self {
+        Self { at: end.map_or(self.at, |end| end.min(self.at)), ..self }
     }
 
     /// Waits for a future until this moment; `place` is whom the error names.
@@ -43,11 +51,13 @@ pub(super) struct Patience {
     repeat: Repeat,
     deadline: Deadline,
     failures: u32,
+    waited: Duration,
+    is_said: bool,
 }
 
 impl Patience {
     pub(super) fn new(backoff: Backoff, repeat: Repeat, deadline: Deadline) -> Self {
-        Self { backoff, repeat, deadline, failures: 0 }
+        Self { backoff, repeat, deadline, failures: 0, waited: Duration::ZERO, is_said: false }
     }
 
     /// Returns when it is time for the next attempt, or with the error when there is none.
@@ -61,9 +71,24 @@ impl Patience {
         if !is_passing(&error, self.repeat) || self.failures >= self.backoff.attempts || !in_time {
             return Err(error);
         }
-        debug!(%error, ?delay, "trying again");
+        self.say(&error, delay);
         sleep(delay).await;
         Ok(())
+    }
+}
+
+impl Patience {
+    /// That it goes on: as a note where it may take long, once. A busy server is mostly free again before anybody wonders.
+    fn say(&mut self, error: &ClientError, delay: Duration) {
+        debug!(attempt = self.failures, "{error}; trying again in {delay:?}");
+        self.waited += delay;
+        let left = self.deadline.at.saturating_duration_since(Instant::now());
+        let longest = self.backoff.longest().min(left);
+        let is_down = matches!(error, ClientError::Connection { .. });
+        if !self.is_said && longest > LONG && (is_down || self.waited > A_MOMENT) {
+            info!("{error}; trying again for up to {}s (--retries 0 does not wait)", longest.as_secs());
+            self.is_said = true;
+        }
     }
 }
 

@@ -17,7 +17,7 @@ pub async fn why_not_ready(options: &ClientOptions) -> Result<Option<String>, Cl
         options.url = url;
     }
     options.token = None;
-    let transport = Transport::new(&options)?;
+    let transport = Transport::new(&options, Vec::new())?;
     match timeout(options.timeout, transport.get()).await {
         Ok(Ok(_)) => Ok(None),
         Ok(Err(ClientError::Http { status: 503, message, .. })) => Ok(Some(message)),

@@ -3,51 +3,106 @@
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
+use serde_json::Value;
 
-use crate::protocol::reply::Reply;
+use crate::protocol::header::{PROTOCOL_VERSION, SESSION};
+use crate::protocol::reply::{ForeignError, Reply};
 
-use super::error::{ClientError, server_hint};
+use super::error::{ClientError, ProtocolError, server_hint};
+use super::loss::Refused;
 
 /// A text body is quoted up to here, in characters.
 const QUOTED: usize = 300;
 
-/// The error that a refusal stands for. `with_session` tells whether the request named a session: without one, a 404
-/// means that there is nothing at that path.
-pub(super) fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], with_session: bool) -> ClientError {
-    let (message, hint) = explained(status, headers, body);
+/// The error that a refusal stands for. `asked` are the headers of the request: without a session among them, a 404 means
+/// that there is nothing at that path.
+pub(super) fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], asked: &HeaderMap) -> ClientError {
+    let said = Said::read(status, headers, body);
+    let refused = Refused { is_challenge: is_challenge(headers), ..said.refused(status, asked) };
+    let is_loss = is_in_session(asked) && refused.is_loss();
+    let Said { message, hint, .. } = said;
     match status {
+        _ if is_loss => ClientError::Session { message, hint, reopened: false },
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             ClientError::Auth { status: status.as_u16(), message, hint }
-        }
-        StatusCode::NOT_FOUND if with_session => ClientError::Session { message, hint, reopened: false },
-        StatusCode::BAD_REQUEST if with_session && speaks_of_session(body) => {
-            ClientError::Session { message, hint, reopened: false }
         }
         _ => ClientError::Http { status: status.as_u16(), message, hint, retry_after: retry_after(headers) },
     }
 }
 
-/// Servers that know only 400 say it in words: `Bad Request: No valid session ID provided`.
-fn speaks_of_session(body: &[u8]) -> bool {
-    String::from_utf8_lossy(body).to_lowercase().contains("session")
+/// The error that a JSON-RPC error under a good status stands for.
+pub(super) fn judge_answer(error: ForeignError, echoes_id: bool, asked: &HeaderMap) -> ClientError {
+    let said = Said { code: Some(error.code), echoes_id, message: error.message.clone(), hint: None };
+    if is_in_session(asked) && said.refused(StatusCode::OK, asked).is_loss() {
+        let hint = error.data.as_ref().and_then(server_hint).map(str::to_owned);
+        return ClientError::Session { message: error.message, hint, reopened: false };
+    }
+    ProtocolError::Answered(error).into()
+}
+
+/// Whether a request was made within a session, be it one that has no id.
+fn is_in_session(asked: &HeaderMap) -> bool {
+    asked.contains_key(SESSION) || asked.contains_key(PROTOCOL_VERSION)
+}
+
+/// Whether the server finds the token wrong (RFC 6750, section 3), and does not merely say that it takes some.
+fn is_challenge(headers: &HeaderMap) -> bool {
+    let challenges = headers.get_all(header::WWW_AUTHENTICATE).iter();
+    challenges.filter_map(|v| v.to_str().ok()).any(|challenge| challenge.to_ascii_lowercase().contains("error="))
 }
 
 /// What happened and what to do, in the server's words where it has any.
-fn explained(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> (String, Option<String>) {
-    if let Ok(Reply { error: Some(error), .. }) = serde_json::from_slice(body) {
-        let hint = error.data.as_ref().and_then(server_hint).map(str::to_owned);
-        return (error.message, hint);
+#[derive(Debug, Default)]
+struct Said {
+    code: Option<i64>,
+    echoes_id: bool,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Said {
+    fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+        if let Ok(Reply { error: Some(error), id, .. }) = serde_json::from_slice(body) {
+            let hint = error.data.as_ref().and_then(server_hint).map(str::to_owned);
+            let echoes_id = id.is_some_and(|id| id.get().trim_matches('"').parse::<i64>().is_ok());
+            return Self { code: Some(error.code), echoes_id, message: error.message, hint };
+        }
+        Self { message: plain(status, headers, body), ..Self::default() }
     }
+
+    fn refused<'a>(&'a self, status: StatusCode, asked: &'a HeaderMap) -> Refused<'a> {
+        Refused {
+            status: status.as_u16(),
+            code: self.code,
+            echoes_id: self.echoes_id,
+            message: &self.message,
+            session: asked.get(SESSION).and_then(|id| id.to_str().ok()),
+            is_challenge: false,
+        }
+    }
+}
+
+/// What a body says that is no JSON-RPC.
+fn plain(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String {
     if let Some(location) = headers.get(header::LOCATION).and_then(|v| v.to_str().ok()) {
         // A query may hold a secret.
-        return (format!("it redirects to {}", location.split('?').next().unwrap_or_default()), None);
+        return format!("it redirects to {}", location.split('?').next().unwrap_or_default());
     }
-    let text = String::from_utf8_lossy(body);
+    let text = serde_json::from_slice(body).ok().and_then(|body| sentence(&body));
+    let text = text.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if text.is_empty() || text.starts_with('<') {
-        return (status.canonical_reason().unwrap_or("no explanation").to_lowercase(), None);
+        return status.canonical_reason().unwrap_or("no explanation").to_lowercase();
     }
-    (text.chars().take(QUOTED).collect(), None)
+    text.chars().take(QUOTED).collect()
+}
+
+/// The sentence in JSON as web frameworks write their errors.
+fn sentence(body: &Value) -> Option<String> {
+    let places = ["/error/message", "/error_description", "/message", "/detail", "/error", "/title"];
+    let found = places.iter().filter_map(|place| body.pointer(place)?.as_str());
+    body.as_str().into_iter().chain(found).find(|text| !text.trim().is_empty()).map(str::to_owned)
 }
 
 /// `Retry-After` in seconds. Its other form, a date, is passed over: it would need two clocks that agree.
@@ -59,10 +114,16 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::{HeaderName, HeaderValue};
 
     fn judged(status: u16, body: &str, with_session: bool) -> ClientError {
         let status = StatusCode::from_u16(status).expect("a status");
-        judge(status, &HeaderMap::new(), body.as_bytes(), with_session)
+        judge(status, &HeaderMap::new(), body.as_bytes(), &asked(with_session))
+    }
+
+    fn asked(with_session: bool) -> HeaderMap {
+        let id = HeaderValue::from_static("1868a90c");
+        with_session.then(|| (HeaderName::from_static(SESSION), id)).into_iter().collect()
     }
 
     #[test]
@@ -73,6 +134,36 @@ mod tests {
         assert!(matches!(judged(404, "", false), ClientError::Http { status: 404, .. }));
         assert!(matches!(judged(400, original, false), ClientError::Http { status: 400, .. }));
         assert!(matches!(judged(400, "bad json", true), ClientError::Http { status: 400, .. }));
+    }
+
+    #[test]
+    fn a_session_is_lost_in_the_words_of_any_framework() {
+        for body in [
+            r#"{"error": "Session not found"}"#,
+            r#"{"detail": "Session not found"}"#,
+            r#"{"error": "not_found", "message": "Session not found"}"#,
+            r#"{"error": {"message": "Session not found"}}"#,
+            r#"{"cause": null, "jsonRpcError": null, "message": "Session not found"}"#,
+            r#""Session not found""#,
+            "\u{feff}{\"jsonrpc\":\"2.0\",\"id\":\"server-error\",\"error\":{\"code\":-32000,\"message\":\"Session not found\"}}",
+        ] {
+            let error = judged(400, body, true);
+            assert!(matches!(&error, ClientError::Session { message, .. } if message == "Session not found"), "{body}");
+        }
+        let about_an_argument = r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":"session not found"}}"#;
+        assert!(matches!(judged(400, about_an_argument, true), ClientError::Http { .. }));
+    }
+
+    #[test]
+    fn a_401_is_about_the_token_unless_it_speaks_of_the_session() {
+        assert!(matches!(judged(401, "Unauthorized: Session not found", true), ClientError::Session { .. }));
+        assert!(matches!(judged(401, "Unauthorized: Session not found", false), ClientError::Auth { .. }));
+        assert!(matches!(judged(401, "Unauthorized", true), ClientError::Auth { .. }));
+        for (challenge, is_loss) in [("Bearer", true), (r#"Bearer error="invalid_token""#, false)] {
+            let headers = HeaderMap::from_iter([(header::WWW_AUTHENTICATE, challenge.parse().expect("a header"))]);
+            let error = judge(StatusCode::UNAUTHORIZED, &headers, b"Session expired", &asked(true));
+            assert_eq!(matches!(error, ClientError::Session { .. }), is_loss, "{challenge}: {error}");
+        }
     }
 
     #[test]
@@ -99,7 +190,7 @@ mod tests {
     #[test]
     fn names_where_a_redirect_leads() {
         let headers = HeaderMap::from_iter([(header::LOCATION, "https://b/mcp?key=1".parse().expect("a header"))]);
-        let error = judge(StatusCode::FOUND, &headers, b"moved", false);
+        let error = judge(StatusCode::FOUND, &headers, b"moved", &HeaderMap::new());
         assert_eq!(error.to_string(), "the server answered 302: it redirects to https://b/mcp");
         assert!(error.hint().is_some_and(|h| h.contains("--url")));
     }

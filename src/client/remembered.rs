@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cookies::Cookie;
 use super::options::OptionsError;
 use super::session::{Session, check_id};
 use crate::model::timestamp::Timestamp;
@@ -21,17 +22,21 @@ pub struct Remembered {
     pub server: Implementation,
     /// When it was opened.
     pub opened_at: Timestamp,
+    /// The cookies that the server had set by then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cookies: Vec<Cookie>,
 }
 
 impl Remembered {
-    /// What there is to remember of a session.
-    pub fn of(session: &Session, opened_at: Timestamp) -> Self {
+    /// What there is to remember of a session, and of the cookies beside it.
+    pub fn of(session: &Session, cookies: Vec<Cookie>, opened_at: Timestamp) -> Self {
         Self {
             protocol_session_id: session.id.clone(),
             archon_session_id: session.archon_id.clone(),
             revision: session.revision.map(|r| r.as_str().to_owned()),
             server: session.server.clone(),
             opened_at,
+            cookies,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
+use tracing::debug;
 
 use crate::protocol::header::{ARCHON_SESSION, PROTOCOL_VERSION, SESSION};
 use crate::protocol::initialize::{Implementation, InitializeResult};
@@ -12,6 +13,7 @@ use super::link::{Ask, Link};
 use super::options::OptionsError;
 use super::patience::Deadline;
 use super::tool::Repeat;
+use super::transport::MAX_ANSWER;
 
 /// A session as its client sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,13 +61,13 @@ pub(super) async fn open(
 ) -> Result<Session, ClientError> {
     let params = json!({"protocolVersion": Revision::LATEST.as_str(), "capabilities": {}, "clientInfo": client});
     let params = params.to_string();
-    let ask = Ask { method: "initialize", params: &params, repeat: Repeat::Allowed, deadline };
+    let ask = Ask { method: "initialize", params: &params, repeat: Repeat::Allowed, deadline, limit: MAX_ANSWER };
     let answer = link.ask(ask, &archon_header(archon_id)).await?;
     let result: InitializeResult = serde_json::from_str(answer.result.get())
         .map_err(|e| ProtocolError::Result { method: ask.method, reason: e.to_string() })?;
     let session = Session {
-        id: text(&answer.headers, SESSION),
-        archon_id: text(&answer.headers, ARCHON_SESSION),
+        id: protocol_id(&answer.headers)?,
+        archon_id: self::archon_id(&answer.headers),
         revision: Some(
             Revision::parse(&result.protocol_version)
                 .ok_or(ProtocolError::Revision { asked: result.protocol_version })?,
@@ -73,12 +75,29 @@ pub(super) async fn open(
         server: result.server_info,
     };
     link.tell("notifications/initialized", &session.headers(), deadline).await?;
+    let (id, revision) = (session.id.as_deref().unwrap_or("none"), session.revision.map(Revision::as_str));
+    debug!(id, revision, "opened a session with {} {}", session.server.name, session.server.version);
     Ok(session)
 }
 
-/// A header's value, if it is text.
-pub(super) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    Some(headers.get(name)?.to_str().ok()?.to_owned())
+/// The protocol session that a server has opened, if it keeps any. An id that we would refuse later is refused here.
+fn protocol_id(headers: &HeaderMap) -> Result<Option<String>, ProtocolError> {
+    let Some(value) = headers.get(SESSION).filter(|value| !value.is_empty()) else { return Ok(None) };
+    let id = String::from_utf8_lossy(value.as_bytes()).into_owned();
+    match check_id(&id) {
+        Ok(()) => Ok(Some(id)),
+        Err(_) => Err(ProtocolError::SessionId { id }),
+    }
+}
+
+/// The Archon session of an answer. What can be none is passed over: no server needs to hear it again.
+pub(super) fn archon_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get(ARCHON_SESSION)?.to_str().ok()?;
+    let is_one = check_id(id).is_ok();
+    if !is_one {
+        debug!("passing over {id:?}, which is no Archon session's id");
+    }
+    is_one.then(|| id.to_owned())
 }
 
 fn archon_header(id: Option<&str>) -> HeaderMap {
@@ -103,6 +122,23 @@ pub(super) fn check_id(id: &str) -> Result<(), OptionsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_that_cannot_be_sent_back_is_refused_where_it_is_given() {
+        let given = |id: &[u8]| {
+            let value = HeaderValue::from_bytes(id).expect("a header");
+            protocol_id(&HeaderMap::from_iter([(HeaderName::from_static(SESSION), value)]))
+        };
+        assert!(matches!(given(b"a"), Ok(Some(id)) if id == "a"));
+        assert!(matches!(given(b""), Ok(None)) && matches!(protocol_id(&HeaderMap::new()), Ok(None)));
+        for bad in [b"a b".as_slice(), b"a\tb", "\u{e9}".as_bytes(), b"a\xff"] {
+            assert!(matches!(given(bad), Err(ProtocolError::SessionId { .. })), "{bad:?}");
+        }
+        let archon = |id: &str| {
+            archon_id(&HeaderMap::from_iter([(HeaderName::from_static(ARCHON_SESSION), id.parse().expect("a header"))]))
+        };
+        assert_eq!((archon("archon-1").as_deref(), archon("archon 1")), (Some("archon-1"), None));
+    }
 
     #[test]
     fn an_id_is_visible_ascii() {

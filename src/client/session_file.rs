@@ -1,7 +1,7 @@
 //! Sessions between two runs of a program: one small file, which several programs use at once.
 //!
-//! It holds ids and no token, and is for its owner alone (0600), because an id is all that a server without tokens asks
-//! for. It is replaced whole, so that a reader needs no lock; who changes it holds the lock file beside it.
+//! It holds ids and cookies and no token, and is for its owner alone (0600), because an id is all that a server without
+//! tokens asks for. It is replaced whole, so that a reader needs no lock; who changes it holds the lock file beside it.
 
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -200,6 +200,7 @@ mod tests {
             revision: Some("2025-11-25".to_owned()),
             server: Implementation::default(),
             opened_at: Timestamp::from_millis(opened),
+            cookies: Vec::new(),
         }
     }
 

@@ -1,11 +1,12 @@
 //! One HTTP exchange: what is sent with every request, what comes back, and how much of it we hold.
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use reqwest::redirect::{Attempt, Policy};
-use reqwest::{ClientBuilder, RequestBuilder, Response, Url};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use reqwest::redirect::Policy;
+use reqwest::{ClientBuilder, Response, Url};
+use tracing::{debug, trace};
 
-use crate::protocol::header::SESSION;
-
+use super::cookies::{Cookie, Jar};
 use super::error::{ClientError, ProtocolError, Stage};
 use super::options::ClientOptions;
 use super::refusal;
@@ -17,35 +18,41 @@ const MAX_REFUSAL: usize = 64 * 1024;
 /// Redirects followed for one request.
 const MAX_REDIRECTS: usize = 5;
 
-/// A server's address and the connections to it.
+/// A server's address, the connections to it, and the cookies that it has set.
 #[derive(Debug)]
 pub(super) struct Transport {
     http: reqwest::Client,
     url: Url,
     place: String,
+    given_cookies: Option<HeaderValue>,
+    jar: Jar,
 }
 
 impl Transport {
-    pub(super) fn new(options: &ClientOptions) -> Result<Self, ClientError> {
-        let builder = builder(options)
-            .default_headers(standing_headers(options))
-            .redirect(Policy::custom(follow_on_the_same_server));
+    /// With these cookies of an earlier run.
+    pub(super) fn new(options: &ClientOptions, cookies: Vec<Cookie>) -> Result<Self, ClientError> {
+        let builder = builder(options).default_headers(standing_headers(options)).redirect(Policy::none());
         let place = options.place();
         let http = builder.build().map_err(|e| unconnected(&place, Stage::BeforeSending, &e))?;
-        Ok(Self { http, url: options.url.clone(), place })
+        let given_cookies = options.headers.get(header::COOKIE).cloned();
+        Ok(Self { http, url: options.url.clone(), place, given_cookies, jar: Jar::new(cookies) })
     }
 
     pub(super) fn place(&self) -> &str {
         &self.place
     }
 
+    /// The cookies that hold now.
+    pub(super) fn cookies(&self) -> Vec<Cookie> {
+        self.jar.all()
+    }
+
     /// Posts one JSON-RPC message.
     ///
     /// # Errors
     /// When there is no connection, or the status is no success.
-    pub(super) async fn post(&self, message: impl Into<Vec<u8>>, headers: &HeaderMap) -> Result<Response, ClientError> {
-        let request = self.http.post(self.url.clone()).header(header::CONTENT_TYPE, "application/json");
-        self.send(request.body(message.into()), headers).await
+    pub(super) async fn post(&self, message: impl Into<Bytes>, headers: &HeaderMap) -> Result<Response, ClientError> {
+        self.send(Method::POST, message.into(), headers).await
     }
 
     /// Asks for what is at the address.
@@ -53,7 +60,7 @@ impl Transport {
     /// # Errors
     /// As [`Self::post`].
     pub(super) async fn get(&self) -> Result<Response, ClientError> {
-        self.send(self.http.get(self.url.clone()), &HeaderMap::new()).await
+        self.send(Method::GET, Bytes::new(), &HeaderMap::new()).await
     }
 
     /// Ends a session.
@@ -61,22 +68,56 @@ impl Transport {
     /// # Errors
     /// As [`Self::post`].
     pub(super) async fn delete(&self, headers: &HeaderMap) -> Result<(), ClientError> {
-        self.send(self.http.delete(self.url.clone()), headers).await.map(|_| ())
+        self.send(Method::DELETE, Bytes::new(), headers).await.map(|_| ())
     }
 
-    async fn send(&self, request: RequestBuilder, headers: &HeaderMap) -> Result<Response, ClientError> {
-        let sent = request.headers(headers.clone()).send().await;
-        let response = sent.map_err(|e| {
+    /// Sends it, and again to where the server says that it has moved to on itself.
+    async fn send(&self, method: Method, body: Bytes, headers: &HeaderMap) -> Result<Response, ClientError> {
+        let mut url = self.url.clone();
+        let mut redirects = 0;
+        loop {
+            let response = self.exchange((method.clone(), &url), body.clone(), headers).await?;
+            let status = response.status();
+            self.jar.take(&url, response.headers());
+            trace!(%method, %status, headers = ?without_cookies(response.headers()), "received");
+            if status.is_success() {
+                return Ok(response);
+            }
+            match moved(&url, status, response.headers()) {
+                Some(next) if redirects < MAX_REDIRECTS => {
+                    debug!(%status, to = next.path(), "the server redirects");
+                    redirects += 1;
+                    url = next;
+                }
+                _ => return Err(self.refused(response, headers).await),
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        (method, url): (Method, &Url),
+        body: Bytes,
+        headers: &HeaderMap,
+    ) -> Result<Response, ClientError> {
+        let mut headers = headers.clone();
+        headers.extend(self.jar.header(url, self.given_cookies.as_ref()).map(|value| (header::COOKIE, value)));
+        if method == Method::POST {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        trace!(%method, ?headers, bytes = body.len(), "sending");
+        let sent = self.http.request(method, url.clone()).headers(headers).body(body).send().await;
+        sent.map_err(|e| {
             let stage = if e.is_connect() { Stage::BeforeSending } else { Stage::Midway };
             unconnected(&self.place, stage, &e)
-        })?;
-        if response.status().is_success() {
-            return Ok(response);
-        }
+        })
+    }
+
+    async fn refused(&self, response: Response, asked: &HeaderMap) -> ClientError {
         let (status, answered) = (response.status(), response.headers().clone());
         // The status says enough when its body is too large or breaks off.
         let body = self.body(response, MAX_REFUSAL).await.unwrap_or_default();
-        Err(refusal::judge(status, &answered, &body, headers.contains_key(SESSION)))
+        refusal::judge(status, &answered, &body, asked)
     }
 
     /// Reads a whole body.
@@ -129,12 +170,27 @@ fn standing_headers(options: &ClientOptions) -> HeaderMap {
     headers
 }
 
-/// Follows `/mcp` to `/mcp/`, where method and body stay (307, 308), and nothing that leaves the server: session id and
-/// token are for this one alone.
-fn follow_on_the_same_server(attempt: Attempt<'_>) -> reqwest::redirect::Action {
-    let kept = matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
-    let here = attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());
-    if kept && here && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
+/// Headers as a log may show them.
+fn without_cookies(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    for (name, value) in &mut headers {
+        if name == header::SET_COOKIE {
+            value.set_sensitive(true);
+        }
+    }
+    headers
+}
+
+/// Where a request goes on, `/mcp/` in place of `/mcp`: where method and body stay (307, 308), and nothing that leaves the
+/// server. Session id, token and cookies are for this one alone.
+fn moved(from: &Url, status: StatusCode, answered: &HeaderMap) -> Option<Url> {
+    let kept = matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+    let location = answered.get(header::LOCATION)?.to_str().ok()?;
+    let mut to = from.join(location).ok()?;
+    // These fail only for URLs that cannot have a user.
+    let _ = to.set_username(from.username());
+    let _ = to.set_password(from.password());
+    (kept && to.origin() == from.origin()).then_some(to)
 }
 
 /// The innermost cause is the one that tells something ("connection refused"); the outer ones repeat each other.

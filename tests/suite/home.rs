@@ -25,6 +25,11 @@ impl Home {
         Self { url: Some(server.url.clone()), ..Self::empty() }
     }
 
+    /// The same for a server at that URL.
+    pub(crate) fn at(url: &str) -> Self {
+        Self { url: Some(url.to_owned()), ..Self::empty() }
+    }
+
     /// An empty one, in whose environment no server stands.
     pub(crate) fn empty() -> Self {
         Self { folder: TempDir::new().expect("a temporary folder"), url: None }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::databases::on_every_database;
 use crate::faulty::{Fault, Faulty, Seen};
+use crate::field::{Field, JSON, polite, raw};
 use crate::home::{Home, nobody, run};
 use crate::process::ServeProcess;
 use crate::terminal::show;
@@ -227,3 +228,17 @@ on_every_database!(a_server_that_asks_for_a_token_gets_the_right_one, |db| async
         assert_eq!(told.contains("hint: "), code == exit::AUTH, "{args:?}: {told}");
     }
 });
+
+#[tokio::test]
+async fn an_id_that_call_would_refuse_is_refused_at_once_and_not_remembered() {
+    let server = Field::start(|asked, _| {
+        let mut response = raw(200, JSON, polite(asked).to_string()).filter(|_| asked.method == "initialize")?;
+        response.headers_mut().insert("mcp-session-id", "has space".parse().expect("a header"));
+        Some(response)
+    });
+    let server = server.await;
+    let home = Home::at(&server.url);
+    let refused = home.run(&["init"]).await.code(i32::from(exit::FAILED)).stdout(is_empty());
+    refused.stderr(contains("opens a session under \"has space\", which is no session id"));
+    assert!(!home.session_file().exists());
+}

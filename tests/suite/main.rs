@@ -1,6 +1,6 @@
 //! The one integration test. Its modules mirror `src`; what many of them need stands beside them: [`databases`] (a fresh
 //! one per test), [`process`] (the real `archonctl serve`, to be killed), [`http`] (raw requests, and a small MCP client),
-//! [`faulty`] (a server that goes wrong on purpose), [`home`] (where the client's commands run), [`terminal`] (a
+//! [`faulty`] (a server that goes wrong on purpose), [`field`] (one with a single bad habit), [`home`] (where the client's commands run), [`terminal`] (a
 //! screen for them).
 //!
 //! `scripts/test.sh` runs it with a PostgreSQL; plain `cargo test` runs the SQLite half.
@@ -19,6 +19,7 @@ mod databases;
 mod deploy;
 mod failing;
 mod faulty;
+mod field;
 mod fuzz;
 mod help;
 mod home;
