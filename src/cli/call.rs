@@ -35,10 +35,12 @@ what else there is}. An answer that the tool marks as an error goes to standard 
 
 A session that the server has lost is replaced once, which is said on standard error: a call that was refused for its \
 session never ran. A call whose answer was lost is repeated only if the tool says that it is read-only or idempotent, or \
-you do.
+you do. Where no server answers, or a busy one, it goes on trying for longer than a restart takes, which is said as well. \
+Ctrl-C tells the server that nobody waits for the answer any more.
 
 With --repeat no answer is printed but how long they took: on standard error, or with --json as the one document {version, \
-tool, calls, failed, tool_errors, concurrency, elapsed_ms, answers_per_second, latency_ms: {min, p50, p95, p99, max}}.";
+tool, calls, failed, tool_errors, concurrency, elapsed_ms, answers_per_second, latency_ms: {min, p50, p95, p99, max}}. It \
+takes as long as it takes; a --timeout ends it.";
 
 /// Call a tool and print its answer
 #[derive(Debug, Args)]
@@ -102,9 +104,11 @@ impl Options {
     /// Each with its exit code: see [`exit`].
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let typed = Typed::read(self.args.as_deref(), &self.pairs)?;
-        let visit = Visit::begin(self.target, self.which).await?;
+        let plan = self.plan.plan();
+        let target = if plan.is_some() { self.target.for_many() } else { self.target.patient() };
+        let visit = Visit::begin(target, self.which).await?;
         let (tool, way) = (self.tool.as_str(), self.way);
-        let done = if let Some(plan) = self.plan.plan() {
+        let done = if let Some(plan) = plan {
             let measured = measure(&visit.client, tool, typed, way, plan).await;
             visit.tell_loss();
             measured

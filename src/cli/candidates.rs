@@ -63,7 +63,7 @@ fn is_plain(word: &str) -> bool {
 
 async fn tools_of_server() -> Option<Vec<ToolDescription>> {
     let target = Target::from_arg_matches(&typed()?).ok()?;
-    let client = Client::connect(target.into_options().ok()?).await.ok()?;
+    let client = Client::connect(target.quiet_options().ok()?).await.ok()?;
     let tools = client.list_tools().await.ok()?;
     // It ends by itself when nobody ends it.
     _ = client.close().await;

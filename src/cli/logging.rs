@@ -1,9 +1,17 @@
 //! Log lines on standard error: text on a terminal, JSON lines off it.
 
+use std::fmt;
 use std::io::IsTerminal;
+use std::time::Instant;
 
 use clap::ValueEnum;
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::output::line;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -39,4 +47,44 @@ pub(super) fn start(format: Option<Format>) {
         // Whose work it was, and what comes of it, is told by whoever owns that work.
         tracing::error!(thread, place, "panicked: {}", panic.payload_as_str().unwrap_or("without words"));
     }));
+}
+
+/// Starts saying what a client does: notes and warnings always, more where it was asked for.
+pub(super) fn narrate(verbose: u8) {
+    let filter = match verbose {
+        0 => "archonctl=info",
+        1 => "archonctl=debug",
+        _ => "archonctl=trace",
+    };
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .log_internal_errors(false);
+    // A second start (in a test) keeps the first.
+    _ = builder.event_format(Narrator { began: Instant::now() }).try_init();
+}
+
+/// Lines for a person: a note, a warning, or what happened so long after the beginning.
+#[derive(Debug)]
+struct Narrator {
+    began: Instant,
+}
+
+impl<S, N> FormatEvent<S, N> for Narrator
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut text = String::new();
+        context.field_format().format_fields(Writer::new(&mut text), event)?;
+        // A server's words are among them.
+        let text = line(&text);
+        match *event.metadata().level() {
+            Level::ERROR | Level::WARN => writeln!(out, "warning: {text}"),
+            Level::INFO => writeln!(out, "note: {text}"),
+            _ => writeln!(out, "{:8.3}s {text}", self.began.elapsed().as_secs_f64()),
+        }
+    }
 }

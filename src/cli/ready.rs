@@ -2,23 +2,31 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
 use serde_json::json;
+use tokio::time::sleep;
 
 use super::exit;
 use super::output::{VERSION, printable};
 use super::target::Target;
-use crate::client::why_not_ready;
+use crate::client::{ClientError, ClientOptions, why_not_ready};
 
 const EXAMPLES: &str = "\
 Examples:
   archonctl ready
   archonctl ready --url http://127.0.0.1:9000/mcp --timeout 2s
+  archonctl ready --wait 10s
 
 It asks /readyz beside the endpoint, which wants no token and leaves no trace. The exit code is 0 when the server is
-ready, 1 when it answers that it is not (its database does not answer, or it is stopping), and 4 when nobody answers.";
+ready, 1 when it answers that it is not (its database does not answer, or it is stopping), and 4 when nobody answers.
+
+With --wait it asks until the server is ready or the time is over; the exit code is then that of its last answer.";
+
+/// How long after an answer that it is not ready the server is asked again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Ask whether the server is ready
 #[derive(Debug, Args)]
@@ -27,6 +35,9 @@ pub struct Options {
     /// Print one JSON document, and an error as one JSON line on standard error
     #[arg(long)]
     json: bool,
+    /// Wait so long for it to become ready
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    wait: Option<Duration>,
     #[command(flatten)]
     target: Target,
 }
@@ -37,7 +48,11 @@ impl Options {
     /// # Errors
     /// When nobody answers; see [`exit`].
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let reason = why_not_ready(&self.target.into_options()?).await?;
+        let options = self.target.into_options()?;
+        let reason = match self.wait {
+            Some(wait) => wait_for(&options, wait).await?,
+            None => why_not_ready(&options).await?,
+        };
         let text = match (&reason, self.json) {
             (_, true) => json!({"version": VERSION, "ready": reason.is_none(), "reason": reason}).to_string(),
             (None, false) => "ready".to_owned(),
@@ -50,5 +65,26 @@ impl Options {
             _ => {}
         }
         Ok(ExitCode::from(if reason.is_none() { exit::DONE } else { exit::NO }))
+    }
+}
+
+/// Asks until the server is ready, for so long. What is said then is the last answer, or why there was none.
+async fn wait_for(options: &ClientOptions, wait: Duration) -> Result<Option<String>, ClientError> {
+    let (began, mut options, mut before) = (Instant::now(), options.clone(), None);
+    loop {
+        let left = wait.saturating_sub(began.elapsed());
+        // That the last of all questions was cut short says less than the answer before it.
+        let is_cut = left < options.timeout;
+        options.timeout = options.timeout.min(left.max(PAUSE));
+        let answer = why_not_ready(&options).await;
+        let answer = match (answer, before.take()) {
+            (Err(ClientError::Timeout { .. }), Some(before)) if is_cut => before,
+            (answer, _) => answer,
+        };
+        if matches!(answer, Ok(None)) || began.elapsed() + PAUSE >= wait {
+            return answer;
+        }
+        before = Some(answer);
+        sleep(PAUSE).await;
     }
 }

@@ -93,12 +93,12 @@ async fn exit_codes_tell_auth_timeout_and_session_apart() {
 #[tokio::test]
 async fn without_a_server_it_says_how_to_start_one() {
     let (_port, url) = nobody();
-    let refused = Home::empty().run(&["call", "health_check", "--url", &url]).await;
+    let refused = Home::empty().run(&["call", "health_check", "--url", &url, "--retries", "0"]).await;
     exited(refused, exit::UNREACHABLE)
         .stdout(is_empty())
         .stderr(contains(format!("error: no server answers at {url}")))
         .stderr(contains("hint: start one with: archonctl serve"));
-    let refused = Home::empty().run(&["call", "health_check", "--url", &url, "--json"]).await;
+    let refused = Home::empty().run(&["call", "health_check", "--url", &url, "--retries", "0", "--json"]).await;
     exited(refused, exit::UNREACHABLE).stderr(contains(r#"{"error":{"code":"connection""#));
 }
 
@@ -148,6 +148,9 @@ async fn a_signal_closes_the_session_and_has_its_exit_code() {
         let ended = tokio::task::spawn_blocking(move || child.wait()).await.expect("joined").expect("ended");
         assert_eq!(ended.code(), Some(i32::from(code)), "{signal}");
         assert_eq!(server.open_sessions(), 0, "{signal}");
+        let (call, cancelled) = (server.seen("tools/call"), server.seen("notifications/cancelled"));
+        assert_eq!(cancelled.len(), 1, "{signal}: the server is told that nobody waits");
+        assert_eq!(cancelled[0].message["params"]["requestId"], call[0].message["id"]);
     }
 }
 

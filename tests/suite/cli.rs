@@ -200,7 +200,7 @@ fn help_fits_a_narrow_terminal_and_shows_examples() {
 
 #[test]
 fn a_call_without_a_server_says_how_to_start_one() {
-    let output = run(home().path(), &["call", "health_check", "--url", "http://127.0.0.1:1/mcp"]);
+    let output = run(home().path(), &["call", "health_check", "--retries", "0", "--url", "http://127.0.0.1:1/mcp"]);
     let text = told(&output, exit::UNREACHABLE);
     assert!(text.contains("http://127.0.0.1:1/mcp") && text.contains("archonctl serve"), "{text}");
     let output = run(home().path(), &["call", "health_check", "--url", "ftp://127.0.0.1/mcp"]);

@@ -69,7 +69,7 @@ fn flag_before_environment_before_file_before_default() {
             values: ["0.0.0.0:1", "0.0.0.0:2", "0.0.0.0:3"],
         },
         Case {
-            command: &["call", "health_check"],
+            command: &["call", "health_check", "--retries", "0"],
             flag: "url",
             variable: "ARCHONCTL_URL",
             code: exit::UNREACHABLE,
@@ -160,7 +160,7 @@ fn passwords_are_shown_nowhere() {
         &["serve", "--help"],
         &["call", "--help"],
         &["serve"],
-        &["call", "x"],
+        &["call", "x", "--retries", "0"],
     ] {
         let output = run(home.path(), &[], args);
         let text = [output.stdout, output.stderr].concat();

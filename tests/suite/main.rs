@@ -28,6 +28,7 @@ mod init;
 mod inspector;
 mod man;
 mod operator;
+mod patience;
 mod process;
 mod protocol;
 mod readme;

@@ -6,7 +6,9 @@ use archonctl::cli::exit;
 
 use crate::config::closed_pipe;
 use crate::databases::on_every_database;
-use crate::faulty::Faulty;
+use crate::faulty::{Faulty, Seen};
+use crate::field::{Field, raw};
+use crate::home::nobody;
 use crate::process::{ServeProcess, archonctl};
 
 fn run(mut command: Command) -> (i32, String, String) {
@@ -53,4 +55,36 @@ async fn a_server_of_another_kind_is_not_ready() {
     command.args(["ready", "--url", &server.url]);
     let (code, text, _) = run(command);
     assert_eq!((code, &*text), (exit::FAILED.into(), ""));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wait_asks_until_the_server_is_ready_or_the_time_is_over() {
+    let is_ready = |asked: &Seen, nth: usize| {
+        let (status, body) = match nth {
+            1 => (503, "starting"),
+            2 => (404, "no such page"),
+            _ => (200, "ready"),
+        };
+        raw(status, "text/plain", body).filter(|_| asked.method == "GET /readyz")
+    };
+    let server = Field::start(is_ready).await;
+    let run_with = async |url: &str, args: &[&str]| {
+        let mut command = archonctl(std::env::temp_dir().as_path());
+        command.args(["ready", "--url", url]).args(args);
+        tokio::task::spawn_blocking(move || run(command)).await.expect("it ran")
+    };
+    assert_eq!(run_with(&server.url, &["--wait", "20s"]).await, (exit::DONE.into(), "ready\n".into(), String::new()));
+    assert_eq!(server.count("GET /readyz"), 3);
+
+    let never = Field::start(|_, _| raw(503, "text/plain", "starting")).await;
+    let (code, text, _) = run_with(&never.url, &["--wait", "300ms"]).await;
+    assert_eq!((code, &*text), (exit::NO.into(), "not ready: starting\n"));
+    let (socket, url) = nobody();
+    let (code, text, errors) = run_with(&url, &["--wait", "200ms"]).await;
+    assert_eq!((code, &*text), (exit::UNREACHABLE.into(), ""), "{errors}");
+    let began = tokio::join!(run_with(&url, &["--wait", "20s"]), async {
+        tokio::task::yield_now().await;
+        Field::on(socket.listen(16).expect("listening"), |_, _| raw(200, "text/plain", "ready"))
+    });
+    assert_eq!(began.0.0, i32::from(exit::DONE), "{}", began.0.2);
 }

@@ -112,3 +112,45 @@ async fn headers_are_sent_and_ours_are_protected() {
     refused(&["-H", "Authorization: x", "--token-file", "token"], "give one of them").await;
     assert_eq!(server.seen("initialize").len(), 1);
 }
+
+#[tokio::test]
+async fn host_and_port_are_address_enough() {
+    let server = Faulty::start().await;
+    let address = server.url.trim_start_matches("http://").trim_end_matches("/mcp").to_owned();
+    let home = Home::empty();
+    for args in [&["init", &address][..], &["call", "write", "--url", &address], &["close", "--url", &server.url]] {
+        home.run(args).await.code(i32::from(exit::DONE));
+    }
+    assert_eq!((server.seen("initialize").len(), server.open_sessions()), (1, 0), "one address, however it is written");
+    let refused = home.run(&["call", "write", "--url", "nonsense"]).await.code(i32::from(exit::USAGE));
+    refused.stderr(contains("or is host:port"));
+}
+
+#[tokio::test]
+async fn files_may_have_a_byte_order_mark() {
+    let server = Faulty::start().await;
+    let home = project(&server);
+    let mark = |name: &str, text: &str| {
+        fs::write(home.path().join(name), format!("\u{feff}{text}")).expect("written");
+    };
+    let config = fs::read_to_string(home.path().join(".mcp.json")).expect("there");
+    mark(".mcp.json", &config);
+    mark("arguments.json", r#"{"n": 1}"#);
+    mark("token", "secret\r\n");
+    fs::create_dir_all(home.path().join(".config/archonctl")).expect("made");
+    mark(".config/archonctl/config.toml", "client-name = \"robot\"\n");
+    let args = ["call", "write", "--args", "@arguments.json", "--token-file", "token", "--server", "archon"];
+    home.run(&args).await.code(i32::from(exit::DONE)).stdout("{\n  \"n\": 1\n}\n");
+    assert_eq!(server.seen("tools/call")[0].headers["authorization"], "Bearer secret");
+    assert_eq!(server.seen("initialize")[0].message["params"]["clientInfo"]["name"], "robot");
+
+    home.run(&["init", "--server", "archon"]).await.code(i32::from(exit::DONE));
+    let remembered = fs::read_to_string(home.session_file()).expect("there");
+    fs::write(home.session_file(), format!("\u{feff}{remembered}")).expect("written");
+    home.run(&["call", "write", "--server", "archon"]).await.code(i32::from(exit::DONE));
+    assert_eq!(server.seen("initialize").len(), 2, "the remembered session is found");
+
+    let utf16: Vec<u8> = "\u{feff}{\"n\": 2}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(home.path().join("arguments.json"), utf16).expect("written");
+    home.run(&args).await.code(i32::from(exit::DONE)).stdout("{\n  \"n\": 2\n}\n");
+}

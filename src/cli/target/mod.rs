@@ -6,15 +6,16 @@ mod expand;
 mod servers;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
 use crate::client::{Backoff, ClientOptions, OptionsError, Token};
 use crate::model::encoding;
 use crate::protocol::header::ARCHON_SESSION;
 
 use super::exit::Usage;
+use super::logging;
 use super::output::tell;
 use address::Address;
 pub(super) use servers::LIKE_EDITORS;
@@ -36,18 +37,36 @@ pub(super) struct Target {
     /// One more header to send; repeatable
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
     headers: Vec<(String, String)>,
-    /// The longest that one request may take, repeats included
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
-    timeout: Duration,
-    /// How often a request is tried again that has not run: no connection, or a busy server
-    #[arg(long, value_name = "N", default_value_t = Backoff::default().attempts - 1)]
-    retries: u32,
+    /// The longest that all of it may take: each request, with its repeats and waits [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    timeout: Option<Duration>,
+    /// How often a request is tried again that has not run: no connection, or a busy server [default: 3; a single call
+    /// goes on for longer than a restart takes]
+    #[arg(long, value_name = "N")]
+    retries: Option<u32>,
     /// The client name that the server is told
     #[arg(long, value_name = "NAME", default_value = "archonctl")]
     client_name: String,
     /// The client version that the server is told
     #[arg(long, value_name = "VERSION", default_value = env!("CARGO_PKG_VERSION"))]
     client_version: String,
+    /// Say on standard error what is done: attempts, waits, recoveries; -vv says it with headers and events
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
+    #[arg(skip)]
+    manner: Manner,
+}
+
+/// What a command needs that was not said.
+#[derive(Debug, Clone, Copy, Default)]
+enum Manner {
+    /// An answer soon.
+    #[default]
+    Brisk,
+    /// An answer, even if the server is being restarted.
+    Patient,
+    /// Many answers: the default time is each request's, not that of all of them.
+    Many,
 }
 
 impl Target {
@@ -59,12 +78,31 @@ impl Target {
         self
     }
 
+    /// For a single call, which waits for a server that is being restarted.
+    pub(super) fn patient(self) -> Self {
+        Self { manner: Manner::Patient, ..self }
+    }
+
+    /// For many requests, which take as long as they take, unless it was said how long.
+    pub(super) fn for_many(self) -> Self {
+        Self { manner: Manner::Many, ..self }
+    }
+
+    /// [`Self::quiet_options`]; from now on notes of the client, and what else `-v` asks for, are said on standard error.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn into_options(self) -> anyhow::Result<ClientOptions> {
+        logging::narrate(self.verbose);
+        self.quiet_options()
+    }
+
     /// The client options that these arguments, the environment and the configuration files of clients make. What the
     /// user should know about them is said on standard error.
     ///
     /// # Errors
     /// When the URL, a header or the token is of no use, or a file cannot be read.
-    pub(super) fn into_options(self) -> anyhow::Result<ClientOptions> {
+    pub(super) fn quiet_options(self) -> anyhow::Result<ClientOptions> {
         let found = self.address.find()?;
         found.notes.iter().for_each(|note| tell(&format!("note: {note}")));
         let mut options = ClientOptions::new(&found.url)?;
@@ -75,8 +113,15 @@ impl Target {
         if options.token.is_some() && self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(AUTHORIZATION)) {
             return Err(Usage::new("a token file and an Authorization header are given", "give one of them").into());
         }
-        options.timeout = self.timeout;
-        options.backoff.attempts = self.retries.saturating_add(1);
+        options.timeout = self.timeout.unwrap_or(options.timeout);
+        if self.timeout.is_some() || !matches!(self.manner, Manner::Many) {
+            options.until = Instant::now().checked_add(options.timeout);
+        }
+        match (self.retries, self.manner) {
+            (Some(retries), _) => options.backoff.attempts = retries.saturating_add(1),
+            (None, Manner::Patient) => options.backoff = Backoff::PATIENT,
+            (None, _) => {}
+        }
         options.client.name = self.client_name;
         options.client.version = self.client_version;
         Ok(options)
@@ -155,8 +200,10 @@ mod tests {
         let path = dir.path().join("token");
         std::fs::write(&path, "\n").expect("written");
         assert!(token(Some(&path), Some("secret".into())).is_err(), "an empty file is no token");
-        std::fs::write(&path, "secret\n").expect("written");
-        assert!(token(Some(&path), None).expect("a token").is_some());
+        for text in ["secret\n", "\u{feff}secret\r\n"] {
+            std::fs::write(&path, text).expect("written");
+            assert!(token(Some(&path), None).expect("a token").is_some(), "{text:?}");
+        }
         assert!(token(None, Some("secret".into())).expect("a token").is_some());
         assert!(token(None, Some(String::new())).expect("no token").is_none());
         assert!(token(None, None).expect("no token").is_none());
