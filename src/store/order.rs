@@ -10,9 +10,11 @@
 //! A row that a transaction inserts belongs to nobody else yet, so inserting it comes before locking others; rows of one
 //! kind are inserted in the order of their ids, because two servers may make the same one. Whoever picks rows only to
 //! remove them, or to end those whose time is over, passes by those that others hold (`SKIP LOCKED`) and so waits for none.
-//! A lone statement that only inserts needs no order.
+//! A lone statement that only inserts needs no order, but for the sessions that its rows refer to: those by id.
 //!
-//! Nobody can be held to it: what still ends in a deadlock is repeated at once (see [`Tries`]).
+//! Nobody can be held to it: whoever types `SELECT … FOR UPDATE` holds rows before the triggers ask for the lock, and rows in
+//! any order. So a transaction of ours waits only shortly for a row, less than it takes PostgreSQL to look for a deadlock;
+//! then it lets everything go and begins anew (see [`Tries`]).
 
 use std::time::Duration;
 
@@ -24,15 +26,20 @@ use super::pooler;
 pub(super) const KEY: i64 = 27_428_844_087_501_675;
 
 /// How long a transaction waits for a statement that was typed by hand. Somebody may have left one open: then we go on
-/// without the lock, in the same order as ever, and a deadlock with that one is repeated.
+/// without the lock, in the same order as ever.
 pub(super) const HAND_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long a transaction waits for a row or a table. PostgreSQL looks for a deadlock when somebody has waited for 1 s.
+const ROW_PATIENCE: Duration = Duration::from_millis(500);
 
 /// How long a transaction of ours may stand still between two statements. A server that is frozen in the middle of one
 /// holds its locks until then.
 const STANDSTILL: Duration = Duration::from_secs(5);
 
-/// How often a transaction that lost to others is repeated.
-const TRIES: u32 = 5;
+/// How often a transaction that lost to others is repeated: in all that is as long as anybody waits for one.
+const TRIES: u32 = 20;
+/// The same of a read.
+const READS: u32 = 5;
 
 /// Locks the Archon sessions of the JSON array `$1`, and those of the connections of `$2`. The limits tell PostgreSQL how
 /// many they are: it takes any such function for a hundred rows, and would read the whole table.
@@ -70,15 +77,13 @@ pub(super) use lock_in_order;
 ///
 /// All of it is of this transaction alone, so it holds behind a pooler too.
 pub(super) fn begin(pooled: bool, patience: Option<Duration>) -> String {
-    let (begin, standstill) = (pooler::begin(pooled), STANDSTILL.as_millis());
+    let (begin, standstill, rows) = (pooler::begin(pooled), STANDSTILL.as_millis(), ROW_PATIENCE.as_millis());
     let lock = patience.map_or_else(String::new, |patience| {
-        format!(
-            "; SET LOCAL lock_timeout TO {}; SELECT pg_advisory_xact_lock_shared({KEY}); SET LOCAL lock_timeout TO DEFAULT",
-            patience.as_millis()
-        )
+        format!("; SET LOCAL lock_timeout TO {}; SELECT pg_advisory_xact_lock_shared({KEY})", patience.as_millis())
     });
     format!(
-        "{begin}; SET LOCAL archonctl.in_order TO 'on'; SET LOCAL idle_in_transaction_session_timeout TO {standstill}{lock}"
+        "{begin}; SET LOCAL archonctl.in_order TO 'on'; SET LOCAL idle_in_transaction_session_timeout TO {standstill}{lock}; \
+         SET LOCAL lock_timeout TO {rows}"
     )
 }
 
@@ -115,7 +120,7 @@ impl Tries {
     /// The same for a read.
     pub(super) fn reads_again(&mut self, error: &sqlx::Error) -> bool {
         self.failed += 1;
-        self.failed < TRIES && is_contention(error)
+        self.failed < READS && is_contention(error)
     }
 }
 
@@ -127,8 +132,8 @@ mod tests {
     fn what_loses_is_repeated_a_few_times_and_nothing_else_is() {
         let lost = || StoreError::Contended("deadlock detected".into());
         let mut tries = Tries::default();
-        let repeated = (0..20).take_while(|_| tries.again(lost()).is_ok()).count();
-        assert_eq!(repeated, 4);
+        let repeated = (0..50).take_while(|_| tries.again(lost()).is_ok()).count();
+        assert_eq!(repeated, 19);
         assert!(matches!(tries.again(lost()), Err(StoreError::Unavailable(_))), "callers never meet it");
         for error in [StoreError::Unavailable("gone".into()), StoreError::Data("a text".into())] {
             assert!(Tries::default().again(error).is_err());
@@ -144,5 +149,13 @@ mod tests {
         tries.did_not_begin();
         let begun = begin(true, tries.patience(HAND_PATIENCE));
         assert!(!begun.contains("advisory") && begun.contains("in_order TO 'on'"), "{begun}");
+    }
+
+    #[test]
+    fn nobody_waits_for_a_row_until_the_database_looks_for_a_deadlock() {
+        for patience in [Some(HAND_PATIENCE), None] {
+            let begun = begin(false, patience);
+            assert!(begun.ends_with("SET LOCAL lock_timeout TO 500"), "{begun}");
+        }
     }
 }
