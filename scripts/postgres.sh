@@ -5,7 +5,10 @@
 #   folder=$(scripts/postgres.sh start --fsync)   as durable as PostgreSQL is by default, for benchmarks
 #   cat "$folder/url"                             the URL of its maintenance database
 #   scripts/postgres.sh pause "$folder"           ends it as a crash would, and keeps the folder
+#   scripts/postgres.sh kill "$folder"            kills each of its processes, as the system does when memory is short
 #   scripts/postgres.sh resume "$folder"          starts it again on the same port
+#   scripts/postgres.sh freeze "$folder"          stops the clock for all of its processes
+#   scripts/postgres.sh thaw "$folder"            lets them go on
 #   scripts/postgres.sh stop "$folder"            ends it and removes the folder
 #   scripts/postgres.sh programs                  the folder that holds initdb; fails where there is none
 #
@@ -74,6 +77,51 @@ resume() {
   as_postgres "$(programs)/pg_ctl" start -D "$1/data" -l "$1/log" -w -t 60 -o "-p $port" >/dev/null
 }
 
+# The first of its processes, and then those that it has begun.
+processes() {
+  local first
+  first=$(head -n 1 "$1/data/postmaster.pid")
+  echo "$first"
+  ps -A -o pid= -o ppid= | awk -v first="$first" '$2 == first { print $1 }'
+}
+
+# Sends all of them a signal. The first one comes first: after that there are no new ones.
+signal() {
+  local first pid
+  first=$(head -n 1 "$2/data/postmaster.pid")
+  kill "-$1" "$first"
+  for pid in $(processes "$2"); do
+    # One may have ended meanwhile.
+    [[ $pid == "$first" ]] || kill "-$1" "$pid" 2>/dev/null || true
+  done
+}
+
+kill_all() {
+  ours "$1"
+  local pids pid
+  # Before the first one dies: then nobody knows any more whose they were.
+  signal STOP "$1"
+  pids=$(processes "$1")
+  # shellcheck disable=SC2086
+  kill -KILL $pids 2>/dev/null || true
+  for pid in $pids; do
+    # It is over when nothing is left but what a parent may collect.
+    while state=$(ps -o state= -p "$pid") && [[ $state != Z* ]]; do sleep 0.01; done
+  done
+  # Whoever collects it may be slow, and PostgreSQL would take it for alive.
+  rm "$1/data/postmaster.pid" "$1"/.s.PGSQL.*.lock
+}
+
+freeze() {
+  ours "$1"
+  signal STOP "$1"
+}
+
+thaw() {
+  ours "$1"
+  signal CONT "$1"
+}
+
 fail() {
   echo "$1; the end of its log:" >&2
   tail -n 20 "$folder/log" >&2
@@ -85,6 +133,8 @@ stop() {
   ours "$folder"
   # By the pid in the data folder; "immediate", since nothing in there is kept.
   if [[ -e $folder/data/postmaster.pid ]]; then
+    # A frozen one would never hear of it.
+    signal CONT "$folder" 2>/dev/null || true
     as_postgres "$(programs)/pg_ctl" stop -D "$folder/data" -m immediate -w >/dev/null || true
   fi
   rm -rf "$folder"
@@ -94,8 +144,11 @@ case "$*" in
   start) start $'fsync = off\nfull_page_writes = off' ;;
   'start --fsync') start '' ;;
   'pause '*) pause "$2" ;;
+  'kill '*) kill_all "$2" ;;
   'resume '*) resume "$2" ;;
+  'freeze '*) freeze "$2" ;;
+  'thaw '*) thaw "$2" ;;
   'stop '*) stop "$2" ;;
   programs) programs ;;
-  *) echo "usage: $0 start [--fsync] | pause FOLDER | resume FOLDER | stop FOLDER | programs" >&2; exit 2 ;;
+  *) echo "usage: $0 start [--fsync] | pause | kill | resume | freeze | thaw | stop FOLDER | programs" >&2; exit 2 ;;
 esac

@@ -24,9 +24,11 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 mod blockade;
+mod cluster;
 mod tests;
 
 pub(crate) use blockade::Blockade;
+pub(crate) use cluster::Cluster;
 
 /// Where PostgreSQL is: the URL of a maintenance database, in which new ones may be created. `scripts/test.sh` sets it.
 const POSTGRES: &str = "ARCHONCTL_TEST_POSTGRES";

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::databases::Database;
+use crate::databases::{Cluster, Database};
 use crate::http::{Answer, Connection, Mcp, Session};
 use crate::process::{ServeProcess, archonctl};
 use faults::{Fault, Slow};
@@ -211,7 +211,7 @@ on_sqlite!(a_sqlite_file_that_another_writer_locks, faults::Locked::default());
 async fn a_postgres_that_crashes_and_starts_again() {
     // Where there is none for the others, there is none for this one.
     if Database::postgres().is_some() {
-        let cluster = faults::Cluster::start();
+        let cluster = Cluster::start();
         survives(Database::on_postgres(cluster.url()), cluster).await;
     }
 }

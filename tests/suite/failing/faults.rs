@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-use crate::databases::{Blockade, Database};
+use crate::databases::{Blockade, Cluster, Database};
 use crate::process::ServeProcess;
 
 /// Something that keeps the database from taking writes, until it ends.
@@ -86,43 +86,15 @@ impl Fault for NoSpace {
     }
 }
 
-/// A PostgreSQL of its own, that is killed and started.
-pub(super) struct Cluster {
-    folder: String,
-}
-
-impl Cluster {
-    pub(super) fn start() -> Self {
-        Self { folder: script(&["start"]) }
-    }
-
-    pub(super) fn url(&self) -> String {
-        let url = std::fs::read_to_string(Path::new(&self.folder).join("url")).expect("its URL");
-        url.trim().to_owned()
-    }
-}
-
+/// A PostgreSQL of its own is killed and started.
 impl Fault for Cluster {
     async fn begin(&mut self, _: &Database, _: &ServeProcess) {
-        script(&["pause", &self.folder]);
+        self.pause();
     }
 
     async fn end(&mut self, _: &Database, _: &ServeProcess) {
-        script(&["resume", &self.folder]);
+        self.resume();
     }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        script(&["stop", &self.folder]);
-    }
-}
-
-fn script(arguments: &[&str]) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres.sh");
-    let output = Command::new(path).args(arguments).output().expect("scripts/postgres.sh");
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 fn file(db: &Database) -> PathBuf {
