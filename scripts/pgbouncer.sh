@@ -31,6 +31,8 @@ pool_mode = transaction
 default_pool_size = 10
 max_client_conn = 300
 server_reset_query =
+# A PostgreSQL that was away is asked again soon, not after 15 s.
+server_login_retry = 1
 logfile = $folder/log
 pidfile = $folder/pid
 CONF

@@ -219,6 +219,11 @@ impl Mcp {
         session
     }
 
+    /// Asks for the end of the session of that id. An error means that no HTTP answer came.
+    pub(crate) async fn delete(&self, id: &str) -> reqwest::Result<Answer> {
+        self.send(reqwest::Method::DELETE, &[("mcp-session-id", id)], String::new()).await
+    }
+
     async fn send(&self, method: reqwest::Method, headers: &[(&str, &str)], body: String) -> reqwest::Result<Answer> {
         let mut request = self.http.request(method, &self.url).body(body);
         for (name, value) in headers {

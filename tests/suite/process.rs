@@ -99,13 +99,34 @@ impl ServeProcess {
         database: &Database,
         arguments: &[&str],
     ) -> Self {
+        let (mut command, port) = Self::command(url, address, database, arguments);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::launch(command, port).await
+    }
+
+    /// The same as [`Self::restart_on`], or `None` where it ends instead: its database may be away.
+    pub(crate) async fn try_restart_on(
+        url: &str,
+        address: &str,
+        database: &Database,
+        arguments: &[&str],
+    ) -> Option<Self> {
+        let (command, port) = Self::command(url, address, database, arguments);
+        let server = Self::spawn(command, port);
+        let mut log = server.log.clone();
+        let is_listening = |lines: &Vec<String>| lines.iter().any(|line| line.contains(LISTENING));
+        let outcome = timeout(START, log.wait_for(is_listening)).await;
+        let has_ended = outcome.expect("neither an end nor a server within a minute").is_err();
+        if has_ended { None } else { Some(server.found().await) }
+    }
+
+    fn command(url: &str, address: &str, database: &Database, arguments: &[&str]) -> (Command, Option<TcpSocket>) {
         let port = kept_port(address);
         let address =
             port.as_ref().and_then(|port| port.local_addr().ok()).map_or(address.to_owned(), |a| a.to_string());
         let mut command = archonctl(database.folder());
         command.args(["serve", "--bind", &address, "--database-url", url]).args(arguments);
-        command.envs(environment.iter().map(|(name, value)| (name, value)));
-        Self::launch(command, port).await
+        (command, port)
     }
 
     /// A program in the place of ours, with all its arguments.
@@ -118,15 +139,19 @@ impl ServeProcess {
 
     /// Any command that becomes a server, with the standard input that it has.
     pub(crate) async fn launch_command(command: Command) -> Self {
-        Self::begin(command, None).await
+        Self::begin(command, None).found().await
     }
 
-    async fn launch(mut command: Command, port: Option<TcpSocket>) -> Self {
+    async fn launch(command: Command, port: Option<TcpSocket>) -> Self {
+        Self::spawn(command, port).found().await
+    }
+
+    fn spawn(mut command: Command, port: Option<TcpSocket>) -> Self {
         command.stdin(Stdio::piped());
-        Self::begin(command, port).await
+        Self::begin(command, port)
     }
 
-    async fn begin(mut command: Command, port: Option<TcpSocket>) -> Self {
+    fn begin(mut command: Command, port: Option<TcpSocket>) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -137,12 +162,16 @@ impl ServeProcess {
         collect(child.stdout.take().expect("a piped stdout"), Arc::clone(&lines));
         collect(child.stderr.take().expect("a piped stderr"), lines);
         let stdin = child.stdin.take();
-        let mut server = Self { child, stdin, log, url: String::new(), _port: port };
-        let line = server.wait_for_line(LISTENING, START).await;
+        Self { child, stdin, log, url: String::new(), _port: port }
+    }
+
+    /// Once it listens.
+    async fn found(mut self) -> Self {
+        let line = self.wait_for_line(LISTENING, START).await;
         let (_, address) = line.split_once(LISTENING).expect("the line that we waited for");
         let end = address.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(address.len());
-        server.url = format!("http://{}", &address[..end]);
-        server
+        self.url = format!("http://{}", &address[..end]);
+        self
     }
 
     /// The MCP endpoint: `http://127.0.0.1:PORT/mcp`.

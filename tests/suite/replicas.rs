@@ -2,6 +2,8 @@
 //! connection.
 
 mod balancer;
+mod calm;
+mod faults;
 mod given_up;
 mod killed;
 mod pooler;
