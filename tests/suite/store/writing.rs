@@ -264,3 +264,15 @@ async fn the_log_of_a_sqlite_file_is_bounded() {
     tokio::time::timeout(SOON, idle).await.unwrap_or_else(|_| panic!("still {} MB", size()));
     assert_eq!(count(&db, "archon_mcp_requests"), 60_000);
 }
+
+/// Rows are inserted by the ids of their sessions, and read in the order of their numbers.
+#[tokio::test]
+async fn a_batch_is_numbered_as_it_came() {
+    let Some(db) = Database::postgres() else { return };
+    let store = serving(&db).await;
+    store_all(&store, (1..=5).flat_map(pair)).await;
+    let calls = [4, 2, 5, 1, 3, 2, 4];
+    store_all(&store, calls.map(|n| requests(call(n)))).await;
+    let sessions = db.value("SELECT string_agg(session_id::text, ' ' ORDER BY id) FROM archon_mcp_requests");
+    assert_eq!(sessions, calls.map(|n| ids(n).1.to_string()).join(" "));
+}
