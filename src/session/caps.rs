@@ -11,8 +11,8 @@ use crate::model::principal::Principal;
 use crate::model::session::EndReason;
 use crate::store::StoreError;
 use crate::store::counts::LiveCounts;
-use crate::store::ending::EvictRule;
 use crate::store::lookup::Ended;
+use crate::store::reaping::EvictRule;
 
 /// What an operator allows. `None` is no limit.
 #[derive(Debug, Clone, Copy, Default)]
@@ -196,15 +196,15 @@ impl Sessions {
         let (Cap::Sessions(most) | Cap::PerPrincipal(most)) = cap else { return Ok(0) };
         // Nobody who is busy, or was used since the last flush, may look idle.
         self.touch_busy();
-        self.flush().await?;
+        let in_use = self.flush().await?;
         let limit = i64::try_from((most / 100).clamp(1, EVICTED_AT_ONCE)).unwrap_or(1);
         let mut rule =
             EvictRule { now: self.clock.now(), idle: self.policy.timeout, principal: Some(&principal.name), limit };
-        let mut evicted = self.store.evict(rule).await?;
+        let mut evicted = self.store.evict(rule, &in_use).await?;
         let principals = self.tallies.by_principal.len().max(1) as u64;
         if evicted.is_empty() && matches!(cap, Cap::Sessions(_)) && count.live.own < most.div_ceil(principals) {
             rule.principal = None;
-            evicted = self.store.evict(rule).await?;
+            evicted = self.store.evict(rule, &in_use).await?;
         }
         for id in &evicted {
             if let Some((_, live)) = self.live.remove(id.as_str()) {

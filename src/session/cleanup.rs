@@ -9,8 +9,8 @@ use super::{Dirty, Sessions};
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
 use crate::store::credits::CreditRule;
-use crate::store::ending::ReapRule;
 use crate::store::lookup::Ended;
+use crate::store::reaping::ReapRule;
 use crate::store::retention::Pruned;
 use crate::store::touches::{ArchonTouch, ProtocolTouch, Touches};
 
@@ -34,19 +34,22 @@ impl Sessions {
         let now = self.clock.now();
         // Nobody who is busy, or was used since the last flush, may look idle.
         self.touch_busy();
-        self.flush().await?;
+        let in_use = self.flush().await?;
         self.recover_credit().await?;
         let mut ended = 0;
         loop {
             let reaped = self
                 .store
-                .reap(ReapRule {
-                    now,
-                    timeout: self.policy.timeout,
-                    protocol_timeout: self.policy.protocol_timeout,
-                    too_old: self.policy.max_age.map(|age| now.minus(age)),
-                    limit: CHUNK,
-                })
+                .reap(
+                    ReapRule {
+                        now,
+                        timeout: self.policy.timeout,
+                        protocol_timeout: self.policy.protocol_timeout,
+                        too_old: self.policy.max_age.map(|age| now.minus(age)),
+                        limit: CHUNK,
+                    },
+                    &in_use,
+                )
                 .await?;
             for id in &reaped.archon {
                 self.forget_archon(*id);
@@ -84,18 +87,19 @@ impl Sessions {
         }
     }
 
-    /// Writes the touches and sums of the last second.
+    /// Writes the touches and sums of the last second. Touches of sessions whose rows somebody holds are returned, and
+    /// kept for the next time: those rows look idle.
     ///
     /// # Errors
     /// [`StoreError`]; then all is kept for the next time.
-    pub async fn flush(&self) -> Result<(), StoreError> {
+    pub async fn flush(&self) -> Result<Touches, StoreError> {
         let in_hand = InHand::take(self);
         let boot = self.boot.begun.number;
         let touches = in_hand.touches(boot);
         match self.store.flush(boot, touches).await {
-            Ok(()) => {
-                in_hand.arrived();
-                Ok(())
+            Ok(left) => {
+                in_hand.arrived_but(&left);
+                Ok(left)
             }
             Err((error, _)) => Err(error),
         }
@@ -165,7 +169,18 @@ impl Sessions {
     /// Finishes the sums of boots that ended without doing so.
     pub(super) async fn fold_dead_boots(&self) -> Result<(), StoreError> {
         for boot in self.store.unfolded_boots().await? {
-            while self.store.fold_leftovers(boot, CHUNK).await? > 0 {}
+            loop {
+                match self.store.fold_leftovers(boot, CHUNK).await {
+                    Ok(0) => break,
+                    Ok(_) => {}
+                    // Somebody holds rows of its sessions: the next cleanup finds the rest.
+                    Err(StoreError::Held(reason)) => {
+                        tracing::debug!(boot, reason, "the sums of an earlier boot wait");
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
         }
         Ok(())
     }
@@ -218,8 +233,11 @@ impl<'a> InHand<'a> {
         }
     }
 
-    fn arrived(mut self) {
-        self.dirty = Dirty::default();
+    /// All are in the database but these, which go back.
+    fn arrived_but(mut self, left: &Touches) {
+        let Dirty { live, archons } = &mut self.dirty;
+        live.retain(|live| left.protocol.iter().any(|touch| touch.protocol_session_id == live.id));
+        archons.retain(|archon| left.archon.iter().any(|touch| touch.session_id == archon.id));
     }
 }
 

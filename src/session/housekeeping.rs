@@ -158,7 +158,7 @@ impl Sessions {
             tracing::warn!("stopping with time that the database has not been told of; the next start credits it");
             return;
         }
-        report("writing session activity", self.flush().await);
+        report("writing session activity", self.flush().await.map(|_| ()));
         report("the end of the boot", self.store.end_boot(self.boot.begun.number, self.clock.now(), cause).await);
     }
 }

@@ -71,7 +71,7 @@ async fn retried<T, F: Future<Output = Result<T, StoreError>>>(work: impl Fn() -
     let mut tries = 1;
     loop {
         match work().await {
-            Err(StoreError::Unavailable(_)) if tries < TRIES => tries += 1,
+            Err(StoreError::Unavailable(_) | StoreError::Held(_)) if tries < TRIES => tries += 1,
             done => return done,
         }
     }

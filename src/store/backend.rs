@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use super::StoreError;
 use super::file::OpenFile;
 use super::lock::FileLock;
+use super::order::Hands;
 use super::pools::Pools;
 
 /// The pools of one open database.
@@ -25,6 +26,7 @@ pub(super) struct PgBackend {
     pub(super) pool: PgPool,
     /// A transaction pooler stands in between: nothing is prepared, and every statement is in a transaction.
     pub(super) pooled: bool,
+    pub(super) hands: Hands,
 }
 
 /// A connection with a transaction on it. Where the transaction is given up midway, by an error or because whoever waited
@@ -149,11 +151,16 @@ macro_rules! transact {
                         .await
                     }
                     $crate::store::backend::Backend::Postgres(postgres) => {
-                        let patience = tries.patience($crate::store::order::HAND_PATIENCE);
-                        let begin = $crate::store::order::begin(postgres.pooled, patience);
+                        let patience = tries.patience(postgres.hands.patience($crate::store::order::HAND_PATIENCE));
+                        let begin =
+                            $crate::store::order::begin(postgres.pooled, patience, $crate::store::order::ROW_PATIENCE);
                         async {
                             let mut held = $crate::store::backend::Held::of(&postgres.pool).await?;
-                            let mut transaction = held.begin(begin).await.inspect_err(|_| tries.did_not_begin())?;
+                            let begun = held.begin(begin).await.inspect_err(|error| {
+                                postgres.hands.note(error);
+                                tries.did_not_begin();
+                            });
+                            let mut transaction = begun?;
                             let $tx = &mut *transaction;
                             let outcome: Result<_, $crate::store::StoreError> = async { Ok($body?) }.await;
                             let ended = match &outcome {

@@ -2,10 +2,11 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::aside::Aside;
 use super::outage::Work;
 use super::workers::Breaker;
 use super::writer::{Batch, Queued, Shared, Sink, withdraw};
@@ -21,13 +22,20 @@ pub(super) async fn run<S: Sink>(
     breaker: Breaker,
 ) {
     let mut closing = pin!(shared.closing.cancelled());
-    let (mut batch, mut closed) = (Batch::default(), false);
+    let (mut batch, mut aside, mut closed) = (Batch::default(), Aside::default(), false);
     loop {
+        let due = aside.due();
         tokio::select! {
             biased;
             // The ends of sessions that nobody waited for do not wait for more.
             () = std::future::ready(()), if !batch.writes.is_empty() => {}
-            taken = queue.recv_many(&mut batch.writes, S::MAX_BATCH) => if taken == 0 { return },
+            () = async { tokio::time::sleep_until(due.into()).await }, if !aside.is_empty() => {
+                breaker.check();
+                let Some(ends) = try_again(&mut aside, &shared, &mut sink).await else { return };
+                batch.writes.extend(ends);
+                continue;
+            }
+            taken = queue.recv_many(&mut batch.writes, S::MAX_BATCH) => if taken == 0 { break },
             () = &mut closing, if !closed => {
                 closed = true;
                 queue.close();
@@ -40,31 +48,60 @@ pub(super) async fn run<S: Sink>(
             let Ok(queued) = queue.try_recv() else { break };
             batch.writes.push(queued);
         }
-        shared.number(&mut batch);
-        let began = shared.begin_batch();
-        match write_until_it_holds(batch, &shared, &mut sink, began).await {
-            Some(done) => batch = done,
-            None => return,
+        for queued in aside.take_from(&mut batch.writes) {
+            shared.refuse(queued, "too much waits for rows that somebody holds");
         }
+        if batch.writes.is_empty() {
+            continue;
+        }
+        let Some((done, held)) = write_until_it_holds(batch, &shared, &mut sink).await else { return };
+        batch = done;
+        if !held.is_empty() {
+            aside.put_back(held);
+            aside.tried(true);
+            shared.held.note_held(Work::Rows, aside.any().as_deref());
+        }
+    }
+    // Once more, at the end; what does not find its way now is not promised to anybody.
+    if !aside.is_empty() {
+        try_again(&mut aside, &shared, &mut sink).await;
     }
 }
 
+/// Tries what waits for rows that somebody holds. Returns the ends of sessions that are to be written next; `None` as
+/// [`write_until_it_holds`].
+async fn try_again<S: Sink>(aside: &mut Aside, shared: &Shared, sink: &mut S) -> Option<Vec<Queued>> {
+    let batch = Batch { writes: aside.first(S::MAX_BATCH), is_held: true, ..Batch::default() };
+    let (done, held) = write_until_it_holds(batch, shared, sink).await?;
+    let is_stuck = !held.is_empty();
+    aside.put_back(held);
+    aside.tried(is_stuck);
+    if is_stuck {
+        shared.held.note_held(Work::Rows, aside.any().as_deref());
+    } else if aside.is_empty() {
+        shared.held.note_free(Work::Rows);
+    }
+    Some(done.writes)
+}
+
 /// A batch that the database cannot take now is kept and tried again: its rows belong to answers already given. `None` when
-/// there is nobody any more who could write it, or the store is closed and the database does not take it.
+/// there is nobody any more who could write it, or the store is closed and the database does not take it. Else what is to
+/// be written next, and what somebody holds rows of.
 async fn write_until_it_holds<S: Sink>(
     mut batch: Batch,
     shared: &Shared,
     sink: &mut S,
-    began: Instant,
-) -> Option<Batch> {
-    let mut failures = 0;
+) -> Option<(Batch, Vec<Queued>)> {
+    shared.number(&mut batch);
+    let (began, mut failures) = (shared.begin_batch(), 0);
     loop {
         withdraw(&mut batch, failures > 0);
         let (mut given_back, outcome) = sink.write(batch).await?;
         match outcome {
             Ok(outcomes) => {
-                shared.finish(&mut given_back, outcomes, began);
-                return Some(given_back);
+                let held = shared.finish(&mut given_back, outcomes, began);
+                given_back.is_held = false;
+                return Some((given_back, held));
             }
             Err(error) => shared.outage.note(Work::Rows, Err(&error)),
         }

@@ -4,8 +4,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::backend::transact;
-use super::ending::{Ending, Reaped};
+use super::ending::Ending;
 use super::order::lock_in_order;
+use super::reaping::Reaped;
 use super::statements::{self, json as rows_of};
 use super::{Store, StoreError};
 

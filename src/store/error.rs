@@ -1,5 +1,6 @@
 //! What can go wrong below: few kinds, because callers act on few.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// A statement failed. What the error says of the data holds wherever this type is returned.
@@ -16,6 +17,10 @@ pub enum StoreError {
     /// [`StoreError::Unavailable`] after several tries, so that no caller meets this one.
     #[error("others hold the same rows: {0}")]
     Contended(String),
+    /// Somebody's open transaction holds rows that this writes, for longer than a moment, and nothing was changed. Other
+    /// rows are written meanwhile.
+    #[error("another transaction in the database holds what this writes: {0}")]
+    Held(String),
 }
 
 impl StoreError {
@@ -121,17 +126,24 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(database) if blames_the_data(database.code().as_deref()) => {
                 Self::Data(database.message().to_owned())
             }
+            _ if code(&error).as_deref() == Some(LOCK_TIMEOUT) => Self::Held(error.to_string()),
             _ if is_contention(&error) => Self::Contended(error.to_string()),
             _ => Self::Unavailable(error.to_string()),
         }
     }
 }
 
+/// A lock was not to be had in time.
+const LOCK_TIMEOUT: &str = "55P03";
+
 /// Whether PostgreSQL gave a transaction up in favour of others: a deadlock, a serialisation failure, a lock that was not
 /// to be had in time, or a statement whose time ran out while it waited for one.
 pub(super) fn is_contention(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| ["40P01", "40001", "55P03", "57014"].contains(&&*code))
+    code(error).is_some_and(|code| ["40P01", "40001", LOCK_TIMEOUT, "57014"].contains(&&*code))
+}
+
+fn code(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code)
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -55,7 +55,10 @@ impl Store {
         })
         .await;
         looked.map_err(|error| match error {
-            StoreError::Unavailable(words) | StoreError::Data(words) | StoreError::Contended(words) => LookError(words),
+            StoreError::Unavailable(words)
+            | StoreError::Data(words)
+            | StoreError::Contended(words)
+            | StoreError::Held(words) => LookError(words),
         })
     }
 }

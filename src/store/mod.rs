@@ -4,6 +4,7 @@
 //! What the hot path writes goes through one group-commit [`writer`]; everything else is a short transaction of its own.
 //! On SQLite both take turns at a gate, because that database has one writer at a time.
 
+mod aside;
 mod backend;
 pub mod boots;
 mod checkpoints;
@@ -20,9 +21,14 @@ mod ending_many;
 pub mod error;
 pub mod feed;
 mod file;
+mod flush;
+mod flush_rows;
 mod fold;
+pub mod held;
+mod held_rows;
 mod host;
 mod keeper;
+mod leftovers;
 pub mod location;
 mod lock;
 pub mod look;
@@ -35,6 +41,7 @@ mod pooler;
 mod pools;
 mod postgres;
 pub mod projects;
+pub mod reaping;
 pub mod reports;
 pub mod retention;
 pub mod rows;
@@ -59,6 +66,7 @@ pub use workers::Broken;
 
 use backend::Backend;
 use fold::Fold;
+use held::Held;
 use outage::Outage;
 use workers::Workers;
 use writer::Writer;
@@ -80,6 +88,7 @@ struct Inner {
     writer: Writer,
     fold: Arc<Fold>,
     outage: Arc<Outage>,
+    held: Arc<Held>,
     workers: Workers,
 }
 
@@ -106,6 +115,11 @@ impl Store {
     /// Whether the database takes what we write.
     pub fn outage(&self) -> &Outage {
         &self.inner.outage
+    }
+
+    /// Whether somebody's open transaction keeps rows from us.
+    pub fn held(&self) -> &Held {
+        &self.inner.held
     }
 
     /// Whether a session that is opened now would be written in time: nothing fails, and no batch hangs.

@@ -15,8 +15,10 @@ use tokio::time::timeout;
 use super::backend::{Backend, PgBackend, SqliteBackend};
 use super::file::{OpenFile, is_mounted_alone};
 use super::fold::Fold;
+use super::held::Held;
 use super::keeper::Keeper;
 use super::lock::{self, FileLock};
+use super::order::Hands;
 use super::outage::Outage;
 use super::pools::{Connect, Pools};
 use super::postgres::PgSink;
@@ -68,7 +70,8 @@ impl Store {
     pub async fn open(options: &OpenOptions) -> Result<Self, OpenError> {
         let fold = Arc::new(Fold::default());
         let outage = Arc::new(Outage::default());
-        let (writer, queue, shared) = Writer::new(fold.clone(), outage.clone());
+        let held = Arc::new(Held::default());
+        let (writer, queue, shared) = Writer::new(fold.clone(), outage.clone(), held.clone());
         let (role, workers) = (options.role, Workers::default());
         let mut tables = Tables::Ours;
         let backend = match &options.location {
@@ -103,6 +106,7 @@ impl Store {
                 writer,
                 fold,
                 outage,
+                held,
                 workers,
             }),
         })
@@ -243,5 +247,5 @@ async fn open_postgres(url: &str, options: &OpenOptions) -> Result<(PgBackend, P
     _ = connection.close().await;
     let pool = PgPoolOptions::new().max_connections(PG_CONNECTIONS).acquire_timeout(Duration::from_secs(3));
     let pool = pool.connect_with(pg.clone()).await.map_err(unreachable)?;
-    Ok((PgBackend { pool, pooled }, pg, tables))
+    Ok((PgBackend { pool, pooled, hands: Hands::default() }, pg, tables))
 }

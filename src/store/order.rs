@@ -16,7 +16,8 @@
 //! any order. So a transaction of ours waits only shortly for a row, less than it takes PostgreSQL to look for a deadlock;
 //! then it lets everything go and begins anew (see [`Tries`]).
 
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::StoreError;
 use super::error::is_contention;
@@ -29,8 +30,17 @@ pub(super) const KEY: i64 = 27_428_844_087_501_675;
 /// without the lock, in the same order as ever.
 pub(super) const HAND_PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long a transaction waits for a row or a table. PostgreSQL looks for a deadlock when somebody has waited for 1 s.
-const ROW_PATIENCE: Duration = Duration::from_millis(500);
+/// How long a transaction waits for a row or a table before it lets everything go and begins anew. PostgreSQL looks for a
+/// deadlock when somebody has waited for 1 s.
+pub(super) const ROW_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How often it does. Somebody may have left a transaction open that holds a row: that is noticed before whoever waits for
+/// us gives us up.
+const HELD_TRIES: u32 = 6;
+
+/// Who has met such a statement does not wait for it again for so long, but for a moment.
+const HAND_REMEMBERED: Duration = Duration::from_secs(30);
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// How long a transaction of ours may stand still between two statements. A server that is frozen in the middle of one
 /// holds its locks until then.
@@ -50,6 +60,17 @@ pub(super) const LOCK_ARCHON: &str = "SELECT 1 FROM archon_mcp_sessions WHERE se
                  LIMIT jsonb_array_length($2::jsonb)) AS c (id) \
              JOIN archon_mcp_protocol_sessions p ON p.protocol_session_id = c.id)) \
      ORDER BY session_id FOR NO KEY UPDATE";
+
+/// The same rows' keys, but for those that somebody holds: nobody is waited for.
+pub(super) fn skipping(lock: &str, key: &str) -> String {
+    format!("{} SKIP LOCKED", lock.replacen("SELECT 1", &format!("SELECT {key}"), 1))
+}
+
+/// The same rows' keys, and no lock.
+pub(super) fn looking(lock: &str, key: &str) -> String {
+    let bare = lock.split(" FOR NO KEY UPDATE").next().unwrap_or(lock);
+    bare.replacen("SELECT 1", &format!("SELECT {key}"), 1)
+}
 
 /// Locks the connections of `$2`, and those that are bound to the Archon sessions of `$1`.
 pub(super) const LOCK_CONNECTIONS: &str = "SELECT 1 FROM archon_mcp_protocol_sessions WHERE protocol_session_id IN ( \
@@ -73,18 +94,45 @@ macro_rules! lock_in_order {
 }
 pub(super) use lock_in_order;
 
-/// How a writing transaction begins: one round trip. `patience` is for the advisory lock; `None` goes without it.
+/// How a writing transaction begins: one round trip. `patience` is for the advisory lock; `None` goes without it. For
+/// anything else that somebody holds it waits for `rows`.
 ///
 /// All of it is of this transaction alone, so it holds behind a pooler too.
-pub(super) fn begin(pooled: bool, patience: Option<Duration>) -> String {
-    let (begin, standstill, rows) = (pooler::begin(pooled), STANDSTILL.as_millis(), ROW_PATIENCE.as_millis());
+pub(super) fn begin(pooled: bool, patience: Option<Duration>, rows: Duration) -> String {
+    let (begin, standstill) = (pooler::begin(pooled), STANDSTILL.as_millis());
     let lock = patience.map_or_else(String::new, |patience| {
-        format!("; SET LOCAL lock_timeout TO {}; SELECT pg_advisory_xact_lock_shared({KEY})", patience.as_millis())
+        format!("; {}; SELECT pg_advisory_xact_lock_shared({KEY})", wait_for(patience))
     });
     format!(
-        "{begin}; SET LOCAL archonctl.in_order TO 'on'; SET LOCAL idle_in_transaction_session_timeout TO {standstill}{lock}; \
-         SET LOCAL lock_timeout TO {rows}"
+        "{begin}; SET LOCAL archonctl.in_order TO 'on'; SET LOCAL idle_in_transaction_session_timeout TO {standstill}{lock}; {}",
+        wait_for(rows)
     )
+}
+
+/// From here on the transaction waits so long for what somebody holds.
+pub(super) fn wait_for(patience: Duration) -> String {
+    format!("SET LOCAL lock_timeout TO {}", patience.as_millis())
+}
+
+/// Statements typed by hand that were left open, as far as one that writes has met them.
+#[derive(Debug, Default)]
+pub(super) struct Hands {
+    met: Mutex<Option<Instant>>,
+}
+
+impl Hands {
+    /// How long it is worth to wait for the advisory lock.
+    pub(super) fn patience(&self, patience: Duration) -> Duration {
+        let met = *self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        if met.is_some_and(|met| met.elapsed() < HAND_REMEMBERED) { MOMENT } else { patience }
+    }
+
+    /// A transaction did not begin: one of them is open, if `error` says so.
+    pub(super) fn note(&self, error: &sqlx::Error) {
+        if is_contention(error) {
+            *self.met.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+    }
 }
 
 /// A transaction that is repeated when it lost to others.
@@ -92,6 +140,8 @@ pub(super) fn begin(pooled: bool, patience: Option<Duration>) -> String {
 pub(super) struct Tries {
     failed: u32,
     without_lock: bool,
+    /// The last one did not even begin.
+    is_unbegun: bool,
 }
 
 impl Tries {
@@ -102,17 +152,26 @@ impl Tries {
 
     /// The transaction did not even begin.
     pub(super) fn did_not_begin(&mut self) {
-        self.without_lock = true;
+        (self.without_lock, self.is_unbegun) = (true, true);
+    }
+
+    /// Whether the last try did not even begin.
+    pub(super) fn is_unbegun(&self) -> bool {
+        self.is_unbegun
     }
 
     /// Whether to try once more; if not, the error that tells why.
     pub(super) fn again(&mut self, error: StoreError) -> Result<(), StoreError> {
         self.failed += 1;
+        let is_unbegun = std::mem::take(&mut self.is_unbegun);
         match error {
             StoreError::Contended(reason) if self.failed < TRIES => {
                 tracing::debug!(reason, "others hold the same rows; trying again");
                 Ok(())
             }
+            // Not for a row, but for a statement that was typed by hand: we go on without that lock.
+            StoreError::Held(_) if is_unbegun => Ok(()),
+            StoreError::Held(_) if self.failed < HELD_TRIES => Ok(()),
             error => Err(error.given_up()),
         }
     }
@@ -144,17 +203,22 @@ mod tests {
     fn whoever_missed_the_lock_goes_on_without_it() {
         let mut tries = Tries::default();
         assert!(
-            begin(false, tries.patience(HAND_PATIENCE)).contains("pg_advisory_xact_lock_shared(27428844087501675)")
+            begin(false, tries.patience(HAND_PATIENCE), ROW_PATIENCE)
+                .contains("pg_advisory_xact_lock_shared(27428844087501675)")
         );
         tries.did_not_begin();
-        let begun = begin(true, tries.patience(HAND_PATIENCE));
+        let held = || StoreError::Held("a lock timeout".into());
+        assert!(tries.again(held()).is_ok());
+        let begun = begin(true, tries.patience(HAND_PATIENCE), ROW_PATIENCE);
         assert!(!begun.contains("advisory") && begun.contains("in_order TO 'on'"), "{begun}");
+        assert_eq!((0..50).take_while(|_| tries.again(held()).is_ok()).count(), 4);
+        assert!(matches!(tries.again(held()), Err(StoreError::Held(_))), "others are not kept waiting for a held row");
     }
 
     #[test]
     fn nobody_waits_for_a_row_until_the_database_looks_for_a_deadlock() {
         for patience in [Some(HAND_PATIENCE), None] {
-            let begun = begin(false, patience);
+            let begun = begin(false, patience, ROW_PATIENCE);
             assert!(begun.ends_with("SET LOCAL lock_timeout TO 500"), "{begun}");
         }
     }

@@ -11,10 +11,11 @@ use sqlx::{AssertSqlSafe, Connection, Postgres, Transaction};
 
 use super::StoreError;
 use super::backend::in_time;
-use super::order::{self, Tries};
+use super::held_rows::held_rows;
+use super::order::{self, Hands, Tries};
 use super::rows::{Binding, CaptureRow, NewRequest, Numbered, Write};
 use super::statements::{self, Dialect, RowStatement, json};
-use super::writer::{Batch, Outcome, Queued, Sink};
+use super::writer::{Batch, Outcome, Sink};
 use crate::model::request::Tokens;
 use crate::model::session::SessionRule;
 
@@ -26,10 +27,31 @@ const PATIENCE_WITH_POISON: Duration = Duration::from_mins(1);
 /// The one writing connection.
 #[derive(Debug)]
 pub(super) struct PgSink {
+    line: Line,
+    /// The batch in hand may have been committed: nothing tells what became of a try.
+    in_doubt: bool,
+}
+
+#[derive(Debug)]
+struct Line {
     options: PgConnectOptions,
     /// A pooler keeps nothing for us outside of a transaction.
     pooled: bool,
     connection: Option<PgConnection>,
+    hands: Hands,
+}
+
+/// A write of a batch, with its place there and its number.
+#[derive(Debug, Clone, Copy)]
+struct Entry<'a> {
+    at: usize,
+    write: &'a Write,
+    seq: i64,
+}
+
+fn entries(batch: &Batch) -> Vec<Entry<'_>> {
+    let numbered = batch.writes.iter().enumerate().zip(batch.first_seq..);
+    numbered.map(|((at, queued), seq)| Entry { at, write: &queued.write, seq }).collect()
 }
 
 /// Requests come as one array a column: PostgreSQL reads a row of those in half of the time that one of JSON takes it. Each
@@ -106,11 +128,11 @@ fn column<'a, V>(rows: &[Numbered<'a, NewRequest>], of: impl Fn(&'a NewRequest) 
 }
 
 /// The statements for some writes, in the order in which they depend on each other, and in which locks are taken.
-fn statements_for(writes: &[Queued], boot: i64, first_seq: i64) -> Vec<Statement<'_>> {
+fn statements_for<'a>(writes: &[Entry<'a>], boot: i64) -> Vec<Statement<'a>> {
     let (mut opens, mut creates, mut requests, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut bindings, mut captures, mut withdrawals) = (Bindings::default(), Vec::new(), Vec::new());
-    for (queued, seq) in writes.iter().zip(first_seq..) {
-        match &queued.write {
+    for &Entry { write, seq, .. } in writes {
+        match write {
             Write::Open(row) => opens.push(&**row),
             Write::Withdraw(row) => withdrawals.push(&**row),
             Write::Create(row) => {
@@ -183,13 +205,20 @@ impl Sink for PgSink {
             let outcome = match in_time(PATIENCE, self.write_whole(&batch, &mut tries)).await {
                 Ok(()) => Ok(batch.writes.iter().map(|_| Ok(())).collect()),
                 Err(StoreError::Data(_)) => {
-                    in_time(PATIENCE_WITH_POISON, self.write_around_poison(&batch, &mut tries)).await
+                    in_time(PATIENCE_WITH_POISON, self.write_part_by_part(&batch, &mut tries)).await
+                }
+                // A transaction that did not begin waited for no row.
+                Err(StoreError::Held(_)) if !tries.is_unbegun() => {
+                    in_time(PATIENCE, self.write_part_by_part(&batch, &mut tries)).await
                 }
                 Err(error) => Err(error),
             };
-            let Err(error) = outcome else { return Some((batch, outcome)) };
+            let Err(error) = outcome else {
+                self.in_doubt = false;
+                return Some((batch, outcome));
+            };
             // A connection that failed once is not trusted again.
-            self.connection = None;
+            self.line.connection = None;
             if let Err(error) = tries.again(error) {
                 return Some((batch, Err(error)));
             }
@@ -199,56 +228,92 @@ impl Sink for PgSink {
 
 impl PgSink {
     pub(super) fn new(options: PgConnectOptions, pooled: bool) -> Self {
-        Self { options, pooled, connection: None }
+        let options = if pooled { options } else { options.options([("lock_timeout", order::ROW_PATIENCE.as_millis())]) };
+        let line = Line { options, pooled, connection: None, hands: Hands::default() };
+        Self { line, in_doubt: false }
     }
 
     async fn write_whole(&mut self, batch: &Batch, tries: &mut Tries) -> Result<(), StoreError> {
-        let statements = statements_for(&batch.writes, batch.boot, batch.first_seq);
+        if batch.is_held {
+            return Err(StoreError::Held("rows that were held a moment ago".to_owned()));
+        }
+        let (entries, was_in_doubt) = (entries(batch), self.in_doubt);
+        let statements = statements_for(&entries, batch.boot);
         match statements.as_slice() {
             // Nothing but barriers.
             [] => Ok(()),
             // One statement is its own transaction, and one round trip.
-            [statement] if !self.pooled && statement.is_insert() => statement.execute(self.connected().await?).await,
+            [statement] if !self.line.pooled && statement.is_insert() => {
+                let connection = self.line.connected().await?;
+                self.in_doubt = true;
+                let done = statement.execute(connection).await;
+                self.in_doubt = was_in_doubt || matches!(done, Err(StoreError::Unavailable(_)));
+                done
+            }
             statements => {
-                let mut transaction = self.begin(tries).await?;
+                let mut transaction = self.line.begin(tries).await?;
                 execute_all(&mut transaction, statements).await?;
+                self.in_doubt = true;
                 Ok(transaction.commit().await?)
             }
         }
     }
 
-    /// The database refuses something in the batch: halves of it get a savepoint each, and halves of the bad half, until
-    /// only the bad rows are left out.
-    async fn write_around_poison(&mut self, batch: &Batch, tries: &mut Tries) -> Result<Vec<Outcome>, StoreError> {
-        let mut transaction = self.begin(tries).await?;
+    /// Somebody holds rows that the batch needs: what needs them is put off. The database refuses something in it: halves
+    /// of it get a savepoint each, and halves of the bad half, until only the bad rows are left out.
+    async fn write_part_by_part(&mut self, batch: &Batch, tries: &mut Tries) -> Result<Vec<Outcome>, StoreError> {
+        let in_doubt = self.in_doubt;
+        let mut transaction = self.line.begin(tries).await?;
         let mut outcomes: Vec<Outcome> = batch.writes.iter().map(|_| Ok(())).collect();
+        let mut entries = entries(batch);
+        // What may be stored already keeps its number, and with it its place.
+        if !in_doubt {
+            let mut held = held_rows(&mut transaction, entries.iter().map(|entry| entry.write)).await?;
+            entries.retain(|entry| {
+                let waits = !held.is_empty() && held.puts_off(entry.write);
+                if waits {
+                    outcomes[entry.at] = Err(StoreError::Held("an open transaction".to_owned()));
+                }
+                !waits
+            });
+        }
         // The part on top comes first in the batch: rows lean on earlier ones.
-        let mut parts = vec![(batch.writes.as_slice(), 0)];
-        while let Some((part, start)) = parts.pop() {
-            let first_seq = batch.first_seq + i64::try_from(start).unwrap_or(i64::MAX);
+        let mut parts = vec![entries.as_slice()];
+        while let Some(part) = parts.pop() {
             let mut savepoint = transaction.begin().await?;
-            match execute_all(&mut savepoint, &statements_for(part, batch.boot, first_seq)).await {
+            match execute_all(&mut savepoint, &statements_for(part, batch.boot)).await {
                 Ok(()) => savepoint.commit().await?,
                 Err(StoreError::Data(reason)) => {
                     savepoint.rollback().await?;
-                    if part.len() == 1 {
-                        outcomes[start] = Err(StoreError::Data(reason));
-                    } else {
-                        let (first, second) = part.split_at(part.len() / 2);
-                        parts.extend([(second, start + first.len()), (first, start)]);
+                    match part {
+                        [refused] => outcomes[refused.at] = Err(StoreError::Data(reason)),
+                        part => {
+                            let (first, second) = part.split_at(part.len() / 2);
+                            parts.extend([second, first]);
+                        }
                     }
                 }
                 Err(unavailable) => return Err(unavailable),
             }
         }
+        self.in_doubt = true;
         transaction.commit().await?;
         Ok(outcomes)
     }
+}
 
+impl Line {
     async fn begin(&mut self, tries: &mut Tries) -> Result<Transaction<'_, Postgres>, StoreError> {
-        let begin = order::begin(self.pooled, tries.patience(HAND_PATIENCE));
-        let transaction = self.connected().await?.begin_with(AssertSqlSafe(begin)).await;
-        Ok(transaction.inspect_err(|_| tries.did_not_begin())?)
+        let patience = tries.patience(self.hands.patience(HAND_PATIENCE));
+        let statement = order::begin(self.pooled, patience, order::ROW_PATIENCE);
+        self.connected().await?;
+        let Self { connection, hands, .. } = self;
+        let Some(connection) = connection else { return Err(StoreError::Unavailable("no connection".to_owned())) };
+        let begun = connection.begin_with(AssertSqlSafe(statement)).await;
+        Ok(begun.inspect_err(|error| {
+            hands.note(error);
+            tries.did_not_begin();
+        })?)
     }
 
     async fn connected(&mut self) -> Result<&mut PgConnection, StoreError> {

@@ -179,6 +179,11 @@ pub struct Withdrawal {
 }
 
 impl Withdrawal {
+    /// Whose end it is.
+    pub(super) fn id(&self) -> &Arc<str> {
+        &self.protocol_session_id
+    }
+
     /// It ends when it began.
     pub(super) fn of(row: &NewProtocolSession) -> Self {
         Self {

@@ -151,8 +151,8 @@ fn write(connection: &mut Connection, batch: &Batch) -> Result<Vec<Outcome>, Sto
             Write::Barrier => Ok(()),
         };
         match outcome {
-            Err(unavailable @ (StoreError::Unavailable(_) | StoreError::Contended(_))) => return Err(unavailable),
-            outcome => outcomes.push(outcome),
+            Ok(()) | Err(StoreError::Data(_)) => outcomes.push(outcome),
+            Err(unavailable) => return Err(unavailable),
         }
     }
     drop(insert);

@@ -31,9 +31,12 @@ impl Ticket {
     pub async fn within(self, deadline: Duration) -> Commit {
         match tokio::time::timeout(deadline, self.done).await {
             Ok(Ok(Ok(()))) => Commit::Done,
-            Ok(Ok(Err(StoreError::Data(reason) | StoreError::Unavailable(reason) | StoreError::Contended(reason)))) => {
-                Commit::Refused(reason)
-            }
+            Ok(Ok(Err(
+                StoreError::Data(reason)
+                | StoreError::Unavailable(reason)
+                | StoreError::Contended(reason)
+                | StoreError::Held(reason),
+            ))) => Commit::Refused(reason),
             // Not yet, or the writer is gone: the row may or may not be stored.
             Ok(Err(_)) | Err(_) => {
                 self.shared.defer_one();

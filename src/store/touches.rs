@@ -1,6 +1,6 @@
 //! What a flush writes besides the sums: which sessions were used.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -44,7 +44,7 @@ pub struct ArchonTouch {
 }
 
 /// What one flush writes besides the sums.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Touches {
     /// Protocol sessions used since the last flush.
     pub protocol: Vec<ProtocolTouch>,
@@ -86,6 +86,26 @@ pub(super) struct Added {
 }
 
 impl Touches {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.protocol.is_empty() && self.archon.is_empty()
+    }
+
+    /// One of the sessions, as text.
+    pub(super) fn any(&self) -> Option<String> {
+        let archon = self.archon.first().map(|touch| touch.session_id.to_string());
+        archon.or_else(|| self.protocol.first().map(|touch| touch.protocol_session_id.to_string()))
+    }
+
+    /// Those of Archon sessions and of connections that are in these sets, and not.
+    pub(super) fn split(&self, archon: &HashSet<Uuid>, protocol: &HashSet<String>) -> (Self, Self) {
+        let of_archon = |touch: &ArchonTouch| archon.contains(&touch.session_id);
+        let of_protocol = |touch: &ProtocolTouch| protocol.contains(&*touch.protocol_session_id);
+        let (archon, other_archon) = self.archon.iter().cloned().partition(of_archon);
+        let (protocol, other_protocol) = self.protocol.iter().cloned().partition(of_protocol);
+        (Self { protocol, archon }, Self { protocol: other_protocol, archon: other_archon })
+    }
+
     /// The rows of Archon sessions that are touched or counted, by id.
     pub(super) fn archon_rows(&self, counted: impl Iterator<Item = (Uuid, Added)>) -> BTreeMap<Uuid, FlushRow> {
         let mut rows = BTreeMap::<Uuid, FlushRow>::new();

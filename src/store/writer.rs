@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::StoreError;
 use super::dropped::Dropped;
 use super::fold::Fold;
+use super::held::Held;
 use super::outage::{Outage, Work};
 use super::rows::{Withdrawal, Write};
 use super::ticket::Ticket;
@@ -33,6 +34,7 @@ pub struct Writer {
 pub(super) struct Shared {
     pub(super) fold: Arc<Fold>,
     pub(super) outage: Arc<Outage>,
+    pub(super) held: Arc<Held>,
     start: Instant,
     waiting: AtomicUsize,
     /// Milliseconds after `start` at which the batch in hand was taken, plus one; zero between batches.
@@ -58,6 +60,8 @@ pub(super) struct Batch {
     pub(super) boot: i64,
     /// The number of the first write; the next have the next.
     pub(super) first_seq: i64,
+    /// Somebody held rows that it needs when it was last tried.
+    pub(super) is_held: bool,
 }
 
 /// Where batches go.
@@ -66,7 +70,8 @@ pub(super) trait Sink: Send + 'static {
     const MAX_BATCH: usize;
 
     /// Commits a batch, each write that the database does not refuse; gives the batch back with what became of each.
-    /// `None` when whoever writes is gone, and the batch with it.
+    /// [`StoreError::Held`]: it was not written, because somebody holds rows that it needs. `None` when whoever writes is
+    /// gone, and the batch with it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when it may have committed all or nothing.
@@ -106,9 +111,13 @@ pub struct WriterStats {
 }
 
 impl Writer {
-    pub(super) fn new(fold: Arc<Fold>, outage: Arc<Outage>) -> (Self, mpsc::Receiver<Queued>, Arc<Shared>) {
+    pub(super) fn new(
+        fold: Arc<Fold>,
+        outage: Arc<Outage>,
+        held: Arc<Held>,
+    ) -> (Self, mpsc::Receiver<Queued>, Arc<Shared>) {
         let (queue, receiver) = mpsc::channel(CAPACITY);
-        let shared = Arc::new(Shared::new(fold, outage));
+        let shared = Arc::new(Shared::new(fold, outage, held));
         (Self { queue, shared: shared.clone() }, receiver, shared)
     }
 
@@ -126,17 +135,10 @@ impl Writer {
 
     fn push(&self, queued: Queued) {
         self.shared.waiting.fetch_add(1, Relaxed);
-        if let Err(error) = self.queue.try_send(queued) {
-            let (queued, reason) = match error {
-                TrySendError::Full(queued) => (queued, "the write queue is full"),
-                TrySendError::Closed(queued) => (queued, "the writer has ended"),
-            };
-            self.shared.waiting.fetch_sub(1, Relaxed);
-            self.shared.dropped.note(reason);
-            if let Some(done) = queued.done {
-                // Nobody may be waiting any more.
-                _ = done.send(Err(StoreError::Unavailable(reason.into())));
-            }
+        match self.queue.try_send(queued) {
+            Ok(()) => {}
+            Err(TrySendError::Full(queued)) => self.shared.refuse(queued, "the write queue is full"),
+            Err(TrySendError::Closed(queued)) => self.shared.refuse(queued, "the writer has ended"),
         }
     }
 
@@ -186,10 +188,11 @@ impl Writer {
 }
 
 impl Shared {
-    fn new(fold: Arc<Fold>, outage: Arc<Outage>) -> Self {
+    fn new(fold: Arc<Fold>, outage: Arc<Outage>, held: Arc<Held>) -> Self {
         Self {
             fold,
             outage,
+            held,
             start: Instant::now(),
             waiting: AtomicUsize::new(0),
             busy_since: AtomicU64::new(0),
@@ -219,12 +222,27 @@ impl Shared {
         Instant::now()
     }
 
+    /// There is no room for a write, or nobody who writes it.
+    pub(super) fn refuse(&self, queued: Queued, reason: &str) {
+        self.waiting.fetch_sub(1, Relaxed);
+        self.dropped.note(reason);
+        if let Some(done) = queued.done {
+            // Nobody may be waiting any more.
+            _ = done.send(Err(StoreError::Unavailable(reason.into())));
+        }
+    }
+
     /// The batch is committed, except for what the database refused: rows go into the sums, waiters get their answer. What
-    /// is left in the batch is to be written next: the ends of sessions that nobody waits for any more.
-    pub(super) fn finish(&self, batch: &mut Batch, outcomes: Vec<Outcome>, began: Instant) {
+    /// is left in the batch is to be written next: the ends of sessions that nobody waits for any more. What was not
+    /// written because somebody holds rows that it needs is returned.
+    pub(super) fn finish(&self, batch: &mut Batch, outcomes: Vec<Outcome>, began: Instant) -> Vec<Queued> {
         self.count_batch(batch.writes.len(), outcomes.iter().filter(|o| o.is_ok()).count(), began);
-        let mut next = Vec::new();
+        let (mut next, mut held) = (Vec::new(), Vec::new());
         for ((queued, outcome), seq) in batch.writes.drain(..).zip(outcomes).zip(batch.first_seq..) {
+            if matches!(outcome, Err(StoreError::Held(_))) {
+                held.push(queued);
+                continue;
+            }
             let is_stored = outcome.is_ok();
             match (&queued.write, &outcome) {
                 (Write::Request(request), Ok(())) => self.fold.add(request, seq),
@@ -237,9 +255,10 @@ impl Shared {
                 next.push(Queued { write: Write::Withdraw(Box::new(Withdrawal::of(&row))), done: None });
             }
         }
-        self.waiting.fetch_add(next.len(), Relaxed);
+        self.waiting.fetch_add(next.len() + held.len(), Relaxed);
         // Into the room that it has.
         batch.writes.append(&mut next);
+        held
     }
 
     fn count_batch(&self, size: usize, stored: usize, began: Instant) {

@@ -156,6 +156,11 @@ impl From<StoreError> for ToolError {
                     .with_details(serde_json::json!({ "reason": reason }))
                     .suggest("Try again in a moment.")
             }
+            StoreError::Held(reason) => {
+                Self::new(ErrorKind::ConnectionError, "another transaction in the database holds what this needs")
+                    .with_details(serde_json::json!({ "reason": reason }))
+                    .suggest("Try again in a moment.")
+            }
             StoreError::Data(reason) => {
                 Self::validation("the database refuses the data").with_details(serde_json::json!({ "reason": reason }))
             }

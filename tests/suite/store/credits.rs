@@ -42,7 +42,10 @@ on_every_database!(an_outage_is_given_back_in_chunks_and_once, |db| async {
     assert_eq!(begin_boot(&store, restarted).await.outage, minutes(480));
     let credits = store.credits().await.expect("credits");
     assert_eq!(numbers(&credits), [(1, 480 * MINUTE)]);
-    assert!(store.reap(reap_at(restarted)).await.expect("a chunk").archon.is_empty(), "a night's outage loses nobody");
+    assert!(
+        store.reap(reap_at(restarted), &Touches::default()).await.expect("a chunk").archon.is_empty(),
+        "a night's outage loses nobody"
+    );
 
     let over = NOON.plus(TIMEOUT);
     assert_eq!(credit_until(&store, &credits, over, 7).await, 0, "they have time");
@@ -58,8 +61,16 @@ on_every_database!(an_outage_is_given_back_in_chunks_and_once, |db| async {
     // What has ended has nothing coming.
     assert_eq!(ends(&store, 25).await[0], (Some(NOON.plus(TIMEOUT)), Some(0)));
     let over = restarted.plus(TIMEOUT);
-    assert!(store.reap(reap_at(over)).await.expect("a chunk").archon.is_empty());
-    assert_eq!(store.reap(reap_at(over.plus(Duration::from_millis(1)))).await.expect("a chunk").archon.len(), 24);
+    assert!(store.reap(reap_at(over), &Touches::default()).await.expect("a chunk").archon.is_empty());
+    assert_eq!(
+        store
+            .reap(reap_at(over.plus(Duration::from_millis(1))), &Touches::default())
+            .await
+            .expect("a chunk")
+            .archon
+            .len(),
+        24
+    );
 });
 
 on_every_database!(credit_sums_over_outages_and_a_clock_set_back_takes_away, |db| async {
@@ -148,11 +159,14 @@ on_every_database!(rows_that_wait_for_credit_are_left_alone, |db| async {
     let now = NOON.plus(TIMEOUT).plus(minutes(1));
     let counts = store.session_counts(now, NOON).await.expect("counts");
     assert_eq!((counts.archon_active, counts.protocol_active), (1, 2), "what waits for credit is live");
-    assert_eq!(store.reap(reap_at(now)).await.expect("a chunk").archon, [ids(2).1]);
+    assert_eq!(store.reap(reap_at(now), &Touches::default()).await.expect("a chunk").archon, [ids(2).1]);
     let credits = store.credits().await.expect("credits");
     assert_eq!(credit_until(&store, &credits, now, 500).await, 1);
-    assert!(store.reap(reap_at(now)).await.expect("a chunk").archon.is_empty());
-    assert_eq!(store.reap(reap_at(now.plus(minutes(10)))).await.expect("a chunk").archon, [ids(1).1]);
+    assert!(store.reap(reap_at(now), &Touches::default()).await.expect("a chunk").archon.is_empty());
+    assert_eq!(
+        store.reap(reap_at(now.plus(minutes(10))), &Touches::default()).await.expect("a chunk").archon,
+        [ids(1).1]
+    );
 });
 
 on_every_database!(a_session_typed_by_hand_has_no_credit, |db| async {

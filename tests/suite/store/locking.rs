@@ -115,7 +115,7 @@ impl Hammer {
     /// What is past its time, what is old, and what dead boots left.
     async fn cleans(self) {
         while self.is_on() {
-            self.store.reap(reap_at(NOON.plus(minutes(70)))).await.expect("a chunk");
+            self.store.reap(reap_at(NOON.plus(minutes(70))), &Touches::default()).await.expect("a chunk");
             self.store.prune(NOON.plus(minutes(1)), 50).await.expect("a chunk");
             self.store.heartbeat(self.boot, NOON, None).await.expect("a heartbeat");
         }

@@ -63,10 +63,16 @@ async fn hot_statements_go_by_an_index() {
     let touches =
         Touches { archon: vec![touch_archon(1, NOON.plus(minutes(31)))], protocol: vec![touch_protocol(1, NOON)] };
     store.flush(boot, touches).await.map_err(|(e, _)| e).expect("a flush");
-    let reaped = store.reap(ReapRule { limit: 10, protocol_timeout: TIMEOUT, ..reap_at(NOON) }).await.expect("a chunk");
+    let reaped = store
+        .reap(ReapRule { limit: 10, protocol_timeout: TIMEOUT, ..reap_at(NOON) }, &Touches::default())
+        .await
+        .expect("a chunk");
     assert_eq!((reaped.archon.len(), reaped.protocol.len()), (10, 10));
     let early = NOON.minus(minutes(60 * 24 * 365));
-    assert_eq!(store.reap(reap_at(early)).await.expect("a chunk"), archonctl::store::ending::Reaped::default());
+    assert_eq!(
+        store.reap(reap_at(early), &Touches::default()).await.expect("a chunk"),
+        archonctl::store::reaping::Reaped::default()
+    );
     assert!(store.end_protocol_session(&protocol_id, by(EndReason::Operator, "bob", NOON)).await.expect("an end"));
 
     drop(store);

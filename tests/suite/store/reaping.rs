@@ -9,7 +9,7 @@ use crate::databases::on_every_database;
 async fn reap_all(store: &Store, rule: ReapRule) -> (Vec<Uuid>, Vec<String>, usize) {
     let (mut archon, mut protocol, mut chunks) = (Vec::new(), Vec::new(), 0);
     loop {
-        let reaped = store.reap(rule).await.expect("a chunk");
+        let reaped = store.reap(rule, &Touches::default()).await.expect("a chunk");
         if reaped.archon.is_empty() && reaped.protocol.is_empty() {
             return (archon, protocol, chunks);
         }
@@ -105,7 +105,7 @@ on_every_database!(chunks_are_bounded, |db| async {
     let store = serving(&db).await;
     store_all(&store, (1..=25).flat_map(pair).chain((26..=40).map(|n| opens(protocol(n))))).await;
     let rule = ReapRule { limit: 10, ..reap_at(NOON.plus(PROTOCOL_TIMEOUT).plus(minutes(1))) };
-    let first = store.reap(rule).await.expect("a chunk");
+    let first = store.reap(rule, &Touches::default()).await.expect("a chunk");
     assert_eq!((first.archon.len(), first.protocol.len()), (10, 10));
     let (_, protocol, _) = reap_all(&store, rule).await;
     assert_eq!(protocol.len() + first.protocol.len(), 40);
