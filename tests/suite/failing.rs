@@ -3,6 +3,7 @@
 
 mod faults;
 mod long_readers;
+mod opening;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};

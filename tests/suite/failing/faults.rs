@@ -86,6 +86,19 @@ impl Fault for NoSpace {
     }
 }
 
+/// A PostgreSQL of its own, stopped in the middle of whatever it does: nothing is refused, and nothing is answered.
+pub(super) struct Frozen(pub(super) Cluster);
+
+impl Fault for Frozen {
+    async fn begin(&mut self, _: &Database, _: &ServeProcess) {
+        self.0.freeze();
+    }
+
+    async fn end(&mut self, _: &Database, _: &ServeProcess) {
+        self.0.thaw();
+    }
+}
+
 /// A PostgreSQL of its own is killed and started.
 impl Fault for Cluster {
     async fn begin(&mut self, _: &Database, _: &ServeProcess) {
