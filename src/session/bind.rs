@@ -1,8 +1,8 @@
 //! Which Archon session a call belongs to: the one that the client names, the one bound to its protocol session, or a
 //! new one under the reserved id (guide, "Client Session ID Validation").
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -282,6 +282,8 @@ impl Sessions {
         principal: &Principal,
     ) -> NewSession {
         let metadata = serde_json::json!({ "name": client.client_name, "version": client.client_version });
+        // Held while the times are read: no outage is credited between them and the number of the last one.
+        let credits = self.credits.read().unwrap_or_else(PoisonError::into_inner);
         NewSession {
             session_id: archon.id,
             protocol_session_id: protocol_id.clone(),
@@ -291,7 +293,7 @@ impl Sessions {
             last_activity: archon.times.last_activity(),
             expires_at: archon.times.expires_at(),
             boot: self.boot.begun.number,
-            credited: self.credits().latest(),
+            credited: credits.latest(),
             user_id: principal.id,
             user_email: principal.email.clone(),
             user_name: (!principal.name.is_empty()).then(|| principal.name.clone()),

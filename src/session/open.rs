@@ -1,7 +1,7 @@
 //! `initialize`: a session is on disk before its id leaves the house.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -75,6 +75,7 @@ impl Sessions {
             Times::new(now, now, expires_at, self.uptime_ms()),
             bound,
         ));
+        let credited = self.credits().latest();
         let row = NewProtocolSession {
             protocol_session_id: live.id.clone(),
             session_id: live.archon_id(),
@@ -86,16 +87,27 @@ impl Sessions {
             last_activity: now,
             expires_at,
             boot: self.boot.begun.number,
-            credited: self.credits().latest(),
+            credited,
         };
         self.store.writer().submit(Write::Open(Box::new(row))).required(PATIENCE).await?;
         if let Some(previous) = opening.previous.filter(|id| header::is_session_id(id)) {
             self.event("reinitialised", Some(&live), &live.id, Some(format!("the client held {previous}")));
         }
         self.counters.opened.fetch_add(1, Relaxed);
-        self.live.insert(live.id.clone(), live.clone());
+        self.keep(&live, credited);
         tracing::debug!(session = %live.id, client = %live.client_type, %revision, "session opened");
         Ok(live)
+    }
+}
+
+impl Sessions {
+    /// From here on it is in memory, with the outages that were recorded while its row waited.
+    fn keep(&self, live: &Arc<Live>, credited: i64) {
+        // Held meanwhile: an outage is credited here, or by whoever records it and finds the session.
+        let credits = self.credits.read().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        credits.outages.iter().filter(|outage| outage.number > credited).for_each(|it| live.times.credit(it, now));
+        self.live.insert(live.id.clone(), live.clone());
     }
 }
 

@@ -1,13 +1,9 @@
-//! A change of a project whose commit gives no answer is made once, and called what it is.
+//! What is written whose commit gives no answer is made once, and called what it is.
 
-use std::time::Duration;
-
+use archonctl::store::credits::{Cause, CreditRule, Lost};
 use archonctl::store::projects::{ChangeError, ProjectTexts};
-use archonctl::store::{Role, Store};
-use uuid::Uuid;
 
-use super::{NOON, count, open};
-use crate::databases::Database;
+use super::*;
 
 /// PostgreSQL runs this at the commit, and not before: a commit that does what `at_commit` says, the first time.
 fn trouble(at_commit: &str) -> String {
@@ -84,4 +80,35 @@ async fn what_fails_before_its_commit_is_unchanged() {
     let made = store.create_project(Uuid::new_v4(), TITLE, NOON).await;
     assert!(matches!(made, Err(ChangeError::Unchanged(_))), "{made:?}");
     assert_eq!((count(&db, "archon_projects"), db.value("SELECT last_value FROM times").as_str()), (0, "1"));
+}
+
+/// An outage is recorded between the try whose commit was lost and the one that is made again: the row tells up to which
+/// outage the end of its time goes, so it has that one coming, once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_stored_at_the_second_try_gets_the_outage_between() {
+    let Some((db, store)) = opened().await else { return };
+    begin_boot(&store, NOON).await;
+    store_all(&store, [opens(protocol(1))]).await;
+    // The first commit takes a while, and is lost.
+    let lost = format!("PERFORM pg_sleep(1); {LOST}");
+    db.rows(
+        &trouble(&lost)
+            .replace("archon_projects", "archon_mcp_sessions")
+            .replace("INSERT OR UPDATE OR DELETE", "INSERT"),
+    );
+    let created = store.writer().submit(creates(archon(1)));
+    let credit_ms = 600_000;
+    let away = Lost { began: NOON, ended: NOON.plus(minutes(10)), credit_ms, cause: Cause::Database };
+    store.record_lost(1, 0, away).await.expect("recorded");
+    assert_eq!(count(&db, "archon_mcp_sessions"), 0, "not yet");
+    assert_eq!(created.within(SOON).await, Commit::Done);
+    assert_eq!(db.value("SELECT last_value FROM times"), "2", "it was written twice");
+    let credits = store.credits().await.expect("credits");
+    for _ in 0..2 {
+        let rule = CreditRule { until: NOON.plus(PROTOCOL_TIMEOUT), from: Timestamp::from_millis(0), limit: 10 };
+        store.credit_sessions(&credits, rule).await.expect("a chunk");
+        let life = store.archon_session(ids(1).1).await.expect("an answer").expect("a session").life;
+        assert_eq!(life.expires_at, Some(NOON.plus(TIMEOUT).plus(minutes(10))));
+        assert_eq!(life.credited, Some(credits.latest()));
+    }
 }
