@@ -177,17 +177,19 @@ impl Refused<'_> {
         let names_header = message.contains("mcp-session-id");
         let spelled = message.replace("mcp-session-id", "session id").replace("session-id", "session id");
         let spelled = if of_transport { spelled.replace("sessionid", "session id") } else { spelled };
+        // What is one word is no sentence but a code: `session_not_found`.
+        let is_code = !spelled.trim().contains(char::is_whitespace);
+        let spelled = if is_code { spelled.replace('_', " ") } else { spelled };
         let (sentence, rest) = first_sentence(without_prefixes(&spelled));
         let words: Vec<&str> = sentence.split_whitespace().map(bare).filter(|word| !self.is_our_id(word)).collect();
         if speaks_of_initializing(&words) {
             return Some(Speech::Plain);
         }
         let core: Vec<&str> = words.into_iter().filter(|word| !FILLERS.contains(word)).collect();
-        let is = |list: &[&str], word: &&str| list.contains(word);
-        let all_known = core.iter().all(|word| is(&NEUTRAL, word) || is(&NEGATIONS, word) || is(&VAGUE, word));
         let names_id = names_header || core.contains(&"id");
-        let is_lost = core.iter().any(|word| is(&NEGATIONS, word) || (names_id && is(&VAGUE, word)));
-        if !core.contains(&"session") || !all_known || !is_lost || self.names_another(rest) {
+        let is_lost = core.iter().any(|word| NEGATIONS.contains(word) || (names_id && VAGUE.contains(word)));
+        if !core.contains(&"session") || !core.iter().all(|word| is_known(word)) || !is_lost || self.names_another(rest)
+        {
             return None;
         }
         Some(if names_header { Speech::Plain } else { Speech::OfSomeSession })
@@ -199,7 +201,7 @@ impl Refused<'_> {
         let id = self.session.unwrap_or_default().to_lowercase();
         // An id may begin with the very word: `session-1868a90c`.
         let is_abridged = word.len() >= 6 && word.bytes().any(|b| b.is_ascii_digit()) && id.starts_with(word);
-        !word.is_empty() && (id == word || is_abridged)
+        !word.is_empty() && !is_known(word) && (id == word || is_abridged)
     }
 
     /// Whether what follows the sentence is the id of another session: `Session not found: shell-7`.
@@ -231,6 +233,11 @@ fn speaks_of_initializing(words: &[&str]) -> bool {
         ["received", "before", "initialization" | "initialisation", ..] => true,
         _ => false,
     }
+}
+
+/// Whether a sentence about a lost session may have that word.
+fn is_known(word: &str) -> bool {
+    NEUTRAL.contains(&word) || NEGATIONS.contains(&word) || VAGUE.contains(&word)
 }
 
 /// The message behind `Bad Request:`, `MCP error -32000:` and their kin.

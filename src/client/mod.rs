@@ -93,6 +93,7 @@ impl Client {
     pub async fn connect(options: ClientOptions) -> Result<Self, ClientError> {
         let link = Link::new(Transport::new(&options, Vec::new())?, options.backoff);
         let deadline = deadline(&options);
+        debug!("opening a session with {}", link.place());
         let session = session::open(&link, &options.client, options.archon_session.as_deref(), deadline).await?;
         Ok(Self::with(link, options, session))
     }
@@ -112,6 +113,7 @@ impl Client {
     /// As [`Self::resume`].
     pub fn resume_with(options: ClientOptions, session: Session, cookies: Vec<Cookie>) -> Result<Self, ClientError> {
         let link = Link::new(Transport::new(&options, cookies)?, options.backoff);
+        debug!("going on with session {} of {}", session.id.as_deref().unwrap_or("none"), link.place());
         Ok(Self::with(link, options, session))
     }
 

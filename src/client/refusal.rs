@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::protocol::header::{PROTOCOL_VERSION, SESSION};
 use crate::protocol::reply::{ForeignError, Reply};
 
+use super::answer::messages;
 use super::error::{ClientError, ProtocolError, server_hint};
 use super::loss::Refused;
 
@@ -63,7 +64,10 @@ struct Said {
 impl Said {
     fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-        if let Ok(Reply { error: Some(error), id, .. }) = serde_json::from_slice(body) {
+        let replies = messages(body).unwrap_or_default().into_iter().map(|message| serde_json::from_str(message.get()));
+        if let Some(Reply { error: Some(error), id, .. }) =
+            replies.filter_map(Result::ok).find(|r: &Reply| r.error.is_some())
+        {
             let hint = error.data.as_ref().and_then(server_hint).map(str::to_owned);
             let echoes_id = id.is_some_and(|id| id.get().trim_matches('"').parse::<i64>().is_ok());
             return Self { code: Some(error.code), echoes_id, message: error.message, hint };
@@ -145,6 +149,7 @@ mod tests {
             r#"{"error": {"message": "Session not found"}}"#,
             r#"{"cause": null, "jsonRpcError": null, "message": "Session not found"}"#,
             r#""Session not found""#,
+            r#"[{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Session not found"}}]"#,
             "\u{feff}{\"jsonrpc\":\"2.0\",\"id\":\"server-error\",\"error\":{\"code\":-32000,\"message\":\"Session not found\"}}",
         ] {
             let error = judged(400, body, true);

@@ -86,6 +86,7 @@ async fn verbose_tells_attempts_waits_and_recoveries() {
     server.forget(Refusal::Original);
     let told = home.run(&["call", "write", "-v"]).await.code(i32::from(exit::DONE)).stdout("{}\n");
     for words in [
+        "going on with session ",
         "sending tools/call id=1",
         "the session is lost; opening a new one",
         "sending initialize id=2",
