@@ -17,7 +17,9 @@ use crate::init::remembered;
 #[tokio::test]
 async fn a_timeout_is_for_the_whole_command() {
     let late = || Fault::Late(Duration::from_millis(400));
-    for args in [&["call", "write", "n=1"][..], &["call", "write", "--repeat", "50"], &["tools"], &["init"]] {
+    for args in
+        [&["call", "write"][..], &["call", "write", "n=1"], &["call", "write", "--repeat", "50"], &["tools"], &["init"]]
+    {
         let server = Faulty::start().await;
         for method in ["initialize", "tools/list", "tools/call"] {
             server.script(method, (0..50).map(|_| late()));
