@@ -89,7 +89,7 @@ on_sqlite!(a_locked_sqlite, faults::Locked::default());
 async fn a_frozen_postgres() {
     // Where there is none for the others, there is none for this one.
     if Database::postgres().is_some() {
-        let cluster = faults::Cluster::start();
+        let cluster = Cluster::start();
         opens_or_says_no(Database::on_postgres(cluster.url()), faults::Frozen(cluster), "a frozen PostgreSQL").await;
     }
 }
