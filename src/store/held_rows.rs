@@ -42,7 +42,7 @@ impl Needed {
                 Write::Request(row) => needed.referred.extend(row.session_id),
                 Write::Create(row) => needed.bind(row.session_id, &row.protocol_session_id),
                 Write::Bind(row) => needed.bind(row.session_id, &row.protocol_session_id),
-                Write::Withdraw(row) => _ = needed.ending.insert(row.id().to_string()),
+                Write::Withdraw(row) => needed.ending.extend(storable(row.id())),
                 Write::Open(_) | Write::Event(_) | Write::Barrier => {}
             }
         }
@@ -51,8 +51,13 @@ impl Needed {
 
     fn bind(&mut self, archon: Uuid, connection: &str) {
         self.bound.insert(archon);
-        self.binding.insert(connection.to_owned());
+        self.binding.extend(storable(connection));
     }
+}
+
+/// What the database cannot store it does not have, and would refuse to look for.
+fn storable(id: &str) -> Option<String> {
+    (!id.contains('\0')).then(|| id.to_owned())
 }
 
 /// Looks which rows are held, and takes the locks of those that are not; nobody is waited for.
