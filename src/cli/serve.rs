@@ -1,18 +1,18 @@
 //! `archonctl serve`: the server.
 
+mod asked;
 mod keeper;
+mod manager;
 mod options;
 mod port;
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use sd_notify::NotifyState;
 
 use super::database::Database;
 use super::exit::{DONE, Usage};
@@ -168,16 +168,16 @@ impl Options {
         let patience = Patience { tool: self.calls.tool_timeout, commit: self.calls.ack_deadline };
         let engine = Engine::new(sessions.clone(), tools, tracking, patience);
         let app = App::new(engine, self.host_rules(), principals, self.limits());
-        self.follow_hang_ups(&app, &sessions, signals);
-        Self::follow_changes(&sessions, signals);
+        asked::follow_hang_ups(self.access.token_file.clone(), &app, &sessions, signals);
+        asked::follow_changes(&sessions, signals);
         let stop = signals.stopped(self.running.test_clock.then_some(clock));
         let stop = async move {
             stop.await;
-            tell_manager(NotifyState::Stopping);
+            manager::tell_stopping();
         };
         // The address that was asked for may have had port 0: tests and scripts wait for this line.
         tracing::info!(database = %sessions.store().location().shown(), "listening on http://{address}/mcp");
-        tell_manager(NotifyState::Ready);
+        manager::tell_ready();
         let shutdown = Shutdown { drain_delay: self.running.drain_delay, grace: self.running.grace };
         tokio::select! {
             () = crate::server::run(app, listener, stop, shutdown) => {}
@@ -185,38 +185,6 @@ impl Options {
         }
         sessions.stop(self.running.grace, signals.cause()).await;
         Ok(())
-    }
-
-    /// Says that SIGUSR2 is for the process that keeps the port.
-    fn follow_changes(sessions: &Sessions, signals: &Signals) {
-        let signals = signals.clone();
-        sessions.supervisor().keep("changes", move |stopping| {
-            let signals = signals.clone();
-            async move {
-                while stopping.or(signals.changed()).await.is_some() {
-                    tracing::info!(
-                        "SIGUSR2: it is for `serve --keep-port`, whose first process puts another program here"
-                    );
-                }
-            }
-        });
-    }
-
-    /// Reads the token file again whenever SIGHUP asks for it.
-    fn follow_hang_ups(&self, app: &Arc<App>, sessions: &Sessions, signals: &Signals) {
-        let (file, app, signals) = (self.access.token_file.clone(), app.clone(), signals.clone());
-        sessions.supervisor().keep("token file", move |stopping| {
-            let (file, app, signals) = (file.clone(), app.clone(), signals.clone());
-            async move {
-                while stopping.or(signals.hung_up()).await.is_some() {
-                    if let Some(file) = &file {
-                        app.read_principals(file).await;
-                    } else {
-                        tracing::info!("SIGHUP: there is no token file to read again");
-                    }
-                }
-            }
-        });
     }
 
     /// The socket that was given to us, by whoever keeps the port or by a service manager. It is what `--bind` would be.
@@ -292,7 +260,7 @@ impl Options {
             },
             token_method,
             listen: None,
-            on_tick: sd_notify::watchdog_enabled().map(|_| feed_watchdog as fn()),
+            on_tick: manager::watchdog(),
         }
     }
 
@@ -313,17 +281,6 @@ impl Options {
             ..Limits::default()
         }
     }
-}
-
-/// Tells the service manager, if there is one that wants to know (`NOTIFY_SOCKET`).
-fn tell_manager(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::debug!(%error, "the service manager cannot be told");
-    }
-}
-
-fn feed_watchdog() {
-    tell_manager(NotifyState::Watchdog);
 }
 
 fn price_table(file: &Path) -> Result<PriceTable, Usage> {

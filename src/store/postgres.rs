@@ -228,7 +228,8 @@ impl Sink for PgSink {
 
 impl PgSink {
     pub(super) fn new(options: PgConnectOptions, pooled: bool) -> Self {
-        let options = if pooled { options } else { options.options([("lock_timeout", order::ROW_PATIENCE.as_millis())]) };
+        let options =
+            if pooled { options } else { options.options([("lock_timeout", order::ROW_PATIENCE.as_millis())]) };
         let line = Line { options, pooled, connection: None, hands: Hands::default() };
         Self { line, in_doubt: false }
     }
