@@ -74,12 +74,6 @@ pub(super) struct SqliteBackend {
 }
 
 impl SqliteBackend {
-    /// Whether the file is still what SQLite has written.
-    pub(super) fn check_content(&self) -> sqlx::Result<()> {
-        let strange = |error: StoreError| sqlx::Error::Io(std::io::Error::other(error.to_string()));
-        self.file.as_ref().map_or(Ok(()), |file| file.check_content().map_err(strange))
-    }
-
     /// Whether what was committed just now is in the file that others will find.
     pub(super) fn check_file(&self) -> Result<(), StoreError> {
         self.file.as_ref().map_or(Ok(()), |file| file.check())
@@ -96,11 +90,7 @@ macro_rules! read {
             $crate::store::backend::Backend::Sqlite(sqlite) => {
                 let readers = sqlite.pools.readers();
                 let $db = &readers;
-                sqlite.check_content()?;
-                let outcome = $body;
-                // What was read from a strange file is no answer.
-                sqlite.check_content()?;
-                outcome
+                $body
             }
             $crate::store::backend::Backend::Postgres(postgres) if postgres.pooled => {
                 let mut held = $crate::store::backend::Held::of(&postgres.pool).await?;
@@ -148,7 +138,6 @@ macro_rules! transact {
                     $crate::store::backend::Backend::Sqlite(sqlite) => {
                         let _turn = sqlite.gate.lock().await;
                         async {
-                            sqlite.check_content()?;
                             let writer = sqlite.pools.writer();
                             let mut held = $crate::store::backend::Held::of(&writer).await?;
                             let mut transaction = held.begin("BEGIN IMMEDIATE".to_owned()).await?;

@@ -8,7 +8,6 @@ use rusqlite::Connection;
 
 use super::StoreError;
 use super::backend::Gate;
-use super::content::Moved;
 use super::lock::FileLock;
 use super::sqlite::SqliteTarget;
 
@@ -105,17 +104,6 @@ impl Checkpoints {
         let emptied = self.checkpoint("TRUNCATE");
         self.connection.busy_timeout(PATIENCE)?;
         Ok(!emptied?.in_the_way)
-    }
-
-    /// How much of the log has been moved into the file, by whomever.
-    pub(super) fn moved(&self) -> Result<Moved, StoreError> {
-        Ok(Moved::of(self.checkpoint("NOOP")?.moved, &self.log))
-    }
-
-    /// Leaves the connection open for as long as the process lives. SQLite moves the log into the file when the last one is
-    /// closed, and this is the one that never is.
-    pub(super) fn abandon(self) {
-        std::mem::forget(self);
     }
 
     /// One look at the log; returns how long to wait until the next.

@@ -18,17 +18,12 @@ pub(super) struct OpenFile {
     beside: Mutex<[Option<Identity>; 2]>,
     /// One of those was not where it was at the last look.
     is_torn: AtomicBool,
-    /// Something else than SQLite has written to the file.
-    is_strange: AtomicBool,
 }
 
 /// Device and number: what is at a path may be another file by now.
 type Identity = (u64, u64);
 
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
-
-/// What the name of a log that was set aside ends with.
-const ASIDE: &str = "aside";
 
 /// What has become of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +45,6 @@ impl OpenFile {
             identity: identity(path)?,
             beside: Mutex::default(),
             is_torn: AtomicBool::default(),
-            is_strange: AtomicBool::default(),
         };
         file.know_beside();
         Ok(file)
@@ -72,37 +66,6 @@ impl OpenFile {
         let mut path = self.path.clone().into_os_string();
         path.push(end);
         path.into()
-    }
-
-    /// Something else than SQLite has written to the file: it is nothing of ours any more, as long as this lives. The log
-    /// is set aside with its index, so that nobody moves it into the file; it is not ours either where it was replaced.
-    pub(super) fn is_estranged(&self) {
-        self.is_strange.store(true, Relaxed);
-        for (known, end) in self.beside.lock().unwrap_or_else(PoisonError::into_inner).iter().zip(BESIDE) {
-            let at = self.beside(end);
-            if known.is_some() && *known == identity(&at).ok() {
-                let aside = at.with_added_extension(ASIDE);
-                if let Err(error) = std::fs::rename(&at, &aside) {
-                    tracing::error!(%error, "{} cannot be set aside: remove it before anybody opens the file", at.display());
-                }
-            }
-        }
-    }
-
-    /// Whether what is in the file is still what SQLite has written there, as far as the last look has told.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when it is not: then nothing is read from it or written to it.
-    pub(super) fn check_content(&self) -> Result<(), StoreError> {
-        if !self.is_strange.load(Relaxed) {
-            return Ok(());
-        }
-        let path = self.path.display();
-        Err(StoreError::Unavailable(format!(
-            "its file {path} was overwritten or cut short while it was open, and is neither read nor written any more; \
-             stop the server, put a whole copy there, and start anew. What was in its log is in {path}-wal.{ASIDE}: \
-             rename that to {path}-wal if the copy is the very content that was there, else remove it"
-        )))
     }
 
     /// Looks for the files, all of them: what [`Self::check`] says until the next look.
@@ -139,7 +102,6 @@ impl OpenFile {
     /// # Errors
     /// [`StoreError::Unavailable`] when it is not: then nothing that was written just now may be acknowledged.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        self.check_content()?;
         let path = self.path.display();
         if !self.is_there() {
             let reason = format!("its file {path} was removed or replaced; put it back, or start the server anew");

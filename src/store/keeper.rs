@@ -14,7 +14,6 @@ use tokio::time::timeout;
 use super::StoreError;
 use super::backend::Gate;
 use super::checkpoints::Checkpoints;
-use super::content::{Content, Inside, Moved};
 use super::file::{Found, OpenFile};
 use super::lock::FileLock;
 use super::outage::{Outage, Work};
@@ -49,8 +48,6 @@ struct Watch {
     keeper: Keeper,
     /// `None` while all connections are closed.
     checkpoints: Option<Checkpoints>,
-    /// `None` where it cannot be looked at.
-    content: Option<Content>,
     /// What was found last.
     found: Found,
     /// When the log is looked at next.
@@ -63,10 +60,8 @@ impl Keeper {
     /// # Errors
     /// When it cannot connect.
     pub(super) fn work(self) -> Result<impl FnOnce(Receiver<()>, Breaker) + Send + 'static, StoreError> {
-        let checkpoints = self.connect()?;
-        let content = Content::of(&self.lock, checkpoints.moved()?);
-        let checkpoints = Some(checkpoints);
-        let mut watch = Watch { keeper: self, checkpoints, content, found: Found::Whole, due: Instant::now() };
+        let checkpoints = Some(self.connect()?);
+        let mut watch = Watch { keeper: self, checkpoints, found: Found::Whole, due: Instant::now() };
         Ok(move |bell: Receiver<()>, breaker: Breaker| {
             while let Err(RecvTimeoutError::Timeout) = bell.recv_timeout(EVERY) {
                 breaker.check();
@@ -82,16 +77,6 @@ impl Keeper {
 
 impl Watch {
     fn turn(&mut self) {
-        // Whatever becomes of a strange file, it is none of ours.
-        if self.keeper.file.check_content().is_err() {
-            return;
-        }
-        match self.look_inside() {
-            Inside::Known => {}
-            // Nothing is moved into it before that is known.
-            Inside::Unclear => return,
-            Inside::Strange => return self.estrange(),
-        }
         let found = self.keeper.file.look();
         let before = std::mem::replace(&mut self.found, found);
         match found {
@@ -104,7 +89,6 @@ impl Watch {
                     tracing::warn!("the database's log is there again: all that was committed is in its file");
                 }
                 self.tell(&outcome);
-                self.know_content();
             }
             // It is put back by whoever took it. What is still in the log goes along with it.
             Found::Gone if before != Found::Gone => {
@@ -112,40 +96,8 @@ impl Watch {
                 if let Some(checkpoints) = &mut self.checkpoints {
                     _ = checkpoints.empty();
                 }
-                self.know_content();
             }
             Found::Gone => {}
-        }
-    }
-
-    fn look_inside(&mut self) -> Inside {
-        let moved = self.moved();
-        let log = self.keeper.file.log();
-        self.content.as_mut().map_or(Inside::Known, |content| content.look(moved, &log))
-    }
-
-    /// How much of the log has been moved, as far as it can be told.
-    fn moved(&self) -> Option<Moved> {
-        self.checkpoints.as_ref().and_then(|checkpoints| checkpoints.moved().ok())
-    }
-
-    /// From here on nothing is read from the file or written to it. It is not gone on with even when the content is put
-    /// back: what was read meanwhile may be in somebody's memory.
-    fn estrange(&mut self) {
-        self.keeper.file.is_estranged();
-        self.tell(&self.keeper.file.check());
-        // Without it this is over.
-        self.content = None;
-        if let Some(checkpoints) = self.checkpoints.take() {
-            checkpoints.abandon();
-        }
-    }
-
-    /// We have moved the log ourselves.
-    fn know_content(&mut self) {
-        let moved = self.moved();
-        if let Some(content) = &mut self.content {
-            content.know(moved);
         }
     }
 
@@ -161,7 +113,6 @@ impl Watch {
         let size = checkpoints.size();
         self.keeper.shared.note_log(size);
         self.due = Instant::now() + checkpoints.run(size);
-        self.know_content();
     }
 
     /// Moves what was committed into the file, and opens every connection anew. What fails is tried again at the next turn.

@@ -45,11 +45,6 @@ impl FileLock {
         Ok(Self { main, _beside: lock_beside(&real, path)? })
     }
 
-    /// The file itself, where it can be read beside SQLite.
-    pub(super) fn main(&self) -> Option<&File> {
-        self.main.as_ref()
-    }
-
     /// Waits until the file is on the disk.
     pub(super) fn sync_data(&self) -> std::io::Result<()> {
         self.main.as_ref().map_or(Ok(()), File::sync_data)

@@ -12,7 +12,6 @@ mod claim;
 mod close;
 mod codec;
 mod commits;
-mod content;
 mod copy;
 pub mod counts;
 pub mod credits;

@@ -101,10 +101,7 @@ impl SqliteSink {
                     breaker.check();
                     // Checked after the commit: a batch that went into a removed file is tried again, and stored once.
                     let outcome = match taken.lock().as_mut() {
-                        Some(connection) => file
-                            .as_ref()
-                            .map_or(Ok(()), |file| file.check_content())
-                            .and_then(|()| write(connection, &batch)),
+                        Some(connection) => write(connection, &batch),
                         None => Err(StoreError::Unavailable("its files are being mended".to_owned())),
                     };
                     let outcome = outcome

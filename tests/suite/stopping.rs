@@ -4,7 +4,6 @@ mod files;
 mod hang_up;
 mod kept_port;
 mod moments;
-mod overwritten;
 mod service_manager;
 
 use std::time::{Duration, Instant};
