@@ -20,7 +20,7 @@ pub(super) async fn with_tokens(arguments: &[&str]) -> House {
         line.extend([" ", name, "\n"]);
         line
     };
-    std::fs::write(&file, line("a", "ada") + &line("b", "bob")).expect("a token file");
+    std::fs::write(&file, line("a", "ada") + &line("b", "bob") + &line("c,d", "carl")).expect("a token file");
     let path = file.to_str().expect("a path").to_owned();
     House::open_on(db, &[&["--token-file", &path], arguments].concat()).await
 }
@@ -49,6 +49,7 @@ async fn a_token_is_asked_for() {
     for (status, said) in [
         (200, &["Bearer a", "BEARER  a "][..]),
         (200, &["Bearer a , Bearer\ta"]),
+        (200, &["Bearer c,d"]),
         (401, &["Bearer a", "Bearer b"]),
         (401, &["Bearer wrong", "Bearer a"]),
         (401, &["Bearer a, Basic YTpi"]),
