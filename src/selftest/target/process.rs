@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, test_kill_process_group, waitid,
+};
 use tokio::sync::watch;
 
 /// Lines of the log that are kept; the oldest go first.
@@ -139,8 +141,9 @@ impl Process {
     /// Sends the group a signal and waits until the process is gone; kills what is left of the group then.
     ///
     /// # Errors
-    /// When it does not end in time. It is killed all the same.
+    /// When it does not end in time, or a process that it has started outlives it. It is killed all the same.
     pub(super) async fn stop(mut self, signal: Signal, patience: Duration) -> Result<(), String> {
+        let descendants = descendants(self.child.id());
         self.signal(signal);
         let began = Instant::now();
         while !self.has_ended() {
@@ -157,7 +160,12 @@ impl Process {
         while group.is_some_and(|group| test_kill_process_group(group).is_ok()) && began.elapsed() < LAST_MOMENT {
             tokio::time::sleep(POLL).await;
         }
-        Ok(())
+        let survivors: Vec<_> = descendants.into_iter().filter(Descendant::is_alive).collect();
+        survivors.iter().for_each(Descendant::kill);
+        match survivors.first() {
+            Some(survivor) => Err(format!("a process that it has started outlived it (pid {})", survivor.pid)),
+            None => Ok(()),
+        }
     }
 
     fn signal(&self, signal: Signal) {
@@ -173,6 +181,48 @@ impl Process {
         self.group = None;
         _ = self.child.kill();
         _ = self.child.wait();
+    }
+}
+
+/// A process that another has started, or one of those has. Linux tells; elsewhere there are none that are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Descendant {
+    pid: u32,
+    /// When it began, in the kernel's ticks: a number may be given again.
+    began: String,
+}
+
+/// All that live now.
+fn descendants(of: u32) -> Vec<Descendant> {
+    let tasks = std::fs::read_dir(format!("/proc/{of}/task")).into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    let mut found = Vec::new();
+    for pid in lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()) {
+        found.extend(began(pid).map(|began| Descendant { pid, began }));
+        found.extend(descendants(pid));
+    }
+    found
+}
+
+/// When a process began that lives: a zombie does not.
+fn began(pid: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Its name may hold anything, a bracket too.
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+    fields.next().filter(|state| *state != "Z")?;
+    fields.nth(18).map(str::to_owned)
+}
+
+impl Descendant {
+    fn is_alive(&self) -> bool {
+        began(self.pid).as_ref() == Some(&self.began)
+    }
+
+    fn kill(&self) {
+        if let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) {
+            // It may have ended by itself.
+            _ = kill_process(pid, Signal::KILL);
+        }
     }
 }
 
@@ -258,6 +308,16 @@ mod tests {
         let refused = deaf.stop(Signal::TERM, Duration::from_millis(200)).await;
         assert_eq!(refused, Err("the server does not end within 200ms".to_owned()));
         until_dead(line.trim_start_matches("up ")).await;
+    }
+
+    #[tokio::test]
+    async fn what_outlives_it_is_told_and_killed() {
+        let log = ServerLog::default();
+        let process = shell("setsid sleep 600 & echo pid $!; wait", &log);
+        let line = log.wait_for(0, SOON, |line| line.starts_with("pid ")).await.expect("its child's number");
+        let told = process.stop(Signal::KILL, SOON).await.expect_err("it outlived it");
+        assert!(told.contains("outlived it (pid "), "{told}");
+        until_dead(line.trim_start_matches("pid ")).await;
     }
 
     #[tokio::test]

@@ -104,21 +104,28 @@ impl Server {
     pub(in crate::selftest) async fn stop(&mut self, signal: Signal) -> Result<(), TargetError> {
         self.advanced = Duration::ZERO;
         if let Some(process) = self.process.take() {
-            process.stop(signal, STOP).await.map_err(TargetError::Server)?;
+            process.stop(signal, STOP).await.map_err(|why| self.survived(signal, &why))?;
         }
         let began = Instant::now();
         while is_listening(self.address).await {
             if began.elapsed() > LET_GO {
-                return Err(TargetError::Server(format!(
-                    "the server survived {}: its process was ended, and {} still answers. The command may start a server that \
-                     outlives it (a container, a daemon, a supervisor); start the server itself, in the foreground",
-                    if signal == Signal::KILL { "SIGKILL" } else { "SIGTERM" },
-                    self.address
-                )));
+                return Err(self.survived(signal, &format!("{} still answers", self.address)));
             }
             tokio::time::sleep(POLL).await;
         }
         Ok(())
+    }
+
+    fn survived(&self, signal: Signal, why: &str) -> TargetError {
+        let signal = if signal == Signal::KILL { "SIGKILL" } else { "SIGTERM" };
+        let advice = match self.launch {
+            Launch::Own { .. } => "",
+            Launch::Foreign { .. } => {
+                ". The command may start a server that outlives it (a container, a daemon, a supervisor): start the server \
+                 itself, in the foreground"
+            }
+        };
+        TargetError::Server(format!("the server survived {signal}: {why}{advice}"))
     }
 
     /// Starts it again where it was, with other arguments if any are given.
