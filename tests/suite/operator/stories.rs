@@ -1,5 +1,7 @@
 //! A connection has one Archon session after the other, or shares one; what `show` tells of it, and what `expire` ends.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use super::connections::*;
@@ -218,6 +220,12 @@ on_every_database!(the_metrics_count_as_the_list_does, |db| async {
     let (used, left) = (used.initialize("2025-11-25").await, left.initialize("2025-11-25").await);
     used.call("health_check", json!({})).await;
     left.call("health_check", json!({})).await;
+    // Until the touches are written: one that came later would undo what is typed next.
+    let began = Instant::now();
+    while db.value("SELECT SUM(calls) FROM archon_mcp_protocol_sessions") != "2" {
+        assert!(began.elapsed() < Duration::from_secs(30), "the touches are not written");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     db.rows(&format!(
         "UPDATE archon_mcp_protocol_sessions SET last_activity = {at} WHERE protocol_session_id = '{id}';
          UPDATE archon_mcp_sessions SET status = 'expired', disconnect_reason = 'timeout'
