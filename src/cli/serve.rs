@@ -105,7 +105,7 @@ impl Options {
             let Some(socket) = signals.unless_stopped(self.listen(socket)).await else {
                 return Ok(ExitCode::from(DONE));
             };
-            return Keeper::new(socket?, &signals)?.run().await;
+            return Keeper::new(socket?, &signals, self.running.stop_time())?.run().await;
         }
         let principals = match &self.access.token_file {
             Some(file) => Principals::read(file)?,
@@ -120,7 +120,14 @@ impl Options {
             tracing::info!("stopped before it served");
             return Ok(ExitCode::from(DONE));
         };
-        let store = store?;
+        let store = match store {
+            // The server of a process before the one that keeps our port may be ending: it tries again.
+            Err(error @ OpenError::InUse { .. }) if self.running.kept_by.is_some() => {
+                tracing::warn!("{error}");
+                return Ok(ExitCode::from(keeper::IN_USE));
+            }
+            opened => opened?,
+        };
         let served = self.serve(store.clone(), socket, (principals, prices), &signals).await;
         // Without its writer it ends as by a crash: nothing that still runs is to be trusted.
         if !served.as_ref().is_err_and(anyhow::Error::is::<Broken>)
@@ -202,21 +209,23 @@ impl Options {
     async fn listen(&self, given: Option<TcpListener>) -> Result<TcpListener, Usage> {
         match given {
             Some(socket) => Ok(socket),
-            None if self.running.keep_port => port::bind_in_time(self.bind).await,
+            None if self.running.keep_port => port::bind_in_time(self.bind, self.running.stop_time()).await,
             None => port::bind(self.bind).await,
         }
     }
 
-    /// Whether a server could start: all is read, nothing is changed, and a server that is at work now is not disturbed.
+    /// Whether options, files and database are such that a server can start with them: all is read, nothing is changed, and a
+    /// server that is at work now is not disturbed.
     async fn check(&self, options: OpenOptions) -> anyhow::Result<ExitCode> {
+        let location = options.location.clone();
         match Store::open(&OpenOptions { role: Role::Reader, ..options }).await {
             Ok(store) if store.tables() == Tables::Ours => store.close().await?,
             Ok(_) => return Err(OpenError::Foreign.into()),
             // It is made at the start.
-            Err(OpenError::Missing { .. }) => {}
+            Err(OpenError::Missing { .. }) => can_be_made(&location)?,
             Err(error) => return Err(error.into()),
         }
-        tracing::info!("all is well: a server could start with this");
+        tracing::info!("options, files and database are sound; the port was not tried");
         Ok(ExitCode::from(DONE))
     }
 
@@ -281,6 +290,20 @@ impl Options {
             ..Limits::default()
         }
     }
+}
+
+/// Whether there is room for a file at that place, as far as one can see.
+fn can_be_made(location: &Location) -> Result<(), OpenError> {
+    let Location::SqliteFile(path) = location else { return Ok(()) };
+    let unwritable = |reason: &str| OpenError::Unwritable { path: path.clone(), reason: reason.to_owned() };
+    if path.is_dir() {
+        return Err(unwritable("it is a folder"));
+    }
+    let folder = path.ancestors().skip(1).find(|folder| folder.exists());
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        return Err(unwritable("what should be its folder is a file"));
+    }
+    Ok(())
 }
 
 fn price_table(file: &Path) -> Result<PriceTable, Usage> {

@@ -1,10 +1,11 @@
 //! Being told to stop: a command that waits, and the server.
 
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use humantime::parse_duration;
-use rustix::process::{Pid, getppid};
+use rustix::process::{Pid, Signal as ProcessSignal, getppid, kill_process};
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -80,6 +81,10 @@ pub(super) struct Signals {
     cause: Arc<OnceLock<&'static str>>,
     hang_up: Arc<Notify>,
     change: Arc<Notify>,
+    /// A process keeps our port: it, and no terminal of ours, decides when we stop.
+    is_kept: Arc<AtomicBool>,
+    /// The process that goes with us when we are stopped at once; zero where there is none.
+    companion: Arc<AtomicI32>,
 }
 
 impl Signals {
@@ -99,7 +104,7 @@ impl Signals {
                     () = next(&mut terminate) => Interrupted::Terminate,
                     () = next(&mut interrupt) => Interrupted::Interrupt,
                     () = next(&mut hang_up) => {
-                        if terminal.has_gone() {
+                        if terminal.has_gone() && !following.is_kept.load(SeqCst) {
                             following.stop("clean");
                         } else {
                             following.hang_up.notify_one();
@@ -125,6 +130,10 @@ impl Signals {
         };
         if self.stop.is_cancelled() {
             tracing::warn!("asked to stop again: stopped at once");
+            if let Some(companion) = Pid::from_raw(self.companion.load(SeqCst)) {
+                // It may have ended meanwhile.
+                _ = kill_process(companion, ProcessSignal::KILL);
+            }
             std::process::exit(code.into());
         }
         self.stop(word);
@@ -155,6 +164,7 @@ impl Signals {
 
     /// The end of the process that keeps our port is as good as a SIGTERM: nobody would start us again.
     pub(super) fn go_with(&self, keeper: u32) {
+        self.is_kept.store(true, SeqCst);
         let signals = self.clone();
         tokio::spawn(async move {
             let keeper = i32::try_from(keeper).ok().and_then(Pid::from_raw);
@@ -164,6 +174,11 @@ impl Signals {
             }
             signals.asked(Interrupted::Terminate);
         });
+    }
+
+    /// From now on that process ends when we are stopped at once.
+    pub(super) fn take_along(&self, companion: Pid) {
+        self.companion.store(companion.as_raw_nonzero().get(), SeqCst);
     }
 
     /// Returns when another program is to take the place of this one.

@@ -93,6 +93,7 @@ async fn accept(app: &Arc<App>, listener: &TcpListener, open: &Open) {
     let routes = Routes::new(app.clone());
     let places = Arc::new(Semaphore::new(app.limits.connections));
     let mut http = http1::Builder::new();
+    let mut is_told = false;
     http.timer(TokioTimer::new()).header_read_timeout(app.limits.head_time).max_buf_size(64 * 1024);
     // A client that has said all may close its half: it still listens.
     http.half_close(true);
@@ -101,6 +102,7 @@ async fn accept(app: &Arc<App>, listener: &TcpListener, open: &Open) {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
+                is_told = false;
                 let activity = Arc::<Activity>::default();
                 let stream = made_ready(stream, app, &activity);
                 let (routes, working) = (routes.clone(), activity.clone());
@@ -115,7 +117,10 @@ async fn accept(app: &Arc<App>, listener: &TcpListener, open: &Open) {
             }
             Err(error) => {
                 // Out of descriptors, mostly: waiting is all that helps, and a busy loop would not.
-                tracing::warn!(%error, "a connection could not be accepted");
+                if !is_told {
+                    tracing::warn!(%error, "connections cannot be accepted; it is tried again and again");
+                    is_told = true;
+                }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }

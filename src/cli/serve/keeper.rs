@@ -13,8 +13,10 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use futures_util::FutureExt;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait};
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+use tokio::time::{sleep, sleep_until};
 
 use crate::cli::exit::{DONE, NO, USAGE};
 use crate::cli::signal::Signals;
@@ -22,6 +24,10 @@ use crate::cli::signal::Signals;
 /// The pause before a server that keeps ending is started again, at first and at most: it doubles with each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How a server whose port is kept says that another has its database. Nobody else sees this exit code.
+pub(super) const IN_USE: u8 = 75;
+/// How long a look at another program may take.
+const CHECK_TIME: Duration = Duration::from_mins(1);
 /// A server that ran for this long is started again at once.
 const SOUND: Duration = Duration::from_secs(10);
 
@@ -31,6 +37,8 @@ pub(super) struct Keeper<'a> {
     program: Program,
     listener: TcpListener,
     signals: &'a Signals,
+    /// How long a server has to stop.
+    patience: Duration,
     /// Tells that a child has ended. As the first process of a container we also get those that nobody else waits for.
     ended: Stream,
 }
@@ -48,19 +56,22 @@ enum Outcome {
 
 impl<'a> Keeper<'a> {
     /// To be made where the program was started: its path may be relative to that place.
-    pub(super) fn new(listener: TcpListener, signals: &'a Signals) -> anyhow::Result<Self> {
+    pub(super) fn new(listener: TcpListener, signals: &'a Signals, patience: Duration) -> anyhow::Result<Self> {
         let ended = signal(SignalKind::child()).context("cannot learn of the end of a process")?;
-        Ok(Self { program: Program::of_this_process()?, listener, signals, ended })
+        Ok(Self { program: Program::of_this_process()?, listener, signals, patience, ended })
     }
 
-    /// Starts servers, one after the other. A first one that refuses its options (exit code 2) is the only one.
+    /// Starts servers, one after the other. A first one that refuses its options (exit code 2) is the only one. Its database may
+    /// be in use for a while by the server of a process before this one, which is ending.
     ///
     /// # Errors
     /// When the first one cannot be started.
     pub(super) async fn run(mut self) -> anyhow::Result<ExitCode> {
         tracing::info!(program = %self.program.path.display(), "the port is kept while the server restarts");
-        let (mut pauses, mut is_first) = (Pauses::default(), true);
+        let (mut pauses, mut is_first, beginning) = (Pauses::default(), true, Instant::now());
         loop {
+            // Who begins now reads its token file anyway, and would not hear it yet.
+            _ = self.signals.hung_up().now_or_never();
             let began = Instant::now();
             let outcome = match self.program.serve(&self.listener) {
                 Ok(server) => self.attend(server).await,
@@ -76,10 +87,19 @@ impl<'a> Keeper<'a> {
                 Outcome::Ended(End::Exited(code)) if is_first && code == i32::from(USAGE) => {
                     return Ok(ExitCode::from(USAGE));
                 }
+                Outcome::Ended(End::Exited(code)) if is_first && code == i32::from(IN_USE) => {
+                    if beginning.elapsed() > self.patience {
+                        return Ok(ExitCode::from(USAGE));
+                    }
+                    if self.signals.unless_stopped(sleep(FIRST_PAUSE)).await.is_none() {
+                        return Ok(ExitCode::from(DONE));
+                    }
+                    continue;
+                }
                 Outcome::Ended(end) => {
                     let pause = pauses.next(began.elapsed());
                     tracing::error!("the server {end}; it is started again {}", told(pause));
-                    if self.signals.unless_stopped(tokio::time::sleep(pause)).await.is_none() {
+                    if self.signals.unless_stopped(sleep(pause)).await.is_none() {
                         return Ok(ExitCode::from(DONE));
                     }
                 }
@@ -90,33 +110,90 @@ impl<'a> Keeper<'a> {
 
     /// Waits for the end of a server, and passes on to it what we are told meanwhile.
     async fn attend(&mut self, server: Pid) -> Outcome {
-        let (mut check, mut is_stopping, mut is_replaced) = (None, false, false);
+        self.signals.take_along(server);
+        let mut doing = Doing::Serving;
         loop {
+            let (check, deadline) = doing.waits_for();
             tokio::select! {
                 _ = self.ended.recv() => {
                     for (child, end) in ended_children() {
-                        if child == server && is_stopping {
-                            return Outcome::Stopped(end);
-                        } else if child == server {
-                            return if is_replaced { Outcome::Replaced } else { Outcome::Ended(end) };
-                        } else if check == Some(child) {
-                            check = None;
-                            is_replaced = self.program.is_well(end);
-                            if is_replaced {
-                                pass_on(server, Signal::TERM);
-                            }
+                        if child == server {
+                            return doing.outcome(end);
+                        }
+                        if check == Some(child) {
+                            doing = if self.program.is_well(end) { self.stop(server, Signal::TERM, false) } else { Doing::Serving };
                         }
                     }
                 }
-                () = self.signals.asked_to_stop(), if !is_stopping => {
-                    is_stopping = true;
-                    pass_on(server, Signal::TERM);
+                () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => {
+                    // A check that hangs is none that was passed; a server that does not stop has had its time.
+                    let late = check.unwrap_or(server);
+                    tracing::error!(pid = late.as_raw_nonzero().get(), "it does not end in time: it is killed");
+                    pass_on(late, Signal::KILL);
+                    doing = doing.out_of_time();
+                }
+                () = self.signals.asked_to_stop(), if !doing.is_last() => {
+                    if let Some(check) = check {
+                        pass_on(check, Signal::KILL);
+                    }
+                    let signal = if self.signals.cause() == "interrupt" { Signal::INT } else { Signal::TERM };
+                    doing = self.stop(server, signal, true);
                 }
                 () = self.signals.hung_up() => pass_on(server, Signal::HUP),
-                () = self.signals.changed(), if check.is_none() && !is_replaced && !is_stopping => {
-                    check = self.program.check();
+                () = self.signals.changed(), if matches!(doing, Doing::Serving) => {
+                    doing = self.program.check().map_or(Doing::Serving, |check| Doing::Checking(check, Instant::now() + CHECK_TIME));
                 }
             }
+        }
+    }
+
+    /// Asks a server to stop in order.
+    fn stop(&self, server: Pid, signal: Signal, is_last: bool) -> Doing {
+        pass_on(server, signal);
+        Doing::Stopping { is_last, deadline: Some(Instant::now() + self.patience) }
+    }
+}
+
+/// What a server, and we with it, are at.
+#[derive(Debug, Clone, Copy)]
+enum Doing {
+    Serving,
+    /// Another process looks whether what is to replace it is well, until then at most.
+    Checking(Pid, Instant),
+    /// It was asked to stop, and is killed then; not twice.
+    Stopping {
+        is_last: bool,
+        deadline: Option<Instant>,
+    },
+}
+
+impl Doing {
+    /// The check that runs, and until when somebody is waited for.
+    fn waits_for(self) -> (Option<Pid>, Option<Instant>) {
+        match self {
+            Self::Serving => (None, None),
+            Self::Checking(check, deadline) => (Some(check), Some(deadline)),
+            Self::Stopping { deadline, .. } => (None, deadline),
+        }
+    }
+
+    fn is_last(self) -> bool {
+        matches!(self, Self::Stopping { is_last: true, .. })
+    }
+
+    fn out_of_time(self) -> Self {
+        match self {
+            Self::Stopping { is_last, .. } => Self::Stopping { is_last, deadline: None },
+            Self::Serving | Self::Checking(..) => Self::Serving,
+        }
+    }
+
+    /// What the end of the server means.
+    fn outcome(self, end: End) -> Outcome {
+        match self {
+            Self::Stopping { is_last: true, .. } => Outcome::Stopped(end),
+            Self::Stopping { is_last: false, .. } => Outcome::Replaced,
+            Self::Serving | Self::Checking(..) => Outcome::Ended(end),
         }
     }
 }
@@ -152,7 +229,9 @@ impl End {
         match self {
             Self::Exited(code) => ExitCode::from(u8::try_from(code).unwrap_or(NO)),
             // It had not begun yet to listen to signals, and so it had not begun anything.
-            Self::Killed(signal) if signal == Signal::TERM.as_raw() => ExitCode::from(DONE),
+            Self::Killed(signal) if [Signal::TERM, Signal::INT].iter().any(|asked| asked.as_raw() == signal) => {
+                ExitCode::from(DONE)
+            }
             Self::Killed(_) => ExitCode::from(NO),
         }
     }
@@ -211,6 +290,8 @@ impl Program {
         let mut command = Command::new(&self.path);
         // In a process group of its own: what a terminal tells us (Ctrl-C), it hears from us, once.
         command.args(&self.arguments).process_group(0);
+        // The watchdog is fed by the server, and meant for whichever process we are.
+        command.env_remove("WATCHDOG_PID");
         command
     }
 

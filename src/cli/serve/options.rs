@@ -168,11 +168,11 @@ pub(super) struct RunOptions {
     /// Then the time that running calls have to finish
     #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_GRACE")]
     pub(super) grace: Duration,
-    /// Keep the port while the server restarts: a small process holds it, and starts the server again whenever that ends.
-    /// SIGUSR2 checks the program that stands at its path by then, and starts it in place of the old one
+    /// A small parent process holds the port and restarts the server whenever it exits. On SIGUSR2 it checks the program now
+    /// at its path and, if that is sound, replaces the running server
     #[arg(long)]
     pub(super) keep_port: bool,
-    /// Check options, files and the database, and exit: 0 when a server could start with them. Nothing is changed
+    /// Check options, files and the database without starting or changing anything, and exit with 0 if they are sound
     #[arg(long)]
     pub(super) check: bool,
     /// The process that keeps the port, which is standard input
@@ -196,6 +196,11 @@ pub(super) struct RunOptions {
 }
 
 impl RunOptions {
+    /// How long a stop may take before something is wrong: the delay, the calls, the rows, and what a busy machine adds.
+    pub(super) fn stop_time(&self) -> Duration {
+        self.drain_delay + self.grace * 2 + Duration::from_secs(10)
+    }
+
     /// Refuses two uses of standard input.
     pub(super) fn check(&self) -> Result<(), Usage> {
         if self.test_clock && (self.keep_port || self.kept_by.is_some()) {

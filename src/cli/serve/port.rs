@@ -11,8 +11,7 @@ use tokio::time::sleep;
 
 use crate::cli::exit::Usage;
 
-/// How long a port is tried that is in use, by whoever has to have this one: the server before may be ending just now.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How often a port is tried that is in use.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The socket that a service manager listens on for us (`LISTEN_FDS`), if there is one. To be called before there is any
@@ -67,15 +66,15 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Usage> {
     bound.await.map_err(|error| refused(address, &error))
 }
 
-/// The same, after a while if need be.
+/// The same, after a while if need be: the server before may be ending just now.
 ///
 /// # Errors
 /// When the port cannot be had by then.
-pub(super) async fn bind_in_time(address: SocketAddr) -> Result<TcpListener, Usage> {
+pub(super) async fn bind_in_time(address: SocketAddr, patience: Duration) -> Result<TcpListener, Usage> {
     let began = Instant::now();
     loop {
         match tokio::net::TcpListener::bind(address).await.and_then(tokio::net::TcpListener::into_std) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse && began.elapsed() < PATIENCE => sleep(PAUSE).await,
+            Err(error) if error.kind() == ErrorKind::AddrInUse && began.elapsed() < patience => sleep(PAUSE).await,
             bound => return bound.map_err(|error| refused(address, &error)),
         }
     }

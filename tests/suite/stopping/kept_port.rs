@@ -113,6 +113,61 @@ async fn a_server_whose_keeper_is_killed_ends_in_order() {
 }
 
 #[tokio::test]
+async fn a_keeper_that_is_started_again_waits_for_the_server_that_still_ends() {
+    let db = Database::sqlite();
+    let arguments = ["--keep-port", "--test-tools"];
+    let mut keeper = ServeProcess::start(&db, &arguments).await;
+    let session = Mcp::new(keeper.url()).initialize(REVISION).await;
+    let napping = session.clone();
+    let nap = tokio::spawn(async move {
+        napping.request("tools/call", json!({"name": "test_sleep", "arguments": {"ms": 3000}})).await
+    });
+    while db.value("SELECT COUNT(*) FROM archon_mcp_sessions") == "0" {
+        sleep(Duration::from_millis(10)).await;
+    }
+    keeper.sigkill();
+    let again = ServeProcess::start_at(keeper.address(), &db, &arguments).await;
+    assert_eq!(nap.await.expect("a task").status, 200, "the call was finished");
+    assert_eq!(session.at(Mcp::new(again.url())).request("ping", json!({})).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_stopped_at_once_the_second_time() {
+    let db = Database::sqlite();
+    let mut keeper = ServeProcess::start(&db, &["--keep-port"]).await;
+    let (server, _) = serving(&db);
+    signal(server, "STOP");
+    keeper.sigterm();
+    keeper.wait_for_line("stopping", SOON).await;
+    keeper.sigterm();
+    assert_eq!(keeper.ended(SOON).await.code(), Some(143));
+    until_gone(server).await;
+}
+
+#[tokio::test]
+async fn a_hang_up_while_there_is_no_server_harms_none() {
+    let db = Database::sqlite();
+    let keeper = ServeProcess::start(&db, &["--keep-port"]).await;
+    for _ in 0..3 {
+        let (server, number) = serving(&db);
+        signal(server, "KILL");
+        until_gone(server).await;
+        keeper.signal("HUP");
+        next_server(&db, number).await;
+    }
+    assert!(!keeper.lines().iter().any(|line| line.contains("killed by signal 1;")), "{:#?}", keeper.lines());
+}
+
+#[tokio::test]
+async fn an_interrupt_is_told_as_one() {
+    let db = Database::sqlite();
+    let mut keeper = ServeProcess::start(&db, &["--keep-port"]).await;
+    keeper.signal("INT");
+    assert_eq!(keeper.ended(SOON).await.code(), Some(0));
+    assert_eq!(db.value("SELECT end_cause FROM archon_mcp_boots"), "interrupt");
+}
+
+#[tokio::test]
 async fn a_keeper_passes_on_what_it_is_told() {
     let db = Database::sqlite();
     let mut keeper = ServeProcess::start(&db, &["--keep-port", "--test-tools", "--grace", "60s"]).await;
@@ -222,7 +277,7 @@ async fn a_check_says_whether_a_server_could_start_and_changes_nothing() {
     let db = Database::sqlite();
     let check = |arguments: &[&str]| {
         let mut command = archonctl(db.folder());
-        command.args(["serve", "--check", "--database-url", db.url()]).args(arguments);
+        command.args(["serve", "--check"]).args(arguments).env("DATABASE_URL", db.url());
         let output = command.output().expect("started");
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
@@ -236,6 +291,10 @@ async fn a_check_says_whether_a_server_could_start_and_changes_nothing() {
     drop(server);
     fs::write(db.folder().join("archon.db"), "no database").expect("written");
     assert_eq!(check(&[]).0, Some(2));
+    for nowhere in ["", "/archon.db/new.db"] {
+        let url = format!("sqlite://{}{nowhere}", db.folder().display());
+        assert_eq!(check(&["--database-url", &url]).0, Some(2), "{url}");
+    }
 }
 
 /// A client that keeps its connection learns of the stop from an answer, not from a connection that closes under its call.
