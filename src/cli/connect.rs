@@ -1,22 +1,25 @@
 //! `archonctl connect`: what an MCP client's configuration has to say so that it uses this server.
 
 mod apps;
+mod change;
+mod file;
 mod json;
 mod toml;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use tempfile::NamedTempFile;
 
 use super::exit::{DONE, Usage};
 use super::output::tell;
 use super::paths;
 use crate::client::ClientOptions;
 use apps::{App, Entry};
+use change::{Added, Refusal, Was};
+use file::Kept;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,23 +28,22 @@ Examples:
   archonctl connect vscode --write --with-token
   archonctl connect codex --url https://archon.example.org/mcp --entry-name archon
 
-It prints the client's entry for the server, in the client's own format. With --write it adds the entry to the client's file,
-and keeps all else that is there, comments included. The file is that of this folder (codex has one for the user alone), with
---user-file the one for all of the user's folders.";
+It prints the client's entry for the server, in the client's own format. With --write it adds the entry to the client's file, \
+and keeps all else that is there, comments included. The file is that of this folder (codex has one for the user alone), with \
+--user-file the one for all of the user's folders.
 
-/// Print what an MCP client needs to know of the server, or add it to the client's configuration
+An entry of that name that is there already gets what it lacks. One that is another server's, a program's or at another URL, is \
+left alone; --replace makes it ours.";
+
+/// Print an MCP client's configuration entry for this server, or add it to the client's file
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
     /// The client; without it the entries of all of them are printed
     #[arg(value_enum)]
     client: Option<App>,
-    /// Add the entry to the client's file
-    #[arg(long, requires = "client")]
-    write: bool,
-    /// Use the file for all of this user's folders instead of the one for this folder
-    #[arg(long)]
-    user_file: bool,
+    #[command(flatten)]
+    writing: Writing,
     /// The name of the entry
     #[arg(long, value_name = "NAME", default_value = "archon", value_parser = name)]
     entry_name: String,
@@ -59,25 +61,45 @@ pub struct Options {
     with_token: bool,
 }
 
+/// Whether to write, and where.
+#[derive(Debug, Clone, Copy, Args)]
+struct Writing {
+    /// Add the entry to the client's file
+    #[arg(long, requires = "client")]
+    write: bool,
+    /// Put the entry in the place of another server's of the same name
+    #[arg(long, requires = "write")]
+    replace: bool,
+    /// Use the file for all of this user's folders instead of the one for this folder
+    #[arg(long)]
+    user_file: bool,
+}
+
 impl Options {
     /// Prints or writes.
     ///
     /// # Errors
     /// When the URL is of no use, or the client's file is none that an entry can be added to.
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let url = ClientOptions::new(&self.url)?.url().to_owned();
-        let entry = Entry { name: self.entry_name, url, with_token: self.with_token };
+        let server = ClientOptions::new(&self.url)?;
+        let (url, place) = (server.url().to_owned(), server.place());
+        let entry = Entry { name: self.entry_name, url, with_token: self.with_token, replace: self.writing.replace };
         let (working, home) = (std::env::current_dir().unwrap_or_default(), paths::home());
-        let file = |app: App| app.file(self.user_file, &working, home.as_deref());
         match self.client {
-            Some(app) if self.write => write(app, &entry, &file(app)?)?,
-            Some(app) => print(&app.add("", &entry).map_err(anyhow::Error::msg)?)?,
+            Some(app) if self.writing.write => {
+                let file = app.file(self.writing.user_file, &working, home.as_deref())?;
+                print(&write(app, &entry, &place, &file, app.mode(self.writing.user_file))?)?;
+            }
+            Some(app) => print(&printed(app, &entry)?)?,
             None => {
                 for app in App::ALL {
-                    let text = app.add("", &entry).map_err(anyhow::Error::msg)?;
-                    print(&format!("{}, {}:\n{text}\n", app.title(), file(app)?.display()))?;
+                    let file = app.file_shown(self.writing.user_file, &working, home.as_deref());
+                    print(&format!("{}, {file}:\n{}\n", app.title(), printed(app, &entry)?))?;
                 }
             }
+        }
+        if entry.url != place {
+            tell("warning: the URL has a user, password, query or fragment, and stands in the entry as it is");
         }
         if let (Some(app), true) = (self.client, entry.with_token) {
             tell(app.token_note());
@@ -98,40 +120,44 @@ fn print(text: &str) -> anyhow::Result<()> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write")
 }
 
-fn write(app: App, entry: &Entry, file: &Path) -> anyhow::Result<()> {
-    // What a link leads to is what the client reads.
-    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    let before = match std::fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(unusable(&file, &error.to_string()).into()),
-    };
-    let after = app.add(&before, entry).map_err(|why| unusable(&file, &why))?;
-    let (name, shown) = (&entry.name, file.display());
-    if after == before {
-        return print(&format!("{shown} has the entry {name} for {} already\n", entry.url));
-    }
-    replace(&file, &after).with_context(|| format!("cannot write {shown}"))?;
-    print(&format!("added the entry {name} for {} to {shown}\n", entry.url))
+/// The entry as it is in a file of its own.
+fn printed(app: App, entry: &Entry) -> Result<String, Usage> {
+    app.add("", entry).map(|added| added.text).map_err(|why| refused(app.title(), entry, why))
 }
 
-fn unusable(file: &Path, why: &str) -> Usage {
+/// Adds the entry to the file, and says what was done. `place` is the URL as it may be shown.
+fn write(app: App, entry: &Entry, place: &str, file: &Path, mode: u32) -> Result<String, Usage> {
+    let shown = file.display().to_string();
+    let add = |text: &str| app.add(text, entry).map(|Added { text, was, notes }| (text, (was, notes)));
+    let ((was, notes), is_changed) = file::change(file, mode, add).map_err(|kept| match kept {
+        Kept::Unusable(why) => unusable(&shown, &why),
+        Kept::Refused(why) => refused(&shown, entry, why),
+    })?;
+    for note in notes {
+        tell(&note);
+    }
+    let name = &entry.name;
+    Ok(match was {
+        _ if !is_changed => format!("{shown} has the entry {name} for {place} already\n"),
+        Was::Nothing => format!("added the entry {name} for {place} to {shown}\n"),
+        Was::Ours => format!("completed the entry {name} for {place} in {shown}\n"),
+        Was::Another(other) => format!("changed the entry {name} for {place} in {shown} (was {other})\n"),
+    })
+}
+
+fn refused(file: &str, entry: &Entry, why: Refusal) -> Usage {
+    match why {
+        Refusal::Unusable(why) => unusable(file, &why),
+        Refusal::Another(other) => Usage::new(
+            format!("cannot add to {file}: the entry {} is another server ({other})", entry.name),
+            "give ours another name with --entry-name, or replace it with --replace",
+        ),
+    }
+}
+
+fn unusable(file: &str, why: &str) -> Usage {
     Usage::new(
-        format!("cannot add to {}: {why}", file.display()),
+        format!("cannot add to {file}: {why}"),
         "mend the file, or print the entry (without --write) and add it by hand",
     )
-}
-
-/// All of it or nothing: a client may read it at any time. The file keeps its permissions.
-fn replace(file: &Path, text: &str) -> io::Result<()> {
-    let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
-    std::fs::create_dir_all(&folder)?;
-    let mut new = NamedTempFile::new_in(&folder)?;
-    new.write_all(text.as_bytes())?;
-    if let Ok(old) = std::fs::metadata(file) {
-        new.as_file().set_permissions(old.permissions())?;
-    }
-    new.as_file().sync_all()?;
-    new.persist(file)?;
-    Ok(())
 }

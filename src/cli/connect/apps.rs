@@ -6,6 +6,8 @@ use clap::ValueEnum;
 use jsonc_parser::cst::CstInputValue;
 use jsonc_parser::json;
 
+use super::change::{Added, Refusal};
+use super::json::Wanted;
 use super::{json as edit_json, toml as edit_toml};
 use crate::cli::exit::Usage;
 
@@ -34,10 +36,12 @@ pub(super) enum App {
 pub(super) struct Entry {
     /// What it is called in the file.
     pub(super) name: String,
-    /// The MCP endpoint.
+    /// The MCP endpoint, with whatever secrets its URL holds.
     pub(super) url: String,
     /// Whether a token is to be sent.
     pub(super) with_token: bool,
+    /// Whether it may take the place of another server's entry.
+    pub(super) replace: bool,
 }
 
 impl App {
@@ -60,32 +64,37 @@ impl App {
     /// # Errors
     /// When the user has no home.
     pub(super) fn file(self, of_user: bool, working: &Path, home: Option<&Path>) -> Result<PathBuf, Usage> {
-        let (of_folder, of_home) = match self {
-            Self::Claude => (Some(".mcp.json"), ".claude.json"),
-            Self::Cursor => (Some(".cursor/mcp.json"), ".cursor/mcp.json"),
-            Self::Vscode => (Some(".vscode/mcp.json"), vscode_of_user()),
-            // It reads a folder's file only where it trusts the folder.
-            Self::Codex => (None, ".codex/config.toml"),
-            Self::Gemini => (Some(".gemini/settings.json"), ".gemini/settings.json"),
-        };
-        match of_folder {
+        match self.of_folder() {
             Some(file) if !of_user => Ok(working.join(file)),
             _ => {
                 let home = home.ok_or_else(|| Usage::new("there is no home (HOME)", "set HOME"))?;
-                Ok(home.join(of_home))
+                Ok(home.join(self.of_home()))
             }
         }
+    }
+
+    /// The same for people, who know where they live.
+    pub(super) fn file_shown(self, of_user: bool, working: &Path, home: Option<&Path>) -> String {
+        let file = self.file(of_user, working, home);
+        file.map_or_else(|_| format!("~/{}", self.of_home()), |file| file.display().to_string())
+    }
+
+    /// The permissions of its file where there is none yet, before the umask: a folder's file is shared, a user's is not.
+    pub(super) fn mode(self, of_user: bool) -> u32 {
+        if of_user || self.of_folder().is_none() { 0o600 } else { 0o666 }
     }
 
     /// Adds the entry to the text of its file; all else stays as it is.
     ///
     /// # Errors
     /// Why nothing can be added to that text.
-    pub(super) fn add(self, text: &str, entry: &Entry) -> Result<String, String> {
-        match self {
-            Self::Codex => edit_toml::add(text, entry, TOKEN),
-            _ => edit_json::add(text, self.list(), &entry.name, self.members(entry), self.inputs(entry)),
+    pub(super) fn add(self, text: &str, entry: &Entry) -> Result<Added, Refusal> {
+        if self == Self::Codex {
+            return edit_toml::add(text, entry, TOKEN);
         }
+        let (list, url_member) = (self.list(), self.url_member());
+        let wanted = Wanted { list, url_member, members: self.members(entry), input: self.input(entry) };
+        edit_json::add(text, entry, wanted)
     }
 
     /// Where the token comes from.
@@ -98,17 +107,43 @@ impl App {
         }
     }
 
+    fn of_folder(self) -> Option<&'static str> {
+        match self {
+            Self::Claude => Some(".mcp.json"),
+            Self::Cursor => Some(".cursor/mcp.json"),
+            Self::Vscode => Some(".vscode/mcp.json"),
+            // It reads a folder's file only where it trusts the folder.
+            Self::Codex => None,
+            Self::Gemini => Some(".gemini/settings.json"),
+        }
+    }
+
+    fn of_home(self) -> &'static str {
+        match self {
+            Self::Claude => ".claude.json",
+            Self::Cursor => ".cursor/mcp.json",
+            Self::Vscode => vscode_of_user(),
+            Self::Codex => ".codex/config.toml",
+            Self::Gemini => ".gemini/settings.json",
+        }
+    }
+
     /// The member of the file that lists the servers.
     fn list(self) -> &'static str {
         if self == Self::Vscode { "servers" } else { "mcpServers" }
+    }
+
+    /// The member of an entry that holds the address.
+    fn url_member(self) -> &'static str {
+        if self == Self::Gemini { "httpUrl" } else { "url" }
     }
 
     /// The members of the entry.
     fn members(self, entry: &Entry) -> Vec<(&'static str, CstInputValue)> {
         let url = json!(entry.url.as_str());
         let mut members = match self {
-            Self::Gemini => vec![("httpUrl", url)],
-            _ => vec![("type", json!("http")), ("url", url)],
+            Self::Gemini => vec![(self.url_member(), url)],
+            _ => vec![("type", json!("http")), (self.url_member(), url)],
         };
         if entry.with_token {
             let reference = match self {
@@ -122,7 +157,7 @@ impl App {
     }
 
     /// What the client asks its user for.
-    fn inputs(self, entry: &Entry) -> Option<(&'static str, CstInputValue)> {
+    fn input(self, entry: &Entry) -> Option<(&'static str, CstInputValue)> {
         let asks = self == Self::Vscode && entry.with_token;
         asks.then(|| {
             let input =
