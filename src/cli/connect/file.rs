@@ -101,7 +101,9 @@ impl Before {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(folder)?;
         let mode = if self.found.is_some() { 0o600 } else { mode };
-        let mut new = Builder::new().permissions(Permissions::from_mode(mode)).tempfile_in(folder)?;
+        let new = Builder::new().permissions(Permissions::from_mode(mode)).tempfile_in(folder);
+        // Its own words name a file that nobody knows.
+        let mut new = new.map_err(|e| io::Error::from(e.kind()))?;
         new.write_all(self.whole(text).as_bytes())?;
         match &self.found {
             None => {
