@@ -5,119 +5,17 @@
 //! wrong yes sends a request once more, so a text counts only when all of it is about the session of the transport: an
 //! argument that happens to be called `session_name`, or some other session that a tool could not find, is neither.
 
+mod words;
+
+use words::{ASKING, CREDENTIALS, FILLERS, NEGATIONS, NEUTRAL, PREFIXES, UNINITIALIZED, VAGUE};
+
 /// A JSON-RPC code that says the request was read and found wrong: it had its session.
 const ABOUT_THE_REQUEST: [i64; 4] = [-32700, -32601, -32602, -32603];
 /// The codes under which servers refuse a request before they look at what it asks for.
 const ABOUT_THE_TRANSPORT: [i64; 3] = [-32000, -32001, -32600];
 /// What the official SDKs send with 404.
 const SESSION_NOT_FOUND: i64 = -32001;
-
-/// Words that lead a message and say nothing of their own: reason phrases, and names of errors.
-const PREFIXES: [&str; 11] = [
-    "bad request",
-    "unauthorized",
-    "forbidden",
-    "not found",
-    "gone",
-    "conflict",
-    "unprocessable entity",
-    "invalid request",
-    "error",
-    "mcp error",
-    "http error",
-];
-/// Words without which a sentence says the same.
-const FILLERS: [&str; 25] = [
-    "a",
-    "an",
-    "the",
-    "this",
-    "that",
-    "your",
-    "is",
-    "was",
-    "has",
-    "have",
-    "been",
-    "or",
-    "and",
-    "in",
-    "on",
-    "with",
-    "for",
-    "header",
-    "request",
-    "provided",
-    "given",
-    "specified",
-    "http",
-    "mcp",
-    "any",
-];
-/// Words that a sentence about a lost session is made of, besides [`NEGATIONS`] and [`VAGUE`].
-const NEUTRAL: [&str; 17] = [
-    "session",
-    "transport",
-    "id",
-    "found",
-    "find",
-    "valid",
-    "active",
-    "available",
-    "recognized",
-    "longer",
-    "exist",
-    "exists",
-    "does",
-    "do",
-    "could",
-    "to",
-    "be",
-];
-/// At least one of these makes it one.
-const NEGATIONS: [&str; 22] = [
-    "not",
-    "no",
-    "cannot",
-    "can't",
-    "doesn't",
-    "unable",
-    "unknown",
-    "expired",
-    "terminated",
-    "closed",
-    "ended",
-    "lost",
-    "inactive",
-    "gone",
-    "stale",
-    "unrecognized",
-    "deleted",
-    "destroyed",
-    "removed",
-    "disconnected",
-    "evicted",
-    "dead",
-];
-/// These as well, but only where the sentence names the session's id: `session is required` is what a validator says of
-/// an argument.
-const VAGUE: [&str; 4] = ["missing", "required", "invalid", "needed"];
-/// Who can be "not initialized".
-const UNINITIALIZED: [&str; 5] = ["server", "session", "client", "connection", "transport"];
-/// Words of a refusal that is about who asks, not about the session.
-const CREDENTIALS: [&str; 11] = [
-    "token",
-    "bearer",
-    "login",
-    "log in",
-    "sign in",
-    "credential",
-    "password",
-    "authenticate",
-    "oauth",
-    "jwt",
-    "api key",
-];
+const METHOD_NOT_FOUND: i64 = -32601;
 
 /// A refusal, as far as it matters here.
 #[derive(Debug, Clone, Copy, Default)]
@@ -140,14 +38,21 @@ impl Refused<'_> {
     /// Whether it means that the session is lost, which also means that the request has not run.
     pub(super) fn is_loss(&self) -> bool {
         match self.status {
-            // An unknown method is 404 to some; a session is none of its business.
-            404 => self.session.is_some() && self.code != Some(-32601),
+            404 => self.session.is_some() && !self.is_about_the_request(),
             405 | 408 | 413 | 415 | 429 => false,
             401 | 403 => !self.is_challenge && !self.speaks_of_credentials() && self.is_refused_for_its_session(),
             400..500 => self.is_refused_for_its_session(),
             200 | 500 => self.is_refused_unread() && self.speech().is_some(),
             _ => false,
         }
+    }
+
+    /// Whether a 404 is no more than the status of an answer: an unknown method is 404 to some, and so is a tool or what a
+    /// tool could not find. A session is none of its business.
+    fn is_about_the_request(&self) -> bool {
+        let is_of_transport = self.code.is_none_or(|code| ABOUT_THE_TRANSPORT.contains(&code));
+        self.code == Some(METHOD_NOT_FOUND)
+            || (self.echoes_id && !is_of_transport && !self.is_refused_for_its_session())
     }
 
     fn is_refused_for_its_session(&self) -> bool {
@@ -176,18 +81,21 @@ impl Refused<'_> {
         let of_transport = !self.echoes_id && self.code.is_some_and(|code| ABOUT_THE_TRANSPORT.contains(&code));
         let names_header = message.contains("mcp-session-id");
         let spelled = message.replace("mcp-session-id", "session id").replace("session-id", "session id");
-        let spelled = if of_transport { spelled.replace("sessionid", "session id") } else { spelled };
+        let names_transport = message.contains("transport");
+        let spelled =
+            if of_transport || names_transport { spelled.replace("sessionid", "session id") } else { spelled };
         // What is one word is no sentence but a code: `session_not_found`.
         let is_code = !spelled.trim().contains(char::is_whitespace);
         let spelled = if is_code { spelled.replace('_', " ") } else { spelled };
         let (sentence, rest) = first_sentence(without_prefixes(&spelled));
         let words: Vec<&str> = sentence.split_whitespace().map(bare).filter(|word| !self.is_our_id(word)).collect();
-        if speaks_of_initializing(&words) {
+        let core: Vec<&str> = words.into_iter().filter(|word| !FILLERS.contains(word)).collect();
+        if speaks_of_initializing(&core) {
             return Some(Speech::Plain);
         }
-        let core: Vec<&str> = words.into_iter().filter(|word| !FILLERS.contains(word)).collect();
         let names_id = names_header || core.contains(&"id");
-        let is_lost = core.iter().any(|word| NEGATIONS.contains(word) || (names_id && VAGUE.contains(word)));
+        let is_lost = core.iter().any(|word| NEGATIONS.contains(word) || (names_id && VAGUE.contains(word)))
+            || matches!(core.as_slice(), ["invalid", "session"] | ["session", "invalid"]);
         if !core.contains(&"session") || !core.iter().all(|word| is_known(word)) || !is_lost || self.names_another(rest)
         {
             return None;
@@ -224,13 +132,18 @@ enum Speech {
     OfSomeSession,
 }
 
-/// `Server not initialized`, `Unexpected message, expect initialize request`, `Received request before initialization …`.
-fn speaks_of_initializing(words: &[&str]) -> bool {
-    let core: Vec<&str> = words.iter().copied().filter(|word| !FILLERS.contains(word)).collect();
-    match core.as_slice() {
+/// `Server not initialized`, `Unexpected message, expect initialize request`, `Received request before initialization …`,
+/// `Please call initialize first`.
+fn speaks_of_initializing(core: &[&str]) -> bool {
+    match core {
         [who @ .., "not", "initialized" | "initialised"] => who.iter().all(|word| UNINITIALIZED.contains(word)),
         [.., before, "initialize" | "initialise"] => before.starts_with("expect"),
         ["received", "before", "initialization" | "initialisation", ..] => true,
+        [how @ .., "first"] => {
+            let is_asked_for = |word: &&str| matches!(*word, "initialize" | "initialise");
+            let is_about_it = |word: &&str| is_asked_for(word) || ASKING.contains(word) || UNINITIALIZED.contains(word);
+            how.iter().any(is_asked_for) && how.iter().all(is_about_it)
+        }
         _ => false,
     }
 }

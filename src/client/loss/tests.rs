@@ -49,6 +49,19 @@ fn a_lost_session_is_known_in_every_form() {
         (400, None, &named[2]),
         (400, None, "Session 1868a90c... not found"),
         (401, None, "session_not_found"),
+        (400, None, "Invalid session"),
+        (400, Some(-32600), "Bad Request: Invalid session."),
+        (401, None, "Unauthorized: Invalid session"),
+        (401, Some(-32000), "Session timed out"),
+        (400, None, "The session has timed out"),
+        (400, Some(-32000), "Session already closed"),
+        (400, Some(-32000), "Client must initialize first"),
+        (400, None, "Please call initialize first"),
+        (400, Some(-32602), "Bad Request: initialize must be called first"),
+        (401, None, "Session not initialized, please initialize the session first"),
+        (400, None, "No transport found for sessionId"),
+        (401, Some(-32000), "No transport found for sessionId"),
+        (400, None, "No transport found for sessionId: 1868a90c-5d3b-4c5b-9f3e-0d8f3a4f7a11"),
         (400, None, "invalid_session_id"),
         (200, Some(-32001), "Session not found"),
         (200, Some(-32000), "Bad Request: Server not initialized"),
@@ -98,6 +111,17 @@ fn whatever_else_is_refused_is_not() {
         (401, None, "Your session has expired. Please log in again"),
         (401, None, "who are you?"),
         (403, None, "you may not use this session"),
+        (400, Some(-32602), "Invalid session"),
+        (400, Some(-32603), "Session timed out"),
+        (401, None, "Invalid session token"),
+        (400, None, "Invalid session name"),
+        (400, None, "Please initialize the database first"),
+        (400, None, "call first"),
+        (400, None, "the first argument must be an initialized client"),
+        (400, None, "No transport found for sessionId: shell-7"),
+        (400, None, "unknown argument: sessionId"),
+        (400, None, "the shell timed out"),
+        (500, None, "Session timed out"),
         (404, Some(-32601), "Method not found"),
         (405, None, "Session not found"),
         (429, None, "no session available"),
@@ -118,8 +142,17 @@ fn an_error_under_the_requests_own_id_came_from_behind_the_session() {
     assert!(!echoed(500, -32000, "Session not found").is_loss());
     assert!(!echoed(400, -32602, "Mcp-Session-Id header is required").is_loss());
     assert!(!echoed(400, -32000, "No valid sessionId provided").is_loss());
-    // No tool answers with an HTTP status; a gateway that fills in the id does.
+    // No tool answers with an HTTP status; a gateway that fills in the id does, and so do servers that copy it from the body
+    // before they look for the session. What was refused for its session did not run.
     assert!(echoed(400, -32000, "Session not found").is_loss());
+    assert!(echoed(400, -32000, "Bad Request: Session expired").is_loss());
+    assert!(echoed(404, -32000, "whatever it says").is_loss());
+    assert!(echoed(404, -32001, "Session not found").is_loss());
+    for code in [-32700, -32603, -32602, -32601, -32002, 404] {
+        assert!(!echoed(404, code, "Unknown tool: nope").is_loss(), "{code}");
+    }
+    assert!(!echoed(404, -32602, "Session not found").is_loss());
+    assert!(echoed(404, 404, "Session not found").is_loss());
     assert!(echoed(200, -32001, "Session not found").is_loss());
 }
 

@@ -1,0 +1,130 @@
+//! The words in which servers say that a session is lost.
+
+/// Words that lead a message and say nothing of their own: reason phrases, and names of errors.
+pub(super) const PREFIXES: [&str; 11] = [
+    "bad request",
+    "unauthorized",
+    "forbidden",
+    "not found",
+    "gone",
+    "conflict",
+    "unprocessable entity",
+    "invalid request",
+    "error",
+    "mcp error",
+    "http error",
+];
+/// Words without which a sentence says the same.
+pub(super) const FILLERS: [&str; 25] = [
+    "a",
+    "an",
+    "the",
+    "this",
+    "that",
+    "your",
+    "is",
+    "was",
+    "has",
+    "have",
+    "been",
+    "or",
+    "and",
+    "in",
+    "on",
+    "with",
+    "for",
+    "header",
+    "request",
+    "provided",
+    "given",
+    "specified",
+    "http",
+    "mcp",
+    "any",
+];
+/// Words that a sentence about a lost session is made of, besides [`NEGATIONS`] and [`VAGUE`].
+pub(super) const NEUTRAL: [&str; 19] = [
+    "session",
+    "transport",
+    "id",
+    "found",
+    "find",
+    "valid",
+    "active",
+    "available",
+    "recognized",
+    "longer",
+    "exist",
+    "exists",
+    "does",
+    "do",
+    "could",
+    "to",
+    "be",
+    "already",
+    "out",
+];
+/// At least one of these makes it one.
+pub(super) const NEGATIONS: [&str; 24] = [
+    "not",
+    "no",
+    "cannot",
+    "can't",
+    "doesn't",
+    "unable",
+    "unknown",
+    "expired",
+    "terminated",
+    "closed",
+    "ended",
+    "lost",
+    "inactive",
+    "gone",
+    "stale",
+    "unrecognized",
+    "deleted",
+    "destroyed",
+    "removed",
+    "disconnected",
+    "evicted",
+    "dead",
+    "timed",
+    "timeout",
+];
+/// These as well, but only where the sentence names the session's id: `session is required` is what a validator says of
+/// an argument.
+pub(super) const VAGUE: [&str; 4] = ["missing", "required", "invalid", "needed"];
+/// Who can be "not initialized".
+pub(super) const UNINITIALIZED: [&str; 5] = ["server", "session", "client", "connection", "transport"];
+/// How it is asked for, besides [`UNINITIALIZED`]: `Client not initialized, please call initialize first`.
+pub(super) const ASKING: [&str; 15] = [
+    "not",
+    "initialized",
+    "initialised",
+    "must",
+    "should",
+    "need",
+    "needs",
+    "please",
+    "you",
+    "call",
+    "send",
+    "to",
+    "be",
+    "called",
+    "sent",
+];
+/// Words of a refusal that is about who asks, not about the session.
+pub(super) const CREDENTIALS: [&str; 11] = [
+    "token",
+    "bearer",
+    "login",
+    "log in",
+    "sign in",
+    "credential",
+    "password",
+    "authenticate",
+    "oauth",
+    "jwt",
+    "api key",
+];
