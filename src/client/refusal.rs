@@ -90,8 +90,7 @@ impl Said {
 /// What a body says that is no JSON-RPC.
 fn plain(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String {
     if let Some(location) = headers.get(header::LOCATION).and_then(|v| v.to_str().ok()) {
-        // A query may hold a secret.
-        return format!("it redirects to {}", location.split('?').next().unwrap_or_default());
+        return format!("it redirects to {}", harmless(location));
     }
     let text = serde_json::from_slice(body).ok().and_then(|body| sentence(&body));
     let text = text.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
@@ -149,6 +148,15 @@ mod tests {
             r#"{"error": {"message": "Session not found"}}"#,
             r#"{"cause": null, "jsonRpcError": null, "message": "Session not found"}"#,
             r#""Session not found""#,
+/// An address without what may be secret: user, password, query, fragment.
+pub(super) fn harmless(address: &str) -> String {
+    let plain = address.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = plain.split_at(plain.find("//").map_or(0, |at| at + 2));
+    let (authority, path) = rest.split_at(if scheme.is_empty() { 0 } else { rest.find('/').unwrap_or(rest.len()) });
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}{host}{path}")
+}
+
             r#"[{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Session not found"}}]"#,
             "\u{feff}{\"jsonrpc\":\"2.0\",\"id\":\"server-error\",\"error\":{\"code\":-32000,\"message\":\"Session not found\"}}",
         ] {
@@ -200,3 +208,12 @@ mod tests {
         assert!(error.hint().is_some_and(|h| h.contains("--url")));
     }
 }
+        for (location, shown) in [
+            ("https://me:pw@b:1/x#token=1", "https://b:1/x"),
+            ("//me@b", "//b"),
+            ("/a@b/c?d", "/a@b/c"),
+            ("mcp/", "mcp/"),
+            ("", ""),
+        ] {
+            assert_eq!(harmless(location), shown);
+        }

@@ -79,7 +79,7 @@ impl Transport {
             let response = self.exchange((method.clone(), &url), body.clone(), headers).await?;
             let status = response.status();
             self.jar.take(&url, response.headers());
-            trace!(%method, %status, headers = ?without_cookies(response.headers()), "received");
+            trace!(%method, %status, headers = ?without_secrets(response.headers()), "received");
             if status.is_success() {
                 return Ok(response);
             }
@@ -170,11 +170,15 @@ fn standing_headers(options: &ClientOptions) -> HeaderMap {
     headers
 }
 
-/// Headers as a log may show them.
-fn without_cookies(headers: &HeaderMap) -> HeaderMap {
+/// Headers as a log may show them: no cookies, and of addresses what may be seen.
+fn without_secrets(headers: &HeaderMap) -> HeaderMap {
     let mut headers = headers.clone();
     for (name, value) in &mut headers {
-        if name == header::SET_COOKIE {
+        if [header::LOCATION, header::CONTENT_LOCATION].contains(name) {
+            let shown = value.to_str().ok().and_then(|address| HeaderValue::from_str(&refusal::harmless(address)).ok());
+            *value = shown.unwrap_or_else(|| HeaderValue::from_static(""));
+        }
+        if [header::SET_COOKIE, header::REFRESH, header::LINK].contains(name) {
             value.set_sensitive(true);
         }
     }

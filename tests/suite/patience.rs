@@ -109,6 +109,19 @@ async fn verbose_tells_attempts_waits_and_recoveries() {
 }
 
 #[tokio::test]
+async fn very_verbose_shows_no_secret_of_a_redirect() {
+    let server = Field::start(|asked, nth| {
+        let mut response = raw(307, "text/plain", "").filter(|_| asked.method == "initialize" && nth == 1)?;
+        response.headers_mut().insert("location", "/mcp?key=hunter2#hunter2".parse().expect("a header"));
+        response.headers_mut().insert("link", "</mcp?key=hunter2>".parse().expect("a header"));
+        Some(response)
+    });
+    let server = server.await;
+    let told = Home::at(&server.url).run(&["call", "echo", "-vv"]).await.code(i32::from(exit::DONE));
+    told.stderr(contains("\"location\": \"/mcp\"")).stderr(contains("hunter").not());
+}
+
+#[tokio::test]
 async fn what_a_server_gets_wrong_is_a_warning_and_cannot_drive_the_terminal() {
     let server = Field::start(|asked, _| {
         let bad = json!({"name": "b\u{1b}[2Jd", "inputSchema": {}, "annotations": 7});
