@@ -54,8 +54,13 @@ fn answers(reply: &Reply, id: u64) -> bool {
 
 /// Whether that is the id: as it was sent, as a text, or as a language has it that knows no integers.
 pub(super) fn is_same(raw: &RawValue, id: u64) -> bool {
+    number(raw) == Some(id)
+}
+
+/// The id of a request of ours, if it can be one.
+pub(super) fn number(raw: &RawValue) -> Option<u64> {
     let text = raw.get().trim_matches('"');
-    text.strip_suffix(".0").unwrap_or(text).parse() == Ok(id)
+    text.strip_suffix(".0").unwrap_or(text).parse().ok()
 }
 
 /// Whether it is an error under an id that is no request's: the Python SDK says `server-error`, others the empty text.

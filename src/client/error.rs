@@ -69,6 +69,8 @@ pub enum ClientError {
         hint: Option<String>,
         /// How long it asks us to wait (`Retry-After`).
         retry_after: Option<Duration>,
+        /// Whether the request may have run: the server has read it, and answers it.
+        may_have_run: bool,
     },
 }
 
@@ -158,9 +160,12 @@ impl ClientError {
             Self::Connection { stage: Stage::BeforeSending, .. } => {
                 Some(Cow::Borrowed("start one with: archonctl serve; or name another with --url"))
             }
-            Self::Connection { stage: Stage::Midway, .. } => {
+            Self::Connection { stage: Stage::Midway, .. }
+            | Self::Http { status: 429 | 503, may_have_run: true, .. } => {
                 Some(Cow::Borrowed("the request may have run; look before you repeat it"))
             }
+            // It found the endpoint.
+            Self::Http { status: 404, may_have_run: true, .. } => None,
             Self::Timeout { .. } => {
                 Some(Cow::Borrowed("the request may still be running; a longer --timeout waits for it"))
             }

@@ -97,7 +97,9 @@ fn is_passing(error: &ClientError, repeat: Repeat) -> bool {
     match error {
         ClientError::Connection { stage: Stage::BeforeSending, .. } => true,
         ClientError::Connection { stage: Stage::Midway, .. } => repeat == Repeat::Allowed,
-        ClientError::Http { status, .. } => matches!(status, 429 | 503),
+        ClientError::Http { status, may_have_run, .. } => {
+            matches!(status, 429 | 503) && (!may_have_run || repeat == Repeat::Allowed)
+        }
         _ => false,
     }
 }
@@ -118,7 +120,11 @@ mod tests {
     }
 
     fn refused(status: u16, retry_after: Option<Duration>) -> ClientError {
-        ClientError::Http { status, message: String::new(), hint: None, retry_after }
+        ClientError::Http { status, message: String::new(), hint: None, retry_after, may_have_run: false }
+    }
+
+    fn answered(status: u16) -> ClientError {
+        ClientError::Http { status, message: String::new(), hint: None, retry_after: None, may_have_run: true }
     }
 
     #[test]
@@ -130,6 +136,10 @@ mod tests {
             (refused(503, None), Repeat::Never, true),
             (refused(429, None), Repeat::Never, true),
             (refused(500, None), Repeat::Allowed, false),
+            (answered(503), Repeat::Never, false),
+            (answered(429), Repeat::Never, false),
+            (answered(503), Repeat::Allowed, true),
+            (answered(500), Repeat::Allowed, false),
             (ClientError::Session { message: String::new(), hint: None, reopened: false }, Repeat::Allowed, false),
         ] {
             assert_eq!(is_passing(&error, repeat), passing, "{error} {repeat:?}");

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
+use crate::protocol::error::{INVALID_REQUEST, REFUSED};
 use crate::protocol::header::{PROTOCOL_VERSION, SESSION};
 use crate::protocol::reply::{ForeignError, Reply};
 
-use super::answer::messages;
+use super::answer::{messages, number};
 use super::error::{ClientError, ProtocolError, server_hint};
 use super::loss::Refused;
+use super::sse::{Limits, SseReader};
 
 /// A text body is quoted up to here, in characters.
 const QUOTED: usize = 300;
@@ -21,19 +24,22 @@ pub(super) fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], asked:
     let said = Said::read(status, headers, body);
     let refused = Refused { is_challenge: is_challenge(headers), ..said.refused(status, asked) };
     let is_loss = is_in_session(asked) && refused.is_loss();
-    let Said { message, hint, .. } = said;
+    let Said { message, hint, may_have_run, .. } = said;
     match status {
         _ if is_loss => ClientError::Session { message, hint, reopened: false },
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             ClientError::Auth { status: status.as_u16(), message, hint }
         }
-        _ => ClientError::Http { status: status.as_u16(), message, hint, retry_after: retry_after(headers) },
+        _ => {
+            let retry_after = retry_after(headers);
+            ClientError::Http { status: status.as_u16(), message, hint, retry_after, may_have_run }
+        }
     }
 }
 
 /// The error that a JSON-RPC error under a good status stands for.
 pub(super) fn judge_answer(error: ForeignError, echoes_id: bool, asked: &HeaderMap) -> ClientError {
-    let said = Said { code: Some(error.code), echoes_id, message: error.message.clone(), hint: None };
+    let said = Said { code: Some(error.code), echoes_id, message: error.message.clone(), ..Said::default() };
     if is_in_session(asked) && said.refused(StatusCode::OK, asked).is_loss() {
         let hint = error.data.as_ref().and_then(server_hint).map(str::to_owned);
         return ClientError::Session { message: error.message, hint, reopened: false };
@@ -59,20 +65,22 @@ struct Said {
     echoes_id: bool,
     message: String,
     hint: Option<String>,
+    /// Whether the request was read and answered, and not refused before.
+    may_have_run: bool,
 }
 
 impl Said {
     fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-        let replies = messages(body).unwrap_or_default().into_iter().map(|message| serde_json::from_str(message.get()));
-        if let Some(Reply { error: Some(error), id, .. }) =
-            replies.filter_map(Result::ok).find(|r: &Reply| r.error.is_some())
-        {
+        let messages = all_messages(body);
+        let may_have_run = messages.iter().any(|message| answers_what_ran(message));
+        let replies = messages.iter().filter_map(|message| serde_json::from_str(message.get()).ok());
+        if let Some(Reply { error: Some(error), id, .. }) = replies.into_iter().find(|r: &Reply| r.error.is_some()) {
             let hint = error.data.as_ref().and_then(server_hint).map(str::to_owned);
-            let echoes_id = id.is_some_and(|id| id.get().trim_matches('"').parse::<i64>().is_ok());
-            return Self { code: Some(error.code), echoes_id, message: error.message, hint };
+            let echoes_id = id.is_some_and(|id| is_ours(&id));
+            return Self { code: Some(error.code), echoes_id, message: error.message, hint, may_have_run };
         }
-        Self { message: plain(status, headers, body), ..Self::default() }
+        Self { message: plain(status, headers, body), may_have_run, ..Self::default() }
     }
 
     fn refused<'a>(&'a self, status: StatusCode, asked: &'a HeaderMap) -> Refused<'a> {
@@ -85,6 +93,38 @@ impl Said {
             is_challenge: false,
         }
     }
+}
+
+/// The messages of a body: of JSON, or of an event stream.
+fn all_messages(body: &[u8]) -> Vec<Box<RawValue>> {
+    let read = |text: &[u8]| messages(text).map(|all| all.into_iter().map(ToOwned::to_owned).collect::<Vec<_>>());
+    read(body).unwrap_or_else(|_| {
+        let mut reader = SseReader::new(Limits { event: body.len() + 1, stream: body.len() });
+        let events = reader.push(body).unwrap_or_default();
+        events.iter().filter_map(|event| read(&event.data).ok()).flatten().collect()
+    })
+}
+
+/// Whether a message answers a request that may have run: it has a request's id, and a result, or an error with another
+/// code than those by which a server refuses what it has not looked at.
+fn answers_what_ran(message: &RawValue) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Answer<'a> {
+        #[serde(borrow)]
+        id: Option<&'a RawValue>,
+        result: Option<serde::de::IgnoredAny>,
+        error: Option<Value>,
+    }
+    let Ok(answer) = serde_json::from_str::<Answer<'_>>(message.get()) else { return false };
+    let unread = [REFUSED, INVALID_REQUEST].map(f64::from);
+    let is_error =
+        |error: &Value| error.is_object() && error["code"].as_f64().is_none_or(|code| !unread.contains(&code));
+    answer.id.is_some_and(is_ours) && (answer.result.is_some() || answer.error.as_ref().is_some_and(is_error))
+}
+
+/// Whether it can be an id of ours; they begin with 1.
+fn is_ours(id: &RawValue) -> bool {
+    number(id).is_some_and(|id| id > 0)
 }
 
 /// What a body says that is no JSON-RPC.
@@ -106,6 +146,15 @@ fn sentence(body: &Value) -> Option<String> {
     let places = ["/error/message", "/error_description", "/message", "/detail", "/error", "/title"];
     let found = places.iter().filter_map(|place| body.pointer(place)?.as_str());
     body.as_str().into_iter().chain(found).find(|text| !text.trim().is_empty()).map(str::to_owned)
+}
+
+/// An address without what may be secret: user, password, query, fragment.
+pub(super) fn harmless(address: &str) -> String {
+    let plain = address.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = plain.split_at(plain.find("//").map_or(0, |at| at + 2));
+    let (authority, path) = rest.split_at(if scheme.is_empty() { 0 } else { rest.find('/').unwrap_or(rest.len()) });
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}{host}{path}")
 }
 
 /// `Retry-After` in seconds. Its other form, a date, is passed over: it would need two clocks that agree.
@@ -148,15 +197,6 @@ mod tests {
             r#"{"error": {"message": "Session not found"}}"#,
             r#"{"cause": null, "jsonRpcError": null, "message": "Session not found"}"#,
             r#""Session not found""#,
-/// An address without what may be secret: user, password, query, fragment.
-pub(super) fn harmless(address: &str) -> String {
-    let plain = address.split(['?', '#']).next().unwrap_or_default();
-    let (scheme, rest) = plain.split_at(plain.find("//").map_or(0, |at| at + 2));
-    let (authority, path) = rest.split_at(if scheme.is_empty() { 0 } else { rest.find('/').unwrap_or(rest.len()) });
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}{host}{path}")
-}
-
             r#"[{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Session not found"}}]"#,
             "\u{feff}{\"jsonrpc\":\"2.0\",\"id\":\"server-error\",\"error\":{\"code\":-32000,\"message\":\"Session not found\"}}",
         ] {
@@ -191,6 +231,35 @@ pub(super) fn harmless(address: &str) -> String {
     }
 
     #[test]
+    fn an_answer_under_the_requests_own_id_may_come_after_it_ran() {
+        let failed = |id: &str, code: &str| format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code}}}}}"#);
+        for (body, ran) in [
+            (failed("2", "-32603"), true),
+            (failed("\"2\"", "-32602"), true),
+            (failed("2.0", "1"), true),
+            (failed("2", "-32603.0"), true),
+            (failed("2", "\"E_WRITE\""), true),
+            (format!("[{}]", failed("2", "-32001")), true),
+            (format!("event: message\ndata: {}\n\n", failed("2", "-32603")), true),
+            (r#"{"jsonrpc":"2.0","id":2,"result":{}}"#.to_owned(), true),
+            (failed("2", "-32000"), false),
+            (failed("2", "-32600"), false),
+            (failed("null", "-32603"), false),
+            (failed("0", "-32603"), false),
+            (failed("\"server-error\"", "-32603"), false),
+            (r#"{"id":4711,"message":"slow down"}"#.to_owned(), false),
+            (r#"{"error":{"code":503}}"#.to_owned(), false),
+            ("busy".to_owned(), false),
+            (String::new(), false),
+        ] {
+            let error = judged(503, &body, true);
+            let ClientError::Http { may_have_run, .. } = error else { panic!("{error}") };
+            assert_eq!(may_have_run, ran, "{body}");
+            assert_eq!(error.hint().is_some_and(|hint| hint.contains("may have run")), ran, "{body}");
+        }
+    }
+
+    #[test]
     fn reads_retry_after_in_seconds() {
         for (text, expected) in
             [("7", Some(7)), (" 0 ", Some(0)), ("-1", None), ("Wed, 21 Oct 2026 07:28:00 GMT", None)]
@@ -206,8 +275,6 @@ pub(super) fn harmless(address: &str) -> String {
         let error = judge(StatusCode::FOUND, &headers, b"moved", &HeaderMap::new());
         assert_eq!(error.to_string(), "the server answered 302: it redirects to https://b/mcp");
         assert!(error.hint().is_some_and(|h| h.contains("--url")));
-    }
-}
         for (location, shown) in [
             ("https://me:pw@b:1/x#token=1", "https://b:1/x"),
             ("//me@b", "//b"),
@@ -217,3 +284,5 @@ pub(super) fn harmless(address: &str) -> String {
         ] {
             assert_eq!(harmless(location), shown);
         }
+    }
+}

@@ -115,9 +115,14 @@ impl Transport {
 
     async fn refused(&self, response: Response, asked: &HeaderMap) -> ClientError {
         let (status, answered) = (response.status(), response.headers().clone());
-        // The status says enough when its body is too large or breaks off.
-        let body = self.body(response, MAX_REFUSAL).await.unwrap_or_default();
-        refusal::judge(status, &answered, &body, asked)
+        let body = self.body(response, MAX_REFUSAL).await;
+        // The status says enough when its body is too large or breaks off, except whether the request has run.
+        let is_whole = body.is_ok();
+        let mut error = refusal::judge(status, &answered, &body.unwrap_or_default(), asked);
+        if let ClientError::Http { may_have_run, .. } = &mut error {
+            *may_have_run |= !is_whole;
+        }
+        error
     }
 
     /// Reads a whole body.

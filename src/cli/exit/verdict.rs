@@ -126,7 +126,13 @@ mod tests {
 
     #[test]
     fn every_error_has_its_exit_code() {
-        let http = |status| ClientError::Http { status, message: "no".into(), hint: None, retry_after: None };
+        let http = |status| ClientError::Http {
+            status,
+            message: "no".into(),
+            hint: None,
+            retry_after: None,
+            may_have_run: false,
+        };
         let garbage = ClientError::from(ProtocolError::Garbage { reason: "html".into() });
         let timeout = ClientError::Timeout { place: "x".into(), after: std::time::Duration::from_secs(1) };
         let auth = ClientError::Auth { status: 401, message: "no".into(), hint: None };

@@ -1,10 +1,12 @@
 //! Lost sessions, in the words of servers of the field.
 
-use archonctl::client::{Client, ClientError, ClientOptions};
+use std::time::Duration;
+
+use archonctl::client::{Client, ClientError, ClientOptions, Repeat};
 use serde_json::{Value, json};
 
 use crate::faulty::Seen;
-use crate::field::{Field, JSON, raw, session_of};
+use crate::field::{Field, JSON, STREAM, raw, session_of};
 
 /// The first session is lost once it has been opened, and that is how the server says it.
 async fn forgetful(status: u16, kind: &'static str, body: &str) -> (Field, Client) {
@@ -33,6 +35,10 @@ async fn every_form_heals_once_and_the_tool_runs_once() {
         (403, JSON, json!({"detail": "Unknown session"}).to_string()),
         (410, "text/plain", "the session is gone".to_owned()),
         (422, "text/plain", "Unexpected message, expect initialize request".to_owned()),
+        (400, JSON, error(&json!(2), -32000, "Bad Request: Session expired")),
+        (400, JSON, error(&Value::Null, -32000, "Client must initialize first")),
+        (400, "text/plain", "No transport found for sessionId".to_owned()),
+        (401, JSON, json!({"error": "Invalid session"}).to_string()),
         (200, JSON, error(&json!(2), -32001, "Session not found")),
         (200, JSON, error(&Value::Null, -32000, "Server not initialized")),
     ] {
@@ -55,6 +61,8 @@ async fn what_is_about_the_arguments_is_told_and_nothing_is_sent_again() {
         (422, JSON, json!({"detail": [{"loc": ["body", "session"], "msg": "Field required"}]}).to_string()),
         (200, JSON, error(&json!(2), -32000, "Session not found")),
         (200, JSON, error(&json!(2), -32603, "browser session expired")),
+        (404, JSON, error(&json!(2), -32602, "Unknown tool: echo")),
+        (404, JSON, error(&json!(2), -32002, "Resource not found")),
         (500, "text/plain", "Session not found".to_owned()),
         (401, "text/plain", "the session token is invalid".to_owned()),
     ] {
@@ -62,6 +70,38 @@ async fn what_is_about_the_arguments_is_told_and_nothing_is_sent_again() {
         let error = client.call_tool("echo", json!({})).await.expect_err("refused");
         assert!(!matches!(error, ClientError::Session { .. }), "{status} {body}: {error}");
         assert_eq!(["initialize", "tools/call"].map(|method| server.count(method)), [1, 1], "{status} {body}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_under_a_passing_status_may_come_after_the_call_has_run() {
+    let echo = async |status, body: fn(&Value) -> String, repeat| {
+        let server = Field::start(move |asked, nth| {
+            let body = (asked.method == "tools/call" && nth == 1).then(|| body(&asked.message["id"]))?;
+            raw(status, if body.starts_with("data") { STREAM } else { JSON }, body)
+        });
+        let server = server.await;
+        let mut options = ClientOptions::new(&server.url).expect("a URL");
+        options.backoff.first = Duration::from_millis(1);
+        let client = Client::connect(options).await.expect("connected");
+        let answer = client.call_tool_again("echo", json!({}), repeat).await;
+        (answer, server.count("tools/call"))
+    };
+    let failed: fn(&Value) -> String = |id| error(id, -32603, "upstream failed after the write");
+    let long: fn(&Value) -> String = |id| error(id, -32603, &"x".repeat(1 << 20));
+    let event: fn(&Value) -> String = |id| format!("data: {}\n\n", error(id, -32603, "upstream failed"));
+    for (status, body) in [(503, failed), (429, failed), (503, event), (503, long)] {
+        let (answer, calls) = echo(status, body, Repeat::Never).await;
+        let error = answer.expect_err("it may have run");
+        assert!(matches!(error, ClientError::Http { may_have_run: true, .. }), "{error}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("may have run")), "{:?}", error.hint());
+        assert_eq!(calls, 1, "{status}");
+        let (answer, calls) = echo(status, body, Repeat::Allowed).await;
+        assert_eq!((answer.expect("twice is as good as once").text().as_str(), calls), ("{}", 2), "{status}");
+    }
+    for body in [|id: &Value| error(id, -32000, "busy"), |_: &Value| error(&Value::Null, -32603, "busy")] {
+        let (answer, calls) = echo(503, body, Repeat::Never).await;
+        assert_eq!((answer.expect("refused before").text().as_str(), calls), ("{}", 2));
     }
 }
 
