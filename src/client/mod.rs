@@ -175,7 +175,7 @@ impl Client {
         let (deadline, mut limit) = (deadline(&self.options), MAX_ANSWER);
         while let Some(asked) = params {
             let ask = Ask { method: "tools/list", params: &asked, repeat: Repeat::Allowed, deadline, limit };
-            let raw = self.heal_and_ask(ask).await?;
+            let raw = self.heal_and_ask(ask).await.map_err(|error| pages::of_all_pages(error, limit))?;
             limit = limit.saturating_sub(raw.get().len());
             params = pages.take(&raw)?;
         }

@@ -9,7 +9,8 @@ use tracing::{debug, warn};
 
 use crate::protocol::tools::ToolDescription;
 
-use super::error::ProtocolError;
+use super::error::{ClientError, ProtocolError};
+use super::transport::MAX_ANSWER;
 
 /// More pages than this are a server that counts in circles (our bound).
 pub(super) const MAX_PAGES: usize = 1000;
@@ -29,6 +30,8 @@ pub(super) struct Pages {
     tools: Vec<ToolDescription>,
     names: HashSet<String>,
     cursors: HashSet<String>,
+    /// The malformed ones, as they came.
+    malformed: HashSet<String>,
     /// How many tools are not what MCP says, and of the first which and why.
     left_out: usize,
     first_left_out: Option<String>,
@@ -41,13 +44,13 @@ impl Pages {
     /// When it is no page.
     pub(super) fn take(&mut self, page: &RawValue) -> Result<Option<String>, ProtocolError> {
         let page: Page = serde_json::from_str(page.get()).map_err(|e| wrong(e.to_string()))?;
-        let before = self.names.len();
+        let before = self.seen();
         let is_empty = page.tools.is_empty();
         page.tools.iter().for_each(|tool| self.take_tool(tool));
         // Servers that end their pages with an empty text mean that there is none.
         let Some(cursor) = page.next_cursor.filter(|cursor| cursor.get() != r#""""#) else { return Ok(None) };
         let is_new = self.cursors.insert(cursor.get().to_owned());
-        if !is_new || (!is_empty && self.names.len() == before) {
+        if !is_new || (!is_empty && self.seen() == before) {
             warn!("the pages of tools/list do not advance; going on with the {} tools so far", self.tools.len());
             return Ok(None);
         }
@@ -56,6 +59,11 @@ impl Pages {
         }
         debug!(tools = self.tools.len(), "asking for the next page");
         Ok(Some(format!(r#"{{"cursor":{}}}"#, cursor.get())))
+    }
+
+    /// How many different tools there were, malformed ones among them: a page of those is one more page.
+    fn seen(&self) -> usize {
+        self.names.len() + self.malformed.len()
     }
 
     /// A tool of a name that there was already is the same page once more.
@@ -68,6 +76,7 @@ impl Pages {
             }
             Err(error) => {
                 self.left_out += 1;
+                self.malformed.insert(raw.get().to_owned());
                 self.first_left_out.get_or_insert_with(|| format!("{}: {error}", name(raw)));
             }
         }
@@ -80,6 +89,16 @@ impl Pages {
             warn!("{} {them} of the server {verb} not what MCP says, and left out: {first}", self.left_out);
         }
         self.tools
+    }
+}
+
+/// An error of one page, told of all: their bound is one, and a page is given what the others have left of it.
+pub(super) fn of_all_pages(error: ClientError, left: usize) -> ClientError {
+    match error {
+        ClientError::Protocol(ProtocolError::TooLarge { limit }) if limit == left => {
+            ProtocolError::TooLarge { limit: MAX_ANSWER }.into()
+        }
+        error => error,
     }
 }
 
@@ -160,6 +179,17 @@ mod tests {
         let mut pages = Pages::default();
         assert_eq!(take(&mut pages, &page(&[], json!(2))).expect("a page").as_deref(), Some(r#"{"cursor":2}"#));
         assert!(take(&mut pages, &json!({"nextCursor": "3"})).is_err(), "no page");
+    }
+
+    #[test]
+    fn a_page_of_malformed_tools_is_a_page() {
+        let mut pages = Pages::default();
+        let page = |tools: Value, cursor: &str| json!({"tools": tools, "nextCursor": cursor});
+        let bad = json!([{"name": "no_schema"}, null]);
+        assert!(take(&mut pages, &page(bad.clone(), "1")).expect("a page").is_some());
+        assert!(take(&mut pages, &page(json!([tool("a")]), "2")).expect("a page").is_some());
+        assert_eq!(take(&mut pages, &page(bad, "3")).expect("a page"), None, "the same page once more");
+        assert_eq!(names(pages), ["a"]);
     }
 
     #[test]
