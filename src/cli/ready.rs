@@ -20,7 +20,7 @@ Examples:
   archonctl ready --url http://127.0.0.1:9000/mcp --timeout 2s
   archonctl ready --wait 10s
 
-It asks /readyz beside the endpoint, which wants no token and leaves no trace. The exit code is 0 when the server is
+It asks /readyz beside the endpoint, which wants no token and leaves no trace. The exit code is 0 when the server is \
 ready, 1 when it answers that it is not (its database does not answer, or it is stopping), and 4 when nobody answers.
 
 With --wait it asks until the server is ready or the time is over; the exit code is then that of its last answer.";
@@ -35,7 +35,7 @@ pub struct Options {
     /// Print one JSON document, and an error as one JSON line on standard error
     #[arg(long)]
     json: bool,
-    /// Wait so long for it to become ready
+    /// Keep asking until the server is ready, for at most this long
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     wait: Option<Duration>,
     #[command(flatten)]

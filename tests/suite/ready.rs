@@ -88,3 +88,18 @@ async fn wait_asks_until_the_server_is_ready_or_the_time_is_over() {
     });
     assert_eq!(began.0.0, i32::from(exit::DONE), "{}", began.0.2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_asks_beside_the_endpoint_and_sends_no_secret() {
+    let server =
+        Field::start(|asked, _| raw(200, "text/plain", "ready").filter(|_| asked.method == "GET /readyz")).await;
+    for url in [format!("{}/", server.url), server.url.replace("://", "://me:hunter2@")] {
+        let mut command = archonctl(std::env::temp_dir().as_path());
+        command.args(["ready", "--url", &url, "-H", "Authorization: Bearer hunter2"]);
+        let (code, text, errors) = tokio::task::spawn_blocking(move || run(command)).await.expect("it ran");
+        assert_eq!((code, &*text), (exit::DONE.into(), "ready\n"), "{url}: {errors}");
+    }
+    let asked = server.seen("GET /readyz");
+    assert_eq!(asked.len(), 2);
+    assert!(asked.iter().all(|asked| !asked.headers.contains_key("authorization")), "{asked:?}");
+}

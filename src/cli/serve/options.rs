@@ -146,7 +146,7 @@ pub(super) struct AccessOptions {
     /// `https://*.example.org`, `http://app.example.org:*` for any port. Repeatable, or several with commas
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',', value_parser = OriginPattern::parse)]
     pub(super) allow_origin: Vec<OriginPattern>,
-    /// Take the client's Host from X-Forwarded-Host, its last member: what the proxy before this server wrote
+    /// Take the client's Host from the last value of X-Forwarded-Host, as written by the proxy in front
     #[arg(long)]
     pub(super) trust_proxy: bool,
     /// Ask for bearer tokens: one line a principal, `sha256-of-token name [email] [uuid]`. /mcp, /health and /metrics

@@ -37,11 +37,11 @@ pub(super) struct Target {
     /// One more header to send; repeatable
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
     headers: Vec<(String, String)>,
-    /// The longest that all of it may take: each request, with its repeats and waits [default: 30s]
+    /// Give up after this long in all: handshake, retries and waits included [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
-    /// How often a request is tried again that has not run: no connection, or a busy server [default: 3; a single call
-    /// goes on for longer than a restart takes]
+    /// How often to retry a request that has not run: no connection, or a busy server [default: 3; a single call goes on
+    /// for longer than a restart takes]
     #[arg(long, value_name = "N")]
     retries: Option<u32>,
     /// The client name that the server is told
