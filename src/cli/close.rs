@@ -11,6 +11,7 @@ use super::exit;
 use super::item::Item;
 use super::output::Output;
 use super::paths;
+use super::signal::or_interrupted;
 use super::target::Target;
 use super::visit::{cookies_beside, not_remembered, shown};
 
@@ -58,7 +59,8 @@ impl Options {
             }
             (None, Err(_)) => return Err(not_remembered(&url).into()),
         };
-        let closed = Client::resume_with(options, session.clone(), cookies)?.close().await?;
+        let client = Client::resume_with(options, session.clone(), cookies)?;
+        let closed = or_interrupted(async { Ok(client.close().await?) }).await?;
         if let Ok(file) = file {
             file.forget(&key, session.id.as_deref())?;
         }

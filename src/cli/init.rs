@@ -12,6 +12,7 @@ use super::exit;
 use super::item::{Item, named_lines};
 use super::output::{Output, tell};
 use super::paths;
+use super::signal::or_interrupted;
 use super::target::Target;
 use super::visit::shown;
 
@@ -53,10 +54,17 @@ impl Options {
         if let Some(id) = self.archon_session {
             options.go_on_with(id)?;
         }
-        let client = Client::connect(options.clone()).await?;
+        let client = or_interrupted(async { Ok(Client::connect(options.clone()).await?) }).await?;
         let session = Remembered::of(&client.session(), client.cookies(), Clock::uncorrected());
         match file.remember(&options.key(), session.clone()) {
-            Ok(former) => end(former, &options).await,
+            // The new session is remembered: what is told to stop now is the goodbye to the former one.
+            Ok(former) => {
+                let goodbye = async {
+                    end(former, &options).await;
+                    Ok(())
+                };
+                or_interrupted(goodbye).await?;
+            }
             Err(error) => {
                 // Nobody could name it again. How that goes is of no interest beside why.
                 let _ = client.close().await;

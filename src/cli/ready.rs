@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use super::exit;
 use super::output::{VERSION, printable};
+use super::signal::or_interrupted;
 use super::target::Target;
 use crate::client::{ClientError, ClientOptions, why_not_ready};
 
@@ -50,8 +51,8 @@ impl Options {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let options = self.target.into_options()?;
         let reason = match self.wait {
-            Some(wait) => wait_for(&options, wait).await?,
-            None => why_not_ready(&options).await?,
+            Some(wait) => or_interrupted(async { Ok(wait_for(&options, wait).await?) }).await?,
+            None => or_interrupted(async { Ok(why_not_ready(&options).await?) }).await?,
         };
         let text = match (&reason, self.json) {
             (_, true) => json!({"version": VERSION, "ready": reason.is_none(), "reason": reason}).to_string(),

@@ -11,6 +11,7 @@ use crate::model::clock::Clock;
 use super::exit::NoSession;
 use super::output::tell;
 use super::paths;
+use super::signal::or_interrupted;
 use super::target::Target;
 
 /// Which session.
@@ -57,11 +58,15 @@ enum Origin {
 }
 
 impl Visit {
-    /// Resumes the given or remembered session, or opens one.
+    /// Resumes the given or remembered session, or opens one, which a signal ends.
     ///
     /// # Errors
     /// When options or files are of no use, or a new session cannot be had.
     pub(super) async fn begin(target: Target, which: Which) -> anyhow::Result<Self> {
+        or_interrupted(Self::found(target, which)).await
+    }
+
+    async fn found(target: Target, which: Which) -> anyhow::Result<Self> {
         let mut options = target.into_options()?;
         options.on_loss = if which.no_reinit { OnLoss::Fail } else { OnLoss::Reopen };
         if which.session.is_some() || which.archon_session.is_some() {

@@ -1,9 +1,14 @@
 //! `archonctl call` as a program: what it prints where, and its exit codes.
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use archonctl::cli::exit;
 use assert_cmd::assert::Assert;
 use predicates::str::{contains, is_empty};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 use crate::faulty::{Fault, Faulty};
 use crate::home::{Home, nobody, run_on};
@@ -151,6 +156,22 @@ async fn a_signal_closes_the_session_and_has_its_exit_code() {
         let (call, cancelled) = (server.seen("tools/call"), server.seen("notifications/cancelled"));
         assert_eq!(cancelled.len(), 1, "{signal}: the server is told that nobody waits");
         assert_eq!(cancelled[0].message["params"]["requestId"], call[0].message["id"]);
+    }
+}
+
+#[tokio::test]
+async fn a_signal_during_the_handshake_has_its_line_and_its_exit_code() {
+    for arguments in [&["call", "write"][..], &["tools"], &["init"], &["ready", "--wait", "20s"]] {
+        // A server that takes connections and says nothing.
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let home = Home::at(&format!("http://{}/mcp", listener.local_addr().expect("an address")));
+        let child = home.command(arguments).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("started");
+        let _connection = timeout(Duration::from_secs(10), listener.accept()).await.expect("it asks");
+        let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(kill.is_ok_and(|status| status.success()));
+        let ended = tokio::task::spawn_blocking(|| child.wait_with_output()).await.expect("joined").expect("ended");
+        assert_eq!(ended.status.code(), Some(i32::from(exit::INTERRUPTED)), "{arguments:?}");
+        assert_eq!(String::from_utf8_lossy(&ended.stderr), "error: interrupted\n", "{arguments:?}");
     }
 }
 
