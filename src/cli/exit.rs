@@ -132,9 +132,17 @@ fn told(error: &Error, verdict: &Verdict, style: Style) -> String {
             let Some(hint) = &verdict.hint else { return printable(&format!("error: {message}\n")) };
             // A server may say it in its message as well, for clients that show nothing else.
             let message = message.replace(&format!("; {hint}"), "");
+            if says(&message, hint) {
+                return printable(&format!("error: {message}\n"));
+            }
             printable(&format!("error: {message}\nhint: {hint}\n"))
         }
     }
+}
+
+/// Whether a message has the hint in it, in upper or lower case.
+fn says(message: &str, hint: &str) -> bool {
+    message.to_lowercase().contains(hint.trim().trim_end_matches('.').to_lowercase().as_str())
 }
 
 /// The chain of causes in one line; of a parser's error, which is a page, the first paragraph.
@@ -186,6 +194,16 @@ mod tests {
     fn a_servers_words_cannot_drive_the_terminal() {
         let error = Error::from(ClientError::Session { message: "a\u{1b}[2Jb".into(), hint: None, reopened: false });
         assert!(!told(&error, &judge(&error), Style::Text).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn the_way_out_is_said_once() {
+        let error = |message: &str, hint: &str| {
+            let error = Error::from(Usage::new(message, hint));
+            told(&error, &judge(&error), Style::Text)
+        };
+        assert_eq!(error("it is busy; Try again (-32000)", "try again."), "error: it is busy; Try again (-32000)\n");
+        assert_eq!(error("it is busy; try again", "try again"), "error: it is busy\nhint: try again\n");
     }
 
     #[test]
