@@ -7,6 +7,7 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, X
 use http::{HeaderMap, HeaderValue};
 
 use super::App;
+use super::authority::Authority;
 use super::headers::members;
 use crate::session::status::Health;
 
@@ -51,8 +52,17 @@ fn address(app: &App, headers: &HeaderMap) -> String {
     let last = |name| members(headers, name).last().and_then(|value| str::from_utf8(value).ok());
     let forwarded = |name| if app.hosts.trusts_proxy() { last(name) } else { None };
     let is_https = forwarded("x-forwarded-proto").is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
-    let host = forwarded("x-forwarded-host").or_else(|| last(HOST.as_str())).unwrap_or("127.0.0.1");
+    let host = forwarded("x-forwarded-host").or_else(|| last(HOST.as_str()));
+    let host = host.filter(|host| is_plain(host)).unwrap_or("127.0.0.1");
     escaped(&format!("{}://{host}/mcp", if is_https { "https" } else { "http" }))
+}
+
+/// Whether it is a name of DNS or an address, perhaps with a port. More than those a Host may have, and the reader copies
+/// what stands here into a shell.
+fn is_plain(host: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_name = |host: &str| host.starts_with(|first: char| first != '-') && host.bytes().all(is_of_name);
+    Authority::parse(host).is_some_and(|read| host.starts_with('[') || is_name(read.host))
 }
 
 fn written(address: &str, asks_for_tokens: bool, state: Option<&str>) -> String {
@@ -94,6 +104,14 @@ mod tests {
         assert!(!open.contains("TOKEN"), "{open}");
         let closed = written("http://localhost:8051/mcp", true, None);
         assert!(closed.contains("Bearer TOKEN") && !closed.contains("well"), "{closed}");
+        for plain in ["localhost", "127.0.0.1:8051", "[::1]:8051", "mcp_1.Example.org.", "[fe80::a]"] {
+            assert!(is_plain(plain), "{plain}");
+        }
+        for other in
+            ["", ":80", "a;reboot", "$(reboot)", "a&b", "a'b", "a*", "a%20b", "-x", "a b", "a:b", "[::1];", "a\nb"]
+        {
+            assert!(!is_plain(other), "{other}");
+        }
         assert_eq!(escaped("a'<b>\"&"), "a&#39;&lt;b&gt;&quot;&amp;");
     }
 }

@@ -17,8 +17,10 @@ async fn says_what_this_is_how_it_is_and_how_to_connect() {
     assert!(!secrets.iter().any(|secret| text.contains(secret)), "{text}");
     let proxied = [("host", "backend"), ("x-forwarded-host", "mcp.example.org"), ("x-forwarded-proto", "http, HTTPS")];
     assert!(house.request("GET /", &proxied, "").await.text().contains("https://mcp.example.org/mcp"));
-    let marked = house.request("GET /", &[("host", "a&'b.example.org")], "").await.text();
-    assert!(marked.contains("a&amp;&#39;b.example.org") && !marked.contains("&'b"), "{marked}");
+    for host in ["a&'b.example.org", "$(reboot).example.org", "a;reboot;.example.org"] {
+        let marked = house.request("GET /", &[("host", host)], "").await.text();
+        assert!(marked.contains("http://127.0.0.1/mcp") && !marked.contains("example.org"), "{host}: {marked}");
+    }
     let mut connection = house.connect().await;
     connection.request("HEAD /", &[], "").await.expect("sent");
     assert_eq!(connection.head().await.expect("a head").status, 200);
