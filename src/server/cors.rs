@@ -3,6 +3,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
+use http::header::Entry;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
@@ -67,10 +68,11 @@ fn header_names(request: &HeaderMap) -> String {
     names
 }
 
-/// Adds to an answer what the page's browser must know. Another page's answer would be another one, caches are told.
+/// Adds to an answer what the page's browser must know. Another page's answer would be another one, and so would one to no
+/// page: caches are told, on every answer, since there are always pages that are let in.
 pub(super) fn tell(page: Page, headers: &mut HeaderMap) {
-    if page != Page::None && !headers.contains_key(VARY) {
-        headers.insert(VARY, HeaderValue::from_static("Origin"));
+    if let Entry::Vacant(vary) = headers.entry(VARY) {
+        vary.insert(HeaderValue::from_static("Origin"));
     }
     if let Page::Allowed(Some(origin)) = page {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);

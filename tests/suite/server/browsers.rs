@@ -88,6 +88,7 @@ async fn strangers_are_told_nothing() {
         for (line, headers, body, _) in requests(&house.session().await.id) {
             let answer = sent(&house, line, &headers, origin, &body).await;
             assert_refused(&answer, 403, -32000, "foreign_host");
+            assert_eq!(answer.header("vary"), Some("Origin"), "{line}");
             assert_told_nothing(&answer);
         }
         let asking = [("origin", origin), ("access-control-request-method", "POST")];
@@ -100,6 +101,12 @@ async fn strangers_are_told_nothing() {
     let none = house.post(&[], initialize(LATEST)).await;
     assert_eq!(none.status, 200);
     assert_told_nothing(&none);
+    for (line, headers, body, status) in requests(&house.session().await.id) {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let answer = house.request(line, &headers, &body).await;
+        assert_eq!((answer.status, answer.header("vary")), (status, Some("Origin")), "{line}: a cache may keep it");
+        assert_told_nothing(&answer);
+    }
     let two = house.request("GET /health", &[("origin", APP), ("origin", "http://localhost")], "").await;
     assert_eq!(two.status, 200, "both may come in");
     assert_told_nothing(&two);
