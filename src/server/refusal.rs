@@ -3,6 +3,8 @@
 use http::StatusCode;
 use uuid::Uuid;
 
+use super::origin::OriginPattern;
+use super::patterns::HostPattern;
 use crate::mcp::Caller;
 use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, INVALID_REQUEST, REFUSED, SESSION_NOT_FOUND};
 use crate::protocol::frame::FrameError;
@@ -47,28 +49,32 @@ impl Refusal {
 
     /// A host that we do not answer to.
     pub(super) fn foreign_host(header: &str, host: &[u8]) -> Self {
-        let host = shown(host);
-        let fact = if host.is_empty() {
+        let name = shown(host);
+        let fact = if name.is_empty() {
             format!("the {header} header is empty")
         } else {
-            format!("this server does not answer to the name {host} ({header} header)")
+            format!("this server does not answer to the name {name} ({header} header)")
         };
-        let allow = if host.is_empty() { "HOST" } else { &host };
-        Self::foreign(fact, &format!("--allow-host {allow}"), "127.0.0.1 or localhost")
+        let flag = flag("--allow-host", host, "HOST", HostPattern::parse(&name).is_ok());
+        Self::foreign(fact, flag.as_deref(), "127.0.0.1 or localhost")
     }
 
     /// A page that is not let in.
     pub(super) fn foreign_origin(origin: &[u8]) -> Self {
-        let origin = shown(origin);
-        let fact =
-            format!("pages from {} may not use this server", if origin.is_empty() { "nowhere" } else { &origin });
-        let allow = if origin.contains("://") { &origin } else { "https://HOST" };
-        Self::foreign(fact, &format!("--allow-origin {allow}"), "a page on localhost")
+        let name = shown(origin);
+        let fact = format!("pages from {} may not use this server", if name.is_empty() { "nowhere" } else { &name });
+        let flag = flag("--allow-origin", origin, "https://HOST", OriginPattern::parse(&name).is_ok());
+        Self::foreign(fact, flag.as_deref(), "a page on localhost")
     }
 
-    fn foreign(fact: impl std::fmt::Display, flag: &str, own: &str) -> Self {
-        let way_out = format!("use {own}, or ask its operator to start it with {flag}");
-        let hint = format!("use {own}, or start the server with {flag}");
+    fn foreign(fact: impl std::fmt::Display, flag: Option<&str>, own: &str) -> Self {
+        let (way_out, hint) = match flag {
+            Some(flag) => (
+                format!("use {own}, or ask its operator to start it with {flag}"),
+                format!("use {own}, or start the server with {flag}"),
+            ),
+            None => (format!("use {own}"), format!("use {own}")),
+        };
         Self::new(StatusCode::FORBIDDEN, ErrorBody::told(REFUSED, fact, &way_out).because("foreign_host", hint))
     }
 
@@ -248,6 +254,15 @@ impl From<SessionError> for Refusal {
             }
         }
     }
+}
+
+/// The option that would let a name in: the name itself where the option takes it, `like` this where it does not, and none
+/// for what is no name at all, which nobody should copy into a command.
+fn flag(option: &str, name: &[u8], like: &str, is_taken: bool) -> Option<String> {
+    let is_shown_whole = name.len() <= SHOWN && name.iter().all(u8::is_ascii_graphic);
+    // A star would let in more than who has asked.
+    let name = if is_taken && !name.contains(&b'*') { shown(name) } else { like.to_owned() };
+    is_shown_whole.then(|| format!("{option} {name}"))
 }
 
 /// What a client sent, fit for an answer and a log: no line breaks, and not too long.

@@ -159,6 +159,20 @@ async fn who_is_refused_is_named_to_the_client_and_in_the_log() {
     }
     let told = house.server.lines().iter().filter(|line| line.contains("flood.example")).count();
     assert!((1..=10).contains(&told), "{told} lines");
+    for (header, name) in [
+        ("origin", "https://app.example\u{1b}[2J"),
+        ("origin", "https://\u{fc}.example"),
+        ("origin", "https://$(reboot).example"),
+        ("origin", "https://*.example"),
+        ("host", "a$(reboot).example"),
+    ] {
+        let answer = house.request("GET /health", &[(header, name)], "").await;
+        if answer.status != 400 {
+            let message = assert_refused(&answer, 403, -32000, "foreign_host")["error"].to_string();
+            let flags: Vec<_> = message.split("--allow-").skip(1).filter_map(|flag| flag.split('"').next()).collect();
+            assert!(flags.iter().all(|flag| !flag.contains(['.', '?', '$'])), "{name}: {flags:?}");
+        }
+    }
     // What cannot be read is no line of its own, and not endless.
     let strange = house.request("GET /health", &[("origin", &format!("\u{e9}\u{1b}x{}", "y".repeat(5000)))], "").await;
     assert!(strange.status == 400 || strange.text().len() < 2000, "{}", strange.text());
