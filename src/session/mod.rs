@@ -6,6 +6,7 @@
 mod bind;
 mod caps;
 mod cleanup;
+mod closing;
 mod dismissed;
 mod error;
 mod housekeeping;

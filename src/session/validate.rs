@@ -28,14 +28,16 @@ impl Sessions {
     /// [`SessionError`]: malformed, unknown, ended, another principal's, or the store cannot tell.
     pub async fn validate(self: &Arc<Self>, id: &str, principal: &Principal) -> Result<Arc<Live>, SessionError> {
         let outcome = self.find(id, principal).await;
-        if let Err(error) = &outcome {
-            self.counters.refused.fetch_add(1, Relaxed);
-            tracing::debug!(session = %id.chars().take(128).collect::<String>(), %error, "session refused");
-        }
-        outcome
+        outcome.inspect_err(|error| self.refuse(id, error))
     }
 
-    async fn find(self: &Arc<Self>, id: &str, principal: &Principal) -> Result<Arc<Live>, SessionError> {
+    /// Counts a refusal.
+    pub(super) fn refuse(&self, id: &str, error: &SessionError) {
+        self.counters.refused.fetch_add(1, Relaxed);
+        tracing::debug!(session = %id.chars().take(128).collect::<String>(), %error, "session refused");
+    }
+
+    pub(super) async fn find(self: &Arc<Self>, id: &str, principal: &Principal) -> Result<Arc<Live>, SessionError> {
         if !header::is_session_id(id) {
             return Err(SessionError::Malformed);
         }
@@ -266,30 +268,5 @@ impl Sessions {
             (None, Some(id)) => self.forget_archon(id),
             (None, None) => {}
         }
-    }
-
-    /// The client closes its session (DELETE).
-    ///
-    /// # Errors
-    /// [`SessionError::Unavailable`] when the end could not be committed; [`SessionError::Ended`] when somebody else
-    /// was faster.
-    pub async fn close(&self, live: &Live) -> Result<(), SessionError> {
-        let now = self.clock.now();
-        let reason = EndReason::ClientDisconnect;
-        let ended = self.store.end_protocol_session(&live.id, Ending { reason, by: "client", at: now }).await?;
-        if ended {
-            self.forget(live, Ended { at: Some(now), reason: reason.to_string(), by: "client".to_owned() });
-            let seconds = now.since(live.times.started()).as_secs();
-            tracing::debug!(session = %live.id, "Session {} closed gracefully (duration: {seconds}s, reason: client_disconnect)", live.id);
-            return Ok(());
-        }
-        // Somebody was faster; the row says who.
-        let row = self.store.protocol_session(&live.id).await?;
-        let Some(ended) = row.and_then(|row| row.life.ended) else {
-            self.live.remove(&live.id);
-            return Err(SessionError::Unknown);
-        };
-        self.forget(live, ended.clone());
-        Err(SessionError::Ended(ended))
     }
 }

@@ -43,7 +43,7 @@ const FAILING: &[(&str, &str)] = &[
     ),
     ("[[step]]\ncall.method = \"ping\"\nsave.x = \"/result/none\"\n", "the answer has nothing at \"/result/none\""),
     ("[[step]]\nnotify.method = \"notifications/x\"\nexpect.status = 200\n", "status: expected 200, got 202"),
-    ("[[step]]\ndelete = {}\n[[step]]\ndelete = {}\n", "status: expected 2xx, got 404"),
+    ("[[step]]\ndelete = {}\n[[step]]\ndelete = {}\nexpect.status = 404\n", "status: expected 404, got 204"),
     ("[[step]]\ndelete = {}\n[[step]]\ncall.method = \"ping\"\n", "status: expected 200, got 404"),
     ("[[step]]\nsql.query = \"SELECT 1\"\nexpect.rows = [[2]]\n", "expected 2, got 1"),
     (

@@ -87,8 +87,6 @@ async fn close(scene: &Scene, server: usize, known: &Known) {
     match answer.status {
         204 => known.has_ended(),
         503 => refused(scene, &answer),
-        // Somebody else has asked for its end as well.
-        404 if known.life() != Life::MayEnd(1) => known.has_ended(),
         _ => broken(scene, server, &format!("DELETE of {} after {:?}", known.id, began.elapsed()), &answer),
     }
 }
