@@ -1,5 +1,6 @@
 //! Sessions whose time is over are ended; what was dead before us is tidied; what nobody uses leaves memory.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -93,12 +94,16 @@ impl Sessions {
     /// # Errors
     /// [`StoreError`]; then all is kept for the next time.
     pub async fn flush(&self) -> Result<Touches, StoreError> {
+        // Whoever comes next finds what is left on the lists again, and in what this returns.
+        let _turn = self.flushing.lock().await;
+        // Before it is written: a row that comes in meanwhile is found by the next flush.
+        let keeps_rows = self.store.held().keeps_rows();
         let in_hand = InHand::take(self);
         let boot = self.boot.begun.number;
         let touches = in_hand.touches(boot);
         match self.store.flush(boot, touches).await {
             Ok(left) => {
-                in_hand.arrived_but(&left);
+                in_hand.arrived_but(&left, keeps_rows);
                 Ok(left)
             }
             Err((error, _)) => Err(error),
@@ -233,11 +238,14 @@ impl<'a> InHand<'a> {
         }
     }
 
-    /// All are in the database but these, which go back.
-    fn arrived_but(mut self, left: &Touches) {
+    /// All are in the database but these, which go back; and where rows wait for what somebody holds, those of sessions
+    /// whose row may be one of them.
+    fn arrived_but(mut self, left: &Touches, keeps_rows: bool) {
         let Dirty { live, archons } = &mut self.dirty;
-        live.retain(|live| left.protocol.iter().any(|touch| touch.protocol_session_id == live.id));
-        archons.retain(|archon| left.archon.iter().any(|touch| touch.session_id == archon.id));
+        let protocol: HashSet<_> = left.protocol.iter().map(|touch| &touch.protocol_session_id).collect();
+        live.retain(|live| protocol.contains(&live.id));
+        let archon: HashSet<_> = left.archon.iter().map(|touch| touch.session_id).collect();
+        archons.retain(|kept| archon.contains(&kept.id) || (keeps_rows && kept.pending.load(Relaxed)));
     }
 }
 
@@ -248,5 +256,67 @@ impl Drop for InHand<'_> {
         // One that was touched meanwhile is on the list already.
         again.live.extend(live.into_iter().filter(|live| live.times.soil()));
         again.archons.extend(archons.into_iter().filter(|archon| archon.times.soil()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::clock::Clock;
+    use crate::session::live::Times;
+    use crate::session::{Caps, Policy};
+    use crate::store::{Location, OpenOptions, Role, Store};
+    use uuid::Uuid;
+
+    async fn sessions() -> Arc<Sessions> {
+        let options = OpenOptions { location: Location::SqliteMemory, role: Role::Server, sync_full: false };
+        let store = Store::open(&options).await.expect("a store");
+        let policy = Policy {
+            timeout: Duration::from_mins(1),
+            protocol_timeout: Duration::from_mins(2),
+            max_age: None,
+            recover_window: Duration::ZERO,
+            cleanup_interval: Duration::from_mins(1),
+            retention: None,
+            capture_retention: None,
+            store_grace: Duration::from_mins(1),
+            caps: Caps::default(),
+            token_method: "off",
+            listen: None,
+            on_tick: None,
+        };
+        Sessions::begin(store, Clock::default(), policy).await.expect("a boot")
+    }
+
+    /// It finds no row until that is free.
+    #[tokio::test]
+    async fn a_touch_waits_for_a_session_whose_row_waits() {
+        let sessions = sessions().await;
+        let now = sessions.clock.now();
+        let archons = [true, false].map(|is_pending| {
+            let times = Times::new(now, now, now, 0);
+            Arc::new(Archon::new(Uuid::new_v4(), Arc::from(""), times, is_pending))
+        });
+        for (keeps_rows, left) in [(false, 0), (true, 1)] {
+            sessions.dirty().archons.extend(archons.iter().filter(|archon| archon.times.soil()).cloned());
+            InHand::take(&sessions).arrived_but(&Touches::default(), keeps_rows);
+            assert_eq!(sessions.dirty().archons.len(), left);
+        }
+        assert!(Arc::ptr_eq(&sessions.dirty().archons[0], &archons[0]) && !archons[1].times.is_dirty());
+    }
+
+    #[tokio::test]
+    async fn what_is_left_stays_and_nothing_else_does() {
+        let sessions = sessions().await;
+        let now = sessions.clock.now();
+        let new = || Arc::new(Archon::new(Uuid::new_v4(), Arc::from(""), Times::new(now, now, now, 0), false));
+        let archons = [new(), new()];
+        sessions.dirty().archons.extend(archons.iter().filter(|archon| archon.times.soil()).cloned());
+        let in_hand = InHand::take(&sessions);
+        let mut left = in_hand.touches(1);
+        left.archon.truncate(1);
+        in_hand.arrived_but(&left, false);
+        assert_eq!(sessions.dirty().archons.len(), 1);
+        assert!(archons[0].times.is_dirty() && !archons[1].times.is_dirty());
     }
 }

@@ -64,6 +64,8 @@ pub struct Sessions {
     live: DashMap<Arc<str>, Arc<Live>>,
     archons: DashMap<Uuid, Arc<Archon>>,
     dirty: Mutex<Dirty>,
+    /// One flush at a time.
+    flushing: tokio::sync::Mutex<()>,
     warned: Warned,
     counters: Counters,
     recent: StatusCache,
@@ -182,6 +184,7 @@ impl Sessions {
             live: DashMap::new(),
             archons: DashMap::new(),
             dirty: Mutex::default(),
+            flushing: tokio::sync::Mutex::default(),
             warned: Warned::default(),
             counters: Counters::default(),
             recent: StatusCache::default(),

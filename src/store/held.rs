@@ -27,6 +27,12 @@ impl Held {
         self.state.load(SeqCst) & WAITING != 0
     }
 
+    /// Whether rows of new sessions and of requests wait, for however short a time.
+    pub fn keeps_rows(&self) -> bool {
+        let (waits, waited) = bits(Work::Rows);
+        self.state.load(SeqCst) & (waits | waited) != 0
+    }
+
     /// A kind of work was done, and waited for nobody.
     pub(super) fn note_free(&self, work: Work) {
         let (waits, waited) = bits(work);
