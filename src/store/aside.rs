@@ -3,7 +3,7 @@
 //! They keep their order: whatever else concerns the same sessions waits behind them. Their numbers are given up with the
 //! transaction in which they could not be written, and they get new ones, so that the sums never miss a row.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,11 +14,16 @@ use super::writer::Queued;
 
 /// So many may wait here. A session that goes on calling for hours must not fill the memory.
 const CAPACITY: usize = 8192;
+/// So many are tried at once, and so many of one session: those that are held still take time. While none is, both double.
+const AT_ONCE: usize = 64;
+const OF_ONE: usize = 16;
+/// How often they double.
+const DOUBLED: u32 = 4;
 /// How often they are tried.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Sessions whose rows somebody holds, and those whose writes wait behind them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct HeldRows {
     pub(super) archon: HashSet<Uuid>,
     pub(super) connections: HashSet<Arc<str>>,
@@ -35,11 +40,17 @@ impl HeldRows {
             || connection.is_some_and(|id| self.connections.contains(id))
             || (self.has_put_off && matches!(write, Write::Barrier));
         if puts_off {
-            self.has_put_off = true;
-            self.archon.extend(archon);
-            self.connections.extend(connection.cloned());
+            self.put_off(write);
         }
         puts_off
+    }
+
+    /// A write is put off: all that it concerns counts as held.
+    pub(super) fn put_off(&mut self, write: &Write) {
+        let (archon, connection) = concerned(write);
+        self.has_put_off = true;
+        self.archon.extend(archon);
+        self.connections.extend(connection.cloned());
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -63,12 +74,22 @@ pub(super) fn concerned(write: &Write) -> (Option<Uuid>, Option<&Arc<str>>) {
 pub(super) struct Aside {
     waiting: VecDeque<Queued>,
     held: HeldRows,
+    /// Those of this round that are held still. It is over when all others were tried.
+    stuck: HeldRows,
+    /// How often the numbers of those that are tried at once were doubled.
+    doubled: u32,
     due: Instant,
 }
 
 impl Default for Aside {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), held: HeldRows::default(), due: Instant::now() }
+        Self {
+            waiting: VecDeque::new(),
+            held: HeldRows::default(),
+            stuck: HeldRows::default(),
+            doubled: 0,
+            due: Instant::now(),
+        }
     }
 }
 
@@ -99,13 +120,57 @@ impl Aside {
         beyond
     }
 
-    /// The first of them, for another try.
-    pub(super) fn first(&mut self, most: usize) -> Vec<Queued> {
-        self.waiting.drain(..most.min(self.waiting.len())).collect()
+    /// The first of them that were not tried in this round, for another try. A long queue of one session does not keep
+    /// others waiting.
+    pub(super) fn first(&mut self) -> Vec<Queued> {
+        let [most, of_one] = [AT_ONCE, OF_ONE].map(|count| count << self.doubled);
+        let (mut first, mut share) = (Vec::new(), Share { passed: self.stuck.clone(), ..Share::default() });
+        let mut rest = VecDeque::with_capacity(self.waiting.len());
+        for queued in self.waiting.drain(..) {
+            if first.len() < most && share.admits(&queued.write, of_one) {
+                first.push(queued);
+            } else {
+                share.passed.put_off(&queued.write);
+                rest.push_back(queued);
+            }
+        }
+        self.waiting = rest;
+        first
     }
 
-    /// These could not be written, and are the first again.
-    pub(super) fn put_back(&mut self, writes: Vec<Queued>) {
+    /// These could not be written now, and wait.
+    pub(super) fn put(&mut self, writes: Vec<Queued>) {
+        if self.is_empty() {
+            self.due = Instant::now() + EVERY;
+        }
+        self.put_back(writes);
+    }
+
+    /// They were tried, and these could not be written: the others are tried at once, and when all were, all of them once
+    /// more after a while. Returns whether all were.
+    pub(super) fn tried(&mut self, held: Vec<Queued>) -> bool {
+        self.doubled = if held.is_empty() { (self.doubled + 1).min(DOUBLED) } else { 0 };
+        for queued in &held {
+            self.stuck.put_off(&queued.write);
+        }
+        self.put_back(held);
+        let mut stuck = self.stuck.clone();
+        let is_over = self.waiting.iter().all(|queued| stuck.puts_off(&queued.write));
+        self.due = Instant::now();
+        if is_over {
+            self.due += EVERY;
+            self.stuck = HeldRows::default();
+        }
+        is_over
+    }
+
+    /// All that waits, for those who give it up.
+    pub(super) fn all(self) -> VecDeque<Queued> {
+        self.waiting
+    }
+
+    /// They are the first again. Nothing before them concerns the same sessions.
+    fn put_back(&mut self, writes: Vec<Queued>) {
         for queued in writes.into_iter().rev() {
             self.waiting.push_front(queued);
         }
@@ -117,16 +182,37 @@ impl Aside {
         }
     }
 
-    /// They were tried: once more after a while, or at once where some of them were written.
-    pub(super) fn tried(&mut self, is_stuck: bool) {
-        self.due = if is_stuck { Instant::now() + EVERY } else { Instant::now() };
-    }
-
     /// One of the sessions that are held, as text.
     pub(super) fn any(&self) -> Option<String> {
         self.waiting.iter().find_map(|queued| match concerned(&queued.write) {
             (Some(id), _) => Some(id.to_string()),
             (None, id) => id.map(ToString::to_string),
+        })
+    }
+}
+
+/// What of the sessions that wait is taken at once.
+#[derive(Default)]
+struct Share {
+    taken: (HashMap<Uuid, usize>, HashMap<Arc<str>, usize>),
+    /// Sessions that have their share, and what leans on them.
+    passed: HeldRows,
+}
+
+impl Share {
+    fn admits(&mut self, write: &Write, most: usize) -> bool {
+        if self.passed.puts_off(write) {
+            return false;
+        }
+        let (archon, connection) = concerned(write);
+        let (archons, connections) = &mut self.taken;
+        let counts = [
+            archon.map(|id| archons.entry(id).or_default()),
+            connection.map(|id| connections.entry(id.clone()).or_default()),
+        ];
+        counts.into_iter().flatten().fold(true, |has_room, count| {
+            *count += 1;
+            has_room && *count <= most
         })
     }
 }

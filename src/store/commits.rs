@@ -23,19 +23,23 @@ pub(super) async fn run<S: Sink>(
 ) {
     let mut closing = pin!(shared.closing.cancelled());
     let (mut batch, mut aside, mut closed) = (Batch::default(), Aside::default(), false);
-    loop {
+    // Those that wait aside and those in the queue take turns.
+    let mut has_tried = false;
+    let can_write = loop {
         let due = aside.due();
+        let is_their_turn = !aside.is_empty() && (!has_tried || queue.is_empty());
         tokio::select! {
             biased;
             // The ends of sessions that nobody waited for do not wait for more.
             () = std::future::ready(()), if !batch.writes.is_empty() => {}
-            () = async { tokio::time::sleep_until(due.into()).await }, if !aside.is_empty() => {
+            () = async { tokio::time::sleep_until(due.into()).await }, if is_their_turn => {
                 breaker.check();
-                let Some(ends) = try_again(&mut aside, &shared, &mut sink).await else { return };
+                has_tried = true;
+                let Some((ends, _)) = try_again(&mut aside, &shared, &mut sink).await else { break false };
                 batch.writes.extend(ends);
                 continue;
             }
-            taken = queue.recv_many(&mut batch.writes, S::MAX_BATCH) => if taken == 0 { break },
+            taken = queue.recv_many(&mut batch.writes, S::MAX_BATCH) => if taken == 0 { break true },
             () = &mut closing, if !closed => {
                 closed = true;
                 queue.close();
@@ -43,6 +47,7 @@ pub(super) async fn run<S: Sink>(
             }
         }
         breaker.check();
+        has_tried = false;
         tokio::task::yield_now().await;
         while batch.writes.len() < S::MAX_BATCH {
             let Ok(queued) = queue.try_recv() else { break };
@@ -54,34 +59,42 @@ pub(super) async fn run<S: Sink>(
         if batch.writes.is_empty() {
             continue;
         }
-        let Some((done, held)) = write_until_it_holds(batch, &shared, &mut sink).await else { return };
+        let Some((done, held)) = write_until_it_holds(batch, &shared, &mut sink).await else { break false };
         batch = done;
         if !held.is_empty() {
-            aside.put_back(held);
-            aside.tried(true);
+            aside.put(held);
             shared.held.note_held(Work::Rows, aside.any().as_deref());
         }
+    };
+    if can_write {
+        try_all_again(&mut aside, &shared, &mut sink).await;
     }
-    // Once more, at the end; what does not find its way now is not promised to anybody.
-    if !aside.is_empty() {
-        try_again(&mut aside, &shared, &mut sink).await;
+    // What does not find its way now is counted.
+    for queued in aside.all() {
+        shared.refuse(queued, "somebody holds rows that it needs");
     }
 }
 
-/// Tries what waits for rows that somebody holds. Returns the ends of sessions that are to be written next; `None` as
-/// [`write_until_it_holds`].
-async fn try_again<S: Sink>(aside: &mut Aside, shared: &Shared, sink: &mut S) -> Option<Vec<Queued>> {
-    let batch = Batch { writes: aside.first(S::MAX_BATCH), is_held: true, ..Batch::default() };
-    let (done, held) = write_until_it_holds(batch, shared, sink).await?;
-    let is_stuck = !held.is_empty();
-    aside.put_back(held);
-    aside.tried(is_stuck);
-    if is_stuck {
-        shared.held.note_held(Work::Rows, aside.any().as_deref());
-    } else if aside.is_empty() {
-        shared.held.note_free(Work::Rows);
+/// Once more, at the end.
+async fn try_all_again<S: Sink>(aside: &mut Aside, shared: &Shared, sink: &mut S) {
+    let mut is_over = aside.is_empty();
+    while !is_over {
+        is_over = try_again(aside, shared, sink).await.is_none_or(|(_, is_over)| is_over);
     }
-    Some(done.writes)
+}
+
+/// Tries what waits for rows that somebody holds. Returns the ends of sessions that are to be written next, and whether all
+/// were tried that wait; `None` as [`write_until_it_holds`].
+async fn try_again<S: Sink>(aside: &mut Aside, shared: &Shared, sink: &mut S) -> Option<(Vec<Queued>, bool)> {
+    let batch = Batch { writes: aside.first(), is_held: true, ..Batch::default() };
+    let (done, held) = write_until_it_holds(batch, shared, sink).await?;
+    let is_over = aside.tried(held);
+    if aside.is_empty() {
+        shared.held.note_free(Work::Rows);
+    } else if is_over {
+        shared.held.note_held(Work::Rows, aside.any().as_deref());
+    }
+    Some((done.writes, is_over))
 }
 
 /// A batch that the database cannot take now is kept and tried again: its rows belong to answers already given. `None` when
