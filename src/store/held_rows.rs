@@ -16,10 +16,22 @@ use super::rows::Write;
 const REFERRED: &str = "SELECT session_id FROM archon_mcp_sessions WHERE session_id IN ( \
      SELECT CAST(id AS UUID) FROM jsonb_array_elements_text($1::jsonb) AS id LIMIT jsonb_array_length($1::jsonb))";
 
-/// Requests of the connections of `$1` from before their Archon session.
-const ADOPTED: &str = "SELECT r.id, r.protocol_session_id FROM archon_mcp_requests r WHERE r.session_id IS NULL \
-     AND r.protocol_session_id IN (SELECT c.id COLLATE \"C\" FROM jsonb_array_elements_text($1::jsonb) AS c (id) \
-     LIMIT jsonb_array_length($1::jsonb))";
+/// Requests from before their Archon session, of the connections of `$2` and of all that are bound to an Archon session of
+/// `$1`: whoever takes that up adopts those of all of them.
+const ADOPTED: &str = "SELECT r.id, p.protocol_session_id, p.session_id FROM archon_mcp_requests r \
+     JOIN archon_mcp_protocol_sessions p ON p.protocol_session_id = r.protocol_session_id \
+     WHERE r.session_id IS NULL AND p.protocol_session_id IN ( \
+         (SELECT c.id COLLATE \"C\" FROM jsonb_array_elements_text($2::jsonb) AS c (id) LIMIT jsonb_array_length($2::jsonb)) \
+         UNION (SELECT o.protocol_session_id FROM ( \
+                 SELECT CAST(c.id AS UUID) FROM jsonb_array_elements_text($1::jsonb) AS c (id) \
+                 LIMIT jsonb_array_length($1::jsonb)) AS a (id) \
+             JOIN archon_mcp_protocol_sessions o ON o.session_id = a.id))";
+
+/// Archon sessions of the connections of `$1`, which may end with them.
+const ENDED: &str = "SELECT p.protocol_session_id, s.session_id FROM archon_mcp_sessions s \
+     JOIN archon_mcp_protocol_sessions p ON p.session_id = s.session_id \
+     WHERE p.protocol_session_id IN ( \
+         SELECT c.id COLLATE \"C\" FROM jsonb_array_elements_text($1::jsonb) AS c (id) LIMIT jsonb_array_length($1::jsonb))";
 
 /// The sessions of a batch by what is done to their rows.
 #[derive(Default)]
@@ -74,17 +86,21 @@ pub(super) async fn held_rows<'a>(
         held.archon
             .extend(difference::<(Uuid,)>(connection, (&free, REFERRED), &[ids]).await?.into_iter().map(|row| row.0));
     }
+    let ending = json!(needed.ending).to_string();
+    let free = format!("{ENDED} ORDER BY s.session_id FOR NO KEY UPDATE OF s SKIP LOCKED");
+    let ended = difference::<(String, Uuid)>(connection, (&free, ENDED), &[&ending]).await?;
+    held.connections.extend(ended.into_iter().map(|(id, _)| id.into()));
     let key = "protocol_session_id, session_id";
     let [free, there] = [order::skipping, order::looking].map(|sql| sql(order::LOCK_CONNECTIONS, key));
-    for (id, archon) in difference::<(String, Uuid)>(connection, (&free, &there), &[&bound, &connections]).await? {
+    let bound_to = difference::<(String, Uuid)>(connection, (&free, &there), &[&bound, &connections]).await?;
+    let binding = json!(needed.binding).to_string();
+    let free = format!("{ADOPTED} ORDER BY r.id FOR NO KEY UPDATE OF r SKIP LOCKED");
+    let adopted = difference::<(i64, String, Uuid)>(connection, (&free, ADOPTED), &[&bound, &binding]).await?;
+    for (id, archon) in bound_to.into_iter().chain(adopted.into_iter().map(|(_, id, archon)| (id, archon))) {
         held.connections.insert(id.into());
         // Who takes up the same one needs this connection, too.
         held.archon.extend(needed.bound.get(&archon));
     }
-    let binding = json!(needed.binding).to_string();
-    let free = format!("{ADOPTED} ORDER BY r.id FOR NO KEY UPDATE SKIP LOCKED");
-    let adopted = difference::<(i64, String)>(connection, (&free, ADOPTED), &[&binding]).await?;
-    held.connections.extend(adopted.into_iter().map(|(_, id)| id.into()));
     Ok(held)
 }
 

@@ -11,9 +11,8 @@ use sqlx::{AssertSqlSafe, Connection, Postgres, Transaction};
 
 use super::StoreError;
 use super::backend::in_time;
-use super::held_rows::held_rows;
 use super::order::{self, Hands, Tries};
-use super::rows::{Binding, CaptureRow, NewRequest, Numbered, Write};
+use super::rows::{Binding, CaptureRow, NewRequest, Numbered, Withdrawal, Write};
 use super::statements::{self, Dialect, RowStatement, json};
 use super::writer::{Batch, Outcome, Sink};
 use crate::model::request::Tokens;
@@ -22,7 +21,9 @@ use crate::model::session::SessionRule;
 /// A write that takes longer than this is tried again on a new connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The same for a batch that is written part by part.
-const PATIENCE_WITH_POISON: Duration = Duration::from_mins(1);
+const PATIENCE_PART_BY_PART: Duration = Duration::from_mins(1);
+
+mod parts;
 
 /// The one writing connection.
 #[derive(Debug)]
@@ -71,8 +72,9 @@ const HAND_PATIENCE: Duration = Duration::from_millis(500);
 enum Statement<'a> {
     Requests(Vec<Numbered<'a, NewRequest>>),
     Others(RowStatement, String),
-    /// Connections that are about to be bound, and those bound to the same Archon sessions.
-    Lock(String, String),
+    /// A lock of sessions in their order: [`order::LOCK_ARCHON`] or [`order::LOCK_CONNECTIONS`] with its two arrays of ids,
+    /// of Archon sessions and of connections.
+    Lock(&'static str, String, String),
 }
 
 impl Statement<'_> {
@@ -91,8 +93,8 @@ impl Statement<'_> {
             Self::Others(statement, rows) => {
                 sqlx::query(AssertSqlSafe(statement.sql(Dialect::Postgres))).bind(rows).execute(connection).await?
             }
-            Self::Lock(connections, archon) => {
-                sqlx::query(order::LOCK_CONNECTIONS).bind(archon).bind(connections).execute(connection).await?
+            Self::Lock(lock, archon, connections) => {
+                sqlx::query(*lock).bind(archon).bind(connections).execute(connection).await?
             }
         };
         Ok(())
@@ -156,6 +158,7 @@ fn statements_for<'a>(writes: &[Entry<'a>], boot: i64) -> Vec<Statement<'a>> {
     let requests = (!requests.is_empty()).then_some(Statement::Requests(requests));
     [
         others(statements::OPEN, json(&opens)),
+        lock_ending(&withdrawals),
         others(statements::WITHDRAW, json(&withdrawals)),
         others(statements::CREATE, json(&creates)),
         bindings.lock(),
@@ -171,6 +174,12 @@ fn statements_for<'a>(writes: &[Entry<'a>], boot: i64) -> Vec<Statement<'a>> {
     .collect()
 }
 
+/// Archon sessions come before their connections, and may end with them.
+fn lock_ending(withdrawals: &[&Withdrawal]) -> Option<Statement<'static>> {
+    let connections: Vec<_> = withdrawals.iter().map(|withdrawal| withdrawal.id()).collect();
+    Some(Statement::Lock(order::LOCK_ARCHON, "[]".to_owned(), json(&connections)?))
+}
+
 /// What is bound in a batch.
 #[derive(Default)]
 struct Bindings {
@@ -182,10 +191,11 @@ impl Bindings {
         self.all.push(binding);
     }
 
+    /// Connections that are about to be bound, and those bound to the same Archon sessions.
     fn lock(&self) -> Option<Statement<'static>> {
         let connections: Vec<_> = self.all.iter().map(|binding| &binding.protocol_session_id).collect();
         let archon: Vec<_> = self.all.iter().map(|binding| binding.session_id).collect();
-        Some(Statement::Lock(json(&connections)?, json(&archon)?))
+        Some(Statement::Lock(order::LOCK_CONNECTIONS, json(&archon)?, json(&connections)?))
     }
 
     /// The last one of each connection, by id.
@@ -204,12 +214,10 @@ impl Sink for PgSink {
         loop {
             let outcome = match in_time(PATIENCE, self.write_whole(&batch, &mut tries)).await {
                 Ok(()) => Ok(batch.writes.iter().map(|_| Ok(())).collect()),
-                Err(StoreError::Data(_)) => {
-                    in_time(PATIENCE_WITH_POISON, self.write_part_by_part(&batch, &mut tries)).await
-                }
                 // A transaction that did not begin waited for no row.
-                Err(StoreError::Held(_)) if !tries.is_unbegun() => {
-                    in_time(PATIENCE, self.write_part_by_part(&batch, &mut tries)).await
+                Err(StoreError::Held(reason)) if tries.is_unbegun() => Err(StoreError::Held(reason)),
+                Err(StoreError::Data(_) | StoreError::Held(_)) => {
+                    in_time(PATIENCE_PART_BY_PART, self.write_part_by_part(&batch, &mut tries)).await
                 }
                 Err(error) => Err(error),
             };
@@ -258,48 +266,6 @@ impl PgSink {
                 Ok(transaction.commit().await?)
             }
         }
-    }
-
-    /// Somebody holds rows that the batch needs: what needs them is put off. The database refuses something in it: halves
-    /// of it get a savepoint each, and halves of the bad half, until only the bad rows are left out.
-    async fn write_part_by_part(&mut self, batch: &Batch, tries: &mut Tries) -> Result<Vec<Outcome>, StoreError> {
-        let in_doubt = self.in_doubt;
-        let mut transaction = self.line.begin(tries).await?;
-        let mut outcomes: Vec<Outcome> = batch.writes.iter().map(|_| Ok(())).collect();
-        let mut entries = entries(batch);
-        // What may be stored already keeps its number, and with it its place.
-        if !in_doubt {
-            let mut held = held_rows(&mut transaction, entries.iter().map(|entry| entry.write)).await?;
-            entries.retain(|entry| {
-                let waits = !held.is_empty() && held.puts_off(entry.write);
-                if waits {
-                    outcomes[entry.at] = Err(StoreError::Held("an open transaction".to_owned()));
-                }
-                !waits
-            });
-        }
-        // The part on top comes first in the batch: rows lean on earlier ones.
-        let mut parts = vec![entries.as_slice()];
-        while let Some(part) = parts.pop() {
-            let mut savepoint = transaction.begin().await?;
-            match execute_all(&mut savepoint, &statements_for(part, batch.boot)).await {
-                Ok(()) => savepoint.commit().await?,
-                Err(StoreError::Data(reason)) => {
-                    savepoint.rollback().await?;
-                    match part {
-                        [refused] => outcomes[refused.at] = Err(StoreError::Data(reason)),
-                        part => {
-                            let (first, second) = part.split_at(part.len() / 2);
-                            parts.extend([second, first]);
-                        }
-                    }
-                }
-                Err(unavailable) => return Err(unavailable),
-            }
-        }
-        self.in_doubt = true;
-        transaction.commit().await?;
-        Ok(outcomes)
     }
 }
 

@@ -45,6 +45,15 @@ async fn last_use(store: &Store, n: u32) -> Timestamp {
     store.archon_session(ids(n).1).await.expect("an answer").expect("a session").life.last_activity
 }
 
+/// Waits until it is known that rows wait for longer than a moment.
+async fn rows_wait(store: &Store) {
+    let began = std::time::Instant::now();
+    while !store.held().lasts() {
+        assert!(began.elapsed() < SOON, "nothing waits");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 async fn flushed(store: &Store, touches: Touches) -> Touches {
     store.flush(1, touches).await.map_err(|(error, _)| error).expect("a flush")
 }
@@ -148,6 +157,97 @@ async fn rows_of_other_sessions_are_written() {
     let stats = store.writer().stats();
     assert_eq!((stats.dropped, stats.waiting), (0, 0));
     assert!(!store.held().lasts());
+}
+
+/// Whoever takes up an Archon session adopts the requests of all connections that are bound to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_are_adopted_may_be_of_another_connection() {
+    let Some(db) = Database::postgres() else { return };
+    let store = serving(&db).await;
+    let unbound = |n| NewRequest { session_id: None, ..call(n) };
+    store_all(&store, [opens(NewProtocolSession { session_id: ids(1).1, ..protocol(2) }), requests(unbound(2))]).await;
+    store_all(&store, [opens(protocol(1)), opens(protocol(3))]).await;
+    let holder = Holder::of(&db, "SELECT 1 FROM archon_mcp_requests FOR UPDATE").await;
+    let created = store.writer().submit(creates(archon(1)));
+    let began = std::time::Instant::now();
+    store_all(&store, [creates(archon(3)), requests(call(3))]).await;
+    assert!(began.elapsed() < AT_ONCE, "others waited {:?}", began.elapsed());
+    assert!(!store.outage().is_suspected() && store.takes_writes());
+    assert_eq!(count(&db, "archon_mcp_sessions"), 1);
+    holder.lets_go().await;
+    assert_eq!(created.within(SOON).await, Commit::Done);
+    assert_eq!(count(&db, "archon_mcp_requests WHERE session_id IS NULL"), 0);
+}
+
+/// No row is there to be looked at: a key that somebody has typed and not committed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_somebody_else_makes_waits_for_that() {
+    let Some(db) = Database::postgres() else { return };
+    let store = serving(&db).await;
+    store_all(&store, [opens(protocol(1)), opens(protocol(2))]).await;
+    let typed = format!(
+        "INSERT INTO archon_mcp_sessions (session_id, connected_at, last_activity, expires_at) \
+         VALUES ('{}', now(), now(), now())",
+        ids(1).1
+    );
+    let holder = Holder::of(&db, &typed).await;
+    let created = store.writer().submit(creates(archon(1)));
+    let called = store.writer().submit(requests(call(1)));
+    let began = std::time::Instant::now();
+    store_all(&store, [creates(archon(2)), requests(call(2))]).await;
+    assert!(began.elapsed() < AT_ONCE, "others waited {:?}", began.elapsed());
+    assert!(!store.outage().is_suspected() && store.takes_writes());
+    holder.lets_go().await;
+    for ticket in [created, called] {
+        assert_eq!(ticket.within(SOON).await, Commit::Done);
+    }
+    assert_eq!(count(&db, "archon_mcp_requests WHERE session_id IS NOT NULL"), 2);
+    let stats = store.writer().stats();
+    assert_eq!((stats.dropped, stats.waiting), (0, 0));
+}
+
+/// Those that are free again do not wait behind those that are not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_freed_is_written_while_others_are_held() {
+    let Some(db) = Database::postgres() else { return };
+    let store = serving(&db).await;
+    store_all(&store, (1..=7).flat_map(pair)).await;
+    let mut holders = Vec::new();
+    for n in 1..=6 {
+        holders.push(Holder::of(&db, &archon_row(n)).await);
+    }
+    let last = Holder::of(&db, &archon_row(7)).await;
+    // More than are tried at once.
+    (1..=6).for_each(|n| (0..40).for_each(|_| store.writer().submit_unwatched(requests(call(n)))));
+    let freed = store.writer().submit(requests(call(7)));
+    rows_wait(&store).await;
+    last.lets_go().await;
+    assert_eq!(freed.within(AT_ONCE).await, Commit::Done);
+    assert_eq!(count(&db, "archon_mcp_requests"), 1);
+    for holder in holders {
+        holder.lets_go().await;
+    }
+    assert!(store.writer().drain(SOON).await);
+    assert_eq!(count(&db, "archon_mcp_requests"), 6 * 40 + 1);
+}
+
+/// A close tries what waits once more, all of it, and counts the rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_close_writes_what_is_free_by_then() {
+    let Some(db) = Database::postgres() else { return };
+    let store = serving(&db).await;
+    store_all(&store, (1..=2).flat_map(pair)).await;
+    let holders = (Holder::of(&db, &archon_row(1)).await, Holder::of(&db, &archon_row(2)).await);
+    for n in [1, 2] {
+        (0..50).for_each(|_| store.writer().submit_unwatched(requests(call(n))));
+    }
+    rows_wait(&store).await;
+    holders.1.lets_go().await;
+    store.close().await.expect("closed");
+    assert_eq!(count(&db, "archon_mcp_requests"), 50);
+    let stats = store.writer().stats();
+    assert_eq!((stats.dropped, stats.waiting), (50, 0));
+    holders.0.lets_go().await;
 }
 
 /// What waits takes no more room than there is for it, and others go on.
