@@ -227,3 +227,14 @@ async fn a_table_that_is_gone_is_waited_for() {
     assert!(store.writer().drain(SOON).await);
     assert_eq!((count(&db, "archon_mcp_requests"), store.writer().stats().dropped), (2, 0));
 }
+
+/// A table that somebody has rebuilt numbers its rows by a sequence that does not belong to it any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_was_rebuilt_is_written_to() {
+    let Some(db) = Database::postgres() else { return };
+    let store = serving(&db).await;
+    store_all(&store, pair(1)).await;
+    db.rows("ALTER SEQUENCE archon_mcp_requests_id_seq OWNED BY NONE");
+    store_all(&store, [requests(call(1))]).await;
+    assert_eq!(count(&db, "archon_mcp_requests"), 1);
+}
