@@ -150,8 +150,11 @@ impl Sessions {
         if !drained {
             let waiting = self.store.writer().stats().waiting;
             tracing::error!(waiting, "stopping with rows that the database did not take");
-            // It takes nothing else either, and whoever stops us does not wait for ever.
-            return;
+            // Unless somebody just holds rows of a session, it takes nothing else either, and whoever stops us does not
+            // wait for ever.
+            if !self.store.held().lasts() {
+                return;
+            }
         }
         // A gap that is not recorded is lost with us, unless the next start finds our last heartbeat as old as it is.
         if !self.is_settled() && self.beat_once().await.is_err() {

@@ -9,6 +9,7 @@ mod service_manager;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use sqlx::{Connection as _, Executor, PgConnection};
 
 use crate::databases::{Database, on_every_database};
 use crate::http::{Connection, Mcp, Session};
@@ -101,4 +102,21 @@ async fn the_second_signal_stops_at_once() {
         assert_eq!(server.ended(SOON).await.code(), Some(code), "{name}");
         nap.await.expect("a task");
     }
+}
+
+/// Rows that somebody holds are no outage: the server says what it leaves, and its boot ends like any other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_row_is_in_the_way_of_no_stop() {
+    let Some(db) = Database::postgres() else { return };
+    let mut server = ServeProcess::start(&db, &["--test-tools", "--grace", "100ms", "--ack-deadline", "100ms"]).await;
+    let session = Mcp::new(server.url()).initialize(REVISION).await;
+    assert!(call(&session).await);
+    let mut holder = PgConnection::connect(db.url()).await.expect("connect");
+    holder.execute("BEGIN; SELECT 1 FROM archon_mcp_sessions FOR UPDATE").await.expect("held");
+    assert!(!call(&session).await);
+    server.wait_for_line("an open transaction in the database holds rows", SOON).await;
+    server.sigterm();
+    server.ended(SOON).await;
+    assert_eq!((rows(&db), db.value("SELECT end_cause FROM archon_mcp_boots").as_str()), (1, "clean"));
+    server.wait_for_line("stopping with rows that the database did not take", SOON).await;
 }
