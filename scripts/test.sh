@@ -20,7 +20,7 @@ fi
 
 if cargo nextest --version >/dev/null 2>&1; then
   # Most tests wait for servers that start, stop or are stopped: several more than there are processors keep those busy.
-  NEXTEST_TEST_THREADS=${NEXTEST_TEST_THREADS:-$(($(nproc) * 4))} cargo nextest run "$@"
+  NEXTEST_TEST_THREADS=${NEXTEST_TEST_THREADS:-$(($(nproc) * 3))} cargo nextest run "$@"
   # nextest leaves out the examples in the documentation.
   [[ $# -gt 0 ]] || cargo test --quiet --doc
 else
