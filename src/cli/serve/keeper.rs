@@ -26,6 +26,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How a server whose port is kept says that another has its database. Nobody else sees this exit code.
 pub(super) const IN_USE: u8 = 75;
+/// Until a server has begun to listen to signals: a hang-up before that would be its end.
+const FIRST_MOMENT: Duration = Duration::from_millis(500);
 /// How long a look at another program may take.
 const CHECK_TIME: Duration = Duration::from_mins(1);
 /// A server that ran for this long is started again at once.
@@ -111,6 +113,7 @@ impl<'a> Keeper<'a> {
     /// Waits for the end of a server, and passes on to it what we are told meanwhile.
     async fn attend(&mut self, server: Pid) -> Outcome {
         self.signals.take_along(server);
+        let began = Instant::now();
         let mut doing = Doing::Serving;
         loop {
             let (check, deadline) = doing.waits_for();
@@ -139,7 +142,10 @@ impl<'a> Keeper<'a> {
                     let signal = if self.signals.cause() == "interrupt" { Signal::INT } else { Signal::TERM };
                     doing = self.stop(server, signal, true);
                 }
-                () = self.signals.hung_up() => pass_on(server, Signal::HUP),
+                () = self.signals.hung_up() => {
+                    sleep_until((began + FIRST_MOMENT).into()).await;
+                    pass_on(server, Signal::HUP);
+                }
                 () = self.signals.changed(), if matches!(doing, Doing::Serving) => {
                     doing = self.program.check().map_or(Doing::Serving, |check| Doing::Checking(check, Instant::now() + CHECK_TIME));
                 }
