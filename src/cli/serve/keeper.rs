@@ -3,23 +3,23 @@
 //! The server is a process of its own, with the listening socket as its standard input. Whoever connects while there is none
 //! waits in the socket's queue, and the next one answers. That next one is started at once, whatever ended the one before.
 
-use std::ffi::{OsStr, OsString};
-use std::fmt;
+mod end;
+mod program;
+
 use std::net::TcpListener;
-use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use futures_util::FutureExt;
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::time::{sleep, sleep_until};
 
 use crate::cli::exit::{DONE, NO, USAGE};
 use crate::cli::signal::Signals;
+use end::{End, ended_children};
+use program::Program;
 
 /// The pause before a server that keeps ending is started again, at first and at most: it doubles with each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -69,7 +69,7 @@ impl<'a> Keeper<'a> {
     /// # Errors
     /// When the first one cannot be started.
     pub(super) async fn run(mut self) -> anyhow::Result<ExitCode> {
-        tracing::info!(program = %self.program.path.display(), "the port is kept while the server restarts");
+        tracing::info!(program = %self.program.shown(), "the port is kept while the server restarts");
         let (mut pauses, mut is_first, beginning) = (Pauses::default(), true, Instant::now());
         loop {
             // Who begins now reads its token file anyway, and would not hear it yet.
@@ -210,48 +210,6 @@ fn pass_on(server: Pid, signal: Signal) {
     }
 }
 
-/// The children that have ended since the last look. Nobody else in this process waits for any.
-fn ended_children() -> impl Iterator<Item = (Pid, End)> {
-    std::iter::from_fn(|| wait(WaitOptions::NOHANG).ok().flatten()).map(|(child, status)| (child, End::of(status)))
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Exited(i32),
-    Killed(i32),
-}
-
-impl End {
-    fn of(status: WaitStatus) -> Self {
-        match status.terminating_signal() {
-            Some(signal) => Self::Killed(signal),
-            None => Self::Exited(status.exit_status().unwrap_or_default()),
-        }
-    }
-
-    /// Our own, when the server ended because we were asked to stop.
-    fn code(self) -> ExitCode {
-        match self {
-            Self::Exited(code) => ExitCode::from(u8::try_from(code).unwrap_or(NO)),
-            // It had not begun yet to listen to signals, and so it had not begun anything.
-            Self::Killed(signal) if [Signal::TERM, Signal::INT].iter().any(|asked| asked.as_raw() == signal) => {
-                ExitCode::from(DONE)
-            }
-            Self::Killed(_) => ExitCode::from(NO),
-        }
-    }
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exited(code) => write!(f, "ended with exit code {code}"),
-            Self::Killed(signal) => write!(f, "was killed by signal {signal}"),
-        }
-    }
-}
-
 /// The pauses between servers.
 #[derive(Debug, Default)]
 struct Pauses {
@@ -274,73 +232,6 @@ fn told(pause: Duration) -> String {
     if pause.is_zero() { "at once".to_owned() } else { format!("in {pause:?}") }
 }
 
-/// What stands at the path that this process was started from, whenever it is started anew.
-#[derive(Debug)]
-struct Program {
-    path: PathBuf,
-    arguments: Vec<OsString>,
-}
-
-impl Program {
-    fn of_this_process() -> anyhow::Result<Self> {
-        let mut arguments = std::env::args_os();
-        let name = arguments.next().unwrap_or_default();
-        let path = match path_of(&name, std::env::var_os("PATH").unwrap_or_default().as_os_str()) {
-            Some(path) => std::path::absolute(path),
-            None => std::env::current_exe(),
-        };
-        Ok(Self { path: path.context("cannot find the program of this process")?, arguments: arguments.collect() })
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.path);
-        // In a process group of its own: what a terminal tells us (Ctrl-C), it hears from us, once.
-        command.args(&self.arguments).process_group(0);
-        // The watchdog is fed by the server, and meant for whichever process we are.
-        command.env_remove("WATCHDOG_PID");
-        command
-    }
-
-    fn serve(&self, listener: &TcpListener) -> anyhow::Result<Pid> {
-        let socket = listener.try_clone().context("cannot hand the port over")?;
-        let mut command = self.command();
-        command.args(["--kept-by", &std::process::id().to_string()]).stdin(OwnedFd::from(socket));
-        self.start(command)
-    }
-
-    /// Starts a look at whether the program that stands there now can serve; `None` when it does not even start.
-    fn check(&self) -> Option<Pid> {
-        tracing::info!(program = %self.path.display(), "SIGUSR2: the program is to be replaced by what is at its path now");
-        let mut command = self.command();
-        command.arg("--check").stdin(Stdio::null());
-        self.start(command).inspect_err(|error| tracing::error!("{error:#}; the server goes on as it is")).ok()
-    }
-
-    /// What that look found.
-    fn is_well(&self, end: End) -> bool {
-        let is_well = end == End::Exited(DONE.into());
-        if !is_well {
-            tracing::error!("{} --check {end}; the server goes on as it is", self.path.display());
-        }
-        is_well
-    }
-
-    fn start(&self, mut command: Command) -> anyhow::Result<Pid> {
-        // We wait for all children together, and not for this one.
-        let child = command.spawn().with_context(|| format!("cannot start {}", self.path.display()))?;
-        Ok(Pid::from_child(&child))
-    }
-}
-
-/// Where a program of that name is found, as a shell finds it.
-fn path_of(name: &OsStr, search: &OsStr) -> Option<PathBuf> {
-    let path = Path::new(name);
-    if path.components().count() > 1 {
-        return Some(path.to_owned());
-    }
-    std::env::split_paths(search).map(|folder| folder.join(name)).find(|path| path.is_file())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -352,14 +243,5 @@ mod tests {
         assert_eq!(first, [0, 100, 200, 400, 800, 1600, 3200, 5000]);
         assert_eq!(pauses.next(Duration::from_secs(1)), LONGEST_PAUSE);
         assert_eq!(pauses.next(SOUND), Duration::ZERO, "it was sound");
-    }
-
-    #[test]
-    fn a_program_is_found_as_a_shell_finds_it() {
-        let search = OsStr::new("/nowhere:/usr/bin:/bin");
-        assert_eq!(path_of(OsStr::new("./archonctl"), search), Some("./archonctl".into()));
-        assert_eq!(path_of(OsStr::new("target/debug/archonctl"), search), Some("target/debug/archonctl".into()));
-        assert!(path_of(OsStr::new("sh"), search).is_some_and(|path| path.ends_with("sh") && path.is_absolute()));
-        assert_eq!(path_of(OsStr::new("no-such-program"), search), None);
     }
 }
