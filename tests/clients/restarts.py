@@ -46,6 +46,11 @@ def server():
         return read.execute("SELECT pid, number FROM archon_mcp_boots ORDER BY number DESC LIMIT 1").fetchone()
 
 
+def calls():
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as read:
+        return read.execute("SELECT COUNT(*) FROM archon_mcp_requests WHERE tool_name IS NOT NULL").fetchone()[0]
+
+
 def wait_for(what, condition, seconds=60):
     end = time.time() + seconds
     while time.time() < end:
@@ -106,7 +111,9 @@ try:
     kills = []
     for n in range(COUNT):
         kills.append(restart(n))
-        time.sleep(0.3)
+        # The clients have gone on before the next one.
+        answered = calls()
+        wait_for("calls after a restart", lambda: calls() >= answered + 5 * len(CLIENTS))
     failed = False
     for process in busy:
         process.stdin.close()
