@@ -207,11 +207,11 @@ fn of_a_fault_its_place_alone_is_told() {
 
 #[test]
 fn files_are_those_that_the_clients_read() {
-    let (working, home) = (Path::new("/work"), Some(Path::new("/home/ada")));
+    let (working, home) = (Path::new("/home/ada/site"), Some(Path::new("/home/ada")));
     let file = |app: App, of_user| app.file(of_user, working, home).expect("a file").display().to_string();
-    assert_eq!(file(App::Claude, false), "/work/.mcp.json");
+    assert_eq!(file(App::Claude, false), "/home/ada/site/.mcp.json");
     assert_eq!(file(App::Claude, true), "/home/ada/.claude.json");
-    assert_eq!(file(App::Cursor, false), "/work/.cursor/mcp.json");
+    assert_eq!(file(App::Cursor, false), "/home/ada/site/.cursor/mcp.json");
     assert_eq!(file(App::Codex, false), "/home/ada/.codex/config.toml");
     assert_eq!(file(App::Gemini, true), "/home/ada/.gemini/settings.json");
     assert!(App::Codex.file(false, working, None).is_err());
