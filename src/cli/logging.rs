@@ -65,7 +65,7 @@ pub(super) fn narrate(verbose: u8) {
     _ = builder.event_format(Narrator { began: Instant::now() }).try_init();
 }
 
-/// Lines for a person: a note, a warning, or what happened so long after the beginning.
+/// Lines for a person: a note, a warning, or what happened, with the time since the beginning.
 #[derive(Debug)]
 struct Narrator {
     began: Instant,

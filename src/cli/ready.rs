@@ -69,7 +69,7 @@ impl Options {
     }
 }
 
-/// Asks until the server is ready, for so long. What is said then is the last answer, or why there was none.
+/// Asks until the server is ready, or the time is over. What is said then is the last answer, or why there was none.
 async fn wait_for(options: &ClientOptions, wait: Duration) -> Result<Option<String>, ClientError> {
     let (began, mut options, mut before) = (Instant::now(), options.clone(), None);
     loop {

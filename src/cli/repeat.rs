@@ -171,7 +171,7 @@ fn as_millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-/// The smallest value that so many of a thousand do not exceed (nearest rank).
+/// The smallest value that is not exceeded by `permille` of a thousand values (nearest rank).
 fn quantile(sorted: &[Duration], permille: usize) -> Option<Duration> {
     let rank = (sorted.len() * permille).div_ceil(1000).max(1);
     sorted.get(rank - 1).copied()

@@ -1,4 +1,4 @@
-//! `--watch`: the same again every so often, until interrupted.
+//! `--watch`: the same again at an interval, until interrupted.
 
 use std::pin::pin;
 use std::process::ExitCode;

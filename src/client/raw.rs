@@ -71,7 +71,7 @@ impl RawClient {
         Ok(Self { http, limit })
     }
 
-    /// Sends a request and reads the answer, within so much time in all.
+    /// Sends a request and reads the answer, within that time in all.
     ///
     /// # Errors
     /// When the request cannot be sent as it stands, no whole answer comes in time, or it is larger than the limit.

@@ -12,10 +12,10 @@ use super::message::Message;
 use crate::queries::sessions::Session;
 use crate::store::{OpenOptions, Store};
 
-/// At least so long between two tries to open a database.
+/// The least time between two tries to open a database.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Ends come in crowds; so many of them make one refresh.
+/// Ends come in crowds: how long they are gathered to make one refresh.
 const GATHER: Duration = Duration::from_millis(250);
 
 /// Why there is a refresh.

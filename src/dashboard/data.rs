@@ -18,9 +18,9 @@ use crate::queries::window::{SessionWindow, WindowQuery};
 
 /// So many sessions are on a list.
 pub(super) const SESSIONS: usize = 300;
-/// So many requests, and so many events, are held.
+/// The number of requests, and of events, that are held.
 pub(super) const STREAM: usize = 1000;
-/// Curves reach back so many minutes.
+/// The number of minutes that curves reach back.
 pub(super) const MINUTES: usize = 30;
 
 /// What a screen wants to know.

@@ -7,9 +7,9 @@ use super::view::Tab;
 /// What a key can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
-    /// The cursor by so many rows.
+    /// The cursor by a number of rows.
     Move(i32),
-    /// The cursor by so many pages.
+    /// The cursor by a number of pages.
     Page(i32),
     /// The cursor to the first row.
     First,

@@ -13,7 +13,7 @@ use super::view::Tab;
 use super::{DashboardError, Options};
 
 /// How dear frames are, measured without a terminal, as one JSON document: the time to the first frame, the time that the
-/// database takes for a refresh, the time from a key to its frame, and the memory before and after so many refreshes.
+/// database takes for a refresh, the time from a key to its frame, and the memory before and after a number of refreshes.
 ///
 /// # Errors
 /// [`DashboardError`] when the database is away.
@@ -60,7 +60,7 @@ pub async fn measure(options: &Options, size: (u16, u16), refreshes: usize) -> R
     .to_string())
 }
 
-/// Makes so many refreshes of all screens, one after the other and without a pause, and tells as one JSON document what
+/// Makes a number of refreshes of all screens, one after the other and without a pause, and tells as one JSON document what
 /// this process then has in memory: an hour at the default interval has 1,800.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ pub(super) enum Message {
     Tick(Timestamp),
     /// The database answered at that moment of its clock.
     Answer(Box<Answer>, Timestamp),
-    /// A small question took so long.
+    /// How long a small question took.
     Took(Duration),
     /// The database did not answer.
     Failed(String),

@@ -1,21 +1,21 @@
-//! When a question is asked again: only when something changed, the more seldom the dearer it is, and never so many at once
-//! that one refresh costs the database much.
+//! When a question is asked again: only when something changed, the more seldom the dearer it is, and in one refresh no more
+//! of them than cost the database little.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::data::Question;
 
-/// A question that costs so much is asked again after so many times as long: one that a glance needs takes a hundredth of
+/// How many times its cost a question waits before it is asked again: one that a glance needs takes a hundredth of
 /// the database's time at most, any other a four hundredth, and the count of all that ever ended a thousandth.
 const DEAR: u32 = 100;
 const DEARER: u32 = 400;
 const DEAREST: u32 = 1000;
-/// However dear, it is asked after so long.
+/// The longest that it waits, however dear.
 const SELDOM: Duration = Duration::from_mins(1);
-/// What changes without an event (touches, the passing of time) is looked at so often.
+/// What changes without an event (touches, the passing of time) is looked at this often.
 const UNCHANGED: Duration = Duration::from_secs(5);
-/// So much of the database's time is for one refresh; what does not fit in comes first in the next one.
+/// How much of the database's time is for one refresh; what does not fit in comes first in the next one.
 const BUDGET: Duration = Duration::from_millis(20);
 
 /// A statement that travels no longer than that goes to a database on this machine: it is work for the same processor.

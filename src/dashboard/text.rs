@@ -24,7 +24,7 @@ pub(super) fn clean(text: &str) -> String {
     text.chars().map(letter).collect()
 }
 
-/// The text, cut to so many columns; an ellipsis says that there was more.
+/// The text, cut to a number of columns; an ellipsis says that there was more.
 pub(super) fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -44,7 +44,7 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
     out
 }
 
-/// The text in exactly so many columns.
+/// The text in exactly that number of columns.
 pub(super) fn pad(text: &str, columns: usize, right: bool) -> String {
     let text = cut(text, columns);
     let space = " ".repeat(columns.saturating_sub(width(&text)));
@@ -118,7 +118,7 @@ pub(super) fn curve(values: &[f64]) -> String {
     values.iter().map(|value| STEPS[step(*value, most, STEPS.len() - 1)]).collect()
 }
 
-/// A bar of so many columns.
+/// A bar of that number of columns.
 pub(super) fn bar(value: f64, most: f64, columns: usize) -> String {
     "█".repeat(step(value, most, columns))
 }

@@ -14,7 +14,7 @@ use super::text::several;
 use super::view::Detail;
 use crate::model::timestamp::Timestamp;
 
-/// A notice is told for so long.
+/// How long a notice is told.
 const TOLD_FOR: std::time::Duration = std::time::Duration::from_secs(6);
 
 /// Takes in what happened; says what shall be done.

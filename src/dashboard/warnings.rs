@@ -8,21 +8,21 @@ use super::theme::Tone;
 use crate::queries::sessions::{Session, State};
 use crate::queries::usage::Statistics;
 
-/// A client that has called nothing for so long is silent.
+/// A client that has called nothing for this long is silent.
 const SILENT_AFTER: Duration = Duration::from_mins(1);
-/// Errors beyond this share of so many calls or more are too many.
+/// Errors beyond this share are too many, where there are at least this number of calls.
 const ERROR_SHARE: i64 = 5;
 const ENOUGH_CALLS: i64 = 5;
-/// The same call that failed so often in a row is stuck.
+/// The same call that failed this often in a row is stuck.
 const STUCK_AFTER: usize = 3;
-/// A session with less than so much time left is near its end.
+/// A session with less than this time left is near its end.
 const NEAR: Duration = Duration::from_mins(5);
-/// A call is slow when it took so many times what 95 % of its tool's calls take, and no less than so long.
+/// A call is slow when it took this many times what 95 % of its tool's calls take, and at least this long.
 const SLOW_FACTOR: f64 = 3.0;
 const SLOW_MS: f64 = 50.0;
 /// A server cleans up each five minutes, unless it was told otherwise.
 const NO_CLEANUP_FOR: Duration = Duration::from_mins(15);
-/// A database that takes so long to answer a small question is slow.
+/// A database that takes this long to answer a small question is slow.
 const SLOW_DATABASE: Duration = Duration::from_millis(250);
 
 /// What a warning leads to.
@@ -156,7 +156,7 @@ fn of_the_server(app: &App) -> Vec<Warning> {
     vec![Warning::new(3, text, Some(Subject::Boots))]
 }
 
-/// Calls and errors of the last so many minutes.
+/// Calls and errors of the last minutes.
 pub(super) fn last_minutes(app: &App, minutes: u64) -> (i64, i64) {
     let since = app.now.minus(Duration::from_secs(60 * minutes)).minute();
     let minutes = app.data.pulse.iter().flat_map(|pulse| &pulse.minutes).filter(|minute| minute.minute >= since);

@@ -69,7 +69,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// How far the database's clock, which was read so many milliseconds later, is ahead, in milliseconds. What a test has
+    /// How far the database's clock, which was read `later` milliseconds after ours, is ahead, in milliseconds. What a test has
     /// advanced counts as advanced there, too.
     pub fn behind(self, theirs: Timestamp, later: i64) -> i64 {
         theirs.millis() + self.advanced - self.at.millis() - later

@@ -27,7 +27,7 @@ const SECRET_NAMES: [&str; 11] = [
 const KEY_PREFIXES: [&str; 14] =
     ["sk-", "pk-", "rk_", "sk_", "ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "xox", "AKIA", "AIza", "eyJ"];
 
-/// A prefix alone is no key: what follows is at least so long.
+/// A prefix alone is no key: the least number of bytes that follow one.
 const KEY_CHARS: usize = 16;
 /// A word of digits and letters of both cases, this long, is nothing that people write.
 const RANDOM_CHARS: usize = 32;

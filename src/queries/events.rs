@@ -10,7 +10,7 @@ use crate::store::reports::events::{Concerns, EventFilter, EventRow};
 use crate::store::reports::requests::Part;
 use serde::{Deserialize, Serialize};
 
-/// Whoever follows reads so many rows at once.
+/// The number of rows that whoever follows reads at once.
 pub(super) const AT_ONCE: i64 = 10_000;
 
 /// One change in a session's life:

@@ -31,7 +31,7 @@ pub struct Percentiles {
 }
 
 impl Latencies {
-    /// Adds so many calls of a bucket, or of so many microseconds.
+    /// Adds a number of calls of a bucket, or of one latency in microseconds.
     pub fn add(&mut self, latency: i64, calls: u64) {
         *self.0.entry(latency).or_default() += calls;
     }
@@ -49,7 +49,7 @@ impl Latencies {
         Percentiles { p50_ms: at(50), p95_ms: at(95), p99_ms: at(99) }
     }
 
-    /// The latency of the first call, in order of latency, that so many percent of all do not exceed. In a bucket its
+    /// The latency of the first call, in order of latency, that the given percentage of all do not exceed. In a bucket its
     /// calls are taken to lie evenly.
     #[expect(clippy::cast_precision_loss, reason = "counts of calls and microseconds, shown with three digits")]
     fn percentile(&self, percent: u64, scale: Scale) -> Option<f64> {

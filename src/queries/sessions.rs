@@ -140,7 +140,7 @@ pub struct SessionFilter {
     pub since: Option<Duration>,
     /// Not used for that time.
     pub idle: Option<Duration>,
-    /// At most so many; `None` is all.
+    /// The maximum number; `None` is all.
     pub limit: Option<usize>,
 }
 

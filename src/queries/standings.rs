@@ -6,7 +6,7 @@ use super::Queries;
 use crate::store::StoreError;
 pub use crate::store::reports::standings::{Ended, Living};
 
-/// A client of one user with so many open sessions is one to look at.
+/// A client of one user with this number of open sessions is one to look at.
 pub const CROWD: i64 = 20;
 
 /// How many sessions stand where: `{"active": 12, "idle": 3, "ended": 47, "disconnected": 40, "expired": 7}`. Active, idle

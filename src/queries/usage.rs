@@ -11,9 +11,9 @@ use crate::model::timestamp::Timestamp;
 use crate::store::reports::usage::{CounterRow, Group, UsageRow};
 use crate::store::{StoreError, Tables};
 
-/// Where there are at most so many calls to read, statistics by session and user come from the rows even unasked.
+/// Where there are no more calls to read than this, statistics by session and user come from the rows even unasked.
 const READ_UNASKED: i64 = 20_000;
-/// Hours and days without a call are told too, up to so many.
+/// Hours and days without a call are told too, up to this number.
 const MOST_GAPS: usize = 10_000;
 
 /// What calls are grouped by.
@@ -101,7 +101,7 @@ pub struct UsageQuery {
     pub since: Option<Duration>,
     /// Whether the very rows are read.
     pub exact: bool,
-    /// At most so many groups, those with the most calls; hours and days are never left out. `None` is all.
+    /// The maximum number of groups, those with the most calls first; hours and days are never left out. `None` is all.
     pub limit: Option<usize>,
 }
 

@@ -21,9 +21,9 @@ pub struct WindowQuery {
     pub id: Option<String>,
     /// That have called a tool with these letters in its name.
     pub tool: Option<String>,
-    /// Not used for so many seconds.
+    /// Not used for this number of seconds.
     pub idle_s: Option<u64>,
-    /// With at least so many errors.
+    /// The least number of errors.
     pub errors: Option<i64>,
     /// By what, and whether the greatest come first.
     pub order: (Order, bool),
@@ -41,7 +41,7 @@ pub struct SessionWindow {
 }
 
 impl Queries {
-    /// The first so many sessions.
+    /// The maximum number of sessions.
     ///
     /// # Errors
     /// [`StoreError`].

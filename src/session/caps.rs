@@ -26,13 +26,13 @@ pub struct Caps {
     pub opened_per_second: Option<u32>,
 }
 
-/// Who has been quiet may open so many seconds' worth at once.
+/// How many seconds' worth of sessions somebody may open at once after a quiet time.
 pub const BURST: u32 = 10;
 
-/// A count from the database serves so long, with what was opened here since on top. Other servers count for themselves,
+/// How long a count from the database serves, with what was opened here since on top. Other servers count for themselves,
 /// so the caps of several servers may be passed by what they open within this time.
 const COUNT_FRESH: Duration = Duration::from_secs(1);
-/// A count that says "full" serves only so long: a place may have become free.
+/// How long a count that says "full" serves: a place may have become free.
 const FULL_FRESH: Duration = Duration::from_millis(100);
 
 /// No more than this many connections give way at once.

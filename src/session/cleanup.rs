@@ -19,7 +19,7 @@ use crate::store::touches::{ArchonTouch, ProtocolTouch, Touches};
 const CHUNK: i64 = 500;
 /// What one run of the retention removes at most, by its age.
 const PRUNED_AT_ONCE: Duration = Duration::from_hours(24);
-/// A session that was not used for so long leaves memory; its row stays.
+/// A session that was not used for this long leaves memory; its row stays.
 const KEPT_IDLE: Duration = Duration::from_mins(5);
 
 impl Sessions {

@@ -45,7 +45,7 @@ use recent::StatusCache;
 use timekeeping::Timekeeping;
 use warned::Warned;
 
-/// For so long a validated session is valid without asking the store again. An end made anywhere is honoured everywhere
+/// How long a validated session is valid without asking the store again. An end made anywhere is honoured everywhere
 /// after at most this time.
 pub const LEASE: Duration = Duration::from_secs(1);
 
@@ -82,7 +82,7 @@ pub struct Policy {
     pub protocol_timeout: Duration,
     /// A connection older than this ends, used or not.
     pub max_age: Option<Duration>,
-    /// At most so much of the time without a server is given back to idle sessions.
+    /// The most of the time without a server that is given back to idle sessions.
     pub recover_window: Duration,
     /// How often sessions past their time are ended.
     pub cleanup_interval: Duration,
@@ -90,7 +90,7 @@ pub struct Policy {
     pub retention: Option<Duration>,
     /// The same for captured words, which may be more private than useful.
     pub capture_retention: Option<Duration>,
-    /// For so long a session that was valid is trusted while the store does not answer.
+    /// How long a session that was valid is trusted while the store does not answer.
     pub store_grace: Duration,
     /// How many sessions there may be.
     pub caps: Caps,

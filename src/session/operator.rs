@@ -10,9 +10,9 @@ use crate::model::timestamp::Timestamp;
 use crate::store::ending::Ending;
 use crate::store::{Store, StoreError};
 
-/// One transaction ends so many, so that none holds a server up for long.
+/// The number of sessions that one transaction ends, so that none holds a server up for long.
 const CHUNK: usize = 500;
-/// A chunk is tried so many times: a server that locks the same rows may be in the way.
+/// How often a chunk is tried: a server that locks the same rows may be in the way.
 const TRIES: u32 = 3;
 
 /// The sessions to end.

@@ -14,7 +14,7 @@ use super::writer::Queued;
 
 /// So many may wait here. A session that goes on calling for hours must not fill the memory.
 const CAPACITY: usize = 8192;
-/// So many are tried at once, and so many of one session: those that are held still take time. While none is, both double.
+/// How many are tried at once, and how many of one session: those that are held still take time. While none is, both double.
 const AT_ONCE: usize = 64;
 const OF_ONE: usize = 16;
 /// How often they double.

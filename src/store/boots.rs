@@ -14,9 +14,9 @@ use super::{Store, StoreError};
 use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
 
-/// A boot that has not said a word for so long is dead.
+/// A boot without a heartbeat for this long is dead.
 pub const DEAD_AFTER: Duration = Duration::from_secs(45);
-/// A boot that has not said a word for so long has missed a heartbeat: it may still come back, but if there is no other,
+/// A boot without a heartbeat for this long has missed one: it may still come back, but if there is no other,
 /// the time since is an outage.
 pub(super) const SILENT_AFTER: Duration = Duration::from_secs(20);
 /// How long to wait while a clock stands still.
@@ -57,7 +57,7 @@ pub struct NewBoot {
     pub started_at: Timestamp,
     /// How tokens are counted.
     pub token_method: &'static str,
-    /// At most so much of the time without a server is given back to sessions.
+    /// The most of the time without a server that is given back to sessions.
     pub recover_window: Duration,
     /// Where it listens.
     pub listen: Option<String>,

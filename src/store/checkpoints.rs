@@ -13,9 +13,9 @@ use super::sqlite::SqliteTarget;
 
 /// Below this size moving the log is not worth its fsync.
 const SMALL_BYTES: u64 = 4 << 20;
-/// With so much in it the log is begun anew, for which writers wait a moment.
+/// At this size the log is begun anew, for which writers wait a moment.
 const FULL_BYTES: u64 = 16 << 20;
-/// With so much in it a reader that does not end is worth a line.
+/// At this size a reader that does not end is worth a line.
 const LARGE_BYTES: u64 = 64 << 20;
 /// SQLite's default, which our databases have.
 const PAGE_BYTES: u64 = 4096;
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(20);
 const LONG_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a small log is moved.
 const SMALL_EVERY: Duration = Duration::from_secs(30);
-/// When readers were in the way, they are left alone for so long.
+/// When readers were in the way, they are left alone for this long.
 const PAUSE: Duration = Duration::from_secs(1);
 /// So many pages take their time to be moved: writers go on meanwhile.
 const MANY_PAGES: i64 = 4096;

@@ -38,7 +38,7 @@ pub(super) const ROW_PATIENCE: Duration = Duration::from_millis(500);
 /// us gives us up.
 const HELD_TRIES: u32 = 6;
 
-/// Who has met such a statement does not wait for it again for so long, but for a moment.
+/// For this long, who has met such a statement waits for it no more than a moment.
 const HAND_REMEMBERED: Duration = Duration::from_secs(30);
 const MOMENT: Duration = Duration::from_millis(20);
 
@@ -109,7 +109,7 @@ pub(super) fn begin(pooled: bool, patience: Option<Duration>, rows: Duration) ->
     )
 }
 
-/// From here on the transaction waits so long for what somebody holds.
+/// Sets how long the transaction waits from here on for what somebody holds.
 pub(super) fn wait_for(patience: Duration) -> String {
     format!("SET LOCAL lock_timeout TO {}", patience.as_millis())
 }

@@ -10,7 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::store::StoreError;
 use crate::store::projects::ChangeError;
 
-/// The one-line message of a request row is cut to so many characters.
+/// The one-line message of a request row is cut to this number of characters.
 const SUMMARY: usize = 300;
 
 /// A failure that the caller can read and act on.

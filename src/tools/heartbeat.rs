@@ -16,7 +16,7 @@ pub(super) struct Answer {
     message: &'static str,
     /// When the session was last active: now.
     timestamp: Timestamp,
-    /// The session ends after so many seconds without another call.
+    /// The number of seconds without another call after which the session ends.
     timeout_seconds: u64,
 }
 

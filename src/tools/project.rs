@@ -10,9 +10,9 @@ use super::{ErrorKind, ToolError};
 use crate::model::timestamp::Timestamp;
 use crate::store::projects::{Project, ProjectHead};
 
-/// Lists cut descriptions to so many characters.
+/// The number of characters that lists cut descriptions to.
 const SHOWN: usize = 1000;
-/// Lists show so many features.
+/// The number of features that lists show.
 const FEATURES_SHOWN: usize = 3;
 
 /// What both forms have.

@@ -199,7 +199,7 @@ fn is_match(pattern: &str, id: &str) -> bool {
     if !pattern.contains(['*', '?']) {
         return id.contains(pattern);
     }
-    // The places in the pattern at which one can be after so much of the id.
+    // The places in the pattern at which one can be after that part of the id.
     let pattern: Vec<char> = pattern.chars().collect();
     let skip = |mut at: usize, places: &mut Vec<bool>| {
         places[at] = true;

@@ -22,7 +22,7 @@ use crate::dashboard::warnings;
 use crate::model::timestamp::Timestamp;
 use crate::queries::minutes::Minute;
 
-/// From so many columns on, words stand in full.
+/// From this number of columns on, words stand in full.
 const WIDE: u16 = 76;
 /// And those of the line of sessions.
 const WIDER: u16 = 92;

@@ -36,7 +36,7 @@ const COLUMNS: &[Column] = &[
 
 /// The columns of the screen that a bar takes at most: none is cut, or all would look alike.
 const BAR: usize = 10;
-/// Below so many lines there is no room for the clients.
+/// Below this number of lines there is no room for the clients.
 const ROOM_FOR_CLIENTS: u16 = 12;
 
 /// The list.

@@ -118,7 +118,7 @@ pub(super) fn at(app: &App, x: u16, y: u16) -> Option<Spot> {
     (row < listing.rows.len()).then_some(Spot::Row(row))
 }
 
-/// Below so many columns and lines there is no room for anything.
+/// Below this number of columns and lines there is no room for anything.
 const LEAST: (u16, u16) = (20, 7);
 
 /// Draws the screen.

@@ -140,7 +140,7 @@ fn draw_box(app: &App, title: &str, lines: &[Line], from: usize, buffer: &mut Bu
     }
 }
 
-/// The text in lines of so many columns at most, apart at spaces where there are some. Indented lines stay so.
+/// The text in lines that are no wider than a number of columns, apart at spaces where there are some. Indented lines stay so.
 pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for line in text.lines() {

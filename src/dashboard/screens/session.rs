@@ -26,7 +26,7 @@ use crate::queries::story::{ArchonSession, Story};
 
 type Line = Vec<(String, Tone)>;
 
-/// Events stand below the list where there is room: a head and so many lines.
+/// Events stand below the list where there is room: a head and this number of lines.
 const EVENTS: u16 = 6;
 
 fn story(app: &App) -> Option<&Story> {

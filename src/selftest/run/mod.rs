@@ -1,4 +1,4 @@
-//! Scenarios are run: so many at the same time, each on a stage of its own, each with its time.
+//! Scenarios are run: several at the same time, each on a stage of its own, each with its time.
 //!
 //! ```text
 //! play     one scenario: its steps one after the other, until one fails

@@ -23,7 +23,7 @@ pub struct Step {
     pub notify: Option<Notify>,
     /// End the session by DELETE.
     pub delete: Option<Delete>,
-    /// Repeat the steps under `do` until all of them pass, at most for so long.
+    /// Repeat the steps under `do` until all of them pass, at most for this long.
     pub wait: Option<Time>,
     /// End the server and start it again, at the same address and on the same database.
     pub restart: Option<Restart>,

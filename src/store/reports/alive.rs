@@ -21,9 +21,9 @@ const OUTAGES_KEPT: i64 = 256;
 /// The times that the newest server goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// A connection that was not used for so long is idle.
+    /// A connection that was not used for this long is idle.
     pub session_timeout: Duration,
-    /// And for so long, ends.
+    /// And for this long, ends.
     pub protocol_timeout: Duration,
     /// The greatest age of a connection.
     pub max_age: Option<Duration>,

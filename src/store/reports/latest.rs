@@ -31,7 +31,7 @@ pub struct WordsRow {
 }
 
 impl Store {
-    /// The last so many tool calls of each of these sessions, the newest of each first.
+    /// The last tool calls of each of these sessions, up to a limit, the newest of each first.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -49,7 +49,7 @@ pub struct Window {
     pub tool: Option<String>,
     /// Not used since.
     pub idle_since: Option<Timestamp>,
-    /// With at least so many errors.
+    /// The least number of errors.
     pub errors: Option<i64>,
     /// By what, and whether the greatest come first.
     pub order: (Order, bool),
@@ -126,7 +126,7 @@ impl Window {
 }
 
 impl Store {
-    /// The first so many sessions of each kind of line.
+    /// The first sessions of each kind of line, up to a limit.
     ///
     /// # Errors
     /// [`StoreError`].

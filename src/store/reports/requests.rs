@@ -10,7 +10,7 @@ use crate::store::backend::read;
 use crate::store::codec::DbUuid;
 use crate::store::{Store, StoreError, Tables};
 
-/// Rows are numbered as they are written, which is after their call; a row is at most so much older than the one before.
+/// Rows are numbered as they are written, which is after their call; how much older than the one before it a row can be.
 const OUT_OF_ORDER: Duration = Duration::from_hours(1);
 
 /// A handled request.
@@ -90,9 +90,9 @@ pub struct RequestFilter {
 /// Which part of the rows that pass a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// The last so many.
+    /// The last ones, up to this number.
     Last(i64),
-    /// The first so many after that number.
+    /// The first ones after a row's number, up to a limit.
     After(i64, i64),
 }
 

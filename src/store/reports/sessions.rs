@@ -88,7 +88,7 @@ pub struct Page {
     pub since: Option<Timestamp>,
     /// Not used after.
     pub idle_since: Option<Timestamp>,
-    /// At most so many of each standing, the most recently used first.
+    /// The maximum number of each standing, the most recently used first.
     pub limit: i64,
 }
 

@@ -132,7 +132,7 @@ impl Store {
         Ok(sum)
     }
 
-    /// Clients of one type and user that have at least so many open sessions, by their indexes alone; the most first.
+    /// Clients of one type and user that have at least a number of open sessions, by their indexes alone; the most first.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -10,7 +10,7 @@ use crate::store::backend::read;
 use crate::store::statements::Dialect;
 use crate::store::{Store, StoreError, Tables};
 
-/// Rows are written so much out of order: servers write in batches, and several servers at once.
+/// How far out of order rows are written: servers write in batches, and several servers at once.
 const OUT_OF_ORDER: Duration = Duration::from_secs(10);
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
