@@ -71,16 +71,17 @@ impl Former<'_> {
         }
     }
 
-    /// Members that an entry of ours does not have, there or not.
+    /// Members that an entry of ours does not have, there or not. What was sent to another server is not for this one.
     pub(super) fn foreign(&self) -> impl Iterator<Item = &'static str> {
         let addresses = OF_ADDRESSES.into_iter().filter(|member| *member != self.url_member);
-        OF_PROGRAMS.into_iter().chain(addresses).chain(self.other_type().map(|_| "type"))
+        let sent = self.another().map(|_| SENT).into_iter().flatten();
+        OF_PROGRAMS.into_iter().chain(addresses).chain(self.other_type().map(|_| "type")).chain(sent)
     }
 
-    /// A note on what an entry goes on sending to the server that is new in it.
+    /// A note on what was sent to the other server, and is gone with it.
     pub(super) fn note_of_sent(&self) -> Option<String> {
-        let kept: Vec<_> = SENT.into_iter().filter(|member| self.members.contains_key(*member)).collect();
-        (!kept.is_empty()).then(|| format!("note: the entry keeps its {}", kept.join(", ")))
+        let gone: Vec<_> = SENT.into_iter().filter(|member| self.members.contains_key(*member)).collect();
+        (!gone.is_empty()).then(|| format!("note: {} of the other server were removed with it", gone.join(", ")))
     }
 
     /// The other server, as far as it may be shown: arguments and variables may hold secrets.

@@ -173,7 +173,7 @@ fn a_users_own_headers_stay() {
     assert!(replaced.contains(r#""authorization": "Bearer ${ARCHONCTL_TOKEN}""#), "{replaced}");
 
     let moved = App::Claude.add(&before.replace("8051", "1"), &replacing(false)).expect("replaced");
-    assert!(moved.text.contains("X-Mine") && moved.notes[0].contains("keeps its headers"), "{moved:?}");
+    assert!(!moved.text.contains("X-Mine") && moved.notes[0].contains("headers of the other server"), "{moved:?}");
 }
 
 #[test]
