@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use listenfd::ListenFd;
+use rustix::net::listen;
 use rustix::stdio::dup2_stdin;
 use tokio::time::sleep;
 
@@ -13,6 +14,10 @@ use crate::cli::exit::Usage;
 
 /// How often a port is tried that is in use.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// How many connections wait to be accepted at most, where the system (`net.core.somaxconn`) allows as many. What we bind
+/// ourselves has the same.
+const BACKLOG: i32 = 1024;
 
 /// The socket that a service manager listens on for us (`LISTEN_FDS`), if there is one. To be called before there is any
 /// thread: what says so is taken out of the environment.
@@ -30,9 +35,15 @@ pub(in crate::cli) fn handed_over() -> Result<Option<TcpListener>, Usage> {
     if sockets.len() == 0 {
         return Ok(None);
     }
-    sockets.take_tcp_listener(0).map_err(|error| {
+    let mut taken = || {
+        let listener = sockets.take_tcp_listener(0)?;
+        // Whoever bound it may have left this to us, and on one that listens it changes the length of the queue alone.
+        listener.as_ref().map(|listener| listen(listener, BACKLOG)).transpose()?;
+        Ok(listener)
+    };
+    taken().map_err(|error: io::Error| {
         Usage::new(
-            format!("the socket that was handed over (LISTEN_FDS) is no TCP socket that listens: {error}"),
+            format!("the socket that was handed over (LISTEN_FDS) is no TCP socket that can listen: {error}"),
             "give the .socket unit a ListenStream= with an address and a port",
         )
     })

@@ -2,23 +2,23 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
+
+use tokio::net::TcpSocket;
 
 use super::*;
 use crate::process::archonctl;
 
 /// Starts it the way systemd does: the socket is descriptor 3.
-async fn with_sockets(db: &Database, sockets: u32, environment: &str, arguments: &[&str]) -> (ServeProcess, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address").to_string();
+async fn with_socket(db: &Database, socket: OwnedFd, arguments: &[&str]) -> ServeProcess {
     let program = env!("CARGO_BIN_EXE_archonctl");
-    let script = format!("exec 3<&0 4<&0; {environment} LISTEN_FDS={sockets} LISTEN_PID=$$ exec {program} \"$@\"");
+    let script = format!("exec 3<&0; LISTEN_FDS=1 LISTEN_PID=$$ exec {program} \"$@\"");
     let mut command = Command::new("sh");
     command.args(["-c", &script, "sh", "serve", "--database-url", db.url()]).args(arguments);
-    command.env("HOME", db.folder()).stdin(Stdio::from(OwnedFd::from(listener)));
-    (ServeProcess::launch_command(command).await, address)
+    command.env("HOME", db.folder()).stdin(Stdio::from(socket));
+    ServeProcess::launch_command(command).await
 }
 
 #[tokio::test]
@@ -26,13 +26,24 @@ async fn a_socket_of_the_service_manager_is_served_instead_of_bind() {
     let db = Database::sqlite();
     for keep in [&[][..], &["--keep-port"]] {
         let arguments = [&["--bind", "127.0.0.1:1"], keep].concat();
-        let (mut server, address) = with_sockets(&db, 1, "", &arguments).await;
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let mut server = with_socket(&db, listener.into(), &arguments).await;
         assert_eq!(server.address(), address, "not that of --bind");
         server.wait_for_line("--bind is not used", SOON).await;
         assert!(Mcp::new(server.url()).initialize(REVISION).await.archon.is_some());
         server.sigterm();
         assert_eq!(server.ended(SOON).await.code(), Some(0));
     }
+}
+
+#[tokio::test]
+async fn a_socket_that_is_bound_and_does_not_listen_yet_is_served() {
+    let db = Database::sqlite();
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+    let server = with_socket(&db, socket.as_fd().try_clone_to_owned().expect("a descriptor"), &[]).await;
+    assert!(Mcp::new(server.url()).initialize(REVISION).await.archon.is_some());
 }
 
 #[tokio::test]
