@@ -313,7 +313,7 @@ mod tests {
     #[tokio::test]
     async fn what_outlives_it_is_told_and_killed() {
         let log = ServerLog::default();
-        let process = shell("setsid sleep 600 & echo pid $!; wait", &log);
+        let process = shell("setsid sh -c 'echo pid $$; exec sleep 600' & wait", &log);
         let line = log.wait_for(0, SOON, |line| line.starts_with("pid ")).await.expect("its child's number");
         let told = process.stop(Signal::KILL, SOON).await.expect_err("it outlived it");
         assert!(told.contains("outlived it (pid "), "{told}");
