@@ -42,6 +42,7 @@ step 'three servers and everything fails at random, directly and behind PgBounce
   env ARCHONCTL_TEST_LONG=1 cargo test --test suite replicas::faults -- --test-threads 1 --nocapture
 step 'clocks that are set, and a machine that sleeps' scripts/clocks.sh
 step 'ten clients of each kind of others, while the server restarts' env FOREIGN_LONG=1 scripts/foreign.sh
+step "the Inspector's page in a browser, while the server restarts" scripts/inspector-page.sh
 step 'an hour of a dashboard' env ARCHONCTL_TEST_LONG=1 cargo test --test suite dashboard::lasting
 step 'the program tests itself, ten times on each database, shuffled' scripts/selftest.sh --repeat 10 --shuffle
 step 'whatever a stranger may send' scripts/fuzz.sh
