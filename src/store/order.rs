@@ -10,7 +10,8 @@
 //! A row that a transaction inserts belongs to nobody else yet, so inserting it comes before locking others; rows of one
 //! kind are inserted in the order of their ids, because two servers may make the same one. Whoever picks rows only to
 //! remove them, or to end those whose time is over, passes by those that others hold (`SKIP LOCKED`) and so waits for none.
-//! A lone statement that only inserts needs no order, but for the sessions that its rows refer to: those by id.
+//! A lone statement that only inserts needs no order: of the sessions that its rows refer to it keeps others from removing
+//! them, which stands in the way of nobody but a hand that types `FOR UPDATE`, and then it waits only shortly (see below).
 //!
 //! Nobody can be held to it: whoever types `SELECT … FOR UPDATE` holds rows before the triggers ask for the lock, and rows in
 //! any order. So a transaction of ours waits only shortly for a row, less than it takes PostgreSQL to look for a deadlock;

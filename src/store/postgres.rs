@@ -56,16 +56,15 @@ fn entries(batch: &Batch) -> Vec<Entry<'_>> {
 }
 
 /// Requests come as one array a column: PostgreSQL reads a row of those in half of the time that one of JSON takes it. Each
-/// locks the session that it refers to against removal: they are inserted by the ids of those, and numbered as they came. In
-/// a table that somebody has rebuilt the sequence need not belong to the column any more.
-const INSERT_REQUESTS: &str = "INSERT INTO archon_mcp_requests (id, session_id, method, tool_name, prompt_tokens, \
+/// locks the session that it refers to against removal, in the order in which they came: who holds one of those for longer
+/// is not waited for. To insert them by the ids of their sessions and number them as they came costs a fifth of the
+/// statement.
+const INSERT_REQUESTS: &str = "INSERT INTO archon_mcp_requests (session_id, method, tool_name, prompt_tokens, \
      completion_tokens, estimated_cost, timestamp, duration_ms, status, error_message, protocol_session_id, duration_us, \
      session_rule, late, boot, seq) \
-     SELECT * FROM (SELECT nextval((SELECT COALESCE(pg_get_serial_sequence('archon_mcp_requests', 'id'), \
-             'archon_mcp_requests_id_seq'))::regclass), r.* FROM UNNEST( \
-         $1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::float8[], \
-         $7::timestamptz[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::boolean[], \
-         $15::bigint[], $16::bigint[]) AS r (session_id)) AS numbered ORDER BY session_id ON CONFLICT DO NOTHING";
+     SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::float8[], \
+     $7::timestamptz[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::boolean[], \
+     $15::bigint[], $16::bigint[]) ON CONFLICT DO NOTHING";
 
 /// How long a batch waits for a statement that was typed by hand: answers wait for it.
 const HAND_PATIENCE: Duration = Duration::from_millis(500);

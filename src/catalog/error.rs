@@ -1,0 +1,230 @@
+//! How a tool fails: the original's error shape, now with `isError: true` around it.
+
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::store::StoreError;
+use crate::store::projects::ChangeError;
+
+/// The one-line message of a request row is cut to this number of characters.
+const SUMMARY: usize = 300;
+
+/// A failure that the caller can read and act on.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{}: {message}", kind.as_str())]
+pub struct ToolError {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    details: Option<Value>,
+    suggestion: Option<Cow<'static, str>>,
+}
+
+/// The `type` of an error: the original's words, and one of ours (`cancelled`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// The arguments do not fit.
+    ValidationError,
+    /// What the call names is not there.
+    NotFound,
+    /// No such `action`.
+    InvalidAction,
+    /// The tool's own answer is unusable.
+    InvalidResponse,
+    /// It ran too long.
+    Timeout,
+    /// What the tool needs does not answer now; later it may.
+    ConnectionError,
+    /// The caller called it off.
+    Cancelled,
+    /// Anything else.
+    UnknownError,
+}
+
+impl ErrorKind {
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ValidationError => "validation_error",
+            Self::NotFound => "not_found",
+            Self::InvalidAction => "invalid_action",
+            Self::InvalidResponse => "invalid_response",
+            Self::Timeout => "timeout",
+            Self::ConnectionError => "connection_error",
+            Self::Cancelled => "cancelled",
+            Self::UnknownError => "unknown_error",
+        }
+    }
+}
+
+/// `{"success": false, "error": {…}}`.
+#[derive(Serialize)]
+struct Body<'a> {
+    success: bool,
+    error: ErrorShape<'a>,
+}
+
+/// What went wrong.
+#[derive(Serialize, JsonSchema)]
+pub struct ErrorShape<'a> {
+    /// A stable word for programs.
+    #[serde(rename = "type")]
+    #[schemars(with = "String")]
+    kind: ErrorKind,
+    /// One sentence for a reader.
+    message: &'a str,
+    /// What a program can act on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<&'a Value>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suggestion: Option<&'a str>,
+}
+
+impl ToolError {
+    /// An error of some kind, with one sentence for a reader.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into(), details: None, suggestion: None }
+    }
+
+    /// The arguments do not fit.
+    pub fn validation(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::ValidationError, message)
+    }
+
+    /// The same error with the way out.
+    #[must_use]
+    pub fn suggest(mut self, suggestion: impl Into<Cow<'static, str>>) -> Self {
+        self.suggestion = Some(suggestion.into());
+        self
+    }
+
+    /// The same error with facts for a program.
+    #[must_use]
+    pub fn with_details(mut self, details: Value) -> Self {
+        self.details = Some(details);
+        self
+    }
+
+    /// The same error with one more fact.
+    #[must_use]
+    pub fn with_detail(mut self, name: &'static str, value: String) -> Self {
+        let details = self.details.get_or_insert_with(|| Value::Object(serde_json::Map::new()));
+        if let Value::Object(facts) = details {
+            facts.insert(name.to_owned(), Value::String(value));
+        }
+        self
+    }
+
+    /// Which kind it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The sentence.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What the caller gets: `{"success": false, "error": {"type", "message", "details"?, "suggestion"?}}`.
+    pub fn body(&self) -> Box<RawValue> {
+        let error = ErrorShape {
+            kind: self.kind,
+            message: &self.message,
+            details: self.details.as_ref(),
+            suggestion: self.suggestion.as_deref(),
+        };
+        // Texts and a JSON value: writing them to memory cannot fail.
+        to_raw_value(&Body { success: false, error }).unwrap_or_else(|_| RawValue::NULL.to_owned())
+    }
+
+    /// One line for the request row: kind and message.
+    pub fn summary(&self) -> String {
+        self.to_string().chars().take(SUMMARY).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    }
+}
+
+impl From<StoreError> for ToolError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(reason) | StoreError::Contended(reason) => {
+                Self::new(ErrorKind::ConnectionError, "the database does not answer now")
+                    .with_details(serde_json::json!({ "reason": reason }))
+                    .suggest("Try again in a moment.")
+            }
+            StoreError::Held(reason) => {
+                Self::new(ErrorKind::ConnectionError, "another transaction in the database holds what this needs")
+                    .with_details(serde_json::json!({ "reason": reason }))
+                    .suggest("Try again in a moment.")
+            }
+            StoreError::Data(reason) => {
+                Self::validation("the database refuses the data").with_details(serde_json::json!({ "reason": reason }))
+            }
+        }
+    }
+}
+
+impl From<ChangeError> for ToolError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Unchanged(StoreError::Unavailable(reason)) => {
+                Self::new(ErrorKind::ConnectionError, "the database does not answer now; nothing was changed")
+                    .with_details(serde_json::json!({ "reason": reason }))
+                    .suggest("Try again in a moment.")
+            }
+            ChangeError::Unchanged(refused) => refused.into(),
+            ChangeError::InDoubt(error) => {
+                let message = "the database does not say whether the change was made: it may have been";
+                Self::new(ErrorKind::ConnectionError, message)
+                    .with_details(serde_json::json!({ "reason": error.to_string(), "in_doubt": true }))
+                    .suggest("Look with find_projects first; repeat the call only if the change is not there.")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn has_the_shape_of_the_original() {
+        let error = ToolError::new(ErrorKind::NotFound, "Project x not found");
+        let body = r#"{"success":false,"error":{"type":"not_found","message":"Project x not found"}}"#;
+        assert_eq!(error.body().get(), body);
+        let full: Value =
+            serde_json::from_str(error.suggest("Look.").with_details(serde_json::json!({"id": "x"})).body().get())
+                .expect("json");
+        assert_eq!(full["error"]["suggestion"], "Look.");
+        assert_eq!(full["error"]["details"]["id"], "x");
+    }
+
+    #[test]
+    fn the_word_and_the_wire_agree() {
+        for kind in [ErrorKind::ValidationError, ErrorKind::InvalidResponse, ErrorKind::Cancelled] {
+            assert_eq!(serde_json::to_value(kind).expect("json"), kind.as_str());
+        }
+    }
+
+    #[test]
+    fn what_may_have_been_made_is_not_called_failed() {
+        let gone = || StoreError::Unavailable("gone".into());
+        let in_doubt = ToolError::from(ChangeError::InDoubt(gone()));
+        assert!(in_doubt.message().contains("may have been"), "{in_doubt:?}");
+        assert!(in_doubt.suggestion.as_deref().is_some_and(|text| text.starts_with("Look with find_projects first")));
+        assert_eq!(in_doubt.details.as_ref().map(|details| &details["in_doubt"]), Some(&Value::Bool(true)));
+        let unchanged = ToolError::from(ChangeError::Unchanged(gone()));
+        assert!(unchanged.message().ends_with("nothing was changed"), "{unchanged:?}");
+    }
+
+    #[test]
+    fn the_summary_is_one_short_line() {
+        let error = ToolError::validation(format!("a\nb\0{}", "x".repeat(1000)));
+        assert!(error.summary().starts_with("validation_error: a b x"));
+        assert_eq!(error.summary().chars().count(), SUMMARY);
+    }
+}
