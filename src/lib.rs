@@ -7,16 +7,19 @@
 //! |---|---|---|
 //! | 1 | [`protocol`] | MCP's nouns as they stand on the wire: serde only, no IO, no clock |
 //! | 2 | [`model`] | our nouns: sessions, request records, boots, time |
-//! | 3 | [`store`], [`client`] | SQL on two databases; MCP over HTTP from the other side |
-//! | 4 | [`session`], [`queries`] | the life of a session: opened, validated, bound, touched, reaped, recovered; read models for people |
-//! | 5 | [`tools`], [`selftest`] | the built-in tools, and the trait for one more; scripted checks of a server |
-//! | 6 | [`mcp`], [`dashboard`] | what a server does with a method; the live view |
-//! | 7 | [`server`] | HTTP: routes, headers, status codes, SSE |
-//! | 8 | [`cli`] | one file a subcommand; the only reader of arguments and environment |
+//! | 3 | [`store`], [`client`] | SQL on two databases; MCP from the other side |
+//! | 4 | [`session`], [`accounting`] | the life of a session: opened, validated, bound, touched, reaped, recovered; tokens, prices, captured words |
+//! | 5 | [`catalog`], [`queries`] | what can be called and read: tools, resources, prompts; read models for people |
+//! | 6 | [`tools`], [`selftest`] | the built-in tools; scripted checks of a server |
+//! | 7 | [`mcp`], [`dashboard`] | what a server does with a message; the live view |
+//! | 8 | [`server`] | HTTP: routes, headers, status codes, event streams |
+//! | 9 | [`cli`] | one file a subcommand; the only reader of arguments and environment |
 //!
-//! A request goes `server → mcp → session → store`, and to a tool by `mcp → tools`. An operator looks by
-//! `cli → queries → store`, and ends sessions by `cli → session → store`.
+//! A request goes `server → mcp → session → store`, and to a tool by `mcp → catalog`, which `cli` has filled. An operator
+//! looks by `cli → queries → store`, and ends sessions by `cli → session → store`.
 
+pub mod accounting;
+pub mod catalog;
 pub mod cli;
 pub mod client;
 pub mod dashboard;

@@ -26,7 +26,7 @@ pub enum Capture {
 
 impl Capture {
     /// The masked words of a call, if they are to be kept. `answer` is kept of those that did not succeed.
-    pub(super) fn of(self, status: RequestStatus, arguments: Option<&str>, answer: &str) -> Option<Box<Captured>> {
+    pub fn of(self, status: RequestStatus, arguments: Option<&str>, answer: &str) -> Option<Box<Captured>> {
         let failed = status != RequestStatus::Success;
         if self == Self::Off || (self == Self::Errors && !failed) {
             return None;

@@ -103,7 +103,9 @@ impl Catalog {
     pub fn has(&self, kind: Kind) -> bool {
         match kind {
             Kind::Tool => !self.tools.entries.is_empty(),
-            Kind::Resource | Kind::Template => !(self.resources.entries.is_empty() && self.templates.entries.is_empty()),
+            Kind::Resource | Kind::Template => {
+                !(self.resources.entries.is_empty() && self.templates.entries.is_empty())
+            }
             Kind::Prompt => !self.prompts.entries.is_empty(),
         }
     }
@@ -149,8 +151,7 @@ impl Catalog {
 
     /// The notifications by which clients learn what is another here than there.
     pub fn changes_from(&self, before: &Self) -> Vec<&'static str> {
-        let resources =
-            self.resources.differs(&before.resources) || self.templates.differs(&before.templates);
+        let resources = self.resources.differs(&before.resources) || self.templates.differs(&before.templates);
         let changes = [
             (self.tools.differs(&before.tools), message::TOOLS_CHANGED),
             (resources, message::RESOURCES_CHANGED),
@@ -176,7 +177,8 @@ impl<T: ?Sized> Shelf<T> {
 
     /// Whether its list reads otherwise.
     fn differs(&self, other: &Self) -> bool {
-        let texts = |shelf: &Self| shelf.entries.iter().map(|entry| entry.as_raw().get().to_owned()).collect::<Vec<_>>();
+        let texts =
+            |shelf: &Self| shelf.entries.iter().map(|entry| entry.as_raw().get().to_owned()).collect::<Vec<_>>();
         texts(self) != texts(other)
     }
 }

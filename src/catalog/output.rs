@@ -76,11 +76,16 @@ impl ToolOutput {
     /// [`ErrorKind::InvalidResponse`] when it is no object.
     pub fn from_raw(raw: Box<RawValue>) -> Result<Self, ToolError> {
         // A raw value begins with its first token.
-        if raw.get().starts_with('{') {
-            Ok(Self(Form::Object(raw)))
-        } else {
-            Err(no_object("it is not an object"))
-        }
+        if raw.get().starts_with('{') { Ok(Self::object(raw)) } else { Err(no_object("it is not an object")) }
+    }
+
+    pub(super) fn object(raw: Box<RawValue>) -> Self {
+        Self(Form::Object(raw))
+    }
+
+    /// One text.
+    pub fn text(text: &str) -> Self {
+        Self::parts(vec![Content::text(text)])
     }
 
     /// Texts, images, sounds, links: whatever a model reads.

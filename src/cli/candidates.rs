@@ -7,11 +7,10 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 
 use crate::client::Client;
-use crate::protocol::tools::ToolDescription;
 use crate::queries::Queries;
 use crate::queries::sessions::{Session, SessionFilter, Sessions, Standing};
 use crate::store::Role;
-use crate::tools::ToolSet;
+use crate::tools::BUILTIN;
 
 use super::Cli;
 use super::database::Database;
@@ -46,14 +45,16 @@ pub(super) fn attach(command: Command) -> Command {
     command.mut_subcommands(attach)
 }
 
+/// Name and title of a tool.
+type Named = (String, Option<String>);
+
 /// The server's tools; if it does not answer, those that each of ours has.
 fn tools() -> Vec<CompletionCandidate> {
-    let found = soon(tools_of_server()).unwrap_or_else(|| ToolSet::builtin().descriptions().to_vec());
-    let candidate = |tool: ToolDescription| {
-        let title = tool.title.map(|title| printable(&title).into());
-        CompletionCandidate::new(tool.name.into_owned()).help(title)
-    };
-    found.into_iter().filter(|tool| is_plain(&tool.name)).map(candidate).collect()
+    let found = soon(tools_of_server())
+        .unwrap_or_else(|| BUILTIN.map(|(name, title)| (name.into(), Some(title.into()))).into());
+    let candidate =
+        |(name, title): Named| CompletionCandidate::new(name).help(title.map(|title| printable(&title).into()));
+    found.into_iter().filter(|(name, _)| is_plain(name)).map(candidate).collect()
 }
 
 /// A word that no shell reads as anything else: it comes from a server and goes onto somebody's command line.
@@ -61,13 +62,13 @@ fn is_plain(word: &str) -> bool {
     !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
 }
 
-async fn tools_of_server() -> Option<Vec<ToolDescription>> {
+async fn tools_of_server() -> Option<Vec<Named>> {
     let target = Target::from_arg_matches(&typed()?).ok()?;
     let client = Client::connect(target.quiet_options().ok()?).await.ok()?;
     let tools = client.list_tools().await.ok()?;
     // It ends by itself when nobody ends it.
     _ = client.close().await;
-    Some(tools)
+    Some(tools.into_iter().map(|tool| (tool.name.into_owned(), tool.title.map(Into::into))).collect())
 }
 
 /// The live sessions, the most recently used first.

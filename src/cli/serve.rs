@@ -9,6 +9,7 @@ mod port;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -18,14 +19,15 @@ use super::database::Database;
 use super::exit::{DONE, Usage};
 use super::logging;
 use super::signal::{self, Signals};
+use crate::accounting::prices::PriceTable;
+use crate::accounting::tokens::TokenCounter;
+use crate::catalog::Current;
 use crate::mcp::{Engine, Patience, Tracking};
 use crate::model::clock::Clock;
 use crate::server::{App, HostRules, Limits, Principals, Shutdown};
 use crate::session::{Caps, Policy, Sessions};
 use crate::store::{Broken, Location, OpenError, OpenOptions, Role, Store, Tables};
-use crate::tools::prices::PriceTable;
-use crate::tools::tokens::TokenCounter;
-use crate::tools::{ToolSet, testing};
+use crate::tools::{builtin, testing};
 use keeper::Keeper;
 use options::{AccessOptions, CallOptions, OnOff, RunOptions, SessionOptions, Sync};
 
@@ -170,10 +172,13 @@ impl Options {
         }
         let capture = self.calls.capture.into();
         let tracking = Tracking { on: self.calls.tracking == OnOff::On, tokens, prices, capture };
-        let tools = ToolSet::builtin();
-        let tools = if self.calls.test_tools { testing::add_to(tools) } else { tools };
+        let catalog = builtin(&sessions);
+        let catalog = if self.calls.test_tools { testing::add_to(catalog, &sessions) } else { catalog };
+        let catalog = Arc::new(Current::new(catalog));
         let patience = Patience { tool: self.calls.tool_timeout, commit: self.calls.ack_deadline };
-        let engine = Engine::new(sessions.clone(), tools, tracking, patience);
+        let engine = Engine::new(sessions.clone(), catalog, tracking, patience);
+        let telling = engine.clone();
+        sessions.supervisor().keep("tell changes", move |stopping| telling.clone().tell_changes(stopping));
         let app = App::new(engine, self.host_rules(), principals, self.limits());
         asked::follow_hang_ups(self.access.token_file.clone(), &app, &sessions, signals);
         asked::follow_changes(&sessions, signals);

@@ -1,50 +1,64 @@
-//! What a server does with a method.
+//! What a server does with a message, whatever the transport.
+//!
+//! A transport hands in what it received ([`Incoming`]) and writes what comes back ([`Outgoing`]): an answer, or a stream of
+//! messages before it. `dispatch` reads the envelope and finds whose session it is; `methods` has one file a method;
+//! `legacy` what the era with sessions alone has; `run` watches what is called; `record` writes the row that the answer
+//! waits for.
 
-mod begun;
-mod call;
-mod capture;
-mod initialize;
+mod detached;
+mod dispatch;
+mod incoming;
+mod legacy;
+mod listen;
 mod meter;
+mod methods;
+mod outbox;
+mod outgoing;
 mod record;
 mod recorded;
+mod refusal;
+mod run;
+mod stream;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-pub use begun::Begun;
-pub use capture::Capture;
+pub use incoming::{Head, Incoming, Reads, SessionName, Version};
 pub use meter::Meter;
+pub use outbox::Outlet;
+pub use outgoing::{Answer, AnswerKind, Outgoing};
 pub use record::Tracking;
 pub use recorded::Recorded;
+pub use stream::{Said, Stream};
 
+use crate::catalog::{Current, Exchange};
 use crate::model::principal::Principal;
-use crate::model::request::RequestStatus;
 use crate::model::timestamp::Timestamp;
-use crate::protocol::error::{ErrorBody, METHOD_NOT_FOUND};
-use crate::protocol::frame::{Notification, Request};
-use crate::protocol::reply;
-use crate::session::{Live, Sessions};
-use crate::tools::ToolSet;
+use crate::session::{Sessions, Visitor};
+use methods::Told;
+use outbox::Outbox;
 use record::Handled;
 
-/// The methods of one server.
+/// One server: its sessions, what can be called, and what is kept of calls.
 #[derive(Debug)]
 pub struct Engine {
     sessions: Arc<Sessions>,
-    tools: ToolSet,
+    catalog: Arc<Current>,
     tracking: Tracking,
     patience: Patience,
     meter: Meter,
+    outbox: Outbox,
+    /// Calls whose client has hung up; they go on, and a stop waits for them.
+    orphans: TaskTracker,
     /// Fires when the grace of a stop is over: running calls are cut short.
     cut: CancellationToken,
 }
 
-/// For how long things may take.
+/// How long things may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
     /// A tool that runs longer is cancelled, and its client gets an `isError` answer.
@@ -53,42 +67,44 @@ pub struct Patience {
     pub commit: Duration,
 }
 
-/// Who asks.
+/// Who asks, and how it goes.
 #[derive(Debug)]
-pub struct Caller {
-    /// The protocol session, valid.
-    pub live: Arc<Live>,
-    /// Whose request it is.
-    pub principal: Principal,
+struct Caller {
+    visitor: Visitor,
+    principal: Principal,
     /// `X-Archon-Session-Id`, as sent.
-    pub archon: Option<String>,
-    /// Where the request tells how far it has come.
-    pub begun: Arc<Begun>,
-}
-
-/// An answer to a request.
-#[derive(Debug, Default)]
-pub struct Answer {
-    /// The JSON-RPC response.
-    pub body: Vec<u8>,
-    /// The protocol session, when the request opened it.
-    pub session: Option<Arc<str>>,
-    /// The Archon session that the request belongs to.
-    pub archon: Option<Uuid>,
-    /// Where the request's row was when the answer left.
-    pub recorded: Recorded,
-    /// The tool panicked: over HTTP that is a 500, with this body.
-    pub broke: bool,
+    archon: Option<String>,
+    /// How far the request has come, and what it says before its answer.
+    exchange: Arc<Exchange>,
 }
 
 /// The database does not keep up with its rows: nothing was run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Busy;
+struct Busy;
+
+/// The beginning of a request that runs no tool.
+struct Begin {
+    received: Timestamp,
+    at: Instant,
+    /// The Archon session of its row; none where it does not exist yet.
+    existing: Option<Uuid>,
+    /// The same, or the one that will adopt the row.
+    archon: Uuid,
+}
 
 impl Engine {
-    /// The methods over these sessions and tools.
-    pub fn new(sessions: Arc<Sessions>, tools: ToolSet, tracking: Tracking, patience: Patience) -> Self {
-        Self { sessions, tools, tracking, patience, meter: Meter::default(), cut: CancellationToken::new() }
+    /// A server of these sessions and this catalogue.
+    pub fn new(sessions: Arc<Sessions>, catalog: Arc<Current>, tracking: Tracking, patience: Patience) -> Arc<Self> {
+        Arc::new(Self {
+            sessions,
+            catalog,
+            tracking,
+            patience,
+            meter: Meter::default(),
+            outbox: Outbox::default(),
+            orphans: TaskTracker::new(),
+            cut: CancellationToken::new(),
+        })
     }
 
     /// The sessions.
@@ -101,48 +117,26 @@ impl Engine {
         &self.meter
     }
 
+    /// How many streams are open that clients hear messages by.
+    pub fn open_streams(&self) -> usize {
+        self.outbox.streams()
+    }
+
+    /// The server is about to stop: no session is opened any more, and streams end.
+    pub fn begin_draining(&self) {
+        self.sessions.begin_draining();
+        self.outbox.close();
+    }
+
+    /// Returns when the last call has ended whose client has hung up.
+    pub async fn finish(&self) {
+        self.orphans.close();
+        self.orphans.wait().await;
+    }
+
     /// Ends the calls that still run; each is answered and recorded as cut.
     pub fn cut_short(&self) {
         self.cut.cancel();
-    }
-
-    /// Answers a request other than `initialize`.
-    ///
-    /// # Errors
-    /// [`Busy`] before anything was run.
-    pub async fn answer(&self, caller: &Caller, request: &Request<'_>) -> Result<Answer, Busy> {
-        match &*request.method {
-            "tools/call" => self.call(caller, request).await,
-            "ping" => {
-                self.meter.count("ping", None, RequestStatus::Success, Duration::ZERO);
-                let body = reply::result(request.id, &Empty {});
-                Ok(Answer { body, archon: Some(caller.live.archon_id()), ..Answer::default() })
-            }
-            "tools/list" => {
-                let begin = self.begin(caller)?;
-                let body = reply::result(request.id, self.tools.list(caller.live.revision));
-                Ok(self.finish(caller, begin, "tools/list", None, body).await)
-            }
-            _ => {
-                let begin = self.begin(caller)?;
-                let way_out = "this server has initialize, ping, tools/list and tools/call";
-                let fact = format!("no such method: {}", shortened(&request.method));
-                let error = ErrorBody::told(METHOD_NOT_FOUND, fact, way_out).because("unknown_method", way_out);
-                let body = reply::error(Some(request.id.get()), &error);
-                // Any text can be a method: one label for all that are none, or the metrics would grow without bound.
-                Ok(self.finish(caller, begin, "(other)", Some(shortened(&request.method)), body).await)
-            }
-        }
-    }
-
-    /// Takes note of a notification.
-    pub fn notice(&self, caller: &Caller, note: &Notification<'_>) {
-        if note.method == "notifications/cancelled"
-            && let Some(cancelled) = note.params.and_then(|params| Cancelled::deserialize(params).ok())
-        {
-            let count = caller.live.cancel(cancelled.request_id.get());
-            tracing::debug!(session = %caller.live.id, request = %cancelled.request_id, count, "cancelled by the client");
-        }
     }
 
     /// Whether a row that is queued now will be written: nothing is run whose row would be given up.
@@ -155,57 +149,35 @@ impl Engine {
     fn begin(&self, caller: &Caller) -> Result<Begin, Busy> {
         self.admits()?;
         let (received, at) = (self.sessions.clock().now(), Instant::now());
-        let existing = caller.live.archon().map(|archon| archon.id);
-        let archon = existing.unwrap_or_else(|| caller.live.archon_id());
-        caller.begun.tell(archon);
+        let live = caller.visitor.live();
+        let existing = live.archon().map(|archon| archon.id);
+        let archon = existing.unwrap_or_else(|| live.archon_id());
+        caller.exchange.tell_archon(archon);
         Ok(Begin { received, at, existing, archon })
     }
 
-    /// Records a request that ran no tool. One without such a method counts as failed.
-    async fn finish(
+    /// Records a request that ran no tool: under this label in the metrics, and under this name in its row.
+    async fn finish_request(
         &self,
         caller: &Caller,
         begin: Begin,
-        method: &'static str,
-        unknown: Option<String>,
-        body: Vec<u8>,
+        (label, name): (&'static str, &str),
+        told: Told,
     ) -> Answer {
         let took = begin.at.elapsed();
-        let status = if unknown.is_some() { RequestStatus::Error } else { RequestStatus::Success };
-        self.meter.count(method, None, status, took);
+        self.meter.count(label, None, told.status, took);
         let commit = self
             .record(Handled {
                 session_id: begin.existing,
-                method: unknown.as_deref().unwrap_or(method),
-                error: unknown.as_ref().map(|_| "no such method".to_owned()),
+                method: name,
+                error: told.error,
                 duration_us: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
-                ..Handled::of(&caller.live, begin.received, status)
+                ..Handled::of(&caller.visitor, begin.received, told.status)
             })
             .await;
-        Answer { body, archon: Some(begin.archon), recorded: commit.into(), ..Answer::default() }
+        Answer { body: told.body, archon: Some(begin.archon), recorded: commit.into(), ..Answer::default() }
     }
 }
-
-/// The beginning of a request that runs no tool.
-struct Begin {
-    received: Timestamp,
-    at: Instant,
-    /// The Archon session of its row; none where it does not exist yet.
-    existing: Option<Uuid>,
-    /// The same, or the one that will adopt the row.
-    archon: Uuid,
-}
-
-/// `params` of `notifications/cancelled`.
-#[derive(Deserialize)]
-struct Cancelled<'a> {
-    #[serde(rename = "requestId", borrow)]
-    request_id: &'a RawValue,
-}
-
-/// `{}`.
-#[derive(serde::Serialize)]
-struct Empty {}
 
 /// A name from outside, fit to be stored and shown.
 fn shortened(name: &str) -> String {

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Capture, Engine};
+use super::Engine;
+use crate::accounting::capture::Capture;
+use crate::accounting::prices::PriceTable;
+use crate::accounting::tokens::TokenCounter;
 use crate::model::mask;
 use crate::model::request::{RequestStatus, Tokens};
 use crate::model::session::SessionRule;
 use crate::model::text::clean;
 use crate::model::timestamp::Timestamp;
-use crate::session::Live;
+use crate::session::Visitor;
 use crate::store::rows::{Captured, NewRequest, Write};
 use crate::store::ticket::Commit;
-use crate::tools::prices::PriceTable;
-use crate::tools::tokens::TokenCounter;
 
 /// The longest error message that is kept, in characters.
 const MESSAGE_CHARS: usize = 1000;
@@ -35,7 +36,7 @@ pub struct Tracking {
 /// A handled request, to be recorded.
 #[derive(Debug)]
 pub(super) struct Handled<'a> {
-    pub(super) live: &'a Live,
+    pub(super) visitor: &'a Visitor,
     pub(super) session_id: Option<Uuid>,
     pub(super) method: &'a str,
     pub(super) tool: Option<Arc<str>>,
@@ -51,9 +52,9 @@ pub(super) struct Handled<'a> {
 
 impl<'a> Handled<'a> {
     /// A request without tool, duration and tokens.
-    pub(super) fn of(live: &'a Live, received: Timestamp, status: RequestStatus) -> Self {
+    pub(super) fn of(visitor: &'a Visitor, received: Timestamp, status: RequestStatus) -> Self {
         Self {
-            live,
+            visitor,
             session_id: None,
             method: "",
             tool: None,
@@ -73,19 +74,20 @@ impl Engine {
     /// Writes the row and waits for its commit, within patience.
     pub(super) async fn record(&self, handled: Handled<'_>) -> Commit {
         tracing::debug!(
-            session = %handled.live.id, client = %handled.live.client_type, principal = %handled.live.principal,
+            session = %handled.visitor.id(), client = %handled.visitor.client_type(), principal = %handled.visitor.principal(),
             method = handled.method, tool = handled.tool.as_deref(), status = %handled.status, us = handled.duration_us,
             "handled"
         );
         if !self.tracking.on {
             return Commit::Done;
         }
-        let estimated_cost =
-            handled.tokens.and_then(|tokens| self.tracking.prices.as_ref()?.cost(&handled.live.client_type, tokens));
+        let estimated_cost = handled
+            .tokens
+            .and_then(|tokens| self.tracking.prices.as_ref()?.cost(handled.visitor.client_type(), tokens));
         let row = NewRequest {
             session_id: handled.session_id,
-            protocol_session_id: Some(handled.live.id.clone()),
-            client_type: handled.live.client_type.clone(),
+            protocol_session_id: Some(handled.visitor.id().clone()),
+            client_type: handled.visitor.client_type().clone(),
             method: method_text(handled.method),
             tool_name: handled.tool,
             timestamp: handled.received,
@@ -103,10 +105,10 @@ impl Engine {
         match &commit {
             Commit::Done => {}
             Commit::Deferred => {
-                tracing::debug!(session = %handled.live.id, "deferred: the answer left before its row was committed");
+                tracing::debug!(session = %handled.visitor.id(), "deferred: the answer left before its row was committed");
             }
             Commit::Refused(reason) => {
-                tracing::debug!(session = %handled.live.id, reason, "dropped: the answer has no row");
+                tracing::debug!(session = %handled.visitor.id(), reason, "dropped: the answer has no row");
             }
         }
         commit

@@ -1,53 +1,125 @@
-//! How long a client that reads a stream waits in silence.
+//! A request that is answered by a stream: messages of its own, keep-alives while it runs, and then the answer.
 //!
 //! What is refused has a status and headers of its own, and so has a session that is opened; a stream has sent its head
-//! before. So the clock starts when the request's session was found valid, and no stream begins before it is known under
-//! which Archon session the request is recorded. `initialize` is never a stream: it answers with an id or not at all.
+//! before. So no stream begins before the request's session was found valid and it is known under which Archon session
+//! the request is recorded; the time that a client waits in silence counts from there. `initialize` is never a stream: it
+//! answers with an id or not at all.
 
+use std::fmt;
 use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::detached::Detached;
-use super::reply::Reply;
-use crate::mcp::Begun;
+use super::outgoing::{Answer, Outgoing};
+use super::refusal::Refusal;
+use crate::catalog::Listener;
 
-/// How a silence ends.
-pub(super) enum Silence {
-    /// With the answer; none when its call panicked.
-    Answered(Option<Reply>),
-    /// Not yet, and the client has waited long enough: its stream may begin, in this Archon session.
-    Lasts(Uuid),
+/// A request that runs, and what it says.
+pub struct Stream {
+    call: Option<Detached<Answer>>,
+    listener: Listener,
+    archon: Uuid,
+    /// The answer is there, and messages from before it are not all taken.
+    last: Option<Answer>,
 }
 
-/// Waits for the answer, or until a stream may begin.
-pub(super) async fn broken(call: &mut Detached<Reply>, begun: &Begun, limit: Duration) -> Silence {
+/// What a stream gives.
+#[derive(Debug)]
+pub enum Said {
+    /// A notification or a question of ours.
+    Message(Vec<u8>),
+    /// The answer: the last that it gives.
+    Answer(Answer),
+}
+
+/// Waits for the answer, or until a stream begins: when there is something to say before it, or the client has waited in
+/// silence for that long.
+pub(super) async fn answered(call: Detached<Answer>, listener: Listener, silence: Option<Duration>) -> Outgoing {
+    let mut call = call;
+    let begun = until_begun(&mut call, &listener, silence).await;
+    match begun {
+        Begun::Answered(answer) if listener.has_news() && answer.archon.is_some() => {
+            // Said just before the answer, and it is said first.
+            let archon = answer.archon.unwrap_or_default();
+            Outgoing::Stream(Stream { call: None, listener, archon, last: Some(answer) })
+        }
+        Begun::Answered(answer) => answer.into(),
+        Begun::Stream(archon) => Outgoing::Stream(Stream { call: Some(call), listener, archon, last: None }),
+    }
+}
+
+/// How the wait ends.
+enum Begun {
+    Answered(Answer),
+    /// In this Archon session.
+    Stream(Uuid),
+}
+
+async fn until_begun(call: &mut Detached<Answer>, listener: &Listener, silence: Option<Duration>) -> Begun {
     let mut call = pin!(call);
     let mut pause = pin!(None);
     let mut is_over = false;
     poll_fn(|context| {
-        // First: what is told of it is told while it is polled, so nobody has to wake us for that.
-        if let Poll::Ready(reply) = call.as_mut().poll(context) {
-            return Poll::Ready(Silence::Answered(reply));
+        // First: what it says is said while it is polled, so nobody has to wake us for that.
+        if let Poll::Ready(answer) = call.as_mut().poll(context) {
+            return Poll::Ready(Begun::Answered(answer.unwrap_or_else(|| Refusal::panicked().into())));
         }
-        if !begun.is_admitted() {
+        let exchange = listener.exchange();
+        if !exchange.is_admitted() {
             return Poll::Pending;
         }
         if pause.is_none() {
-            pause.set(Some(tokio::time::sleep(limit)));
+            pause.set(silence.map(tokio::time::sleep));
         }
         if let Some(pause) = pause.as_mut().as_pin_mut().filter(|_| !is_over) {
             is_over = pause.poll(context).is_ready();
         }
-        match begun.archon() {
-            Some(archon) if is_over => Poll::Ready(Silence::Lasts(archon)),
+        match exchange.archon() {
+            Some(archon) if is_over || listener.wakes(context) => Poll::Ready(Begun::Stream(archon)),
             _ => Poll::Pending,
         }
     })
     .await
+}
+
+impl Stream {
+    /// The Archon session under which the request is recorded.
+    pub fn archon(&self) -> Uuid {
+        self.archon
+    }
+
+    /// The next message, or the answer; none after that.
+    pub async fn next(&mut self) -> Option<Said> {
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Said>> {
+        // Before its messages are taken: what it says while it is polled is among them.
+        if let Some(call) = &mut self.call
+            && let Poll::Ready(answer) = Pin::new(call).poll(context)
+        {
+            self.call = None;
+            self.last = Some(answer.unwrap_or_else(|| Refusal::panicked().into()));
+        }
+        if let Poll::Ready(message) = self.listener.poll_next(context) {
+            return Poll::Ready(Some(Said::Message(message)));
+        }
+        match (self.last.take(), &self.call) {
+            (Some(answer), _) => Poll::Ready(Some(Said::Answer(answer))),
+            (None, None) => Poll::Ready(None),
+            (None, Some(_)) => Poll::Pending,
+        }
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("archon", &self.archon).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]
@@ -59,42 +131,73 @@ mod tests {
     use tokio_util::task::TaskTracker;
 
     use super::*;
+    use crate::catalog::Exchange;
 
     const LIMIT: Duration = Duration::from_millis(60);
 
     #[tokio::test]
     async fn no_stream_begins_before_its_session_is_known() {
-        let begun = Arc::new(Begun::default());
+        let exchange = Arc::new(Exchange::default());
         let ((admit, admitted), (bind, bound)) = (oneshot::channel::<()>(), oneshot::channel::<Uuid>());
-        let telling = begun.clone();
+        let telling = exchange.clone();
         let call = async move {
             admitted.await.expect("a session");
             telling.admit();
-            telling.tell(bound.await.expect("bound"));
+            telling.tell_archon(bound.await.expect("bound"));
             std::future::pending().await
         };
-        let mut call = Detached::new(call, &TaskTracker::new());
-        let mut silence = pin!(broken(&mut call, &begun, LIMIT));
+        let call = Detached::new(call, &TaskTracker::new());
+        let mut outgoing = pin!(answered(call, exchange.listen(), Some(LIMIT)));
         tokio::time::sleep(LIMIT * 4).await;
-        assert!(silence.as_mut().now_or_never().is_none(), "it may still be refused");
+        assert!(outgoing.as_mut().now_or_never().is_none(), "it may still be refused");
         admit.send(()).expect("waits");
-        assert!(silence.as_mut().now_or_never().is_none(), "the silence begins only now");
+        assert!(outgoing.as_mut().now_or_never().is_none(), "the silence begins only now");
         tokio::time::sleep(LIMIT * 2).await;
-        assert!(silence.as_mut().now_or_never().is_none(), "its Archon session is not known");
+        assert!(outgoing.as_mut().now_or_never().is_none(), "its Archon session is not known");
         bind.send(Uuid::max()).expect("waits");
-        assert!(matches!(silence.await, Silence::Lasts(id) if id == Uuid::max()));
+        assert!(matches!(outgoing.await, Outgoing::Stream(stream) if stream.archon() == Uuid::max()));
+    }
+
+    /// A call that says these things, with a pause before its answer or none.
+    fn saying(exchange: &Arc<Exchange>, words: &'static [&'static str], pause: Duration) -> Detached<Answer> {
+        exchange.admit();
+        exchange.tell_archon(Uuid::nil());
+        let exchange = exchange.clone();
+        let call = async move {
+            for word in words {
+                exchange.say(word.as_bytes().to_vec());
+            }
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            Answer { body: b"answer".to_vec(), archon: Some(Uuid::nil()), ..Answer::default() }
+        };
+        Detached::new(call, &TaskTracker::new())
+    }
+
+    async fn all(mut stream: Stream) -> Vec<String> {
+        let mut said = Vec::new();
+        while let Some(next) = stream.next().await {
+            let (Said::Message(text) | Said::Answer(Answer { body: text, .. })) = next;
+            said.push(String::from_utf8(text).expect("text"));
+        }
+        said
     }
 
     #[tokio::test]
     async fn an_answer_in_time_is_no_stream() {
-        let begun = Begun::default();
-        begun.admit();
-        begun.tell(Uuid::nil());
-        let call = async {
-            tokio::time::sleep(LIMIT / 2).await;
-            Reply::default()
-        };
-        let mut call = Detached::new(call, &TaskTracker::new());
-        assert!(matches!(broken(&mut call, &begun, LIMIT).await, Silence::Answered(Some(_))));
+        let exchange = Arc::new(Exchange::default());
+        let call = saying(&exchange, &[], LIMIT / 2);
+        assert!(matches!(answered(call, exchange.listen(), Some(LIMIT)).await, Outgoing::Now(_)));
+    }
+
+    #[tokio::test]
+    async fn what_is_said_comes_before_the_answer() {
+        for pause in [Duration::ZERO, LIMIT] {
+            let exchange = Arc::new(Exchange::default());
+            let call = saying(&exchange, &["a", "b"], pause);
+            let Outgoing::Stream(stream) = answered(call, exchange.listen(), None).await else { panic!("no stream") };
+            assert_eq!(all(stream).await, ["a", "b", "answer"]);
+        }
     }
 }

@@ -14,6 +14,8 @@ pub const METHOD_NOT_FOUND: i32 = -32601;
 pub const INVALID_PARAMS: i32 = -32602;
 /// Something broke on our side.
 pub const INTERNAL_ERROR: i32 = -32603;
+/// There is no such resource (server/resources, "Error Handling").
+pub const RESOURCE_NOT_FOUND: i32 = -32002;
 /// The transport refuses the request; `data.reason` says which rule. The SDKs of the legacy era use this code likewise.
 pub const REFUSED: i32 = -32000;
 /// The session is unknown or has ended; what the official SDKs send with HTTP 404.

@@ -25,7 +25,16 @@ pub enum Message<'a> {
     /// Wants none.
     Notification(Notification<'a>),
     /// Answers a request of ours.
-    Response,
+    Response(Response<'a>),
+}
+
+/// A JSON-RPC response.
+#[derive(Debug, Clone)]
+pub struct Response<'a> {
+    /// Which request it answers; none where its sender could not read that.
+    pub id: Option<&'a RawValue>,
+    /// The result, or else the error object; both unread.
+    pub outcome: Result<&'a RawValue, &'a RawValue>,
 }
 
 /// A JSON-RPC request.
@@ -164,10 +173,20 @@ fn parse_message(text: &str) -> Result<Message<'_>, FrameError> {
     match (raw.method, id) {
         (Some(method), Some(id)) => Ok(Message::Request(Request { id, method: method.0, params: raw.params })),
         (Some(method), None) => Ok(Message::Notification(Notification { method: method.0, params: raw.params })),
-        (None, Some(_)) if raw.result.is_some() != raw.error.is_some() => Ok(Message::Response),
-        (None, None) if is_error => Ok(Message::Response),
-        (None, id) => Err(invalid(id, "this is no message; send a \"method\", or a \"result\" or \"error\"")),
+        (None, Some(id)) => match (raw.result, raw.error) {
+            (Some(result), None) => Ok(Message::Response(Response { id: Some(id), outcome: Ok(result) })),
+            (None, Some(error)) => Ok(Message::Response(Response { id: Some(id), outcome: Err(error) })),
+            _ => Err(no_message(Some(id))),
+        },
+        (None, None) => match raw.error.filter(|_| is_error) {
+            Some(error) => Ok(Message::Response(Response { id: None, outcome: Err(error) })),
+            None => Err(no_message(None)),
+        },
     }
+}
+
+fn no_message(id: Option<&RawValue>) -> FrameError {
+    invalid(id, "this is no message; send a \"method\", or a \"result\" or \"error\"")
 }
 
 /// MCP, basic: an id is a string or a number, never null.
@@ -234,7 +253,7 @@ mod tests {
             [r#""id":1,"result":null"#, r#""id":null,"error":{}"#, r#""error":{}"#, r#""id":"a","error":{}"#]
         {
             let read = format!(r#"{{"jsonrpc":"2.0",{response}}}"#);
-            assert!(matches!(parse(read.as_bytes()), Ok(Body::Single(Message::Response))), "{response}");
+            assert!(matches!(parse(read.as_bytes()), Ok(Body::Single(Message::Response(_)))), "{response}");
         }
     }
 

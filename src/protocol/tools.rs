@@ -66,6 +66,9 @@ pub struct CallToolParams<'a> {
     /// Its arguments, unread.
     #[serde(borrow, default)]
     pub arguments: Option<&'a RawValue>,
+    /// What the client says about the request itself, unread.
+    #[serde(rename = "_meta", borrow, default)]
+    pub meta: Option<&'a RawValue>,
 }
 
 /// `result` of `tools/call`.

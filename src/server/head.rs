@@ -5,72 +5,47 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::headers::{Single, essence, members, single};
 use super::refusal::Refusal;
+use crate::mcp::{Head, SessionName, Version};
 use crate::protocol::header;
 use crate::protocol::revision::{self, Revision};
 
-/// The session that a request names.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Session {
-    None,
-    Named(String),
-    /// Two that differ are a mistake that nobody should guess about.
-    Two,
+/// What of a request's head the protocol looks at.
+pub(super) fn read(headers: &HeaderMap) -> Head {
+    // One that is said twice, and differently, names none.
+    let archon = match single(headers, &[header::ARCHON_SESSION]) {
+        Single::Value(id) => Some(text(id)),
+        Single::Absent | Single::Differs => None,
+    };
+    Head { session: session(headers), archon, version: version(headers) }
 }
 
-/// What the version header says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Version {
-    /// Nothing, or revisions that we speak.
-    Spoken,
-    Modern,
-    Unknown,
-}
-
-impl Session {
-    /// Under its name or the guide's alias. An empty header names none.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        match single(headers, &[header::SESSION, header::SESSION_ALIAS]) {
-            Single::Absent => Self::None,
-            Single::Value(id) => Self::Named(text(id)),
-            Single::Differs => Self::Two,
-        }
-    }
-
-    /// The id, where a request needs one.
-    pub(super) fn named(&self) -> Result<&str, Refusal> {
-        self.if_any()?.ok_or_else(Refusal::no_session)
-    }
-
-    /// The id, where one may come along.
-    pub(super) fn if_any(&self) -> Result<Option<&str>, Refusal> {
-        match self {
-            Self::None => Ok(None),
-            Self::Named(id) => Ok(Some(id)),
-            Self::Two => Err(Refusal::two_sessions()),
-        }
+/// Under its name or the guide's alias. An empty header names none.
+fn session(headers: &HeaderMap) -> SessionName {
+    match single(headers, &[header::SESSION, header::SESSION_ALIAS]) {
+        Single::Absent => SessionName::None,
+        Single::Value(id) => SessionName::Named(text(id)),
+        Single::Differs => SessionName::Two,
     }
 }
 
 /// A header's value as a text; an id that is none is refused later.
-pub(super) fn text(value: &[u8]) -> String {
+fn text(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
 }
 
-impl Version {
-    /// Whatever is said more than once must hold each time. A header that is there and empty names no revision.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        let mut versions =
-            members(headers, header::PROTOCOL_VERSION).map(|version| str::from_utf8(version).ok()).peekable();
-        if versions.peek().is_none() && headers.contains_key(header::PROTOCOL_VERSION) {
-            return Self::Unknown;
-        }
-        versions.fold(Self::Spoken, |so_far, version| match version {
-            _ if so_far == Self::Modern => so_far,
-            Some(version) if revision::is_modern(version) => Self::Modern,
-            Some(version) if Revision::parse(version).is_some() => so_far,
-            _ => Self::Unknown,
-        })
+/// Whatever is said more than once must hold each time. A header that is there and empty names no revision.
+fn version(headers: &HeaderMap) -> Version {
+    let mut versions =
+        members(headers, header::PROTOCOL_VERSION).map(|version| str::from_utf8(version).ok()).peekable();
+    if versions.peek().is_none() && headers.contains_key(header::PROTOCOL_VERSION) {
+        return Version::Unknown;
     }
+    versions.fold(Version::Spoken, |so_far, version| match version {
+        _ if so_far == Version::Modern => so_far,
+        Some(version) if revision::is_modern(version) => Version::Modern,
+        Some(version) if Revision::parse(version).is_some() => so_far,
+        _ => Version::Unknown,
+    })
 }
 
 /// JSON, as it is.
@@ -101,15 +76,15 @@ mod tests {
 
     #[test]
     fn an_alias_is_one_id_and_two_that_differ_are_none() {
-        let of = |lines: &[(&'static str, &str)]| Session::of(&headers(lines));
-        assert_eq!(of(&[]), Session::None);
-        assert_eq!(of(&[(header::SESSION, ""), (header::SESSION_ALIAS, " ,")]), Session::None);
+        let of = |lines: &[(&'static str, &str)]| session(&headers(lines));
+        assert_eq!(of(&[]), SessionName::None);
+        assert_eq!(of(&[(header::SESSION, ""), (header::SESSION_ALIAS, " ,")]), SessionName::None);
         let (one, alias) = ((header::SESSION, "abcdefgh"), (header::SESSION_ALIAS, "abcdefgh"));
         for same in [&[one][..], &[alias], &[alias, one], &[one, one], &[(header::SESSION, "abcdefgh , abcdefgh")]] {
-            assert_eq!(of(same), Session::Named("abcdefgh".to_owned()), "{same:?}");
+            assert_eq!(of(same), SessionName::Named("abcdefgh".to_owned()), "{same:?}");
         }
         for two in [&[one, (header::SESSION_ALIAS, "other-one")][..], &[(header::SESSION, "abcdefgh,ABCDEFGH")]] {
-            assert_eq!(of(two), Session::Two, "{two:?}");
+            assert_eq!(of(two), SessionName::Two, "{two:?}");
         }
     }
 
@@ -117,7 +92,7 @@ mod tests {
     fn every_version_that_is_said_must_be_spoken() {
         let of = |lines: &[&str]| {
             let lines: Vec<_> = lines.iter().map(|line| (header::PROTOCOL_VERSION, *line)).collect();
-            Version::of(&headers(&lines))
+            version(&headers(&lines))
         };
         for spoken in [&[][..], &["2025-11-25"], &["2025-11-25,\t2025-06-18 ,"], &["2024-11-05", "", "2025-03-26"]] {
             assert_eq!(of(spoken), Version::Spoken, "{spoken:?}");

@@ -48,16 +48,15 @@ pub async fn run(app: Arc<App>, listener: TcpListener, stop: impl Future<Output 
         () = accepting => {}
         () = async {
             stop.await;
-            app.engine.sessions().begin_draining();
+            app.engine.begin_draining();
             tokio::time::sleep(shutdown.drain_delay).await;
             _ = tokio::time::timeout(LAST_ANSWERS, open.left()).await;
         } => {}
     }
     drop(listener);
-    app.orphans.close();
     let finished = async {
         open.finish().await;
-        app.orphans.wait().await;
+        app.engine.finish().await;
     };
     tokio::pin!(finished);
     if tokio::time::timeout(shutdown.grace, &mut finished).await.is_err() {

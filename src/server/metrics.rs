@@ -32,6 +32,7 @@ pub(super) async fn metrics(app: &App) -> Response {
         refused: sessions.refused(),
         ended_elsewhere: sessions.ended_elsewhere(),
         cached: sessions.cached(),
+        streams: app.engine.open_streams(),
     };
     let mut registry = Registry::with_prefix("archonctl");
     app.engine.meter().register(&mut registry);
@@ -67,6 +68,7 @@ struct Snapshot {
     refused: u64,
     ended_elsewhere: u64,
     cached: usize,
+    streams: usize,
 }
 
 type Encoded = Result<(), std::fmt::Error>;
@@ -105,6 +107,8 @@ impl Snapshot {
             ConstGauge::new(*count).encode(ended.encode_family(&[("reason", reason.as_str())])?)?;
         }
         gauge(encoder, "sessions_cached", "Sessions in memory", i64::try_from(self.cached).unwrap_or(i64::MAX))?;
+        let streams = i64::try_from(self.streams).unwrap_or(i64::MAX);
+        gauge(encoder, "open_streams", "Streams that clients hold open to hear messages", streams)?;
         gauge(
             encoder,
             "recovered_sessions",

@@ -6,7 +6,8 @@ mod authority;
 mod body;
 mod cors;
 mod delete;
-mod detached;
+mod events;
+mod get;
 mod guard;
 mod head;
 mod headers;
@@ -23,13 +24,10 @@ pub mod principals;
 mod refusal;
 mod reply;
 mod route;
-mod silence;
 mod strangers;
 
 use std::sync::Arc;
 use std::time::Duration;
-
-use tokio_util::task::TaskTracker;
 
 pub use guard::HostRules;
 pub use listen::{Shutdown, run};
@@ -44,13 +42,11 @@ use strangers::Strangers;
 /// What one server's routes share.
 #[derive(Debug)]
 pub struct App {
-    engine: Engine,
+    engine: Arc<Engine>,
     hosts: HostRules,
     strangers: Strangers,
     principals: Readings,
     limits: Limits,
-    /// Calls whose client has hung up; they go on, and a stop waits for them.
-    orphans: TaskTracker,
 }
 
 /// How much, and for how long, a stranger may use us.
@@ -85,10 +81,9 @@ impl Default for Limits {
 
 impl App {
     /// The routes of one engine.
-    pub fn new(engine: Engine, hosts: HostRules, principals: Principals, limits: Limits) -> Arc<Self> {
+    pub fn new(engine: Arc<Engine>, hosts: HostRules, principals: Principals, limits: Limits) -> Arc<Self> {
         let principals = Readings::new(principals);
-        let (strangers, orphans) = (Strangers::default(), TaskTracker::new());
-        Arc::new(Self { engine, hosts, strangers, principals, limits, orphans })
+        Arc::new(Self { engine, hosts, strangers: Strangers::default(), principals, limits })
     }
 
     fn is_draining(&self) -> bool {

@@ -1,26 +1,16 @@
-//! Every refusal: its status, and a JSON-RPC body that says what happened and what to do next.
+//! Every refusal by the rules of HTTP: its status, and a JSON-RPC body that says what happened and what to do next.
 
 use http::StatusCode;
-use uuid::Uuid;
 
 use super::origin::OriginPattern;
 use super::patterns::HostPattern;
-use crate::mcp::Caller;
-use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, INVALID_REQUEST, REFUSED, SESSION_NOT_FOUND};
-use crate::protocol::frame::FrameError;
-use crate::session::{Cap, SessionError};
+use crate::protocol::error::{ErrorBody, REFUSED};
 
 /// A request that is not served.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
-    /// The request's id as raw JSON, where it could be read.
-    pub(super) id: Option<String>,
     pub(super) body: ErrorBody,
-    /// The Archon session, where the request came in one.
-    pub(super) archon: Option<Uuid>,
-    /// Seconds after which to come back.
-    pub(super) retry_after: Option<u32>,
     /// The methods that the place takes.
     pub(super) allow: Option<&'static str>,
 }
@@ -28,23 +18,11 @@ pub(super) struct Refusal {
 /// So many characters of a name are shown: the longest that DNS has.
 const SHOWN: usize = 253;
 /// What the MCP endpoint takes.
-pub(super) const MCP_METHODS: &str = "POST, DELETE";
-/// What the person in front of the client can do; the client's own part is [`INITIALIZE`].
-const RECONNECT: &str = "reconnect this server in the client, which then calls initialize and gets a new one";
-const INITIALIZE: &str = "call initialize without a session id, and use the Mcp-Session-Id of its answer";
+pub(super) const MCP_METHODS: &str = "GET, POST, DELETE";
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, body: ErrorBody) -> Self {
-        Self { status, id: None, body, archon: None, retry_after: None, allow: None }
-    }
-
-    pub(super) fn for_request(mut self, id: Option<&str>) -> Self {
-        self.id = self.id.or_else(|| id.map(ToOwned::to_owned));
-        self
-    }
-
-    pub(super) fn in_session(self, caller: &Caller) -> Self {
-        Self { archon: Some(caller.live.archon_id()), ..self }
+        Self { status, body, allow: None }
     }
 
     /// A host that we do not answer to.
@@ -134,9 +112,8 @@ impl Refusal {
     pub(super) fn method(takes: &'static str) -> Self {
         let (message, hint) = if takes == MCP_METHODS {
             (
-                "this endpoint takes POST and DELETE, and has no stream of its own to GET; connect an MCP client to it, as \
-                 Streamable HTTP",
-                "POST JSON-RPC messages; DELETE ends a session",
+                "this endpoint is for MCP clients; connect one to it, as Streamable HTTP",
+                "POST JSON-RPC messages; GET with a session id opens an event stream; DELETE ends a session",
             )
         } else {
             ("this is to be read with GET; an MCP client connects to /mcp", "the MCP endpoint is /mcp")
@@ -150,109 +127,6 @@ impl Refusal {
         let body = ErrorBody::told(REFUSED, "there is nothing here", way_out)
             .because("not_found", "the MCP endpoint is /mcp; also /health, /healthz, /readyz, /metrics and /");
         Self::new(StatusCode::NOT_FOUND, body)
-    }
-
-    pub(super) fn modern() -> Self {
-        let fact = "this server speaks MCP revisions up to 2025-11-25";
-        let body = ErrorBody::told(REFUSED, fact, "let the client fall back to initialize")
-            .because("legacy_only", "fall back to initialize");
-        Self::new(StatusCode::BAD_REQUEST, body)
-    }
-
-    pub(super) fn version() -> Self {
-        let fact = "the MCP-Protocol-Version header names a revision that this server does not speak";
-        let way_out = "use the revision that initialize agreed on, or leave the header out";
-        let body = ErrorBody::told(REFUSED, fact, way_out).because("unsupported_version", way_out);
-        Self::new(StatusCode::BAD_REQUEST, body)
-    }
-
-    pub(super) fn two_sessions() -> Self {
-        let way_out = "send Mcp-Session-Id once; X-MCP-Session-Id is an alias of it";
-        let body = ErrorBody::told(REFUSED, "two session ids that differ", way_out).because("two_sessions", way_out);
-        Self::new(StatusCode::BAD_REQUEST, body)
-    }
-
-    /// It begins with the sentence that clients of the original know, so that they see it for what it is.
-    pub(super) fn no_session() -> Self {
-        let body = ErrorBody::told(REFUSED, "Bad Request: No valid session ID provided", RECONNECT)
-            .because("session_required", INITIALIZE);
-        Self::new(StatusCode::BAD_REQUEST, body)
-    }
-
-    pub(super) fn batch() -> Self {
-        let way_out = "send one message a request";
-        let body = ErrorBody::told(INVALID_REQUEST, "batches are of revision 2025-03-26 alone", way_out)
-            .because("batch", way_out);
-        Self::new(StatusCode::BAD_REQUEST, body)
-    }
-
-    pub(super) fn busy(fact: &'static str) -> Self {
-        let way_out = "try again in a moment; the session is kept";
-        let body = ErrorBody::told(REFUSED, fact, way_out).because("unavailable", way_out);
-        Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, body) }
-    }
-
-    /// 503 where the whole server is full, 429 where it is this client's own doing.
-    fn capped(cap: Cap) -> Self {
-        let (status, reason, hint, seconds) = match cap {
-            Cap::Sessions(_) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "full", "try again later; sessions end by DELETE or when idle", 5)
-            }
-            Cap::PerPrincipal(_) => {
-                (StatusCode::TOO_MANY_REQUESTS, "too_many_sessions", "use a session again, or end one with DELETE", 5)
-            }
-            Cap::Rate(_) => (StatusCode::TOO_MANY_REQUESTS, "too_fast", "keep the session and use it again", 1),
-        };
-        let body = ErrorBody::told(REFUSED, format_args!("No new session: {cap}"), hint).because(reason, hint);
-        Self { retry_after: Some(seconds), ..Self::new(status, body) }
-    }
-
-    pub(super) fn panicked() -> Self {
-        let way_out = "tell its operator, whose log says more; the session is kept";
-        let body = ErrorBody::told(INTERNAL_ERROR, "this request broke on the server's side", way_out)
-            .because("internal_error", "report it with the server's log; the session is kept");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, body)
-    }
-}
-
-impl From<FrameError> for Refusal {
-    fn from(error: FrameError) -> Self {
-        Self { id: error.id, ..Self::new(StatusCode::BAD_REQUEST, error.body) }
-    }
-}
-
-impl From<SessionError> for Refusal {
-    fn from(error: SessionError) -> Self {
-        let gone = |message: String, reason| {
-            let body = ErrorBody::told(SESSION_NOT_FOUND, message, RECONNECT).because(reason, INITIALIZE);
-            Self::new(StatusCode::NOT_FOUND, body)
-        };
-        match error {
-            // Who asks for another's session learns as much as who asks for none.
-            SessionError::Malformed | SessionError::Unknown | SessionError::Foreign => {
-                gone("Session not found".to_owned(), "session_unknown")
-            }
-            SessionError::Ended(ended) => {
-                let at = ended.at.map(|at| at.to_string());
-                let when = at.as_deref().map(|at| format!(" at {at}")).unwrap_or_default();
-                let why = if ended.reason.is_empty() {
-                    String::new()
-                } else {
-                    format!(": {} by {}", ended.reason, ended.who())
-                };
-                let mut refusal = gone(format!("Session not found: it ended{when}{why}"), "session_ended");
-                if let Some(data) = &mut refusal.body.data {
-                    data.ended_at = at;
-                    data.ended_by = (!ended.by.is_empty()).then(|| ended.who().to_owned());
-                }
-                refusal
-            }
-            SessionError::Capped(cap) => Self::capped(cap),
-            SessionError::Unavailable(error) => {
-                tracing::debug!(%error, "a session could not be checked");
-                Self::busy("the session store does not answer now")
-            }
-        }
     }
 }
 

@@ -1,24 +1,16 @@
-//! An answer, as JSON in one write or as the one event of a stream.
+//! An answer as HTTP has it: status, headers, JSON in one write.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use futures_util::stream;
-use http::header::{ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use uuid::Uuid;
 
-use super::detached::Detached;
 use super::refusal::Refusal;
-use crate::mcp::Recorded;
+use crate::mcp::{Answer, AnswerKind, Recorded};
 use crate::protocol::{header, reply};
-
-/// Between keep-alives of a stream that waits for its answer: shorter than the idle time of common proxies.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// What a POST or DELETE is answered with.
 #[derive(Debug, Default)]
@@ -39,12 +31,12 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// 202 or 204: nothing to say.
-    pub(super) fn empty(status: StatusCode, archon: Option<Uuid>) -> Self {
-        Self { status, archon, ..Self::default() }
+    /// Nothing to say.
+    pub(super) fn accepted(archon: Option<Uuid>) -> Self {
+        Self { status: StatusCode::ACCEPTED, archon, ..Self::default() }
     }
 
-    fn headers(&self) -> HeaderMap {
+    pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(4);
         let mut set = |name: HeaderName, value: &str| {
             // Ids are hexadecimal and our texts are ASCII: every one is a header value.
@@ -85,11 +77,31 @@ impl From<Refusal> for Reply {
     fn from(refusal: Refusal) -> Self {
         Self {
             status: refusal.status,
-            body: reply::error(refusal.id.as_deref(), &refusal.body),
-            archon: refusal.archon,
-            retry_after: refusal.retry_after,
+            body: reply::error(None, &refusal.body),
             allow: refusal.allow,
             ..Self::default()
+        }
+    }
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Self {
+            status: match answer.kind {
+                AnswerKind::Handled => StatusCode::OK,
+                AnswerKind::Accepted => StatusCode::ACCEPTED,
+                AnswerKind::Invalid => StatusCode::BAD_REQUEST,
+                AnswerKind::NoSession => StatusCode::NOT_FOUND,
+                AnswerKind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+                AnswerKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+                AnswerKind::Broke => StatusCode::INTERNAL_SERVER_ERROR,
+            },
+            body: answer.body,
+            session: answer.session,
+            archon: answer.archon,
+            recorded: answer.recorded,
+            retry_after: answer.retry_after,
+            allow: None,
         }
     }
 }
@@ -110,46 +122,4 @@ impl IntoResponse for Reply {
 /// JSON that is no answer of JSON-RPC.
 pub(super) fn json_response(status: StatusCode, body: String) -> Response {
     Reply { status, body: body.into_bytes(), ..Reply::default() }.into_response()
-}
-
-/// The answer as a stream of one event, for a client that reads nothing else. An error keeps its status and is JSON.
-pub(super) fn one_event(reply: Reply) -> Response {
-    if reply.status != StatusCode::OK || reply.body.is_empty() {
-        return reply.into_response();
-    }
-    stream_response(reply.headers(), Body::from(event(&reply)))
-}
-
-/// A stream that is kept alive until the answer is there. Its status has left already, so an error comes as the event.
-pub(super) fn waiting_stream(call: Detached<Reply>, archon: Uuid) -> Response {
-    let events = stream::unfold(Some(call), |call| async {
-        let mut call = call?;
-        match tokio::time::timeout(KEEP_ALIVE, &mut call).await {
-            Err(_) => Some((Ok::<_, Infallible>(Bytes::from_static(b": keep-alive\n\n")), Some(call))),
-            Ok(reply) => {
-                let reply = reply.unwrap_or_else(|| Refusal::panicked().into());
-                Some((Ok(Bytes::from(event(&reply))), None))
-            }
-        }
-    });
-    let headers = Reply { archon: Some(archon), ..Reply::default() }.headers();
-    stream_response(headers, Body::from_stream(events))
-}
-
-/// The answer as an event. What its header would say of its row stands before it as a comment, which clients of streams
-/// pass over: the headers of a stream have left before the row could be written.
-fn event(reply: &Reply) -> Vec<u8> {
-    let comment = reply.recorded.as_header().map(|text| format!(": {}: {text}\n", header::RECORD)).unwrap_or_default();
-    // Our JSON has no line breaks: one `data:` line holds it.
-    [comment.as_bytes(), b"event: message\ndata: ", &reply.body, b"\n\n"].concat()
-}
-
-fn stream_response(mut headers: HeaderMap, body: Body) -> Response {
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    // Proxies that buffer would hold the keep-alives back.
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    let mut response = Response::new(body);
-    *response.headers_mut() = headers;
-    response
 }

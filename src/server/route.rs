@@ -14,7 +14,7 @@ use super::activity::Activity;
 use super::guard::Page;
 use super::refusal::{MCP_METHODS, Refusal};
 use super::reply::Reply;
-use super::{App, body, cors, delete, health, home, metrics, oauth, post};
+use super::{App, body, cors, delete, get, health, home, metrics, oauth, post};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,8 +111,9 @@ impl Routes {
         }
         let principal = app.principal(&parts.headers)?;
         match place {
-            Place::Mcp if parts.method == Method::DELETE => delete::end(app, &parts.headers, &principal).await,
-            // GET too: we have no stream to offer, and a 404 would look like a lost session.
+            Place::Mcp if parts.method == Method::DELETE => Ok(delete::end(app, &parts.headers, &principal).await),
+            Place::Mcp if parts.method == Method::GET => Ok(get::listen(app, &parts.headers, principal).await),
+            // A 404 would look like a lost session.
             Place::Mcp => Err(Refusal::method(MCP_METHODS)),
             Place::Health => {
                 only_get(parts)?;

@@ -13,6 +13,7 @@ use crate::store::credits::CreditRule;
 use crate::store::lookup::Ended;
 use crate::store::reaping::ReapRule;
 use crate::store::retention::Pruned;
+use crate::store::streams::StreamTouch;
 use crate::store::touches::{ArchonTouch, ProtocolTouch, Touches};
 
 /// One chunk of any bulk work: bounded, so that no transaction holds others up for long.
@@ -82,7 +83,7 @@ impl Sessions {
         let busy: Vec<_> = self.live.iter().filter(|e| e.value().is_busy()).map(|e| e.value().clone()).collect();
         for live in busy {
             self.touch(&live, live.archon().as_ref());
-            for archon in live.used_archons() {
+            for archon in live.runs().archons() {
                 self.touch(&live, Some(&archon));
             }
         }
@@ -100,7 +101,11 @@ impl Sessions {
         let keeps_rows = self.store.held().keeps_rows();
         let in_hand = InHand::take(self);
         let boot = self.boot.begun.number;
-        let touches = in_hand.touches(boot);
+        let (touches, streams) = (in_hand.touches(boot), in_hand.streams());
+        if let Err(error) = self.store.touch_streams(&streams).await {
+            // Each is touched again in a moment.
+            tracing::debug!(%error, "open streams could not be written");
+        }
         match self.store.flush(boot, touches).await {
             Ok(left) => {
                 in_hand.arrived_but(&left, keeps_rows);
@@ -194,7 +199,8 @@ impl Sessions {
     pub(super) fn evict_idle(&self) {
         let idle_since = self.clock.now().minus(KEPT_IDLE);
         let idle = |times: &super::live::Times| !times.is_dirty() && times.last_activity() < idle_since;
-        self.live.retain(|_, live| live.is_busy() || !idle(&live.times));
+        // One with an open stream hears of its end only as long as it is here.
+        self.live.retain(|_, live| live.is_busy() || live.has_stream() || !idle(&live.times));
         // One that a connection in memory holds stays, or there would be two of it.
         self.archons.retain(|_, archon| Arc::strong_count(archon) > 1 || !idle(&archon.times));
     }
@@ -236,6 +242,20 @@ impl<'a> InHand<'a> {
             protocol: self.dirty.live.iter().map(protocol).collect(),
             archon: self.dirty.archons.iter().map(archon).collect(),
         }
+    }
+
+    /// Those of sessions with an open stream.
+    fn streams(&self) -> Vec<StreamTouch> {
+        let credits = self.sessions.credits.read().unwrap_or_else(PoisonError::into_inner);
+        let touch = |live: &Arc<Live>| {
+            Some(StreamTouch {
+                protocol_session_id: live.id.clone(),
+                stream_at: live.times.take_stream_at()?,
+                expires_at: live.times.expires_at(),
+                credited: credits.latest(),
+            })
+        };
+        self.dirty.live.iter().filter_map(touch).collect()
     }
 
     /// All are in the database but these, which go back; and where rows wait for what somebody holds, those of sessions

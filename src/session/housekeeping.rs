@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Sessions;
 use super::supervisor::{Stopping, Supervisor};
+use crate::store::feed::News;
 use crate::store::outage::Work;
 use crate::store::{Broken, StoreError};
 
@@ -46,7 +47,7 @@ impl Sessions {
         let sessions = self.clone();
         work.keep("pulse", move |stopping| sessions.clone().keep_busy_alive(stopping));
         let sessions = self.clone();
-        work.keep("follow ends", move |stopping| sessions.clone().follow_ends(stopping));
+        work.keep("follow news", move |stopping| sessions.clone().follow_news(stopping));
     }
 
     /// The owner of the background work, for more of it.
@@ -129,14 +130,18 @@ impl Sessions {
         }
     }
 
-    /// Learns of ends that were made elsewhere before the lease of the session is over.
-    async fn follow_ends(self: Arc<Self>, stopping: Stopping) {
-        let mut feed = self.store.ends();
-        while let Some(ends) = stopping.or(feed.next()).await {
-            match ends {
-                Ok(ends) => ends.iter().for_each(|end| self.heed(end)),
+    /// Learns of ends that were made elsewhere before the lease of the session is over, and of cancellations that came to
+    /// another server.
+    async fn follow_news(self: Arc<Self>, stopping: Stopping) {
+        let mut feed = self.store.news();
+        while let Some(news) = stopping.or(feed.next()).await {
+            match news {
+                Ok(news) => news.iter().for_each(|news| match news {
+                    News::Ended(end) => self.heed(end),
+                    News::Cancelled(cancelled) => self.heed_cancellation(cancelled),
+                }),
                 Err(error) => {
-                    tracing::debug!(%error, "ends made elsewhere cannot be read now");
+                    tracing::debug!(%error, "what happened elsewhere cannot be read now");
                     _ = stopping.or(tokio::time::sleep(FEED_RETRY)).await;
                 }
             }

@@ -1,14 +1,16 @@
 //! A session in memory: a copy of its row with a lease, and what runs in it now.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::running::Runs;
 use super::{LEASE, Policy};
 use crate::model::timestamp::Timestamp;
-use crate::protocol::frame::is_same_id;
+use crate::protocol::capabilities::ClientCapabilities;
+use crate::protocol::level::Level;
 use crate::protocol::revision::Revision;
 use crate::store::credits::Outage;
 use crate::store::lookup::Ended;
@@ -30,17 +32,19 @@ pub struct Live {
     ended: OnceLock<Ended>,
     /// The store is being asked about it in the background: it did not answer at once.
     renewing: AtomicBool,
-    running: Mutex<Vec<Run>>,
+    runs: Arc<Runs>,
+    /// Which questions its client answers.
+    pub capabilities: ClientCapabilities,
+    log_level: AtomicU8,
+    /// How many streams of messages are open: one, or for a moment the old one and its successor.
+    streams: AtomicU8,
+    /// Wakes whoever waits for its end.
+    over: Notify,
 }
 
-/// What is known of a request that runs.
+/// A stream of messages to a client.
 #[derive(Debug)]
-struct Run {
-    id: Arc<str>,
-    token: CancellationToken,
-    /// The Archon session that it runs in: the client may have named another than the bound one.
-    archon: Arc<Archon>,
-}
+pub struct OpenStream(Arc<Live>);
 
 /// An Archon session in memory.
 #[derive(Debug)]
@@ -70,17 +74,11 @@ pub(super) struct Times {
     started: Timestamp,
     last_activity: AtomicI64,
     expires_at: AtomicI64,
+    /// When its client last held a stream open; zero where that is written.
+    stream_at: AtomicI64,
     /// When the store last said that it is valid, in milliseconds of uptime.
     checked_at: AtomicU64,
     dirty: AtomicBool,
-}
-
-/// A request that runs in a session. Ends with its drop.
-#[derive(Debug)]
-pub struct Running {
-    live: Arc<Live>,
-    token: CancellationToken,
-    id: Arc<str>,
 }
 
 impl Times {
@@ -89,6 +87,7 @@ impl Times {
             started,
             last_activity: AtomicI64::new(last_activity.millis()),
             expires_at: AtomicI64::new(expires_at.millis()),
+            stream_at: AtomicI64::new(0),
             checked_at: AtomicU64::new(checked_at),
             dirty: AtomicBool::new(false),
         }
@@ -131,6 +130,19 @@ impl Times {
         self.last_activity.fetch_max(now.millis(), Relaxed);
         self.expires_at.fetch_max(expires_at.millis(), Relaxed);
         !self.dirty.swap(true, Relaxed)
+    }
+
+    /// Its client holds a stream open: that is no use, and yet its time runs anew.
+    pub(super) fn touch_stream(&self, now: Timestamp, expires_at: Timestamp) -> bool {
+        self.stream_at.fetch_max(now.millis(), Relaxed);
+        self.expires_at.fetch_max(expires_at.millis(), Relaxed);
+        !self.dirty.swap(true, Relaxed)
+    }
+
+    /// When its client last held a stream open, if that is not written yet.
+    pub(super) fn take_stream_at(&self) -> Option<Timestamp> {
+        let millis = self.stream_at.swap(0, Relaxed);
+        (millis > 0).then(|| Timestamp::from_millis(millis))
     }
 
     /// Time that was not idleness is given back: what of it came after the last use. A clock that was set back takes the
@@ -199,10 +211,11 @@ impl Live {
         id: Arc<str>,
         principal: Arc<str>,
         revision: Revision,
-        client_type: Arc<str>,
+        client: (Arc<str>, ClientCapabilities),
         times: Times,
         bound: Bound,
     ) -> Self {
+        let (client_type, capabilities) = client;
         Self {
             id,
             principal,
@@ -212,7 +225,11 @@ impl Live {
             bound: Mutex::new(bound),
             ended: OnceLock::new(),
             renewing: AtomicBool::new(false),
-            running: Mutex::default(),
+            runs: Arc::default(),
+            capabilities,
+            log_level: AtomicU8::new(Level::Info as u8),
+            streams: AtomicU8::new(0),
+            over: Notify::new(),
         }
     }
 
@@ -236,31 +253,50 @@ impl Live {
         self.bound.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request begins. `id` is its JSON-RPC id, by which `notifications/cancelled` names it.
-    pub fn begin(self: &Arc<Self>, id: &str, archon: &Arc<Archon>) -> Running {
-        let (token, id) = (CancellationToken::new(), Arc::from(id));
-        self.running().push(Run { id: Arc::clone(&id), token: token.clone(), archon: archon.clone() });
-        // Its end may have been seen since it was validated.
-        if self.ended().is_some_and(|ended| !ended.is_for_time()) {
-            token.cancel();
-        }
-        Running { live: self.clone(), token, id }
-    }
-
-    /// Cancels every running request of that id: clients do use one id twice, and then both are meant. How many.
-    pub fn cancel(&self, id: &str) -> usize {
-        let running = self.running();
-        let meant = running.iter().filter(|run| is_same_id(&run.id, id));
-        meant.map(|run| run.token.cancel()).count()
-    }
-
     /// Its end has been seen here: what still runs in it is late. Unless it ended for time, nobody is to use its results
     /// any more: what runs is cancelled.
     pub(super) fn mark_ended(&self, ended: Ended) {
         let for_time = ended.is_for_time();
-        if self.ended.set(ended).is_ok() && !for_time {
-            self.running().iter().for_each(|run| run.token.cancel());
+        if self.ended.set(ended).is_ok() {
+            if !for_time {
+                self.runs.revoke();
+            }
+            self.over.notify_waiters();
         }
+    }
+
+    /// Returns when its end has been seen here.
+    pub async fn until_ended(&self) {
+        let over = self.over.notified();
+        if self.ended.get().is_none() {
+            over.await;
+        }
+    }
+
+    /// The least serious log messages that its client wants to hear.
+    pub fn log_level(&self) -> Level {
+        Level::ALL.get(usize::from(self.log_level.load(Relaxed))).copied().unwrap_or(Level::Info)
+    }
+
+    /// From here on its client hears no less serious ones. It holds until the session leaves memory.
+    pub fn set_log_level(&self, level: Level) {
+        self.log_level.store(level as u8, Relaxed);
+    }
+
+    /// Its requests that run.
+    pub fn runs(&self) -> &Arc<Runs> {
+        &self.runs
+    }
+
+    /// A stream of messages to its client is open, until what this gives is dropped.
+    pub fn open_stream(self: &Arc<Self>) -> OpenStream {
+        self.streams.fetch_add(1, Relaxed);
+        OpenStream(self.clone())
+    }
+
+    /// Whether one is.
+    pub fn has_stream(&self) -> bool {
+        self.streams.load(Relaxed) > 0
     }
 
     /// Its end, where it was made or seen here; one made elsewhere is found by the times of its rows (see the store).
@@ -281,16 +317,7 @@ impl Live {
 
     /// Whether a request runs in it now: then no reaper takes it.
     pub fn is_busy(&self) -> bool {
-        !self.running().is_empty()
-    }
-
-    /// The Archon sessions that its running requests use.
-    pub(super) fn used_archons(&self) -> Vec<Arc<Archon>> {
-        self.running().iter().map(|run| run.archon.clone()).collect()
-    }
-
-    fn running(&self) -> MutexGuard<'_, Vec<Run>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        !self.runs.is_empty()
     }
 }
 
@@ -304,20 +331,9 @@ impl Drop for Renewal {
     }
 }
 
-impl Running {
-    /// Fires when the client cancels the request or the server stops.
-    pub fn token(&self) -> &CancellationToken {
-        &self.token
-    }
-}
-
-impl Drop for Running {
+impl Drop for OpenStream {
     fn drop(&mut self) {
-        let mut running = self.live.running();
-        // By the address of the id, not by its text: a second request of the same id stays.
-        if let Some(place) = running.iter().position(|run| Arc::ptr_eq(&run.id, &self.id)) {
-            running.swap_remove(place);
-        }
+        self.0.streams.fetch_sub(1, Relaxed);
     }
 }
 

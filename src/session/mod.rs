@@ -10,15 +10,18 @@ mod closing;
 mod dismissed;
 mod error;
 mod housekeeping;
+mod listening;
 mod live;
 mod open;
 pub mod operator;
 mod recent;
 mod renew;
+mod running;
 pub mod status;
 mod supervisor;
 mod timekeeping;
 mod validate;
+mod visitor;
 mod warned;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -30,9 +33,11 @@ use uuid::Uuid;
 
 pub use caps::{BURST, Cap, Caps};
 pub use error::SessionError;
-pub use live::{Archon, Live, Running};
+pub use live::{Archon, Live, OpenStream};
 pub use open::Opening;
+pub use running::{Running, Runs};
 pub use supervisor::{Stopping, Supervisor};
+pub use visitor::Visitor;
 
 use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;

@@ -14,6 +14,7 @@ use super::{SessionError, Sessions};
 use crate::model::client_type;
 use crate::model::principal::Principal;
 use crate::model::text::{clean, clean_json};
+use crate::protocol::capabilities::ClientCapabilities;
 use crate::protocol::header;
 use crate::protocol::initialize::{Implementation, InitializeParams};
 use crate::protocol::revision::Revision;
@@ -71,7 +72,7 @@ impl Sessions {
             Arc::from(Uuid::new_v4().to_string()),
             opening.principal.name.clone(),
             revision,
-            client.client_type.clone(),
+            (client.client_type.clone(), ClientCapabilities::read(client.client_capabilities.as_deref())),
             Times::new(now, now, expires_at, self.uptime_ms()),
             bound,
         ));

@@ -10,6 +10,7 @@ use super::{SessionError, Sessions};
 use crate::model::principal::Principal;
 use crate::model::session::EndReason;
 use crate::model::timestamp::Timestamp;
+use crate::protocol::capabilities::ClientCapabilities;
 use crate::protocol::header;
 use crate::protocol::revision::Revision;
 use crate::store::StoreError;
@@ -140,8 +141,10 @@ impl Sessions {
             None => Bound::Reserved(row.session_id, Arc::new(row.client.facts())),
         };
         let times = Times::new(row.life.started, self.last_use(&row.life), self.protocol_end(&row.life), uptime);
-        let live =
-            Arc::new(Live::new(Arc::from(id), principal.name.clone(), revision, row.client.program(), times, bound));
+        let client = row.client.facts();
+        let capabilities = ClientCapabilities::read(client.client_capabilities.as_deref());
+        let client = (client.client_type, capabilities);
+        let live = Arc::new(Live::new(Arc::from(id), principal.name.clone(), revision, client, times, bound));
         // Of concurrent first hits one wins, and all go on with its entry.
         let entry = self.live.entry(live.id.clone());
         let first = matches!(entry, dashmap::Entry::Vacant(_));

@@ -1,4 +1,5 @@
-//! Ends of sessions as they happen, whoever makes them: the events table, read again and again.
+//! Ends of sessions as they happen, whoever makes them, and cancellations of calls that run on another server: the events
+//! table, read again and again.
 //!
 //! PostgreSQL wakes us by NOTIFY; behind a pooler, and on SQLite, we look a few times a second. A server does not depend on
 //! it (see the lease of its sessions); it is only faster with it.
@@ -9,7 +10,7 @@ use sqlx::postgres::PgListener;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::backend::{Backend, reread};
+use super::backend::{Backend, reread, transact};
 use super::codec::DbUuid;
 use super::lookup::{Ended, patiently};
 use super::pooler;
@@ -26,6 +27,9 @@ const POLL_WHILE_LISTENING: Duration = Duration::from_secs(5);
 /// How many are read at once.
 const PAGE: i64 = 1000;
 
+/// The kind of event that is a cancellation.
+const CANCELLED: &str = "cancelled";
+
 /// The end of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct End {
@@ -37,9 +41,28 @@ pub struct End {
     pub ended: Ended,
 }
 
-type EndRow = (i64, Option<DbUuid>, Option<String>, Timestamp, Option<String>, Option<String>);
+/// A request was cancelled by way of a server on which it does not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancellation {
+    /// The protocol session.
+    pub protocol_session_id: String,
+    /// The request's JSON-RPC id, as its client wrote it.
+    pub request: String,
+}
 
-/// Follows the ends in one database.
+/// What the feed tells of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// A session has ended.
+    Ended(End),
+    /// A request is cancelled.
+    Cancelled(Cancellation),
+}
+
+/// Number, kind, Archon session, connection, time, reason, actor.
+type NewsRow = (i64, String, Option<DbUuid>, Option<String>, Timestamp, Option<String>, Option<String>);
+
+/// Follows the news of one database.
 #[derive(Debug)]
 pub struct Feed {
     store: Store,
@@ -57,8 +80,8 @@ enum Waker {
 }
 
 impl Store {
-    /// Follows the ends of sessions from now on.
-    pub fn ends(&self) -> Feed {
+    /// Follows ends and cancellations from now on.
+    pub fn news(&self) -> Feed {
         let waker = match &self.inner.backend {
             Backend::Postgres(postgres) if !postgres.pooled => Waker::Listener(None),
             _ => Waker::Clock,
@@ -68,11 +91,11 @@ impl Store {
 }
 
 impl Feed {
-    /// Waits until there may be news; gives the ends since the last time, none twice.
+    /// Waits until there may be news; gives the news since the last time, none twice.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer; what is missed then comes the next time.
-    pub async fn next(&mut self) -> Result<Vec<End>, StoreError> {
+    pub async fn next(&mut self) -> Result<Vec<News>, StoreError> {
         if self.tail.is_some() {
             self.wait().await;
         }
@@ -94,41 +117,49 @@ impl Feed {
         }
     }
 
-    async fn look(&mut self) -> Result<Vec<End>, StoreError> {
+    async fn look(&mut self) -> Result<Vec<News>, StoreError> {
         let Some(tail) = &mut self.tail else {
             // The first look: what stands there is old.
             let newest = self.store.last_event().await?;
             let mut tail = self.store.tail(newest);
-            tail.know(&ends_after(&self.store, tail.floor()).await?, |(number, _)| *number);
+            tail.know(&news_after(&self.store, tail.floor()).await?, |(number, _)| *number);
             self.tail = Some(tail);
             return Ok(Vec::new());
         };
-        let read = ends_after(&self.store, tail.floor()).await?;
-        Ok(tail.new_ones(read, |(number, _)| *number).into_iter().map(|(_, end)| end).collect())
+        let read = news_after(&self.store, tail.floor()).await?;
+        Ok(tail.new_ones(read, |(number, _)| *number).into_iter().map(|(_, news)| news).collect())
     }
 }
 
-/// The ends after that event, each with its number.
-async fn ends_after(store: &Store, number: i64) -> Result<Vec<(i64, End)>, StoreError> {
-    let (mut after, mut ends) = (number, Vec::new());
+/// The news after that event, each with its number.
+async fn news_after(store: &Store, number: i64) -> Result<Vec<(i64, News)>, StoreError> {
+    let (mut after, mut news) = (number, Vec::new());
     loop {
-        let rows: Vec<EndRow> = patiently(async {
+        let rows: Vec<NewsRow> = patiently(async {
             reread!(store, db => sqlx::query_as(
-                "SELECT id, session_id, protocol_session_id, at, reason, actor FROM archon_mcp_session_events \
-                 WHERE id > $1 AND kind = 'ended' ORDER BY id LIMIT $2")
+                "SELECT id, kind, session_id, protocol_session_id, at, reason, actor FROM archon_mcp_session_events \
+                 WHERE id > $1 AND kind IN ('ended', 'cancelled') ORDER BY id LIMIT $2")
                 .bind(after).bind(PAGE).fetch_all(db).await)
         })
         .await?;
         let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == PAGE);
         after = rows.last().map_or(after, |(id, ..)| *id);
-        ends.extend(rows.into_iter().map(|(id, session_id, protocol_session_id, at, reason, by)| {
-            let ended = Ended { at: Some(at), reason: reason.unwrap_or_default(), by: by.unwrap_or_default() };
-            (id, End { session_id: session_id.map(|id| id.0), protocol_session_id, ended })
-        }));
+        news.extend(rows.into_iter().filter_map(news_of));
         if !is_full {
-            return Ok(ends);
+            return Ok(news);
         }
     }
+}
+
+fn news_of(row: NewsRow) -> Option<(i64, News)> {
+    let (number, kind, session_id, protocol_session_id, at, reason, by) = row;
+    let news = if kind == CANCELLED {
+        News::Cancelled(Cancellation { protocol_session_id: protocol_session_id?, request: reason? })
+    } else {
+        let ended = Ended { at: Some(at), reason: reason.unwrap_or_default(), by: by.unwrap_or_default() };
+        News::Ended(End { session_id: session_id.map(|id| id.0), protocol_session_id, ended })
+    };
+    Some((number, news))
 }
 
 /// Rings when sessions end. Only some databases have one; all others have to be looked at.
@@ -143,6 +174,23 @@ impl Bell {
 }
 
 impl Store {
+    /// Tells the other servers of this database that a request is cancelled.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then it is unknown whether they were told.
+    pub async fn tell_cancelled(&self, at: Timestamp, cancelled: &Cancellation) -> Result<(), StoreError> {
+        transact!(self, tx => async {
+            sqlx::query("INSERT INTO archon_mcp_session_events (at, kind, protocol_session_id, reason, actor) \
+                         VALUES ($1, $2, $3, $4, 'client')")
+                .bind(at).bind(CANCELLED).bind(&cancelled.protocol_session_id).bind(&cancelled.request)
+                .execute(&mut *tx).await?;
+            if self.is_shared() {
+                sqlx::query(sqlx::AssertSqlSafe(format!("SELECT pg_notify('{CHANNEL}', '')"))).execute(&mut *tx).await?;
+            }
+            Ok::<_, StoreError>(())
+        }.await)
+    }
+
     /// The bell of this database: PostgreSQL's NOTIFY. None where nobody would ring it, or no connection is to be had.
     pub async fn bell(&self) -> Option<Bell> {
         let Backend::Postgres(postgres) = &self.inner.backend else { return None };

@@ -49,6 +49,7 @@ pub mod schema;
 pub mod scratch;
 mod sqlite;
 mod statements;
+pub mod streams;
 mod sums;
 pub mod tail;
 pub mod ticket;
@@ -110,6 +111,11 @@ impl Store {
     /// Where it is.
     pub fn location(&self) -> &Location {
         &self.inner.location
+    }
+
+    /// Whether several servers may use it at once.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.inner.backend, Backend::Postgres(_))
     }
 
     /// Whether the database takes what we write.

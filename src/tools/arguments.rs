@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use serde_path_to_error::Segment;
 
-use super::ToolError;
+use crate::catalog::ToolError;
 use crate::model::text::nearest;
 use crate::protocol::number::with_integers;
 
@@ -129,7 +129,8 @@ mod tests {
     use schemars::JsonSchema;
 
     use super::*;
-    use crate::tools::{ErrorKind, NoArguments, schema};
+    use crate::catalog::ErrorKind;
+    use crate::tools::{NoArguments, schema};
 
     #[derive(Debug, Deserialize, JsonSchema, PartialEq)]
     struct Arguments {

@@ -4,15 +4,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::project::{Full, Listed, not_found, parse_id};
-use super::{READ_ONLY, ToolCall, ToolError, TypedTool};
+use super::{READ_ONLY, TypedTool};
+use crate::catalog::{Call, ToolError};
 use crate::protocol::tools::ToolAnnotations;
+use crate::store::Store;
 use crate::store::projects::{MAX_TITLE, ProjectQuery};
 
 /// More projects a page than this are not sent, whatever is asked.
 const MOST_PER_PAGE: i64 = 100;
 
 /// Finds projects.
-pub(super) struct FindProjects;
+pub(super) struct FindProjects(pub(super) Store);
 
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Arguments {
@@ -67,8 +69,8 @@ impl TypedTool for FindProjects {
     type Arguments = Arguments;
     type Output = Answer;
 
-    async fn run(&self, arguments: Arguments, call: ToolCall<'_>) -> Result<Answer, ToolError> {
-        let store = call.sessions.store();
+    async fn run(&self, arguments: Arguments, _: Call<'_>) -> Result<Answer, ToolError> {
+        let store = &self.0;
         if let Some(id) = arguments.project_id.as_deref().filter(|id| !id.trim().is_empty()) {
             let id = parse_id(id)?;
             let project = store.project(id).await?.ok_or_else(|| not_found(id))?;

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use super::{ToolCall, ToolSet, testing};
+use super::{builtin, testing};
+use crate::catalog::{Call, Catalog, Exchange, Questions, Talk};
 use crate::model::clock::Clock;
+use crate::model::principal::Principal;
 use crate::model::timestamp::Timestamp;
-use crate::session::{Policy, Sessions};
+use crate::protocol::initialize::InitializeParams;
+use crate::session::{Opening, Policy, Sessions, Visitor};
 use crate::store::{Location, OpenOptions, Role, Store};
 
 /// When all calls arrive.
@@ -19,7 +22,8 @@ pub(super) const NOON: Timestamp = Timestamp::from_millis(1_768_046_400_000);
 
 pub(super) struct Fixture {
     sessions: Arc<Sessions>,
-    tools: ToolSet,
+    catalog: Catalog,
+    visitor: Visitor,
     /// Given to every call.
     pub(super) cancelled: CancellationToken,
 }
@@ -42,27 +46,37 @@ impl Fixture {
             listen: None,
             on_tick: None,
         };
-        Self {
-            sessions: Sessions::begin(store, Clock::default(), policy).await.expect("a boot"),
-            tools: testing::add_to(ToolSet::builtin()),
-            cancelled: CancellationToken::new(),
-        }
+        let sessions = Sessions::begin(store, Clock::default(), policy).await.expect("a boot");
+        let params = InitializeParams { protocol_version: "2025-11-25".into(), capabilities: None, client_info: None };
+        let principal = Principal::anonymous();
+        let opening = Opening { principal: &principal, params: &params, archon: None, previous: None };
+        let visitor = Visitor::Session(sessions.open(&opening).await.expect("a session"));
+        let catalog = testing::add_to(builtin(&sessions), &sessions);
+        Self { sessions, catalog, visitor, cancelled: CancellationToken::new() }
+    }
+
+    pub(super) fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
     }
 
     /// Calls a tool: its object, or the `error` of its failure.
     pub(super) async fn call(&self, name: &str, arguments: &str) -> Result<Value, Value> {
         let arguments = RawValue::from_string(arguments.to_owned()).expect("json");
-        let call = ToolCall {
+        let (exchange, questions) = (Arc::new(Exchange::default()), Questions::default());
+        let talk = Talk::new(&self.visitor, &exchange, &questions, None);
+        let call = Call {
+            visitor: &self.visitor,
+            archon_session: Some(self.visitor.live().archon_id()),
             arguments: Some(&arguments),
-            sessions: &self.sessions,
-            protocol_session: "00000000-protocol",
-            archon_session: Some(Uuid::nil()),
+            meta: None,
             received_at: NOON,
+            deadline: Instant::now() + Duration::from_mins(5),
             cancelled: &self.cancelled,
+            talk: &talk,
         };
         let json = |text: &str| serde_json::from_str::<Value>(text).expect("json");
-        match self.tools.get(name).expect("a tool").call(call).await {
-            Ok(output) => Ok(json(output.as_str())),
+        match self.catalog.tool(name).expect("a tool").1.call(call).await {
+            Ok(output) => Ok(json(&output.as_json())),
             Err(error) => {
                 let body = json(error.body().get());
                 assert_eq!(body["success"], false);

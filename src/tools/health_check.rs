@@ -1,15 +1,19 @@
 //! `health_check`: whether this server can do its work.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{NoArguments, READ_ONLY, ToolCall, ToolError, TypedTool};
+use super::{NoArguments, READ_ONLY, TypedTool};
+use crate::catalog::{Call, ToolError};
 use crate::model::timestamp::Timestamp;
 use crate::protocol::tools::ToolAnnotations;
+use crate::session::Sessions;
 use crate::session::status::{Health, Status};
 
 /// Tells how the server is, from a status about a second old at most, because health checks come by the thousand.
-pub(super) struct HealthCheck;
+pub(super) struct HealthCheck(pub(super) Arc<Sessions>);
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Answer {
@@ -70,8 +74,8 @@ impl TypedTool for HealthCheck {
     type Arguments = NoArguments;
     type Output = Answer;
 
-    async fn run(&self, _: NoArguments, call: ToolCall<'_>) -> Result<Answer, ToolError> {
-        Ok(Answer::of(&call.sessions.recent_status().await, call.received_at))
+    async fn run(&self, _: NoArguments, call: Call<'_>) -> Result<Answer, ToolError> {
+        Ok(Answer::of(&self.0.recent_status().await, call.received_at))
     }
 }
 

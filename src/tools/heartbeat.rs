@@ -1,14 +1,18 @@
 //! `heartbeat`: keeps a session alive. The touch is what every call does to its session; this one does nothing else.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{NoArguments, READ_ONLY, ToolCall, ToolError, TypedTool};
+use super::{NoArguments, READ_ONLY, TypedTool};
+use crate::catalog::{Call, ToolError};
 use crate::model::timestamp::Timestamp;
 use crate::protocol::tools::ToolAnnotations;
+use crate::session::Sessions;
 
 /// Says that the session was touched, and for how long that holds.
-pub(super) struct Heartbeat;
+pub(super) struct Heartbeat(pub(super) Arc<Sessions>);
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Answer {
@@ -29,12 +33,12 @@ impl TypedTool for Heartbeat {
     type Arguments = NoArguments;
     type Output = Answer;
 
-    async fn run(&self, _: NoArguments, call: ToolCall<'_>) -> Result<Answer, ToolError> {
+    async fn run(&self, _: NoArguments, call: Call<'_>) -> Result<Answer, ToolError> {
         Ok(Answer {
             success: true,
             message: "Session activity updated",
             timestamp: call.received_at,
-            timeout_seconds: call.sessions.policy().timeout.as_secs(),
+            timeout_seconds: self.0.policy().timeout.as_secs(),
         })
     }
 }

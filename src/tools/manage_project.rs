@@ -4,14 +4,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::TypedTool;
 use super::project::{Full, not_found, parse_id};
-use super::{ErrorKind, ToolCall, ToolError, TypedTool};
+use crate::catalog::{Call, ErrorKind, ToolError};
 use crate::model::text::nearest;
+use crate::model::timestamp::Timestamp;
 use crate::protocol::tools::ToolAnnotations;
+use crate::store::Store;
 use crate::store::projects::{ChangeError, MAX_DESCRIPTION, MAX_TITLE, Project, ProjectTexts};
 
 /// Changes projects.
-pub(super) struct ManageProject;
+pub(super) struct ManageProject(pub(super) Store);
 
 /// The actions, as the schema lists them.
 const ACTIONS: [&str; 5] = ["create", "update", "delete", "archive", "unarchive"];
@@ -78,57 +81,58 @@ impl TypedTool for ManageProject {
     type Arguments = Arguments;
     type Output = Answer;
 
-    async fn run(&self, arguments: Arguments, call: ToolCall<'_>) -> Result<Answer, ToolError> {
+    async fn run(&self, arguments: Arguments, call: Call<'_>) -> Result<Answer, ToolError> {
+        let (store, now) = (&self.0, call.received_at);
         match arguments.action.as_str() {
-            "create" => create(&arguments, &call).await,
-            "update" => update(&arguments, &call).await,
-            "delete" => delete(&arguments, &call).await,
-            "archive" => archive(&arguments, &call).await,
-            "unarchive" => unarchive(&arguments, &call).await,
+            "create" => create(store, &arguments, now).await,
+            "update" => update(store, &arguments, now).await,
+            "delete" => delete(store, &arguments).await,
+            "archive" => archive(store, &arguments, now).await,
+            "unarchive" => unarchive(store, &arguments, now).await,
             unknown => Err(unknown_action(unknown)),
         }
     }
 }
 
-async fn create(arguments: &Arguments, call: &ToolCall<'_>) -> Result<Answer, ToolError> {
+async fn create(store: &Store, arguments: &Arguments, now: Timestamp) -> Result<Answer, ToolError> {
     let texts = texts(arguments)?;
     if texts.title.is_none() {
         return Err(required("title", "create"));
     }
     let id = Uuid::new_v4();
-    let made = call.sessions.store().create_project(id, texts, call.received_at).await;
+    let made = store.create_project(id, texts, now).await;
     let project = made.map_err(|error| change_failed(error, id))?;
     Ok(Answer::with(project, "Project created successfully"))
 }
 
-async fn update(arguments: &Arguments, call: &ToolCall<'_>) -> Result<Answer, ToolError> {
+async fn update(store: &Store, arguments: &Arguments, now: Timestamp) -> Result<Answer, ToolError> {
     let id = project_id(arguments)?;
     let texts = texts(arguments)?;
     if texts.title.is_none() && texts.description.is_none() && texts.github_repo.is_none() {
         return Err(ToolError::validation("No fields to update")
             .suggest("Give at least one of title, description and github_repo."));
     }
-    let updated = call.sessions.store().update_project(id, texts, call.received_at).await;
+    let updated = store.update_project(id, texts, now).await;
     let project = updated.map_err(|error| change_failed(error, id))?;
     Ok(Answer::with(project.ok_or_else(|| not_found(id))?, "Project updated successfully"))
 }
 
-async fn delete(arguments: &Arguments, call: &ToolCall<'_>) -> Result<Answer, ToolError> {
+async fn delete(store: &Store, arguments: &Arguments) -> Result<Answer, ToolError> {
     let id = project_id(arguments)?;
-    found(call.sessions.store().delete_project(id).await, id)?;
+    found(store.delete_project(id).await, id)?;
     Ok(Answer::new(id, "Project deleted successfully"))
 }
 
-async fn archive(arguments: &Arguments, call: &ToolCall<'_>) -> Result<Answer, ToolError> {
+async fn archive(store: &Store, arguments: &Arguments, now: Timestamp) -> Result<Answer, ToolError> {
     let id = project_id(arguments)?;
     let by = arguments.archived_by.as_deref();
-    found(call.sessions.store().archive_project(id, by, call.received_at).await, id)?;
+    found(store.archive_project(id, by, now).await, id)?;
     Ok(Answer { tasks_archived: Some(0), ..Answer::new(id, "Project archived successfully") })
 }
 
-async fn unarchive(arguments: &Arguments, call: &ToolCall<'_>) -> Result<Answer, ToolError> {
+async fn unarchive(store: &Store, arguments: &Arguments, now: Timestamp) -> Result<Answer, ToolError> {
     let id = project_id(arguments)?;
-    found(call.sessions.store().unarchive_project(id, call.received_at).await, id)?;
+    found(store.unarchive_project(id, now).await, id)?;
     Ok(Answer { tasks_unarchived: Some(0), ..Answer::new(id, "Project unarchived successfully") })
 }
 

@@ -1,11 +1,12 @@
-//! The built-in tools, and the trait for one more.
+//! The built-in tools, and how to write one more.
 //!
-//! A tool is a [`Tool`]: it describes itself and answers calls. Most are small structs of their own file, written as a
-//! [`TypedTool`]: two types for what goes in and out, from which the schemas come, and one function. This is the whole
+//! A tool is a [`Tool`](crate::catalog::Tool): it describes itself and answers calls. Most are small structs of their own
+//! file, written as a [`TypedTool`]: two types for what goes in and out, from which the schemas come, and one function. This is the whole
 //! of it, schema and validation included:
 //!
 //! ```
-//! use archonctl::tools::{ToolCall, ToolError, ToolSet, Typed, TypedTool};
+//! use archonctl::catalog::{Call, Catalog, ToolError};
+//! use archonctl::tools::{Typed, TypedTool};
 //! use archonctl::protocol::tools::ToolAnnotations;
 //! use schemars::JsonSchema;
 //! use serde::{Deserialize, Serialize};
@@ -35,83 +36,131 @@
 //!     type Arguments = Arguments;
 //!     type Output = Repeated;
 //!
-//!     async fn run(&self, arguments: Arguments, _call: ToolCall<'_>) -> Result<Repeated, ToolError> {
+//!     async fn run(&self, arguments: Arguments, call: Call<'_>) -> Result<Repeated, ToolError> {
 //!         let times = arguments.times.unwrap_or(2);
 //!         if times > 100 {
 //!             return Err(ToolError::validation("\"times\" must be 100 or less").suggest("Ask for less."));
 //!         }
+//!         call.progress(1.0, Some(1.0), Some("repeating"));
 //!         Ok(Repeated { text: arguments.text.repeat(times) })
 //!     }
 //! }
 //!
-//! let tools = ToolSet::builtin().with(Typed::new(Repeat));
-//! assert!(tools.get("repeat").is_some());
-//! assert_eq!(tools.nearest("repaet"), ["repeat"]);
+//! let catalog = Catalog::empty().with(Typed::new(Repeat));
+//! assert!(catalog.tool("repeat").is_some());
+//! assert_eq!(catalog.nearest("repaet"), ["repeat"]);
 //! ```
 //!
-//! To serve it, put the struct in a file of this folder and add its line to [`ToolSet::builtin`].
+//! To serve it, put the struct in a file of this folder and add its line to [`builtin`]. What it needs of the server, such
+//! as the sessions or the store, it is given there. Images, links and whole results are made with
+//! [`ToolOutput`](crate::catalog::ToolOutput), by a tool that implements [`Tool`](crate::catalog::Tool) itself.
 
 mod arguments;
-mod error;
 mod find_projects;
 #[cfg(test)]
 mod fixture;
 mod health_check;
 mod heartbeat;
 mod manage_project;
-mod output;
-pub mod prices;
 mod project;
 mod schema;
 mod session_info;
-mod set;
 pub mod testing;
-pub mod tokens;
 mod typed;
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
-use serde_json::value::RawValue;
-use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
-
-pub use error::{ErrorKind, ToolError};
-pub use output::ToolOutput;
-pub use set::ToolSet;
 pub use typed::{NoArguments, READ_ONLY, Typed, TypedTool};
 
-use crate::model::timestamp::Timestamp;
-use crate::protocol::tools::ToolDescription;
+use crate::catalog::Catalog;
 use crate::session::Sessions;
+use find_projects::FindProjects;
+use health_check::HealthCheck;
+use heartbeat::Heartbeat;
+use manage_project::ManageProject;
+use session_info::SessionInfo;
 
-/// Something that a client can call by name. [`Typed`] makes one from a [`TypedTool`]; implement it directly where the
-/// description is known only at run time.
-pub trait Tool: Send + Sync {
-    /// Its entry in `tools/list`. Asked for once, when the tool joins a [`ToolSet`].
-    fn description(&self) -> ToolDescription;
+/// Name and title of the tools that every server has.
+pub const BUILTIN: [(&str, &str); 5] = [
+    (HealthCheck::NAME, HealthCheck::TITLE),
+    (SessionInfo::NAME, SessionInfo::TITLE),
+    (Heartbeat::NAME, Heartbeat::TITLE),
+    (FindProjects::NAME, FindProjects::TITLE),
+    (ManageProject::NAME, ManageProject::TITLE),
+];
 
-    /// Answers one call; many run at once. [`ToolCall::cancelled`] fires when nobody wants the answer any more, and a
-    /// tool that waits for long should watch it.
-    fn call<'a>(&'a self, call: ToolCall<'a>) -> BoxFuture<'a, ToolResult>;
+/// The tools that every server has.
+pub fn builtin(sessions: &Arc<Sessions>) -> Catalog {
+    Catalog::empty()
+        .with(Typed::new(HealthCheck(sessions.clone())))
+        .with(Typed::new(SessionInfo(sessions.clone())))
+        .with(Typed::new(Heartbeat(sessions.clone())))
+        .with(Typed::new(FindProjects(sessions.store().clone())))
+        .with(Typed::new(ManageProject(sessions.store().clone())))
 }
 
-/// What a tool answers.
-pub type ToolResult = Result<ToolOutput, ToolError>;
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
 
-/// One call of a tool.
-#[derive(Debug, Clone)]
-pub struct ToolCall<'a> {
-    /// The arguments as sent; absent ones mean `{}`.
-    pub arguments: Option<&'a RawValue>,
-    /// The server's sessions, its store and its clock.
-    pub sessions: &'a Arc<Sessions>,
-    /// The `Mcp-Session-Id` that it came with.
-    pub protocol_session: &'a str,
-    /// The Archon session that it counts for.
-    pub archon_session: Option<Uuid>,
-    /// When the request arrived: the tool's one `now`.
-    pub received_at: Timestamp,
-    /// Fires when nobody wants the answer any more.
-    pub cancelled: &'a CancellationToken,
+    use super::*;
+    use crate::catalog::Kind;
+    use crate::protocol::revision::Revision;
+    use fixture::Fixture;
+
+    fn listed(catalog: &Catalog, revision: Revision) -> Vec<Value> {
+        let list = catalog.list(Kind::Tool, revision, None).expect("a page");
+        let list: Value = serde_json::from_str(list.get()).expect("json");
+        list["tools"].as_array().cloned().expect("a list")
+    }
+
+    #[tokio::test]
+    async fn lists_the_tools_in_a_stable_order() {
+        let fixture = Fixture::new().await;
+        let tools = listed(&builtin(fixture.sessions()), Revision::LATEST);
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let listed: Vec<_> = tools.iter().map(|tool| (text(&tool["name"]), text(&tool["title"]))).collect();
+        assert_eq!(listed, BUILTIN.map(|(name, title)| (name.to_owned(), title.to_owned())));
+    }
+
+    #[tokio::test]
+    async fn old_revisions_see_no_structured_output() {
+        let fixture = Fixture::new().await;
+        for (revision, structured) in [(Revision::V2025_03_26, false), (Revision::V2025_06_18, true)] {
+            for tool in listed(&builtin(fixture.sessions()), revision) {
+                assert_eq!(tool.get("outputSchema").is_some(), structured, "{tool}");
+                assert_eq!(tool.get("title").is_some(), structured, "{tool}");
+                assert_eq!(tool["inputSchema"]["type"], "object");
+                assert!(tool["annotations"]["readOnlyHint"].is_boolean());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn schemas_carry_no_clutter() {
+        let fixture = Fixture::new().await;
+        let catalog = builtin(fixture.sessions());
+        let list = catalog.list(Kind::Tool, Revision::LATEST, None).expect("a page").get();
+        for clutter in ["$schema", "$ref", "$defs", "int64", "double"] {
+            assert!(!list.contains(clutter), "{clutter}");
+        }
+    }
+
+    #[tokio::test]
+    async fn knows_what_was_meant() {
+        let fixture = Fixture::new().await;
+        let catalog = builtin(fixture.sessions());
+        assert_eq!(catalog.nearest("list_projects"), ["find_projects"]);
+        assert_eq!(catalog.nearest("healthcheck"), ["health_check"]);
+        assert!(catalog.nearest("rm -rf").is_empty());
+        assert!(catalog.tool("healthcheck").is_none() && catalog.tool("health_check").is_some());
+    }
+
+    #[tokio::test]
+    async fn a_tool_of_the_same_name_takes_the_place() {
+        let fixture = Fixture::new().await;
+        let once = testing::add_to(builtin(fixture.sessions()), fixture.sessions());
+        let count = once.tool_entries().len();
+        assert_eq!(testing::add_to(once, fixture.sessions()).tool_entries().len(), count);
+    }
 }

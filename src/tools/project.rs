@@ -6,7 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{ErrorKind, ToolError};
+use crate::catalog::{ErrorKind, ToolError};
 use crate::model::timestamp::Timestamp;
 use crate::store::projects::{Project, ProjectHead};
 

@@ -8,7 +8,7 @@ use schemars::transform::{RecursiveTransform, ReplaceBoolSchemas};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::error::ErrorShape;
+use crate::catalog::ErrorShape;
 use crate::model::timestamp::Timestamp;
 
 /// The schema of a tool's arguments. It is closed, because unknown names are refused; unless the type itself takes any.

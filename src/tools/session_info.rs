@@ -1,16 +1,20 @@
 //! `session_info`: which sessions a call belongs to, and how sessions are kept.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::health_check::uptime_seconds;
-use super::{ErrorKind, NoArguments, READ_ONLY, ToolCall, ToolError, TypedTool};
+use super::{NoArguments, READ_ONLY, TypedTool};
+use crate::catalog::{Call, ErrorKind, ToolError};
 use crate::model::timestamp::Timestamp;
 use crate::protocol::tools::ToolAnnotations;
+use crate::session::Sessions;
 
 /// Tells the caller its sessions.
-pub(super) struct SessionInfo;
+pub(super) struct SessionInfo(pub(super) Arc<Sessions>);
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Answer {
@@ -51,8 +55,8 @@ impl TypedTool for SessionInfo {
     type Arguments = NoArguments;
     type Output = Answer;
 
-    async fn run(&self, _: NoArguments, call: ToolCall<'_>) -> Result<Answer, ToolError> {
-        let status = call.sessions.recent_status().await;
+    async fn run(&self, _: NoArguments, call: Call<'_>) -> Result<Answer, ToolError> {
+        let status = self.0.recent_status().await;
         let active_sessions = status.active_sessions.ok_or_else(|| {
             ToolError::new(ErrorKind::ConnectionError, "the sessions cannot be counted now")
                 .suggest("Try again in a moment; health_check tells more.")
@@ -61,13 +65,10 @@ impl TypedTool for SessionInfo {
             success: true,
             session_management: Management {
                 active_sessions,
-                session_timeout: call.sessions.policy().timeout.as_secs(),
+                session_timeout: self.0.policy().timeout.as_secs(),
                 server_uptime_seconds: uptime_seconds(&status, call.received_at),
             },
-            session: Ids {
-                protocol_session_id: call.protocol_session.to_owned(),
-                archon_session_id: call.archon_session,
-            },
+            session: Ids { protocol_session_id: call.visitor.id().to_string(), archon_session_id: call.archon_session },
             timestamp: call.received_at,
         })
     }

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::arguments::ArgumentRules;
-use super::{Tool, ToolCall, ToolError, ToolOutput, ToolResult, schema};
+use super::schema;
+use crate::catalog::{Call, Entry, Tool, ToolError, ToolOutput, ToolResult};
 use crate::protocol::tools::{ToolAnnotations, ToolDescription};
 
 /// The annotations of a tool that only looks: a client may repeat a call whose answer was lost.
@@ -41,7 +42,7 @@ pub trait TypedTool: Send + Sync {
     fn run(
         &self,
         arguments: Self::Arguments,
-        call: ToolCall<'_>,
+        call: Call<'_>,
     ) -> impl Future<Output = Result<Self::Output, ToolError>> + Send;
 }
 
@@ -49,7 +50,7 @@ pub trait TypedTool: Send + Sync {
 #[derive(Debug)]
 pub struct Typed<T> {
     tool: T,
-    description: ToolDescription,
+    entry: Entry,
     rules: ArgumentRules,
 }
 
@@ -66,16 +67,16 @@ impl<T: TypedTool> Typed<T> {
             output_schema: Some(schema::output::<T::Output>()),
             annotations: Some(T::ANNOTATIONS),
         };
-        Self { tool, description, rules }
+        Self { tool, entry: Entry::named(T::NAME, &description), rules }
     }
 }
 
 impl<T: TypedTool> Tool for Typed<T> {
-    fn description(&self) -> ToolDescription {
-        self.description.clone()
+    fn entry(&self) -> Entry {
+        self.entry.clone()
     }
 
-    fn call<'a>(&'a self, call: ToolCall<'a>) -> BoxFuture<'a, ToolResult> {
+    fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, ToolResult> {
         async move {
             let arguments = self.rules.read(call.arguments)?;
             ToolOutput::of(&self.tool.run(arguments, call).await?)

@@ -219,6 +219,17 @@ impl Mcp {
         session
     }
 
+    /// A session that was opened before, with that revision.
+    pub(crate) fn known(&self, id: &str, revision: &str) -> Session {
+        Session {
+            id: id.to_owned(),
+            archon: None,
+            revision: revision.to_owned(),
+            mcp: self.clone(),
+            next: Arc::new(AtomicU64::new(1)),
+        }
+    }
+
     /// Asks for the end of the session of that id. An error means that no HTTP answer came.
     pub(crate) async fn delete(&self, id: &str) -> reqwest::Result<Answer> {
         self.send(reqwest::Method::DELETE, &[("mcp-session-id", id)], String::new()).await

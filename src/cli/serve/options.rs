@@ -7,11 +7,11 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use humantime::parse_duration as duration;
 
+use crate::accounting::capture::Capture;
+use crate::accounting::tokens::TokenMethod;
 use crate::cli::exit::Usage;
 use crate::cli::logging;
-use crate::mcp::Capture;
 use crate::server::{HostPattern, OriginPattern};
-use crate::tools::tokens::TokenMethod;
 
 /// The longest time that is taken for meant: sums of times stay times.
 const LONGEST: Duration = Duration::from_hours(24 * 36_525);

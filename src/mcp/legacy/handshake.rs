@@ -2,33 +2,31 @@
 
 use std::time::Instant;
 
-use super::record::Handled;
-use super::{Answer, Engine};
-use crate::model::principal::Principal;
+use crate::mcp::Engine;
+use crate::mcp::dispatch::Errand;
+use crate::mcp::outgoing::Answer;
+use crate::mcp::record::Handled;
+use crate::mcp::refusal::Refusal;
 use crate::model::request::RequestStatus;
 use crate::protocol::error::{ErrorBody, INVALID_PARAMS};
 use crate::protocol::frame::Request;
 use crate::protocol::initialize::{Implementation, InitializeParams, InitializeResult};
 use crate::protocol::reply;
-use crate::session::{Opening, SessionError};
+use crate::session::{Opening, SessionError, Visitor};
 use crate::store::StoreError;
 
 const INSTRUCTIONS: &str = "Sessions of this server survive its restarts. Keep using your session id; on HTTP 404 call \
      initialize again. Start with find_projects; health_check tells how the server is.";
 
 impl Engine {
-    /// Opens a session. `archon` and `previous` are the session ids that came along, if any.
-    ///
-    /// # Errors
-    /// [`SessionError::Unavailable`] when the session could not be committed, or its row would not be: no id is given
-    /// out then.
-    pub async fn initialize(
-        &self,
-        principal: &Principal,
-        request: &Request<'_>,
-        archon: Option<&str>,
-        previous: Option<&str>,
-    ) -> Result<Answer, SessionError> {
+    /// Opens a session, whatever the version header says: this is where one is agreed on. When the session could not be
+    /// committed, or its row would not be, no id is given out.
+    pub(in crate::mcp) async fn initialize(&self, errand: &Errand, request: &Request<'_>) -> Result<Answer, Refusal> {
+        if self.sessions.is_draining() {
+            return Err(Refusal::busy("the server is stopping"));
+        }
+        let (principal, archon) = (&errand.principal, errand.head.archon.as_deref());
+        let previous = errand.head.session.if_any()?;
         let (received, began) = (self.sessions.clock().now(), Instant::now());
         let params: InitializeParams = match request.read_params() {
             Ok(params) => params,
@@ -36,12 +34,13 @@ impl Engine {
         };
         // With or without tracking: the session's own row waits in the same queue.
         if !self.sessions.store().writer().admits(self.sessions.policy().store_grace) {
-            return Err(StoreError::Unavailable("the database does not keep up with its rows".into()).into());
+            let behind = StoreError::Unavailable("the database does not keep up with its rows".into());
+            return Err(SessionError::from(behind).into());
         }
         let live = self.sessions.open(&Opening { principal, params: &params, archon, previous }).await?;
         let result = InitializeResult {
             protocol_version: live.revision.as_str().to_owned(),
-            capabilities: serde_json::json!({ "tools": {} }),
+            capabilities: self.catalog.now().capabilities(live.revision),
             server_info: Implementation { name: "archonctl".into(), version: env!("CARGO_PKG_VERSION").into() },
             instructions: Some(INSTRUCTIONS.to_owned()),
         };
@@ -53,7 +52,7 @@ impl Engine {
                 method: "initialize",
                 session_id: existing,
                 duration_us: i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX),
-                ..Handled::of(&live, received, status)
+                ..Handled::of(&Visitor::Session(live.clone()), received, status)
             })
             .await;
         Ok(Answer {
@@ -61,7 +60,7 @@ impl Engine {
             session: Some(live.id.clone()),
             archon: Some(existing.unwrap_or(archon)),
             recorded: commit.into(),
-            broke: false,
+            ..Answer::default()
         })
     }
 }

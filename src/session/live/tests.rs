@@ -63,6 +63,10 @@ fn credit_is_what_came_after_the_last_use() {
     assert_eq!(after(50_500, -30_000), (50_500, 110_500), "used since it was set back");
 }
 
+fn client() -> (Arc<str>, ClientCapabilities) {
+    ("x".into(), ClientCapabilities::default())
+}
+
 #[test]
 fn what_runs_ends_with_a_revocation_and_not_with_time() {
     for (reason, cancelled) in [("operator", true), ("client_disconnect", true), ("timeout", false), ("max_age", false)]
@@ -70,8 +74,8 @@ fn what_runs_ends_with_a_revocation_and_not_with_time() {
         let start = Timestamp::from_millis(0);
         let times = || Times::new(start, start, start, 0);
         let bound = Bound::Reserved(Uuid::nil(), Arc::default());
-        let live = Arc::new(Live::new("session-1".into(), "".into(), Revision::LATEST, "x".into(), times(), bound));
-        let run = live.begin("1", &Arc::new(Archon::new(Uuid::nil(), "".into(), times(), false)));
+        let live = Arc::new(Live::new("session-1".into(), "".into(), Revision::LATEST, client(), times(), bound));
+        let run = live.runs().begin("1", None);
         live.mark_ended(Ended { at: None, reason: reason.into(), by: "alice".into() });
         assert_eq!(run.token().is_cancelled(), cancelled, "{reason}");
     }
@@ -84,14 +88,13 @@ fn two_requests_of_one_id_are_both_cancelled_and_end_apart() {
         "session-1".into(),
         "".into(),
         Revision::LATEST,
-        "x".into(),
+        client(),
         Times::new(start, start, start, 0),
         Bound::Reserved(Uuid::nil(), Arc::default()),
     ));
-    let archon = Arc::new(Archon::new(Uuid::nil(), "".into(), Times::new(start, start, start, 0), false));
-    let (a, b) = (live.begin("1", &archon), live.begin("1", &archon));
+    let (a, b) = (live.runs().begin("1", None), live.runs().begin("1", None));
     drop(a);
-    assert_eq!(live.cancel("1"), 1);
+    assert_eq!(live.runs().cancel("1"), 1);
     assert!(b.token().is_cancelled());
     drop(b);
     assert!(!live.is_busy());

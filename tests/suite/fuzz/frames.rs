@@ -44,7 +44,7 @@ fn verdict(read: &Result<Message<'_>, FrameError>) -> String {
     match read {
         Ok(Message::Request(r)) => format!("request {} {:?} {:?}", r.id.get(), r.method, r.params.map(RawValue::get)),
         Ok(Message::Notification(n)) => format!("notification {:?} {:?}", n.method, n.params.map(RawValue::get)),
-        Ok(Message::Response) => "response".to_owned(),
+        Ok(Message::Response(_)) => "response".to_owned(),
         // The text of an error names a place in the bytes, which may differ.
         Err(error) => format!("error {} {:?}", error.body.code, error.id),
     }
@@ -79,7 +79,7 @@ fn comes_back(message: &Message<'_>) {
             let method = Value::from(&*note.method);
             format!("{{\"jsonrpc\":\"2.0\",\"method\":{method}{}}}", params(note.params))
         }
-        Message::Response => return,
+        Message::Response(_) => return,
     };
     let read = single(again.as_bytes()).expect("one message");
     assert_eq!(verdict(&read), verdict(&Ok(message.clone())));

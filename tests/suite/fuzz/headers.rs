@@ -4,14 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use archonctl::mcp::{Capture, Engine, Patience, Tracking};
+use archonctl::accounting::capture::Capture;
+use archonctl::accounting::tokens::{TokenCounter, TokenMethod};
+use archonctl::catalog::Current;
+use archonctl::mcp::{Engine, Patience, Tracking};
 use archonctl::model::clock::Clock;
 use archonctl::protocol::revision::{Revision, is_modern};
 use archonctl::server::{App, HostRules, Limits, Principals, Shutdown};
 use archonctl::session::{Caps, Policy, Sessions};
 use archonctl::store::{Location, OpenOptions, Role, Store};
-use archonctl::tools::ToolSet;
-use archonctl::tools::tokens::{TokenCounter, TokenMethod};
+use archonctl::tools::builtin;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -104,7 +106,8 @@ impl House {
         let tokens = TokenCounter::new(TokenMethod::Off);
         let tracking = Tracking { on: false, tokens, prices: None, capture: Capture::Off };
         let patience = Patience { tool: hour, commit: PATIENCE };
-        let engine = Engine::new(sessions, ToolSet::builtin(), tracking, patience);
+        let catalog = std::sync::Arc::new(Current::new(builtin(&sessions)));
+        let engine = Engine::new(sessions, catalog, tracking, patience);
         let limits = Limits { body_time: Duration::from_secs(1), ..Limits::default() };
         let app = App::new(engine, HostRules::default(), Principals::everybody(), limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -180,9 +180,9 @@ async fn parameters_that_are_no_object_are_an_error_of_the_request() {
 #[tokio::test]
 async fn unknown_methods_are_named() {
     let house = House::open(&[]).await;
-    let answer = house.session().await.request("resources/list", json!({})).await;
+    let answer = house.session().await.request("resources/subscribe", json!({})).await;
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (200, &json!(-32601)));
-    house.newest_row("status", "method = 'resources/list'", "error").await;
+    house.newest_row("status", "method = 'resources/subscribe'", "error").await;
 }
 
 #[tokio::test]
@@ -286,12 +286,14 @@ async fn a_slash_more_is_the_same_endpoint() {
 async fn there_is_no_other_verb() {
     let house = House::open(&[]).await;
     let session = house.session().await;
-    let headers = [("mcp-session-id", session.id.as_str()), ("accept", "text/event-stream")];
+    // A GET is one where a session hears its stream.
+    let headers = [("mcp-session-id", session.id.as_str()), ("accept", "application/json")];
+    let stream = [("accept", "text/event-stream")];
     for verb in ["GET", "PUT", "PATCH", "OPTIONS", "NONSENSE"] {
-        for headers in [&[][..], &headers] {
+        for headers in [&[][..], &headers, &stream] {
             let answer = house.request(&format!("{verb} /mcp"), headers, "").await;
             assert_refused(&answer, 405, -32000, "method_not_allowed");
-            assert_eq!(answer.header("allow"), Some("POST, DELETE"), "{verb}");
+            assert_eq!(answer.header("allow"), Some("GET, POST, DELETE"), "{verb}");
         }
     }
     assert_serves(&session).await;

@@ -9,15 +9,18 @@ mod caps;
 mod capture;
 mod home;
 mod hostile;
+mod listening;
 mod lists;
 mod messages;
 mod order;
+mod reading;
 mod rows;
 mod sessions;
 mod sockets;
 mod status;
 mod stopping;
 mod streams;
+mod talking;
 mod tools;
 
 use std::time::Duration;

@@ -15,7 +15,7 @@ async fn break_part(session: &Session, part: &str) -> bool {
 on_every_database!(a_loop_that_breaks_is_told_and_goes_on, |db| async {
     let server = ServeProcess::start(&db, &["--test-tools"]).await;
     let session = Mcp::new(server.url()).initialize(REVISION).await;
-    for part in ["flush", "heartbeat", "cleanup", "pulse", "follow ends"] {
+    for part in ["flush", "heartbeat", "cleanup", "pulse", "follow news", "tell changes"] {
         assert!(break_part(&session, part).await, "{part}");
         server.wait_for_line(&format!("the task \\\"{part}\\\" broke: broken on purpose"), SOON).await;
     }
@@ -23,7 +23,7 @@ on_every_database!(a_loop_that_breaks_is_told_and_goes_on, |db| async {
     // Sums are written by the flush that was started again.
     let archon = echo(&session).await;
     let calls = format!("SELECT calls FROM archon_mcp_sessions WHERE session_id = '{archon}'");
-    until(&db, &calls, "6").await;
+    until(&db, &calls, "7").await;
     assert!(!break_part(&session, "no such part").await);
 });
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use archonctl::store::Role;
+use archonctl::store::feed::{Cancellation, News};
 use sqlx::{Connection, Executor, PgConnection};
 
-use super::{open, serving};
+use super::{NOON, open, serving};
 use crate::databases::Database;
 
 const END: &str =
@@ -25,12 +26,16 @@ async fn an_end_with_a_late_number_is_heard_of_once() {
     };
     begin(&mut late, "first").await;
     db.rows(&END.replace("{id}", "old"));
-    let mut feed = store.ends();
+    let mut feed = store.news();
     assert_eq!(feed.next().await.expect("a look"), [], "what stands there is old");
     let next = async |feed: &mut archonctl::store::feed::Feed| loop {
-        let ends = tokio::time::timeout(Duration::from_secs(20), feed.next()).await.expect("in time").expect("a look");
-        if !ends.is_empty() {
-            break ends.into_iter().filter_map(|end| end.protocol_session_id).collect::<Vec<_>>();
+        let news = tokio::time::timeout(Duration::from_secs(20), feed.next()).await.expect("in time").expect("a look");
+        let id = |news| match news {
+            News::Ended(end) => end.protocol_session_id,
+            News::Cancelled(cancelled) => Some(cancelled.request),
+        };
+        if !news.is_empty() {
+            break news.into_iter().filter_map(id).collect::<Vec<_>>();
         }
     };
     let mut later = PgConnection::connect(db.url()).await.expect("connect");
@@ -43,4 +48,7 @@ async fn an_end_with_a_late_number_is_heard_of_once() {
     assert_eq!(next(&mut feed).await, ["first"]);
     db.rows(&END.replace("{id}", "fourth"));
     assert_eq!(next(&mut feed).await, ["fourth"], "and none of them twice");
+    let cancelled = Cancellation { protocol_session_id: "some".to_owned(), request: "\"7\"".to_owned() };
+    store.tell_cancelled(NOON, &cancelled).await.expect("told");
+    assert_eq!(next(&mut feed).await, ["\"7\""]);
 }

@@ -1,0 +1,65 @@
+//! What a transport hands in: one body, and what stands around it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::model::principal::Principal;
+
+/// One JSON-RPC message, or a batch of them, as it came.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Whose it is.
+    pub principal: Principal,
+    /// What stands around the body.
+    pub head: Head,
+    /// The message, unread.
+    pub body: Bytes,
+    /// In which form whoever sent it takes the answer.
+    pub reads: Reads,
+}
+
+/// What a message says outside of its body: in the headers, where the transport has any.
+#[derive(Debug, Clone, Default)]
+pub struct Head {
+    /// The session that it names.
+    pub session: SessionName,
+    /// The Archon session that it names.
+    pub archon: Option<String>,
+    /// The revision that it names.
+    pub version: Version,
+}
+
+/// The session that a message names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum SessionName {
+    /// None.
+    #[default]
+    None,
+    /// This one.
+    Named(String),
+    /// Two that differ: a mistake that nobody should guess about.
+    Two,
+}
+
+/// The revision that a message names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Version {
+    /// None, or one that we speak.
+    #[default]
+    Spoken,
+    /// One without sessions.
+    Modern,
+    /// One that nobody speaks.
+    Unknown,
+}
+
+/// In which form an answer is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// One answer and nothing before it.
+    AnswerAlone,
+    /// Messages before the answer, too. A client that waits in silence for this long gets a stream that is kept alive; where
+    /// that is `None`, a stream begins only when there is a message.
+    Stream(Option<Duration>),
+}

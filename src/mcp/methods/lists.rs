@@ -1,0 +1,30 @@
+//! `tools/list`, `resources/list`, `resources/templates/list`, `prompts/list`.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::{Told, bad_params};
+use crate::catalog::{Catalog, Kind};
+use crate::mcp::Caller;
+use crate::protocol::frame::Request;
+
+#[derive(Default, Deserialize)]
+struct Params<'a> {
+    #[serde(borrow, default)]
+    cursor: Option<Cow<'a, str>>,
+}
+
+/// One page of a list.
+pub(super) fn list(catalog: &Catalog, kind: Kind, caller: &Caller, request: &Request<'_>) -> Told {
+    let params = match request.params {
+        None => Params::default(),
+        // What else stands there, or is no object, was never looked at; only a cursor matters.
+        Some(params) => serde_json::from_str(params.get()).unwrap_or_default(),
+    };
+    if let Ok(page) = catalog.list(kind, caller.visitor.revision(), params.cursor.as_deref()) {
+        return Told::result(request.id, page);
+    }
+    let error = bad_params("the cursor is none of this list's", "begin the list anew, without a cursor");
+    Told::refused(request.id, &error, "unknown cursor")
+}

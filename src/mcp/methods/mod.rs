@@ -1,0 +1,107 @@
+//! The methods of MCP, one file each; which there are stands here.
+
+mod completion;
+mod lists;
+mod logging;
+mod prompts;
+mod reading;
+mod resources;
+mod tools;
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::outgoing::Answer;
+use super::{Busy, Caller, Engine, shortened};
+use crate::catalog::Kind;
+use crate::model::request::RequestStatus;
+use crate::protocol::error::{ErrorBody, INVALID_PARAMS, METHOD_NOT_FOUND};
+use crate::protocol::frame::Request;
+use crate::protocol::reply;
+
+/// What the client is told, and what the row says.
+pub(super) struct Told {
+    pub(super) body: Vec<u8>,
+    pub(super) status: RequestStatus,
+    pub(super) error: Option<String>,
+}
+
+impl Told {
+    fn result<T: Serialize + ?Sized>(id: &RawValue, result: &T) -> Self {
+        Self { body: reply::result(id, result), status: RequestStatus::Success, error: None }
+    }
+
+    /// `short` is what the row says.
+    fn refused(id: &RawValue, error: &ErrorBody, short: &str) -> Self {
+        let body = reply::error(Some(id.get()), error);
+        Self { body, status: RequestStatus::Error, error: Some(short.to_owned()) }
+    }
+}
+
+/// `{}`.
+#[derive(Serialize)]
+struct Empty {}
+
+impl Engine {
+    /// Answers a request other than `initialize`.
+    ///
+    /// # Errors
+    /// [`Busy`] before anything was run.
+    pub(super) async fn answer(&self, caller: &Caller, request: &Request<'_>) -> Result<Answer, Busy> {
+        match &*request.method {
+            "tools/call" => self.call(caller, request).await,
+            "ping" => Ok(self.pong(caller, request.id)),
+            // Rarer, and boxed: every call's future would carry their size along.
+            method => Box::pin(self.other(caller, request, method)).await,
+        }
+    }
+
+    async fn other(&self, caller: &Caller, request: &Request<'_>, method: &str) -> Result<Answer, Busy> {
+        let begin = self.begin(caller)?;
+        let catalog = self.catalog.now();
+        let (method, told) = match method {
+            "tools/list" => ("tools/list", lists::list(&catalog, Kind::Tool, caller, request)),
+            "resources/list" if catalog.has(Kind::Resource) => {
+                ("resources/list", lists::list(&catalog, Kind::Resource, caller, request))
+            }
+            "resources/templates/list" if catalog.has(Kind::Template) => {
+                ("resources/templates/list", lists::list(&catalog, Kind::Template, caller, request))
+            }
+            "resources/read" if catalog.has(Kind::Resource) => {
+                ("resources/read", resources::read(self, &catalog, (caller, request, &begin)).await)
+            }
+            "prompts/list" if catalog.has(Kind::Prompt) => {
+                ("prompts/list", lists::list(&catalog, Kind::Prompt, caller, request))
+            }
+            "prompts/get" if catalog.has(Kind::Prompt) => {
+                ("prompts/get", prompts::get(self, &catalog, (caller, request, &begin)).await)
+            }
+            "completion/complete" if catalog.has(Kind::Prompt) || catalog.has(Kind::Template) => {
+                ("completion/complete", completion::complete(self, &catalog, (caller, request, &begin)).await)
+            }
+            "logging/setLevel" => ("logging/setLevel", logging::set_level(caller, request)),
+            // Any text can be a method: one label for all that are none, or the metrics would grow without bound.
+            unknown => ("(other)", Told::refused(request.id, &no_such_method(unknown), "no such method")),
+        };
+        let name = if method == "(other)" { shortened(&request.method) } else { method.to_owned() };
+        Ok(self.finish_request(caller, begin, (method, &name), told).await)
+    }
+
+    fn pong(&self, caller: &Caller, id: &RawValue) -> Answer {
+        self.meter.count("ping", None, RequestStatus::Success, Duration::ZERO);
+        let body = reply::result(id, &Empty {});
+        Answer { body, archon: Some(caller.visitor.live().archon_id()), ..Answer::default() }
+    }
+}
+
+fn no_such_method(name: &str) -> ErrorBody {
+    let way_out = "initialize tells what this server has";
+    let fact = format!("no such method: {}", shortened(name));
+    ErrorBody::told(METHOD_NOT_FOUND, fact, way_out).because("unknown_method", way_out)
+}
+
+fn bad_params(message: impl std::fmt::Display, way_out: &'static str) -> ErrorBody {
+    ErrorBody::told(INVALID_PARAMS, message, way_out).because("invalid_params", way_out)
+}

@@ -1,0 +1,124 @@
+//! Whatever a request runs is watched: until it is done, out of time, cancelled or cut. A panic ends the request, not the
+//! server.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use super::{Caller, Engine};
+use crate::catalog::ToolError;
+use crate::model::request::RequestStatus;
+use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, REFUSED};
+use crate::protocol::reply;
+use crate::session::{Archon, Running};
+use crate::store::lookup::Ended;
+
+/// How a run came out.
+pub(super) enum Outcome<T> {
+    Finished(Result<T, ToolError>),
+    /// It ran longer than this.
+    TimedOut(Duration),
+    Cancelled,
+    /// Its session was ended: by whom, and why.
+    Revoked(Ended),
+    CutShort,
+    Panicked,
+}
+
+/// What the client is told of a run that gave nothing, and what the row says.
+pub(super) struct Failed {
+    pub(super) body: Vec<u8>,
+    pub(super) status: RequestStatus,
+    pub(super) message: String,
+}
+
+impl Engine {
+    /// When what begins now is cancelled if it is not done.
+    pub(super) fn deadline(&self, began: Instant) -> Instant {
+        began.checked_add(self.patience.tool).unwrap_or(began)
+    }
+
+    /// A request begins to run; it keeps its session in use.
+    pub(super) fn begin_run(&self, caller: &Caller, id: &str, archon: Option<&Arc<Archon>>) -> Running {
+        let running = caller.visitor.runs().begin(id, archon);
+        self.sessions.touch(caller.visitor.live(), archon);
+        running
+    }
+
+    /// It has ended.
+    pub(super) fn end_run(&self, caller: &Caller, running: Running, archon: Option<&Arc<Archon>>) {
+        drop(running);
+        self.sessions.touch(caller.visitor.live(), archon);
+    }
+
+    /// Waits for it.
+    pub(super) async fn watch<T>(
+        &self,
+        caller: &Caller,
+        running: &Running,
+        work: BoxFuture<'_, Result<T, ToolError>>,
+    ) -> Outcome<T> {
+        let outcome = tokio::select! {
+            // In this order: what is done at once, as most is, asks for no timer and registers with no token.
+            biased;
+            finished = AssertUnwindSafe(work).catch_unwind() => finished.map_or(Outcome::Panicked, Outcome::Finished),
+            () = running.token().cancelled() => Outcome::Cancelled,
+            () = self.cut.cancelled() => Outcome::CutShort,
+            () = tokio::time::sleep(self.patience.tool) => Outcome::TimedOut(self.patience.tool),
+        };
+        // Its own answer to being cancelled does not say who ended the session.
+        let outcome = match (outcome, caller.visitor.ended()) {
+            (Outcome::Finished(Err(_)) | Outcome::Cancelled, Some(ended)) if running.token().is_cancelled() => {
+                Outcome::Revoked(ended.clone())
+            }
+            (outcome, _) => outcome,
+        };
+        if !matches!(outcome, Outcome::Finished(_)) {
+            // One that has handed work to a task of its own learns that nobody waits any more.
+            running.token().cancel();
+        }
+        outcome
+    }
+}
+
+impl<T> Outcome<T> {
+    /// What it gave, or what is told instead.
+    pub(super) fn finished(self, id: &RawValue) -> Result<Result<T, ToolError>, Failed> {
+        Err(match self {
+            Self::Finished(finished) => return Ok(finished),
+            Self::TimedOut(limit) => {
+                let message = format!("it did not finish within {limit:?} and was cancelled");
+                let way_out = "ask for less, or have the server's operator raise --tool-timeout";
+                let body = ErrorBody::told(REFUSED, &message, way_out).because("timeout", way_out);
+                Failed { body: reply::error(Some(id.get()), &body), status: RequestStatus::Timeout, message }
+            }
+            Self::Cancelled => Failed::because(id, REFUSED, "the client cancelled the call", "cancelled"),
+            Self::Revoked(ended) => Failed::revoked(id, &ended),
+            Self::CutShort => {
+                Failed::because(id, REFUSED, "the server stopped before the tool had finished", "cut_short")
+            }
+            Self::Panicked => Failed::because(id, INTERNAL_ERROR, "the tool broke on our side", "tool_panicked"),
+        })
+    }
+}
+
+impl Failed {
+    fn because(id: &RawValue, code: i32, message: &'static str, reason: &'static str) -> Self {
+        let way_out = "the session is kept; call again if that is safe";
+        let body = ErrorBody::told(code, message, way_out).because(reason, way_out);
+        let body = reply::error(Some(id.get()), &body);
+        Self { body, status: RequestStatus::Error, message: message.to_owned() }
+    }
+
+    fn revoked(id: &RawValue, ended: &Ended) -> Self {
+        let message = format!("the session was ended by the {} ({}) while the call ran", ended.who(), ended.reason);
+        let body = ErrorBody::told(REFUSED, &message, "reconnect the client, and call again if that is safe")
+            .because("session_ended", "call initialize, and call again if that is safe");
+        Self { body: reply::error(Some(id.get()), &body), status: RequestStatus::Error, message }
+    }
+}
