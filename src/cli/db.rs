@@ -10,7 +10,7 @@ use super::exit::DONE;
 use super::output::{Cell, Column, List, Listed, Output, column};
 use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
-use crate::store::schema::Migration;
+use crate::store::reports::migrations::Migration;
 use crate::store::{OpenError, Role, Tables};
 
 const EXAMPLES: &str = "\

@@ -14,8 +14,8 @@ use crate::model::session::SessionRule;
 use crate::model::text::clean;
 use crate::model::timestamp::Timestamp;
 use crate::session::Visitor;
+use crate::store::commit::Commit;
 use crate::store::rows::{Captured, NewRequest, Write};
-use crate::store::ticket::Commit;
 
 /// The longest error message that is kept, in characters.
 const MESSAGE_CHARS: usize = 1000;

@@ -1,6 +1,6 @@
 //! What an answer can say about its row.
 
-use crate::store::ticket::Commit;
+use crate::store::commit::Commit;
 
 /// Where the row of a request was when its answer left; of several rows, the worst is told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

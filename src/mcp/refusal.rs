@@ -8,7 +8,7 @@ use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, INVALID_REQUEST, REFUSED
 use crate::protocol::frame::FrameError;
 use crate::protocol::reply;
 use crate::session::{Cap, SessionError};
-use crate::store::lookup::Ended;
+use crate::store::sessions::Ended;
 
 /// A message that is not served.
 #[derive(Debug)]

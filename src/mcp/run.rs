@@ -16,7 +16,7 @@ use crate::model::request::RequestStatus;
 use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, REFUSED};
 use crate::protocol::reply;
 use crate::session::{Archon, Running};
-use crate::store::lookup::Ended;
+use crate::store::sessions::Ended;
 
 /// How a run came out.
 pub(super) enum Outcome<T> {

@@ -14,8 +14,8 @@ use super::App;
 use super::health::text;
 use crate::model::timestamp::Timestamp;
 use crate::session::status::Status;
+use crate::store::commit::WriterStats;
 use crate::store::reports::standings::Living;
-use crate::store::writer::WriterStats;
 use crate::store::{Store, StoreError};
 
 /// Handles a scrape.
@@ -27,6 +27,7 @@ pub(super) async fn metrics(app: &App) -> Response {
         status,
         ends: sessions.store().ends_by_reason().await.unwrap_or_default(),
         writer: sessions.store().writer().stats(),
+        log_bytes: sessions.store().log_bytes(),
         opened: sessions.opened(),
         resumed: sessions.resumed(),
         refused: sessions.refused(),
@@ -63,6 +64,8 @@ struct Snapshot {
     connections: Option<Living>,
     ends: Vec<(String, i64)>,
     writer: WriterStats,
+    /// The size of SQLite's write-ahead log.
+    log_bytes: u64,
     opened: u64,
     resumed: u64,
     refused: u64,
@@ -134,7 +137,7 @@ impl Snapshot {
             "Rows that wait for a commit",
             i64::try_from(self.writer.waiting).unwrap_or(i64::MAX),
         )?;
-        let log = i64::try_from(self.writer.log_bytes).unwrap_or(i64::MAX);
+        let log = i64::try_from(self.log_bytes).unwrap_or(i64::MAX);
         gauge(encoder, "write_ahead_log_bytes", "Size of SQLite's write-ahead log", log)?;
         counter(encoder, "rows_committed", "Rows committed", self.writer.committed)?;
         counter(encoder, "commits", "Commits", self.writer.batches)?;

@@ -14,9 +14,9 @@ use super::{Opening, SessionError, Sessions};
 use crate::model::principal::Principal;
 use crate::model::session::SessionRule;
 use crate::model::text::clean;
-use crate::store::lookup::{Reserver, StoredSession};
+use crate::store::commit::{Commit, Ticket};
 use crate::store::rows::{Binding, ClientFacts, NewSession, Write};
-use crate::store::ticket::{Commit, Ticket};
+use crate::store::sessions::{Reserver, StoredSession};
 
 /// What a named id turned out to be.
 #[derive(Debug)]

@@ -10,9 +10,7 @@ use super::{SessionError, Sessions};
 use crate::model::principal::Principal;
 use crate::model::session::EndReason;
 use crate::store::StoreError;
-use crate::store::counts::LiveCounts;
-use crate::store::lookup::Ended;
-use crate::store::reaping::EvictRule;
+use crate::store::sessions::{Ended, EvictRule, LiveCounts};
 
 /// What an operator allows. `None` is no limit.
 #[derive(Debug, Clone, Copy, Default)]

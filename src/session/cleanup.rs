@@ -9,12 +9,8 @@ use super::live::{Archon, Live};
 use super::{Dirty, Sessions};
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
-use crate::store::credits::CreditRule;
-use crate::store::lookup::Ended;
-use crate::store::reaping::ReapRule;
-use crate::store::retention::Pruned;
-use crate::store::streams::StreamTouch;
-use crate::store::touches::{ArchonTouch, ProtocolTouch, Touches};
+use crate::store::sessions::{CreditRule, Ended, Pruned, ReapRule, StreamTouch};
+use crate::store::totals::{ArchonTouch, ProtocolTouch, Touches};
 
 /// One chunk of any bulk work: bounded, so that no transaction holds others up for long.
 const CHUNK: i64 = 500;
@@ -106,7 +102,7 @@ impl Sessions {
             // Each is touched again in a moment.
             tracing::debug!(%error, "open streams could not be written");
         }
-        match self.store.flush(boot, touches).await {
+        match self.store.totals().flush(boot, touches).await {
             Ok(left) => {
                 in_hand.arrived_but(&left, keeps_rows);
                 Ok(left)
@@ -178,9 +174,9 @@ impl Sessions {
 
     /// Finishes the sums of boots that ended without doing so.
     pub(super) async fn fold_dead_boots(&self) -> Result<(), StoreError> {
-        for boot in self.store.unfolded_boots().await? {
+        for boot in self.store.totals().unfolded_boots().await? {
             loop {
-                match self.store.fold_leftovers(boot, CHUNK).await {
+                match self.store.totals().fold_leftovers(boot, CHUNK).await {
                     Ok(0) => break,
                     Ok(_) => {}
                     // Somebody holds rows of its sessions: the next cleanup finds the rest.

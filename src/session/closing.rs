@@ -8,8 +8,7 @@ use super::live::Live;
 use super::{SessionError, Sessions};
 use crate::model::principal::Principal;
 use crate::model::session::EndReason;
-use crate::store::ending::Ending;
-use crate::store::lookup::Ended;
+use crate::store::sessions::{Ended, Ending};
 
 impl Sessions {
     /// Ends the session of that id, and returns the Archon session that it went on with. One that has ended stays as it is,

@@ -3,8 +3,7 @@
 use super::Sessions;
 use crate::model::session::EndReason;
 use crate::store::StoreError;
-use crate::store::ending::Ending;
-use crate::store::lookup::Ended;
+use crate::store::sessions::{Ended, Ending};
 
 /// One look finds this many at most.
 const CHUNK: i64 = 500;

@@ -2,7 +2,7 @@
 
 use super::caps::Cap;
 use crate::store::StoreError;
-use crate::store::lookup::Ended;
+use crate::store::sessions::Ended;
 
 /// Why a session cannot be used, or opened.
 #[derive(Debug, thiserror::Error)]

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use super::Sessions;
 use super::supervisor::{Stopping, Supervisor};
-use crate::store::feed::News;
-use crate::store::outage::Work;
-use crate::store::{Broken, StoreError};
+use crate::store::sessions::News;
+use crate::store::{Broken, StoreError, Work};
 
 /// Touches and sums are written this often.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Live, Sessions};
 use crate::model::text::clean;
-use crate::store::feed::Cancellation;
+use crate::store::sessions::Cancellation;
 
 /// The longest request id that travels with a cancellation, in characters: as long as an id may be.
 const ID_CHARS: usize = 512;

@@ -12,9 +12,9 @@ use crate::model::timestamp::Timestamp;
 use crate::protocol::capabilities::ClientCapabilities;
 use crate::protocol::level::Level;
 use crate::protocol::revision::Revision;
-use crate::store::credits::Outage;
-use crate::store::lookup::Ended;
+use crate::store::boots::Outage;
 use crate::store::rows::ClientFacts;
+use crate::store::sessions::Ended;
 
 /// A protocol session in memory.
 #[derive(Debug)]

@@ -41,8 +41,7 @@ pub use visitor::Visitor;
 
 use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
-use crate::store::boots::{Begun, NewBoot, Rules};
-use crate::store::credits::Credits;
+use crate::store::boots::{Begun, Credits, NewBoot, Rules};
 use crate::store::rows::{NewEvent, Write};
 use crate::store::{Store, StoreError};
 use caps::Tallies;

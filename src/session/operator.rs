@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::model::session::EndReason;
 use crate::model::timestamp::Timestamp;
-use crate::store::ending::Ending;
+use crate::store::sessions::Ending;
 use crate::store::{Store, StoreError};
 
 /// The number of sessions that one transaction ends, so that none holds a server up for long.

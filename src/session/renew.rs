@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::live::Live;
 use super::{SessionError, Sessions};
 use crate::store::StoreError;
-use crate::store::lookup::Ended;
+use crate::store::sessions::Ended;
 
 /// How long a request of a known session waits for the store. Then the session is trusted, and the question goes on in the
 /// background.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Sessions;
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
-use crate::store::counts::SessionCounts;
+use crate::store::sessions::SessionCounts;
 
 /// A server at one moment.
 #[derive(Debug, Clone, Default)]

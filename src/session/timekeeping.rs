@@ -17,9 +17,8 @@ use super::live::Times;
 use super::supervisor::Stopping;
 use crate::model::clock::{Follows, Gap, TICK};
 use crate::model::timestamp::Timestamp;
-use crate::store::credits::{Cause, Credits, Lost};
-use crate::store::outage::Work;
-use crate::store::{Location, StoreError};
+use crate::store::boots::{Cause, Credits, Lost};
+use crate::store::{Location, StoreError, Work};
 
 /// A boot says at least this often that it is alive.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);

@@ -14,10 +14,8 @@ use crate::protocol::capabilities::ClientCapabilities;
 use crate::protocol::header;
 use crate::protocol::revision::Revision;
 use crate::store::StoreError;
-use crate::store::ending::Ending;
-use crate::store::feed::End;
-use crate::store::lookup::{Ended, Life, StoredProtocolSession, StoredSession};
 use crate::store::rows::{Binding, Write};
+use crate::store::sessions::{End, Ended, Ending, Life, StoredProtocolSession, StoredSession};
 
 /// How often a connection is looked up anew because its Archon session was over, or somebody was faster.
 const LOOKS: usize = 4;

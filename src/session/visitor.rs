@@ -7,7 +7,7 @@ use super::running::Runs;
 use crate::protocol::capabilities::ClientCapabilities;
 use crate::protocol::level::Level;
 use crate::protocol::revision::Revision;
-use crate::store::lookup::Ended;
+use crate::store::sessions::Ended;
 
 /// Whoever sends a request. In the legacy era that is a session; the modern one, which has none, has its place here.
 #[derive(Debug, Clone)]

@@ -1,76 +1,38 @@
 //! SQL on two databases behind one door.
 //!
 //! [`Store`] is concrete: an enum of two backends inside, one SQL text wherever both understand it (`$1` works on both).
-//! What the hot path writes goes through one group-commit [`writer`]; everything else is a short transaction of its own.
+//! What the hot path writes goes through one group-commit [`Writer`]; everything else is a short transaction of its own.
 //! On SQLite both take turns at a gate, because that database has one writer at a time.
+//!
+//! The rooms, from the ground up; each leans only on those before it:
+//!
+//! 1. `backend`: the two databases, and how they are read and written in transactions
+//! 2. [`rows`]: what is written
+//! 3. [`totals`]: what is summed over rows, and when sessions were used
+//! 4. [`commit`]: a row's way to the disk
+//! 5. [`Store`], the handle of all these, on which the rooms above hang their methods
+//! 6. [`boots`]: runs of a server, and outages
+//! 7. [`tail`], [`sessions`], [`projects`], [`reports`]: what is asked of a store
 
-mod aside;
 mod backend;
 pub mod boots;
-mod checkpoints;
-mod claim;
-mod close;
-mod codec;
-mod commits;
-mod copy;
-pub mod counts;
-pub mod credits;
-mod dropped;
-pub mod ending;
-mod ending_many;
-pub mod error;
-pub mod feed;
-mod file;
-mod flush;
-mod flush_rows;
-mod fold;
-pub mod held;
-mod held_rows;
-mod host;
-mod keeper;
-mod leftovers;
-pub mod location;
-mod lock;
-pub mod look;
-pub mod lookup;
+pub mod commit;
 mod open;
-mod order;
-pub mod outage;
-mod owned;
-mod pooler;
-mod pools;
-mod postgres;
 pub mod projects;
-pub mod reaping;
 pub mod reports;
-pub mod retention;
 pub mod rows;
-pub mod schema;
-pub mod scratch;
-mod sqlite;
-mod statements;
-pub mod streams;
-mod sums;
+pub mod sessions;
 pub mod tail;
-pub mod ticket;
-pub mod touches;
-mod workers;
-pub mod writer;
+pub mod totals;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use error::{OpenError, StoreError};
-pub use location::Location;
-pub use open::{OpenOptions, Role};
-pub use workers::Broken;
+pub use backend::{Broken, Held, Location, OpenError, OpenOptions, Outage, Role, Scratch, StoreError, Tables, Work};
 
-use backend::Backend;
-use fold::Fold;
-use held::Held;
-use outage::Outage;
-use workers::Workers;
-use writer::Writer;
+use backend::{Backend, Dialect, Workers};
+use commit::Writer;
+use totals::Totals;
 
 /// A batch that takes longer than this keeps everybody waiting.
 const STALLED: Duration = Duration::from_secs(2);
@@ -85,21 +47,12 @@ pub struct Store {
 struct Inner {
     location: Location,
     tables: Tables,
-    backend: Backend,
+    backend: Arc<Backend>,
     writer: Writer,
-    fold: Arc<Fold>,
+    totals: Totals,
     outage: Arc<Outage>,
     held: Arc<Held>,
     workers: Workers,
-}
-
-/// Whose tables a database holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tables {
-    /// Ours.
-    Ours,
-    /// An original Archon's: opened to look only (see [`Role::Reader`]), and fewer columns.
-    Original,
 }
 
 impl Store {
@@ -115,7 +68,7 @@ impl Store {
 
     /// Whether several servers may use it at once.
     pub fn is_shared(&self) -> bool {
-        matches!(self.inner.backend, Backend::Postgres(_))
+        matches!(self.backend(), Backend::Postgres(_))
     }
 
     /// Whether the database takes what we write.
@@ -147,5 +100,26 @@ impl Store {
     /// The group-commit writer.
     pub fn writer(&self) -> &Writer {
         &self.inner.writer
+    }
+
+    /// What is summed over rows.
+    pub fn totals(&self) -> &Totals {
+        &self.inner.totals
+    }
+
+    /// The size of SQLite's write-ahead log when it was last looked at.
+    pub fn log_bytes(&self) -> u64 {
+        match self.backend() {
+            Backend::Sqlite(sqlite) => sqlite.file.as_ref().map_or(0, |file| file.log_bytes()),
+            Backend::Postgres(_) => 0,
+        }
+    }
+
+    fn backend(&self) -> &Backend {
+        &self.inner.backend
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.backend().dialect()
     }
 }

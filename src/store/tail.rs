@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Store;
-use super::backend::Backend;
+use super::backend::Dialect;
 
 /// How long after a higher number a lower one may still come: longer than a transaction may take.
 const OVERLAP: Duration = Duration::from_secs(12);
@@ -67,10 +67,10 @@ impl Store {
     /// Follows rows of which `newest` is the highest number now. What stands there now is to be read once, from the
     /// [`Tail::floor`] on, and made known: it is old.
     pub fn tail(&self, newest: i64) -> Tail {
-        match self.inner.backend {
+        match self.dialect() {
             // One writer at a time: numbers come in order.
-            Backend::Sqlite(_) => Tail::new(newest, Duration::ZERO),
-            Backend::Postgres(_) => Tail::new(newest - IN_FLIGHT, OVERLAP),
+            Dialect::Sqlite => Tail::new(newest, Duration::ZERO),
+            Dialect::Postgres => Tail::new(newest - IN_FLIGHT, OVERLAP),
         }
     }
 

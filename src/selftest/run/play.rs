@@ -15,8 +15,8 @@ use crate::selftest::script::Scenario;
 use crate::selftest::script::step::{Log, Parallel, Restart, Signal, Sql, Step};
 use crate::selftest::target::{Stage, TargetError};
 use crate::store::Location;
-use crate::store::ending::Ending;
-use crate::store::look::Rows;
+use crate::store::reports::look::Rows;
+use crate::store::sessions::Ending;
 
 /// How long one step may take when it does not say.
 pub(super) const STEP_TIME: Duration = Duration::from_secs(10);

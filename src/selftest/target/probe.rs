@@ -9,8 +9,7 @@ use super::{Target, TargetError};
 use crate::client::{Backoff, Client, ClientOptions, RawClient, RawRequest};
 use crate::protocol::header::{PROTOCOL_VERSION, SESSION};
 use crate::protocol::revision::Revision;
-use crate::store::Location;
-use crate::store::scratch::Scratch;
+use crate::store::{Location, Scratch};
 
 /// How long each question may take.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -12,8 +12,7 @@ use super::server::{Launch, Server};
 use super::{Target, TargetError};
 use crate::client::{ClientOptions, RawClient};
 use crate::selftest::script::Scenario;
-use crate::store::scratch::Scratch;
-use crate::store::{Location, OpenOptions, Role, Store};
+use crate::store::{Location, OpenOptions, Role, Scratch, Store};
 
 /// The longest body of an answer that is read: a server that says more than this says too much.
 const MAX_ANSWER: usize = 8 << 20;

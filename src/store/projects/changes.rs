@@ -6,8 +6,7 @@ use super::doubt::{ChangeError, Doubt};
 use super::{CONTENTS, HEAD, MAX_DESCRIPTION, MAX_TITLE, Project, ProjectTexts};
 use crate::model::text::clean;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::transact;
-use crate::store::codec::DbUuid;
+use crate::store::backend::{DbUuid, transact};
 use crate::store::{Store, StoreError};
 
 impl Store {

@@ -3,8 +3,7 @@
 use uuid::Uuid;
 
 use super::report;
-use crate::store::backend::read;
-use crate::store::codec::DbUuid;
+use crate::store::backend::{DbUuid, read};
 use crate::store::{Store, StoreError, Tables};
 
 /// An id that begins as was typed.

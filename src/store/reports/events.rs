@@ -5,8 +5,7 @@ use uuid::Uuid;
 use super::requests::Part;
 use super::{all_of, report};
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::read;
-use crate::store::codec::DbUuid;
+use crate::store::backend::{DbUuid, read};
 use crate::store::{Store, StoreError, Tables};
 
 /// One change in a session's life.

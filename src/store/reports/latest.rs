@@ -2,8 +2,7 @@
 
 use super::report;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::read;
-use crate::store::statements::Dialect;
+use crate::store::backend::{Dialect, read};
 use crate::store::{Store, StoreError, Tables};
 
 /// A tool call of a session.

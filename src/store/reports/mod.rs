@@ -10,6 +10,8 @@ pub mod clients;
 pub mod events;
 pub mod latest;
 mod lines;
+pub mod look;
+pub mod migrations;
 pub mod minutes;
 pub mod page;
 pub mod requests;
@@ -25,8 +27,7 @@ use sqlx::database::HasStatementCache;
 use sqlx::query::QueryAs;
 use sqlx::{Database, FromRow};
 
-use super::StoreError;
-use super::backend::in_time;
+use super::backend::{StoreError, in_time};
 
 /// How long a report may take: people wait for it, no client does.
 const PATIENCE: Duration = Duration::from_mins(2);

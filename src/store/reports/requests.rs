@@ -6,8 +6,7 @@ use uuid::Uuid;
 
 use super::{all_of, report};
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::read;
-use crate::store::codec::DbUuid;
+use crate::store::backend::{DbUuid, read};
 use crate::store::{Store, StoreError, Tables};
 
 /// Rows are numbered as they are written, which is after their call; how much older than the one before it a row can be.

@@ -7,8 +7,7 @@ pub use super::lines::Standing;
 use super::lines::{Line, of_its_archon};
 use super::{all_of, once, report};
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::read;
-use crate::store::codec::DbUuid;
+use crate::store::backend::{DbUuid, read};
 use crate::store::{Store, StoreError, Tables};
 
 /// A session of a list.

@@ -5,8 +5,7 @@ use uuid::Uuid;
 use super::alive::Time;
 use super::report;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::read;
-use crate::store::codec::DbUuid;
+use crate::store::backend::{DbUuid, read};
 use crate::store::{Store, StoreError, Tables};
 
 /// A protocol session as it is shown.

@@ -6,8 +6,7 @@ use super::report;
 use super::requests::{self, RequestRow};
 use crate::model::latency::upper_micros;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::read;
-use crate::store::statements::Dialect;
+use crate::store::backend::{Dialect, read};
 use crate::store::{Store, StoreError, Tables};
 
 /// How far out of order rows are written: servers write in batches, and several servers at once.

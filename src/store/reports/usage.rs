@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::report;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::read;
-use crate::store::statements::Dialect;
+use crate::store::backend::{Dialect, read};
 use crate::store::{Store, StoreError, Tables};
 
 /// What calls are summed by.

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 
 /// The tables as its own migrations make them, with rows.
-const TABLES: &str = include_str!("../store/original_archon.sql");
+const TABLES: &str = include_str!("../store/backend/original_archon.sql");
 pub(crate) const IDLE: &str = "550e8400-e29b-41d4-a716-446655440000";
 pub(crate) const LEFT: &str = "660e8400-e29b-41d4-a716-446655440000";
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::databases::on_every_database;
 use crate::http::{Connection, Mcp};
 use crate::process::ServeProcess;
-use crate::store::older::{clients, leave};
+use crate::store::backend::older::{clients, leave};
 
 /// The first connection's next Archon session, under the id that is reserved for it, and requests of every kind.
 fn next_one(db: &Database, reserved: &str) {

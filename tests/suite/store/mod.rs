@@ -1,26 +1,12 @@
 //! What the store promises, on every database.
 
+pub(crate) mod backend;
 mod boots;
-mod by_hand;
-mod closing;
-mod credits;
-mod doubt;
-mod ending;
-mod folding;
-mod held;
-mod locking;
-mod looking;
-mod lookup;
-pub(crate) mod older;
-mod opening;
-mod outages;
-mod plans;
-mod poison;
-mod reaping;
-mod retention;
-mod schema;
-mod tailing;
-mod writing;
+mod commit;
+mod reports;
+mod sessions;
+mod tail;
+mod totals;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,11 +15,10 @@ use archonctl::model::request::{RequestStatus, Tokens};
 use archonctl::model::session::{EndReason, SessionRule};
 use archonctl::model::timestamp::Timestamp;
 use archonctl::store::boots::{Begun, NewBoot, Rules};
-use archonctl::store::ending::Ending;
-use archonctl::store::reaping::{EvictRule, ReapRule};
+use archonctl::store::commit::Commit;
 use archonctl::store::rows::{Binding, ClientFacts, NewEvent, NewProtocolSession, NewRequest, NewSession, Write};
-use archonctl::store::ticket::Commit;
-use archonctl::store::touches::{ArchonTouch, ProtocolTouch, Touches};
+use archonctl::store::sessions::{Ending, EvictRule, ReapRule};
+use archonctl::store::totals::{ArchonTouch, ProtocolTouch, Touches};
 use archonctl::store::{Location, OpenError, OpenOptions, Role, Store, StoreError};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -226,7 +211,7 @@ fn touch_protocol(n: u32, at: Timestamp) -> ProtocolTouch {
 
 /// Writes what waits, and nothing else.
 async fn flush(store: &Store) {
-    store.flush(1, Touches::default()).await.map_err(|(e, _)| e).expect("a flush");
+    store.totals().flush(1, Touches::default()).await.map_err(|(e, _)| e).expect("a flush");
 }
 
 fn by(reason: EndReason, by: &str, at: Timestamp) -> Ending<'_> {

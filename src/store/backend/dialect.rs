@@ -1,0 +1,44 @@
+//! Where the SQL of the two databases differs, and texts that are built once.
+
+use std::sync::OnceLock;
+
+/// Which SQL a text is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    /// PostgreSQL alone has locks of rows.
+    pub(in crate::store) const fn locks_rows(self) -> bool {
+        matches!(self, Self::Postgres)
+    }
+
+    /// At the end of a SELECT of rows that are to be changed: PostgreSQL's servers share the work instead of waiting for each
+    /// other, and a row that somebody writes just now is in use; SQLite has one writer anyway.
+    pub(in crate::store) const fn skip_locked(self) -> &'static str {
+        match self {
+            // Not FOR UPDATE: the rows of requests refer to these rows, and would wait.
+            Self::Postgres => "FOR NO KEY UPDATE SKIP LOCKED",
+            Self::Sqlite => "",
+        }
+    }
+}
+
+/// A text for each dialect, built when it is first needed.
+#[derive(Debug)]
+pub(in crate::store) struct Text {
+    build: fn(Dialect) -> String,
+    built: [OnceLock<String>; 2],
+}
+
+impl Text {
+    pub(in crate::store) const fn new(build: fn(Dialect) -> String) -> Self {
+        Self { build, built: [const { OnceLock::new() }; 2] }
+    }
+
+    pub(in crate::store) fn sql(&self, dialect: Dialect) -> &str {
+        self.built[dialect as usize].get_or_init(|| (self.build)(dialect))
+    }
+}

@@ -1,0 +1,94 @@
+//! A place of its own in a PostgreSQL database: a schema that nobody else uses, gone when it is no longer needed. What
+//! else is in the database is not touched.
+
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::error::OpenError;
+use super::location::Location;
+
+/// How long PostgreSQL may take to make it, or to let it go.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A schema, and the URL by which everything of ours lands in it.
+#[derive(Debug)]
+pub struct Scratch {
+    database: String,
+    schema: String,
+}
+
+impl Scratch {
+    /// Makes a schema in the database of that URL.
+    ///
+    /// # Errors
+    /// [`OpenError::Unreachable`] when the database does not answer, or lets us make none.
+    pub async fn make(database: &str) -> Result<Self, OpenError> {
+        let schema = format!("archonctl_selftest_{}", Uuid::new_v4().simple());
+        let scratch = Self { database: database.to_owned(), schema };
+        scratch.execute(&format!("CREATE SCHEMA {}", scratch.schema)).await?;
+        Ok(scratch)
+    }
+
+    /// Whether schemas may be made in the database of that URL.
+    ///
+    /// # Errors
+    /// As [`Self::make`].
+    pub async fn check(database: &str) -> Result<(), OpenError> {
+        let scratch = Self { database: database.to_owned(), schema: "archonctl_selftest".to_owned() };
+        // A statement that fails where the right is missing, and leaves nothing.
+        let sql = "DO $$ BEGIN IF NOT has_database_privilege(current_database(), 'CREATE') THEN \
+                   RAISE 'this user may make no schema in it'; END IF; END $$";
+        scratch.execute(sql).await
+    }
+
+    /// The URL of the database in which the schema is the only one seen.
+    pub fn url(&self) -> String {
+        let (base, query) = self.database.split_once('?').unwrap_or((&self.database, ""));
+        let others = query.split('&').filter(|part| !part.is_empty() && !part.starts_with("options="));
+        let mut parts: Vec<_> = others.map(str::to_owned).collect();
+        parts.push(format!("options=-c%20search_path%3D{}", self.schema));
+        format!("{base}?{}", parts.join("&"))
+    }
+
+    /// Removes the schema and all that is in it.
+    ///
+    /// # Errors
+    /// [`OpenError::Unreachable`] when the database does not answer; the schema is then left behind, and named.
+    pub async fn remove(self) -> Result<(), OpenError> {
+        self.execute(&format!("DROP SCHEMA IF EXISTS {} CASCADE", self.schema)).await
+    }
+
+    async fn execute(&self, sql: &str) -> Result<(), OpenError> {
+        let unreachable = |reason: String| OpenError::Unreachable {
+            database: Location::Postgres(self.database.clone()).shown(),
+            reason: format!("{reason} (schema {})", self.schema),
+        };
+        let work = async {
+            let mut connection = PgConnection::connect(&self.database).await?;
+            sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await?;
+            connection.close().await
+        };
+        match timeout(PATIENCE, work).await {
+            Ok(done) => done.map_err(|e| unreachable(e.to_string())),
+            Err(_) => Err(unreachable("it does not answer".to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_parameters_stay() {
+        let url = |database: &str| Scratch { database: database.to_owned(), schema: "s".to_owned() }.url();
+        assert_eq!(url("postgres://h/d"), "postgres://h/d?options=-c%20search_path%3Ds");
+        assert_eq!(
+            url("postgres://h/d?sslmode=require&options=-c%20x%3D1"),
+            "postgres://h/d?sslmode=require&options=-c%20search_path%3Ds"
+        );
+    }
+}

@@ -1,0 +1,12 @@
+//! Runs of `archonctl serve`, and the time in which none was alive or that was nobody's idleness.
+
+mod clock;
+mod host;
+mod outages;
+mod record;
+
+pub(super) use outages::LATEST;
+pub(super) use record::SILENT_AFTER;
+
+pub use outages::{Cause, Credits, Lost, Outage};
+pub use record::{Begun, DEAD_AFTER, NewBoot, Rules};

@@ -1,0 +1,20 @@
+//! The lives of sessions: found, counted, ended, and followed as they end; what outages give them, and what is removed.
+
+mod counts;
+mod credits;
+mod ending;
+mod feed;
+mod lookup;
+mod ownership;
+mod reaping;
+mod retention;
+mod streams;
+
+pub use counts::{LiveCounts, SessionCounts};
+pub use credits::{CreditRule, Credited};
+pub use ending::Ending;
+pub use feed::{Bell, Cancellation, End, Feed, News};
+pub use lookup::{Ended, Life, Reserver, StoredClient, StoredProtocolSession, StoredSession};
+pub use reaping::{EvictRule, ReapRule, Reaped};
+pub use retention::Pruned;
+pub use streams::StreamTouch;

@@ -1,0 +1,9 @@
+//! The two databases: opened, closed, kept in order.
+
+mod closing;
+mod locking;
+pub(crate) mod older;
+mod opening;
+pub(super) mod schema;
+
+use super::*;

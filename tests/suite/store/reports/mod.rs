@@ -1,0 +1,6 @@
+//! What is read of a database.
+
+mod looking;
+mod plans;
+
+use super::*;

@@ -1,0 +1,5 @@
+//! What is summed over rows.
+
+mod folding;
+
+use super::*;
