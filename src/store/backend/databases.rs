@@ -39,11 +39,6 @@ pub(in crate::store) struct SqliteBackend {
 }
 
 impl Backend {
-    /// As what `read!` and `transact!` ask of whatever has a database.
-    pub(in crate::store) fn backend(&self) -> &Self {
-        self
-    }
-
     /// Which SQL it understands.
     pub(in crate::store) fn dialect(&self) -> Dialect {
         match self {

@@ -28,14 +28,14 @@ mod workers;
 pub(super) use bulk::{RowStatement, json};
 pub(super) use codec::DbUuid;
 pub(super) use databases::{Backend, SqliteBackend};
-pub(super) use dialect::{Dialect, Text};
+pub(super) use dialect::Dialect;
 pub(super) use file::OpenFile;
 pub(super) use keeper::Keeper;
 pub(super) use open::{open_postgres, open_sqlite};
-pub(super) use pooler::{begin as begin_reading, is_in_between as is_pooler_in_between};
+pub(super) use pooler::is_in_between as is_pooler_in_between;
 pub(super) use pools::Gate;
 pub(super) use sqlite::{Shelf, SqliteTarget};
-pub(super) use transaction::{Checkout, in_time, patiently, read, reread, transact};
+pub(super) use transaction::{Checkout, begin_reading, in_time, patiently, read, reread, transact};
 pub(super) use workers::{Breaker, Workers};
 
 pub use error::{OpenError, StoreError};

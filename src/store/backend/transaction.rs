@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, Database, Pool, Transaction};
 pub(in crate::store) use super::databases::Backend;
 pub(in crate::store) use super::error::StoreError;
 pub(in crate::store) use super::order::{HAND_PATIENCE, ROW_PATIENCE, Tries, begin};
-pub(in crate::store) use super::pooler;
+pub(in crate::store) use super::pooler::begin as begin_reading;
 
 /// A connection with a transaction on it. Where the transaction is given up midway, by an error or because whoever waited
 /// for it has gone, the connection is closed: the database may still be at work on it, or wait in a `BEGIN` that nobody
@@ -55,7 +55,7 @@ macro_rules! read {
             }
             with::Backend::Postgres(postgres) if postgres.pooled => {
                 let mut connection = with::Checkout::of(&postgres.pool).await?;
-                let mut transaction = connection.begin(with::pooler::begin(true).to_owned()).await?;
+                let mut transaction = connection.begin(with::begin_reading(true).to_owned()).await?;
                 let $db = &mut *transaction;
                 let outcome = $body;
                 // Not left to its drop: until then it would keep a connection of the pooler's.

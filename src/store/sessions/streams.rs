@@ -28,16 +28,16 @@ pub struct StreamTouch {
 
 /// It moves forward only. After an outage that a row knows of and we do not, or the other way round, the end of its time
 /// stays: the next touch moves it.
-const TOUCH: RowStatement = RowStatement {
-    table: "archon_mcp_protocol_sessions",
-    columns: &["protocol_session_id", "stream_at", "expires_at", "credited"],
-    text: "UPDATE archon_mcp_protocol_sessions AS t SET stream_at = j.stream_at, \
-           expires_at = CASE WHEN t.credited = j.credited AND t.expires_at < j.expires_at THEN j.expires_at \
-               ELSE t.expires_at END \
-           FROM {joined rows} \
-           WHERE t.protocol_session_id = j.protocol_session_id AND {+}t.status = 'active' \
-               AND (t.stream_at IS NULL OR t.stream_at < j.stream_at)",
-};
+static TOUCH: RowStatement = RowStatement::new(
+    "archon_mcp_protocol_sessions",
+    &["protocol_session_id", "stream_at", "expires_at", "credited"],
+    "UPDATE archon_mcp_protocol_sessions AS t SET stream_at = j.stream_at, \
+     expires_at = CASE WHEN t.credited = j.credited AND t.expires_at < j.expires_at THEN j.expires_at \
+         ELSE t.expires_at END \
+     FROM {joined rows} \
+     WHERE t.protocol_session_id = j.protocol_session_id AND {+}t.status = 'active' \
+         AND (t.stream_at IS NULL OR t.stream_at < j.stream_at)",
+);
 
 impl Store {
     /// Writes that these streams were open. Rows that somebody holds are passed by: a stream is touched again soon.
@@ -59,7 +59,7 @@ impl Store {
                 json(touches)
             };
             if let Some(rows) = rows {
-                sqlx::query(sqlx::AssertSqlSafe(TOUCH.sql(dialect))).bind(rows).execute(&mut *tx).await?;
+                sqlx::query(TOUCH.sql(dialect)).bind(rows).execute(&mut *tx).await?;
             }
             Ok::<_, StoreError>(())
         }.await)

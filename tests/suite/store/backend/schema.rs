@@ -162,7 +162,7 @@ async fn the_sqlite3_program_runs_them_too() {
 }
 
 /// Runs SQL in the `sqlite3` program, of whatever version it is here.
-pub(super) fn sqlite3(db: &Database, sql: &str) -> String {
+pub(in crate::store) fn sqlite3(db: &Database, sql: &str) -> String {
     let file = db.url().trim_start_matches("sqlite://");
     let output = Command::new("sqlite3").args(["-bail", "-cmd", ".timeout 5000", file, sql]).output();
     let output = output.expect("run sqlite3 (scripts/install.sh sqlite3)");
