@@ -1,6 +1,9 @@
 //! Server-sent events, read from chunks that end anywhere (WHATWG HTML, section 9.2, as far as MCP uses it).
 //!
-//! Kept are the event's name and data. `id` and `retry` serve to resume a stream, which this client does not do yet.
+//! An event is a name and data. `id` and `retry` belong to the stream: they say where it could be resumed, and how long to
+//! wait before that. The reader keeps both; nobody resumes a stream yet.
+
+use std::time::Duration;
 
 use super::error::ProtocolError;
 
@@ -30,6 +33,10 @@ pub struct SseReader {
     line: Vec<u8>,
     name: Vec<u8>,
     data: Vec<u8>,
+    /// The last `id`; it counts from the end of its event on.
+    id: Vec<u8>,
+    last_id: Vec<u8>,
+    retry: Option<Duration>,
     after_cr: bool,
     at_start: bool,
 }
@@ -37,7 +44,18 @@ pub struct SseReader {
 impl SseReader {
     /// At the beginning of a stream.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, seen: 0, line: vec![], name: vec![], data: vec![], after_cr: false, at_start: true }
+        let (line, name, data, id, last_id) = (vec![], vec![], vec![], vec![], vec![]);
+        Self { limits, seen: 0, line, name, data, id, last_id, retry: None, after_cr: false, at_start: true }
+    }
+
+    /// The id of the last whole event that came with one or after one (`Last-Event-ID`); empty when there was none.
+    pub fn last_event_id(&self) -> &[u8] {
+        &self.last_id
+    }
+
+    /// How long the server asks us to wait before the stream is resumed.
+    pub fn retry(&self) -> Option<Duration> {
+        self.retry
     }
 
     /// Takes the next chunk and gives the events that it completes.
@@ -69,7 +87,8 @@ impl SseReader {
     }
 
     fn keep(&mut self, part: &[u8]) -> Result<(), ProtocolError> {
-        if self.line.len() + self.name.len() + self.data.len() + part.len() > self.limits.event {
+        let kept = self.line.len() + self.name.len() + self.data.len() + self.id.len();
+        if kept + part.len() > self.limits.event {
             return Err(ProtocolError::TooLarge { limit: self.limits.event });
         }
         self.line.extend_from_slice(part);
@@ -95,6 +114,8 @@ impl SseReader {
                 self.data.push(b'\n');
             }
             b"event" => self.name = value.to_vec(),
+            b"id" if !value.contains(&0) => self.id = value.to_vec(),
+            b"retry" => self.retry = milliseconds(value).or(self.retry),
             // A comment (its field is empty), or a field that we have no use for.
             _ => {}
         }
@@ -104,10 +125,17 @@ impl SseReader {
     fn end_event(&mut self) -> Option<Event> {
         let name = std::mem::take(&mut self.name);
         let mut data = std::mem::take(&mut self.data);
+        self.last_id.clone_from(&self.id);
         // Every data line added a line feed; an event without any is none.
         data.pop()?;
         Some(Event { name, data })
     }
+}
+
+/// A time in digits alone; anything else is passed over.
+fn milliseconds(value: &[u8]) -> Option<Duration> {
+    let digits = value.iter().all(u8::is_ascii_digit).then_some(value)?;
+    std::str::from_utf8(digits).ok()?.parse().ok().map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -150,6 +178,24 @@ mod tests {
         assert_eq!(read([b"data: x".as_slice()]), []);
         assert_eq!(read([b"data: x\n".as_slice()]), []);
         assert_eq!(read([b"data: x\r\n\r".as_slice()]), named(&[("", "x")]));
+    }
+
+    #[test]
+    fn knows_where_the_stream_could_be_resumed() {
+        let mut reader = SseReader::new(LIMITS);
+        for (text, id, retry) in [
+            ("id: 1\ndata:\n\n", "1", None),
+            ("data: x\n\n", "1", None),
+            ("id: 2\nretry: 1500\n", "1", Some(1500)),
+            ("\n", "2", Some(1500)),
+            ("id: a\0b\nretry: soon\n\n", "2", Some(1500)),
+            ("id\nretry:\n\n", "", Some(1500)),
+            ("retry: 0\n", "", Some(0)),
+        ] {
+            reader.push(text.as_bytes()).expect("within limits");
+            assert_eq!(reader.last_event_id(), id.as_bytes(), "{text:?}");
+            assert_eq!(reader.retry(), retry.map(Duration::from_millis), "{text:?}");
+        }
     }
 
     #[test]
