@@ -3,7 +3,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::protocol::frame::{self, Body, Message, Request};
+use crate::protocol::frame::{self, Body, Message, Notification, Request};
 use crate::protocol::reply::Reply;
 
 /// A message, seen from a request that waits for its answer.
@@ -13,7 +13,9 @@ pub(super) enum Heard<'a> {
     Answer(Reply),
     /// A question of the server's own.
     Question(Request<'a>),
-    /// A notification, or an answer that nobody waits for.
+    /// A notification.
+    Note(Notification<'a>),
+    /// An answer that nobody waits for, or nothing at all.
     Other,
 }
 
@@ -38,6 +40,7 @@ pub(super) fn hear(message: &RawValue, id: u64) -> serde_json::Result<Heard<'_>>
     }
     match frame::parse(message.get().as_bytes()) {
         Ok(Body::Single(Message::Request(question))) => Ok(Heard::Question(question)),
+        Ok(Body::Single(Message::Notification(note))) => Ok(Heard::Note(note)),
         _ => Ok(Heard::Other),
     }
 }
@@ -105,13 +108,19 @@ mod tests {
 
     #[test]
     fn a_question_is_told_from_a_notification() {
-        for (text, is_question) in [
-            (r#"{"jsonrpc":"2.0","id":7,"method":"ping"}"#, true),
-            (r#"{"jsonrpc":"2.0","method":"notifications/progress"}"#, false),
-            (r#"{"jsonrpc":"2.0","id":9,"result":{}}"#, false),
+        for (text, expected) in [
+            (r#"{"jsonrpc":"2.0","id":7,"method":"ping"}"#, "question ping"),
+            (r#"{"jsonrpc":"2.0","method":"notifications/progress"}"#, "note notifications/progress"),
+            (r#"{"jsonrpc":"2.0","id":9,"result":{}}"#, "nothing"),
         ] {
             let messages = messages(text.as_bytes()).expect("JSON");
-            assert_eq!(matches!(hear(messages[0], 7), Ok(Heard::Question(_))), is_question, "{text}");
+            let heard = match hear(messages[0], 7).expect("JSON-RPC") {
+                Heard::Answer(_) => "answer".to_owned(),
+                Heard::Question(question) => format!("question {}", question.method),
+                Heard::Note(note) => format!("note {}", note.method),
+                Heard::Other => "nothing".to_owned(),
+            };
+            assert_eq!(heard, expected, "{text}");
         }
     }
 }

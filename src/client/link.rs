@@ -1,34 +1,32 @@
 //! One request and its one answer, repeated as long as that is safe and there is time. Of sessions it knows the headers
 //! that it is given.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use http::{HeaderMap, StatusCode, header};
-use reqwest::Response;
+use http::{HeaderMap, StatusCode};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
-use tracing::{debug, trace};
+use serde_json::{Map, Value, json};
+use tracing::debug;
 
-use crate::protocol::error::{ErrorBody, METHOD_NOT_FOUND};
-use crate::protocol::frame::Request;
-use crate::protocol::reply::{self, Reply};
+use crate::protocol::reply::Reply;
 
 use super::abandoned::Abandoned;
-use super::answer::{Heard, hear, is_same, messages};
+use super::answer::{Heard, is_same};
 use super::backoff::Backoff;
 use super::cookies::Cookie;
-use super::error::{ClientError, ProtocolError, Stage};
+use super::error::ClientError;
+use super::hearing::Hearing;
+use super::listener::Listener;
+use super::messages::{Messages, garbage};
 use super::patience::{Deadline, Patience};
 use super::refusal;
-use super::sse::{Event, Limits, SseReader};
 use super::tool::Repeat;
-use super::transport::{MAX_ANSWER, Transport};
+use super::transport::Transport;
 
-/// The most that we read of one event stream, in bytes: many notifications may come before an answer.
-const MAX_STREAM: usize = 4 * MAX_ANSWER;
 /// How long a request that we gave up on may delay us once more, to tell the server so.
 pub(super) const CANCEL_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -55,15 +53,23 @@ pub(super) struct Answer {
 /// The way to one server.
 #[derive(Debug)]
 pub(super) struct Link {
-    transport: Transport,
+    transport: Arc<Transport>,
+    hearing: Hearing,
     backoff: Backoff,
     next_id: AtomicU64,
     abandoned: Abandoned,
 }
 
 impl Link {
-    pub(super) fn new(transport: Transport, backoff: Backoff) -> Self {
-        Self { transport, backoff, next_id: AtomicU64::new(1), abandoned: Abandoned::default() }
+    pub(super) fn new(transport: Transport, backoff: Backoff, listener: Option<Arc<dyn Listener>>) -> Self {
+        let transport = Arc::new(transport);
+        let hearing = Hearing::new(transport.clone(), listener);
+        Self { transport, hearing, backoff, next_id: AtomicU64::new(1), abandoned: Abandoned::default() }
+    }
+
+    /// What the server may ask of whoever listens.
+    pub(super) fn capabilities(&self) -> Map<String, Value> {
+        self.hearing.capabilities()
     }
 
     pub(super) fn cookies(&self) -> Vec<Cookie> {
@@ -115,7 +121,8 @@ impl Link {
         let began = Instant::now();
         // The handshake must not be cancelled (basic/utilities/cancellation).
         let waiting = (ask.method != "initialize").then(|| self.abandoned.wait(id, headers));
-        let outcome = ask.deadline.bound(self.place(), Box::pin(self.exchange(id, ask, headers))).await;
+        let exchange = Box::pin(self.exchange(id, ask, headers));
+        let outcome = ask.deadline.bound_but_for(self.hearing.open(), self.place(), exchange).await;
         let is_cancellable = waiting.is_some_and(|waiting| {
             waiting.end();
             true
@@ -131,101 +138,38 @@ impl Link {
         outcome
     }
 
+    /// The answer among all that the server sends for the request; the rest is heard.
     async fn exchange(&self, id: u64, ask: Ask<'_>, headers: &HeaderMap) -> Result<Answer, ClientError> {
+        let mut messages = self.send(id, ask, headers).await?;
+        loop {
+            let Some(message) = messages.next().await? else { return Err(messages.unanswered()) };
+            match messages.hear(&message, id)? {
+                Heard::Answer(reply) => {
+                    for message in messages.beside() {
+                        self.hearing.hear(messages.hear(&message, id)?, headers).await;
+                    }
+                    return answer(reply, id, (headers, messages.headers()));
+                }
+                heard => self.hearing.hear(heard, headers).await,
+            }
+        }
+    }
+
+    /// Sends a request; gives the messages that the server sends for it.
+    async fn send(&self, id: u64, ask: Ask<'_>, headers: &HeaderMap) -> Result<Messages, ClientError> {
+        let params = if ask.method == "tools/call" && self.hearing.is_heard() {
+            // Its own id tells its progress from that of others (basic/utilities/progress).
+            format!(r#"{{"_meta":{{"progressToken":{id}}},{}"#, ask.params.trim_start_matches('{'))
+        } else {
+            ask.params.to_owned()
+        };
         let message =
-            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{},"params":{}}}"#, Value::from(ask.method), ask.params);
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{},"params":{params}}}"#, Value::from(ask.method));
         let response = self.transport.post(message, headers).await?;
         if response.status() == StatusCode::ACCEPTED {
             return Err(garbage("it accepted a request and gave no answer"));
         }
-        let answered = response.headers().clone();
-        let reply = match content_type(&answered).as_str() {
-            "application/json" => self.read_json(response, (id, ask.limit), headers).await?,
-            "text/event-stream" => self.read_stream(response, (id, ask.limit), headers).await?,
-            "" => return Err(ProtocolError::ContentType { content_type: "no content type".to_owned() }.into()),
-            other => return Err(ProtocolError::ContentType { content_type: other.to_owned() }.into()),
-        };
-        match reply {
-            Reply { error: Some(error), id: of, .. } => {
-                let echoes_id = of.is_some_and(|of| is_same(&of, id));
-                Err(refusal::judge_answer(error, echoes_id, headers))
-            }
-            Reply { result: Some(result), .. } => Ok(Answer { result, headers: answered }),
-            _ => Err(garbage("an answer has neither a result nor an error")),
-        }
-    }
-
-    async fn read_json(
-        &self,
-        response: Response,
-        (id, limit): (u64, usize),
-        headers: &HeaderMap,
-    ) -> Result<Reply, ClientError> {
-        let body = self.transport.body(response, limit).await?;
-        let reply = self.read_messages(&body, id, headers).await;
-        let reply = reply.map_err(|e| garbage(format!("its answer is not JSON-RPC: {e}")))?;
-        reply.ok_or_else(|| garbage("its answer belongs to another request"))
-    }
-
-    async fn read_stream(
-        &self,
-        mut response: Response,
-        (id, limit): (u64, usize),
-        headers: &HeaderMap,
-    ) -> Result<Reply, ClientError> {
-        let mut reader = SseReader::new(Limits { event: limit, stream: MAX_STREAM });
-        while let Some(chunk) = self.transport.chunk(&mut response).await? {
-            for event in reader.push(&chunk)? {
-                if let Some(reply) = self.read_event(&event, id, headers).await? {
-                    return Ok(reply);
-                }
-            }
-        }
-        Err(ClientError::Connection {
-            place: self.place().to_owned(),
-            stage: Stage::Midway,
-            cause: "the event stream ended without the answer".to_owned(),
-        })
-    }
-
-    /// The answer, if it is in this event. What else may come first: notifications, the server's own requests, answers that
-    /// we no longer wait for, and events of other kinds or without data, which mark a place in the stream.
-    async fn read_event(&self, event: &Event, id: u64, headers: &HeaderMap) -> Result<Option<Reply>, ClientError> {
-        if event.data.is_empty() || !matches!(event.name.as_slice(), b"" | b"message") {
-            return Ok(None);
-        }
-        trace!(id, bytes = event.data.len(), "an event");
-        let reply = self.read_messages(&event.data, id, headers).await;
-        reply.map_err(|e| garbage(format!("an event is not JSON-RPC: {e}")))
-    }
-
-    /// The answer among the messages of a body or an event. The server's questions among them are answered.
-    async fn read_messages(&self, text: &[u8], id: u64, headers: &HeaderMap) -> serde_json::Result<Option<Reply>> {
-        let mut answer = None;
-        for message in messages(text)? {
-            match hear(message, id)? {
-                Heard::Answer(reply) => answer = answer.or(Some(reply)),
-                Heard::Question(question) => self.reply(&question, headers).await,
-                Heard::Other => {}
-            }
-        }
-        Ok(answer)
-    }
-
-    /// Answers the server: a ping as it must be (basic/utilities/ping), anything else with "no such method", because we
-    /// offered no capabilities. A reply that does not arrive is the server's loss, not our request's.
-    async fn reply(&self, question: &Request<'_>, headers: &HeaderMap) {
-        let reply = match question.method.as_ref() {
-            "ping" => reply::result(question.id, &json!({})),
-            method => {
-                let error = ErrorBody::new(METHOD_NOT_FOUND, format!("this client does not offer {method}"));
-                reply::error(Some(question.id.get()), &error)
-            }
-        };
-        debug!("answering the server's {}", question.method);
-        if let Err(error) = self.transport.post(reply, headers).await {
-            debug!("could not answer the server: {error}");
-        }
+        Ok(Messages::of(response, ask.limit, self.place())?)
     }
 
     /// Tells the server that nobody waits any more, so that the work need not go on (basic/lifecycle, timeouts).
@@ -246,12 +190,14 @@ impl Link {
     }
 }
 
-fn garbage(reason: impl Into<String>) -> ClientError {
-    ProtocolError::Garbage { reason: reason.into() }.into()
-}
-
-/// The media type alone, in lower case; empty when there is none.
-fn content_type(headers: &HeaderMap) -> String {
-    let whole = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    whole.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+/// What an answer says to the request of that id, which had the first headers; it came with the second.
+fn answer(reply: Reply, id: u64, (asked, answered): (&HeaderMap, &HeaderMap)) -> Result<Answer, ClientError> {
+    match reply {
+        Reply { error: Some(error), id: of, .. } => {
+            let echoes_id = of.is_some_and(|of| is_same(&of, id));
+            Err(refusal::judge_answer(error, echoes_id, asked))
+        }
+        Reply { result: Some(result), .. } => Ok(Answer { result, headers: answered.clone() }),
+        _ => Err(garbage("an answer has neither a result nor an error")),
+    }
 }

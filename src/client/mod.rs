@@ -4,7 +4,8 @@
 //! SessionFile   sessions between two runs of a program: one file, several programs at once
 //! Client     one session: opens or resumes it, heals it once a request, closes it
 //!   link     one request and its one answer: ids, deadline, repeats where they are safe (`patience`, `backoff`)
-//!   transport   one HTTP exchange: headers, cookies, body caps, typed refusals (`refusal`, `loss`)
+//!     messages    all that the server sends for a request; what is no answer goes to the `Listener` (`hearing`)
+//!     transport   one HTTP exchange: headers, cookies, body caps, typed refusals (`refusal`, `loss`)
 //! ```
 //!
 //! It speaks the legacy era over Streamable HTTP (2024-11-05 to 2025-11-25) and takes both kinds of answer, JSON and
@@ -16,11 +17,15 @@ mod answer;
 mod backoff;
 mod cookies;
 mod error;
+mod hearing;
 mod link;
+mod listener;
 mod loss;
+mod messages;
 mod options;
 mod pages;
 mod patience;
+mod questions;
 mod raw;
 mod ready;
 mod refusal;
@@ -46,6 +51,7 @@ use crate::protocol::tools::{CallToolResult, ToolDescription};
 pub use backoff::Backoff;
 pub use cookies::Cookie;
 pub use error::{ClientError, ProtocolError, Stage};
+pub use listener::{Answering, Listener};
 pub use options::{ClientOptions, OnLoss, OptionsError, Token};
 pub use raw::{RawAnswer, RawClient, RawError, RawRequest};
 pub use ready::why_not_ready;
@@ -91,7 +97,7 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached, refuses, or does not speak MCP.
     pub async fn connect(options: ClientOptions) -> Result<Self, ClientError> {
-        let link = Link::new(Transport::new(&options, Vec::new())?, options.backoff);
+        let link = Link::new(Transport::new(&options, Vec::new())?, options.backoff, options.listener.clone());
         let deadline = deadline(&options);
         debug!("opening a session with {}", link.place());
         let session = session::open(&link, &options.client, options.archon_session.as_deref(), deadline).await?;
@@ -112,7 +118,7 @@ impl Client {
     /// # Errors
     /// As [`Self::resume`].
     pub fn resume_with(options: ClientOptions, session: Session, cookies: Vec<Cookie>) -> Result<Self, ClientError> {
-        let link = Link::new(Transport::new(&options, cookies)?, options.backoff);
+        let link = Link::new(Transport::new(&options, cookies)?, options.backoff, options.listener.clone());
         debug!("going on with session {} of {}", session.id.as_deref().unwrap_or("none"), link.place());
         Ok(Self::with(link, options, session))
     }
@@ -284,7 +290,8 @@ impl Client {
 
 /// By when a request that begins now has to be answered.
 fn deadline(options: &ClientOptions) -> Deadline {
-    Deadline::after(options.timeout).not_beyond(options.until.map(Into::into))
+    let deadline = Deadline::after(options.timeout).not_beyond(options.until.map(Into::into));
+    if options.counts_answers { deadline } else { deadline.but_for_answers() }
 }
 
 fn read<'a, T: serde::Deserialize<'a>>(method: &'static str, raw: &'a RawValue) -> Result<T, ProtocolError> {

@@ -1,6 +1,7 @@
 //! Which server, as whom, and how patiently. Whatever can be wrong with it is found here, before anything is sent.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -13,6 +14,7 @@ use crate::protocol::initialize::Implementation;
 
 use super::address;
 use super::backoff::Backoff;
+use super::listener::Listener;
 use super::session::check_id;
 
 /// How a [`super::Client`] finds its server and behaves towards it.
@@ -28,8 +30,12 @@ pub struct ClientOptions {
     /// When nobody waits for anything any more, however long a single request may take. A goodbye may take
     /// half a second beyond it.
     pub until: Option<Instant>,
+    /// Whether the time counts in which the server waits for an answer of the listener. People take longer than programs.
+    pub counts_answers: bool,
     /// How a request is repeated where that is safe.
     pub backoff: Backoff,
+    /// Who hears what the server says besides its answers.
+    pub listener: Option<Arc<dyn Listener>>,
     pub(super) archon_session: Option<String>,
     /// What happens when the server has lost the session.
     pub on_loss: OnLoss,
@@ -106,7 +112,9 @@ impl ClientOptions {
             client: Implementation { name: "archonctl".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
             timeout: Duration::from_secs(30),
             until: None,
+            counts_answers: false,
             backoff: Backoff::default(),
+            listener: None,
             archon_session: None,
             on_loss: OnLoss::Reopen,
             headers: HeaderMap::new(),

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{debug, info};
 use uuid::Uuid;
 
 use super::backoff::{Backoff, LONG, next_delay};
 use super::error::{ClientError, Stage};
+use super::questions::Open;
 use super::tool::Repeat;
 
 /// No wait is longer; it keeps the sum with the present inside what a clock can hold.
@@ -21,11 +23,18 @@ const A_MOMENT: Duration = Duration::from_secs(1);
 pub(super) struct Deadline {
     at: Instant,
     allowed: Duration,
+    /// Whether it holds even for a server that waits for us.
+    is_firm: bool,
 }
 
 impl Deadline {
     pub(super) fn after(allowed: Duration) -> Self {
-        Self { at: Instant::now() + allowed.min(LONGEST_WAIT), allowed }
+        Self { at: Instant::now() + allowed.min(LONGEST_WAIT), allowed, is_firm: true }
+    }
+
+    /// The same, moved by the time in which the server waits for an answer of ours.
+    pub(super) fn but_for_answers(self) -> Self {
+        Self { is_firm: false, ..self }
     }
 
     /// The same, or `end` if that is earlier.
@@ -41,6 +50,29 @@ impl Deadline {
     ) -> Result<T, ClientError> {
         let late = || ClientError::Timeout { place: place.to_owned(), after: self.allowed };
         timeout_at(self.at, work).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// The same, but that the time does not count, unless the moment is firm, in which questions of the server are open.
+    /// Progress of the work moves nothing: a server that says for ever how far it is would never be given up.
+    pub(super) async fn bound_but_for<T>(
+        mut self,
+        mut open: watch::Receiver<Open>,
+        place: &str,
+        mut work: impl Future<Output = Result<T, ClientError>> + Unpin,
+    ) -> Result<T, ClientError> {
+        loop {
+            let (began, counts) = (Instant::now(), self.is_firm || open.borrow_and_update().is_empty());
+            tokio::select! {
+                done = &mut work => return done,
+                () = sleep_until(self.at), if counts => {
+                    return Err(ClientError::Timeout { place: place.to_owned(), after: self.allowed });
+                }
+                Ok(()) = open.changed() => {}
+            }
+            if !counts {
+                self.at += began.elapsed();
+            }
+        }
     }
 }
 
@@ -114,6 +146,7 @@ fn retry_after(error: &ClientError) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::value::RawValue;
 
     fn broken(stage: Stage) -> ClientError {
         ClientError::Connection { place: String::new(), stage, cause: String::new() }
@@ -152,6 +185,28 @@ mod tests {
         let mut patience = Patience::new(Backoff::default(), Repeat::Never, deadline);
         let error = patience.after(refused(503, Some(Duration::from_secs(25)))).await;
         assert!(matches!(error, Err(ClientError::Http { status: 503, .. })));
+    }
+
+    #[tokio::test]
+    async fn the_time_that_our_answers_take_does_not_count_unless_it_was_said_how_long() {
+        for (is_open, is_firm, outlasts) in [(false, false, false), (true, false, true), (true, true, false)] {
+            let questions = watch::Sender::new(Open::new());
+            if is_open {
+                let answering = tokio::spawn(std::future::pending::<()>()).abort_handle();
+                let id = RawValue::from_string("1".to_owned()).expect("JSON");
+                questions.send_modify(|open| _ = open.insert(0, (id, answering)));
+            }
+            let deadline = Deadline::after(Duration::from_millis(30));
+            let deadline = if is_firm { deadline } else { deadline.but_for_answers() };
+            let work = Box::pin(std::future::pending::<Result<(), _>>());
+            let mut bound = Box::pin(deadline.bound_but_for(questions.subscribe(), "x", work));
+            let ended = tokio::time::timeout(Duration::from_millis(300), &mut bound).await.is_ok();
+            assert_ne!(ended, outlasts, "open {is_open}, firm {is_firm}");
+            if !ended {
+                questions.send_modify(Open::clear);
+                assert!(matches!(bound.await, Err(ClientError::Timeout { .. })), "it counts again");
+            }
+        }
     }
 
     #[tokio::test]

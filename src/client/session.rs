@@ -59,8 +59,8 @@ pub(super) async fn open(
     archon_id: Option<&str>,
     deadline: Deadline,
 ) -> Result<Session, ClientError> {
-    let params = json!({"protocolVersion": Revision::LATEST.as_str(), "capabilities": {}, "clientInfo": client});
-    let params = params.to_string();
+    let (revision, capabilities) = (Revision::LATEST.as_str(), link.capabilities());
+    let params = json!({"protocolVersion": revision, "capabilities": capabilities, "clientInfo": client}).to_string();
     let ask = Ask { method: "initialize", params: &params, repeat: Repeat::Allowed, deadline, limit: MAX_ANSWER };
     let answer = link.ask(ask, &archon_header(archon_id)).await?;
     let result: InitializeResult = serde_json::from_str(answer.result.get())

@@ -115,7 +115,7 @@ impl Transport {
 
     async fn refused(&self, response: Response, asked: &HeaderMap) -> ClientError {
         let (status, answered) = (response.status(), response.headers().clone());
-        let body = self.body(response, MAX_REFUSAL).await;
+        let body = whole(response, MAX_REFUSAL, &self.place).await;
         // The status says enough when its body is too large or breaks off, except whether the request has run.
         let is_whole = body.is_ok();
         let mut error = refusal::judge(status, &answered, &body.unwrap_or_default(), asked);
@@ -124,29 +124,29 @@ impl Transport {
         }
         error
     }
+}
 
-    /// Reads a whole body.
-    ///
-    /// # Errors
-    /// When it is larger than `limit` bytes, or breaks off.
-    pub(super) async fn body(&self, mut response: Response, limit: usize) -> Result<Vec<u8>, ClientError> {
-        let mut body = Vec::new();
-        while let Some(chunk) = self.chunk(&mut response).await? {
-            if body.len() + chunk.len() > limit {
-                return Err(ProtocolError::TooLarge { limit }.into());
-            }
-            body.extend_from_slice(&chunk);
+/// Reads a whole body.
+///
+/// # Errors
+/// When it is larger than `limit` bytes, or breaks off.
+pub(super) async fn whole(mut response: Response, limit: usize, place: &str) -> Result<Vec<u8>, ClientError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = chunk(&mut response, place).await? {
+        if body.len() + chunk.len() > limit {
+            return Err(ProtocolError::TooLarge { limit }.into());
         }
-        Ok(body)
+        body.extend_from_slice(&chunk);
     }
+    Ok(body)
+}
 
-    /// The next part of a body; `None` at its end.
-    ///
-    /// # Errors
-    /// When the connection breaks.
-    pub(super) async fn chunk(&self, response: &mut Response) -> Result<Option<bytes::Bytes>, ClientError> {
-        response.chunk().await.map_err(|e| unconnected(&self.place, Stage::Midway, &e))
-    }
+/// The next part of a body; `None` at its end.
+///
+/// # Errors
+/// When the connection breaks.
+pub(super) async fn chunk(response: &mut Response, place: &str) -> Result<Option<Bytes>, ClientError> {
+    response.chunk().await.map_err(|e| unconnected(place, Stage::Midway, &e))
 }
 
 /// Connections to that server, as all of our clients make them.

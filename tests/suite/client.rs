@@ -1,6 +1,7 @@
 //! The client against servers that go wrong on purpose, and against the official SDK's.
 
 mod cookies;
+mod hearing;
 mod lenient;
 mod loss;
 mod time;
