@@ -82,7 +82,7 @@ impl Options {
     /// When the URL is of no use, or the client's file is none that an entry can be added to.
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let server = ClientOptions::new(&self.url)?;
-        let (url, place) = (server.url().to_owned(), server.place());
+        let (url, place) = (server.secret_url().to_owned(), server.place());
         let entry = Entry { name: self.entry_name, url, with_token: self.with_token, replace: self.writing.replace };
         let (working, home) = (std::env::current_dir().unwrap_or_default(), paths::home());
         match self.client {

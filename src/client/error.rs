@@ -34,6 +34,16 @@ pub enum ClientError {
         /// The innermost cause, such as `connection refused`.
         cause: String,
     },
+    /// The server is a program, and cannot be started or has ended.
+    #[error("the server {program} {what}{}", .said.iter().fold(String::new(), |text, line| text + "\n  " + line))]
+    Program {
+        /// The command.
+        program: String,
+        /// What happened.
+        what: String,
+        /// The last lines that it wrote to its standard error.
+        said: Vec<String>,
+    },
     /// No whole answer in time; the request may still be running there.
     #[error("no answer from {place} within {}", humantime::format_duration(*.after))]
     Timeout {
@@ -164,8 +174,11 @@ impl ClientError {
             | Self::Http { status: 429 | 503, may_have_run: true, .. } => {
                 Some(Cow::Borrowed("the request may have run; look before you repeat it"))
             }
-            // It found the endpoint.
-            Self::Http { status: 404, may_have_run: true, .. } => None,
+            Self::Program { said, .. } if said.is_empty() => Some(Cow::Borrowed(
+                "run the command by hand to see what it says; it has to speak MCP on standard output",
+            )),
+            // It has said it itself; it found the endpoint.
+            Self::Program { .. } | Self::Http { status: 404, may_have_run: true, .. } => None,
             Self::Timeout { .. } => {
                 Some(Cow::Borrowed("the request may still be running; a longer --timeout waits for it"))
             }

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use futures_util::future::join_all;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tracing::debug;
@@ -93,24 +92,37 @@ impl Link {
 
     /// Sends a notification; the server has it when this returns.
     pub(super) async fn tell(&self, method: &str, headers: &HeaderMap, deadline: Deadline) -> Result<(), ClientError> {
-        let message = Bytes::from(json!({"jsonrpc": "2.0", "method": method}).to_string());
+        let message = json!({"jsonrpc": "2.0", "method": method}).to_string().into_bytes();
         let mut patience = Patience::new(self.backoff, Repeat::Allowed, deadline);
         loop {
-            match deadline.bound(self.place(), self.transport.post(message.clone(), headers)).await {
+            match deadline.bound(self.place(), self.transport.tell(message.clone(), headers)).await {
                 Err(error) => patience.after(error).await?,
-                Ok(_) => return Ok(()),
+                told => return told,
             }
         }
     }
 
-    /// Ends the session that the headers name.
+    /// Whether the connection is the session.
+    pub(super) fn is_session(&self) -> bool {
+        self.transport.is_session()
+    }
+
+    /// Ends the session that the headers name, or that the connection is.
     pub(super) async fn end(&self, headers: &HeaderMap, deadline: Deadline) -> Result<(), ClientError> {
         let mut patience = Patience::new(self.backoff, Repeat::Allowed, deadline);
         loop {
-            match deadline.bound(self.place(), self.transport.delete(headers)).await {
+            match deadline.bound(self.place(), self.transport.end(headers)).await {
                 Err(error) => patience.after(error).await?,
                 ended => return ended,
             }
+        }
+    }
+
+    /// Where the connection is the session, ends it; its opening failed, and nobody can name it.
+    pub(super) async fn hang_up(&self) {
+        if self.is_session() {
+            // What has no answer has no error either.
+            _ = self.transport.end(&HeaderMap::new()).await;
         }
     }
 
@@ -142,7 +154,7 @@ impl Link {
     async fn exchange(&self, id: u64, ask: Ask<'_>, headers: &HeaderMap) -> Result<Answer, ClientError> {
         let mut messages = self.send(id, ask, headers).await?;
         loop {
-            let Some(message) = messages.next().await? else { return Err(messages.unanswered()) };
+            let Some(message) = messages.next().await? else { return Err(messages.unanswered().await) };
             match messages.hear(&message, id)? {
                 Heard::Answer(reply) => {
                     for message in messages.beside() {
@@ -165,11 +177,7 @@ impl Link {
         };
         let message =
             format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{},"params":{params}}}"#, Value::from(ask.method));
-        let response = self.transport.post(message, headers).await?;
-        if response.status() == StatusCode::ACCEPTED {
-            return Err(garbage("it accepted a request and gave no answer"));
-        }
-        Ok(Messages::of(response, ask.limit, self.place())?)
+        self.transport.request((id, ask.limit), message, headers).await
     }
 
     /// Tells the server that nobody waits any more, so that the work need not go on (basic/lifecycle, timeouts).
@@ -177,7 +185,7 @@ impl Link {
         debug!(id, "telling the server that nobody waits: {reason}");
         let params = json!({"requestId": id, "reason": reason});
         let message = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}).to_string();
-        let goodbye = self.transport.post(message, headers);
+        let goodbye = self.transport.tell(message.into_bytes(), headers);
         if let Err(error) = Deadline::after(CANCEL_PATIENCE).bound(self.place(), goodbye).await {
             debug!(id, "could not cancel the request: {error}");
         }

@@ -9,14 +9,15 @@ use tracing::trace;
 
 use super::answer::{Heard, hear, messages};
 use super::error::{ClientError, ProtocolError, Stage};
+use super::http::{MAX_ANSWER, chunk, whole};
 use super::sse::{Event, Limits, SseReader};
-use super::transport::{MAX_ANSWER, chunk, whole};
+use super::stdio::{Ended, Inbox};
 
 /// The most that we read of one event stream, in bytes: many notifications may come before an answer.
 const MAX_STREAM: usize = 4 * MAX_ANSWER;
 
-/// The messages of one HTTP response. It ends with the response: where that is an event stream of a server that closes it
-/// before the answer (2025-11-25), this is the place to resume it, by [`SseReader::last_event_id`] and
+/// The messages for one request. Those of an HTTP response end with it: where that is an event stream of a server that
+/// closes it before the answer (2025-11-25), this is the place to resume it, by [`SseReader::last_event_id`] and
 /// [`SseReader::retry`].
 #[derive(Debug)]
 pub(super) struct Messages {
@@ -36,6 +37,8 @@ enum Source {
     Body(Option<Response>, usize),
     /// An event stream.
     Events(Response, SseReader),
+    /// The pipe of a process, messages of at most that many bytes.
+    Pipe(Inbox, Ended, usize),
 }
 
 impl Messages {
@@ -45,6 +48,7 @@ impl Messages {
     /// When it is neither JSON nor an event stream.
     pub(super) fn of(response: Response, limit: usize, place: &str) -> Result<Self, ProtocolError> {
         let headers = response.headers().clone();
+        let place = place.to_owned();
         let source = match content_type(&headers).as_str() {
             "application/json" => Source::Body(Some(response), limit),
             "text/event-stream" => {
@@ -53,7 +57,14 @@ impl Messages {
             "" => return Err(ProtocolError::ContentType { content_type: "no content type".to_owned() }),
             other => return Err(ProtocolError::ContentType { content_type: other.to_owned() }),
         };
-        Ok(Self { place: place.to_owned(), headers, source, parts: VecDeque::new(), read: VecDeque::new() })
+        Ok(Self { place, headers, source, parts: VecDeque::new(), read: VecDeque::new() })
+    }
+
+    /// Those that a process sends for a request, each of at most `limit` bytes.
+    pub(super) fn on((inbox, ended): (Inbox, Ended), limit: usize) -> Self {
+        let source = Source::Pipe(inbox, ended, limit);
+        let (parts, read) = (VecDeque::new(), VecDeque::new());
+        Self { place: String::new(), headers: HeaderMap::new(), source, parts, read }
     }
 
     /// The headers that came before them.
@@ -93,14 +104,15 @@ impl Messages {
     }
 
     /// What it means that they have ended without the answer.
-    pub(super) fn unanswered(&self) -> ClientError {
-        match self.source {
+    pub(super) async fn unanswered(&self) -> ClientError {
+        match &self.source {
             Source::Body(..) => garbage("its answer belongs to another request"),
             Source::Events(..) => ClientError::Connection {
                 place: self.place.clone(),
                 stage: Stage::Midway,
                 cause: "the event stream ended without the answer".to_owned(),
             },
+            Source::Pipe(_, ended, _) => ended.why().await,
         }
     }
 
@@ -116,12 +128,23 @@ impl Messages {
                 let events = reader.push(&chunk)?.into_iter().filter(has_message);
                 self.parts.extend(events.map(|event| event.data));
             }
+            Source::Pipe(inbox, _, limit) => {
+                let Some(message) = inbox.next().await else { return Ok(false) };
+                if message.get().len() > *limit {
+                    return Err(ProtocolError::TooLarge { limit: *limit }.into());
+                }
+                self.read.push_back(message);
+            }
         }
         Ok(true)
     }
 
     fn no_json_rpc(&self, error: &serde_json::Error) -> ClientError {
-        let what = if matches!(self.source, Source::Body(..)) { "its answer" } else { "an event" };
+        let what = match self.source {
+            Source::Body(..) => "its answer",
+            Source::Events(..) => "an event",
+            Source::Pipe(..) => "a line",
+        };
         garbage(format!("{what} is not JSON-RPC: {error}"))
     }
 }

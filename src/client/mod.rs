@@ -1,15 +1,16 @@
-//! MCP over HTTP from the other side: a client that keeps its session, and gets it back when the server lost it.
+//! MCP from the other side: a client that keeps its session, and gets it back when the server lost it.
 //!
 //! ```text
 //! SessionFile   sessions between two runs of a program: one file, several programs at once
 //! Client     one session: opens or resumes it, heals it once a request, closes it
 //!   link     one request and its one answer: ids, deadline, repeats where they are safe (`patience`, `backoff`)
 //!     messages    all that the server sends for a request; what is no answer goes to the `Listener` (`hearing`)
-//!     transport   one HTTP exchange: headers, cookies, body caps, typed refusals (`refusal`, `loss`)
+//!     transport   http: one exchange, with headers, cookies, body caps, typed refusals (`refusal`, `loss`)
+//!                 stdio: the pipes of a process, which is started and ended
 //! ```
 //!
-//! It speaks the legacy era over Streamable HTTP (2024-11-05 to 2025-11-25) and takes both kinds of answer, JSON and
-//! event streams.
+//! It speaks the legacy era (2024-11-05 to 2025-11-25) over Streamable HTTP, where it takes both kinds of answer, JSON and
+//! event streams, and over stdio.
 
 mod abandoned;
 mod address;
@@ -17,7 +18,9 @@ mod answer;
 mod backoff;
 mod cookies;
 mod error;
+mod heal;
 mod hearing;
+mod http;
 mod link;
 mod listener;
 mod loss;
@@ -25,6 +28,7 @@ mod messages;
 mod options;
 mod pages;
 mod patience;
+mod program;
 mod questions;
 mod raw;
 mod ready;
@@ -34,6 +38,8 @@ mod reveal;
 mod session;
 mod session_file;
 pub mod sse;
+mod stdio;
+mod token;
 mod tool;
 mod transport;
 
@@ -52,18 +58,21 @@ pub use backoff::Backoff;
 pub use cookies::Cookie;
 pub use error::{ClientError, ProtocolError, Stage};
 pub use listener::{Answering, Listener};
-pub use options::{ClientOptions, OnLoss, OptionsError, Token};
+pub use options::{ClientOptions, OnLoss, OptionsError};
+pub use program::Program;
 pub use raw::{RawAnswer, RawClient, RawError, RawRequest};
 pub use ready::why_not_ready;
 pub use remembered::Remembered;
 pub use session::Session;
 pub use session_file::{FileError, SessionFile};
+pub use token::Token;
 pub use tool::{Arguments, Repeat, ToolAnswer};
 
+use self::http::MAX_ANSWER;
 use link::{Ask, CANCEL_PATIENCE, Link};
 use pages::Pages;
 use patience::Deadline;
-use transport::{MAX_ANSWER, Transport};
+use transport::Transport;
 
 /// How long a goodbye may take: nobody waits half a minute for it.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
@@ -100,8 +109,13 @@ impl Client {
         let link = Link::new(Transport::new(&options, Vec::new())?, options.backoff, options.listener.clone());
         let deadline = deadline(&options);
         debug!("opening a session with {}", link.place());
-        let session = session::open(&link, &options.client, options.archon_session.as_deref(), deadline).await?;
-        Ok(Self::with(link, options, session))
+        match session::open(&link, &options.client, options.archon_session.as_deref(), deadline).await {
+            Ok(session) => Ok(Self::with(link, options, session)),
+            Err(error) => {
+                link.hang_up().await;
+                Err(error)
+            }
+        }
     }
 
     /// Goes on with a session that was opened before, by this program or another. Nothing is sent yet: whether the server
@@ -211,14 +225,18 @@ impl Client {
     /// When the server cannot be told; it will end the session by itself after a while.
     pub async fn close(self) -> Result<Closed, ClientError> {
         let session = self.session();
-        if session.id.is_none() {
+        if session.id.is_none() && !self.link.is_session() {
             return Ok(Closed::Left);
         }
         self.cancel_abandoned().await;
-        // Even where all time is used up there is a moment for it.
+        // Even where all time is used up there is a moment for it. A process is not left behind.
         let soon = std::time::Instant::now() + CANCEL_PATIENCE;
         let end = self.options.until.map(|until| (until + CANCEL_PATIENCE).max(soon).into());
-        let deadline = Deadline::after(self.options.timeout.min(CLOSE_PATIENCE)).not_beyond(end);
+        let deadline = if self.link.is_session() {
+            Deadline::after(CLOSE_PATIENCE)
+        } else {
+            Deadline::after(self.options.timeout.min(CLOSE_PATIENCE)).not_beyond(end)
+        };
         debug!("ending the session");
         match self.link.end(&session.headers(), deadline).await {
             Ok(()) => Ok(Closed::Ended),
@@ -238,53 +256,6 @@ impl Client {
     async fn request(&self, method: &'static str, params: &str, repeat: Repeat) -> Result<Box<RawValue>, ClientError> {
         let deadline = deadline(&self.options);
         self.heal_and_ask(Ask { method, params, repeat, deadline, limit: MAX_ANSWER }).await
-    }
-
-    /// One request. When the server has lost the session a new one is opened, once, and the request sent again: refused
-    /// for its session, it never ran.
-    async fn heal_and_ask(&self, ask: Ask<'_>) -> Result<Box<RawValue>, ClientError> {
-        let session = self.session();
-        match self.ask(ask, &session).await {
-            Err(ClientError::Session { message, .. }) if self.options.on_loss == OnLoss::Reopen => {
-                debug!("the session is lost; opening a new one: {message}");
-                let session = self.heal(&session, ask.deadline).await.map_err(ClientError::after_reopening)?;
-                self.ask(ask, &session).await.map_err(ClientError::after_reopening)
-            }
-            outcome => outcome,
-        }
-    }
-
-    async fn ask(&self, ask: Ask<'_>, session: &Session) -> Result<Box<RawValue>, ClientError> {
-        let answer = self.link.ask(ask, &session.headers()).await?;
-        if let Some(id) = session::archon_id(&answer.headers) {
-            self.adopt(session, id);
-        }
-        Ok(answer.result)
-    }
-
-    /// The server may replace an Archon session id that it finds invalid; what it answers with is what holds.
-    fn adopt(&self, session: &Session, archon_id: String) {
-        self.session.send_if_modified(|current| {
-            let new = current.id == session.id && current.archon_id.as_ref() != Some(&archon_id);
-            if new {
-                Arc::make_mut(current).archon_id = Some(archon_id);
-            }
-            new
-        });
-    }
-
-    /// A session in place of the lost one: whoever comes first opens it, the others take it over.
-    async fn heal(&self, lost: &Session, deadline: Deadline) -> Result<Arc<Session>, ClientError> {
-        let turn = async { Ok(self.healing.lock().await) };
-        let _turn = deadline.bound(self.link.place(), turn).await?;
-        let current = self.session();
-        if current.id != lost.id {
-            return Ok(current);
-        }
-        let archon_id = current.archon_id.as_deref();
-        let session = Arc::new(session::open(&self.link, &self.options.client, archon_id, deadline).await?);
-        self.session.send_replace(session.clone());
-        Ok(session)
     }
 }
 

@@ -15,12 +15,14 @@ use crate::protocol::initialize::Implementation;
 use super::address;
 use super::backoff::Backoff;
 use super::listener::Listener;
+use super::program::Program;
 use super::session::check_id;
+use super::token::Token;
 
 /// How a [`super::Client`] finds its server and behaves towards it.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
-    pub(super) url: Url,
+    pub(super) server: Server,
     /// The bearer token, where the server wants one.
     pub token: Option<Token>,
     /// The name and version that the server is told (`clientInfo`).
@@ -40,6 +42,15 @@ pub struct ClientOptions {
     /// What happens when the server has lost the session.
     pub on_loss: OnLoss,
     pub(super) headers: HeaderMap,
+}
+
+/// Which server.
+#[derive(Debug, Clone)]
+pub(super) enum Server {
+    /// The one at that address.
+    Http(Url),
+    /// The one that is started.
+    Program(Program),
 }
 
 /// What happens when the server has lost the session.
@@ -105,9 +116,18 @@ impl ClientOptions {
     /// # Errors
     /// When it is not an `http` or `https` URL.
     pub fn new(url: &str) -> Result<Self, OptionsError> {
-        let url = address::parse(url)?;
-        Ok(Self {
-            url,
+        Ok(Self::of(Server::Http(address::parse(url)?)))
+    }
+
+    /// Options for a server that is a program, which is started, spoken to on its standard input and output, and ended. Of
+    /// tokens, headers and sessions it knows nothing.
+    pub fn program(program: Program) -> Self {
+        Self::of(Server::Program(program))
+    }
+
+    fn of(server: Server) -> Self {
+        Self {
+            server,
             token: None,
             client: Implementation { name: "archonctl".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
             timeout: Duration::from_secs(30),
@@ -118,7 +138,20 @@ impl ClientOptions {
             archon_session: None,
             on_loss: OnLoss::Reopen,
             headers: HeaderMap::new(),
-        })
+        }
+    }
+
+    /// Whether the server is a program.
+    pub fn is_program(&self) -> bool {
+        matches!(self.server, Server::Program(_))
+    }
+
+    /// The URL in full, with whatever secrets it holds; `None` of a program.
+    pub(super) fn url(&self) -> Option<&Url> {
+        match &self.server {
+            Server::Http(url) => Some(url),
+            Server::Program(_) => None,
+        }
     }
 
     /// Names the Archon session that a new protocol session goes on with.
@@ -156,7 +189,7 @@ impl ClientOptions {
     /// What sessions of this server are remembered under: [`Self::place`], and of a query, which may hold a secret but
     /// tells servers apart, the beginning of its hash.
     pub fn key(&self) -> String {
-        match self.url.query() {
+        match self.url().and_then(Url::query) {
             None => self.place(),
             Some(query) => {
                 let hash = Sha256::digest(query.as_bytes());
@@ -165,20 +198,19 @@ impl ClientOptions {
         }
     }
 
-    /// The URL as errors and logs show it: without user, password, query and fragment, any of which may be secret.
+    /// The URL as errors and logs show it: without user, password, query and fragment, any of which may be secret. Of a
+    /// program its command, without arguments, for the same reason.
     pub fn place(&self) -> String {
-        let mut url = self.url.clone();
+        let mut url = match &self.server {
+            Server::Http(url) => url.clone(),
+            Server::Program(program) => return program.command.clone(),
+        };
         url.set_query(None);
         url.set_fragment(None);
         // These fail only for URLs that cannot have a user, and those have nothing to hide.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         url.into()
-    }
-
-    /// The URL in full, with whatever secrets it holds.
-    pub fn url(&self) -> &str {
-        self.url.as_str()
     }
 
     /// The value of the `Authorization` header, for requests that are put together elsewhere.
@@ -189,37 +221,17 @@ impl ClientOptions {
 
     /// Where on this machine the server listens; `None` if it is elsewhere.
     pub fn loopback_address(&self) -> Option<SocketAddr> {
-        let port = self.url.port_or_known_default()?;
-        let host = self.url.host_str()?.trim_matches(['[', ']']);
+        let port = self.url()?.port_or_known_default()?;
+        let host = self.url()?.host_str()?.trim_matches(['[', ']']);
         let ip = if host == "localhost" { Ipv4Addr::LOCALHOST.into() } else { host.parse::<IpAddr>().ok()? };
         ip.is_loopback().then(|| (ip, port).into())
     }
 
     /// Whether the server is on this machine: a proxy could not reach it.
     pub fn is_loopback(&self) -> bool {
-        let host = self.url.host_str().unwrap_or_default();
+        let host = self.url().and_then(Url::host_str).unwrap_or_default();
         let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
         address.map_or(host == "localhost" || host.ends_with(".localhost"), |ip| ip.is_loopback())
-    }
-}
-
-/// A bearer token. `Debug` shows that there is one, not which.
-#[derive(Debug, Clone)]
-pub struct Token(pub(super) HeaderValue);
-
-impl Token {
-    /// The token of that text, white space around it cut off (files end with a line break).
-    ///
-    /// # Errors
-    /// When nothing is left, or it cannot stand in a header.
-    pub fn parse(text: &str) -> Result<Self, OptionsError> {
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(OptionsError::Token);
-        }
-        let mut value = HeaderValue::from_str(&format!("Bearer {text}")).map_err(|_| OptionsError::Token)?;
-        value.set_sensitive(true);
-        Ok(Self(value))
     }
 }
 

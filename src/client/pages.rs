@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 use crate::protocol::tools::ToolDescription;
 
 use super::error::{ClientError, ProtocolError};
-use super::transport::MAX_ANSWER;
+use super::http::MAX_ANSWER;
 
 /// More pages than this are a server that counts in circles (our bound).
 pub(super) const MAX_PAGES: usize = 1000;

@@ -10,9 +10,9 @@ use reqwest::{Response, Url};
 use serde_json::Value;
 
 use super::error::{ClientError, ProtocolError, Stage};
+use super::http::{builder, unconnected};
 use super::options::{ClientOptions, OptionsError};
 use super::sse::{Event, Limits, SseReader};
-use super::transport::{builder, unconnected};
 
 /// A request as it is to be sent.
 #[derive(Debug, Clone, Default)]

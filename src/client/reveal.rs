@@ -1,13 +1,14 @@
 //! What another program has to be told to reach the same server, secrets included. Nothing here is for people to read.
 
 use http::{HeaderName, HeaderValue, header};
+use reqwest::Url;
 
 use super::options::ClientOptions;
 
 impl ClientOptions {
-    /// The whole URL; [`Self::place`] is the one to show.
+    /// The whole URL, empty for a program; [`Self::place`] is the one to show.
     pub fn secret_url(&self) -> &str {
-        self.url.as_str()
+        self.url().map(Url::as_str).unwrap_or_default()
     }
 
     /// The headers that carry the token and whatever else was asked for.

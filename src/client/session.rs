@@ -9,11 +9,11 @@ use crate::protocol::initialize::{Implementation, InitializeResult};
 use crate::protocol::revision::Revision;
 
 use super::error::{ClientError, ProtocolError};
+use super::http::MAX_ANSWER;
 use super::link::{Ask, Link};
 use super::options::OptionsError;
 use super::patience::Deadline;
 use super::tool::Repeat;
-use super::transport::MAX_ANSWER;
 
 /// A session as its client sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]

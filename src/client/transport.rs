@@ -1,212 +1,100 @@
-//! One HTTP exchange: what is sent with every request, what comes back, and how much of it we hold.
+//! The way to one server: HTTP, or the pipes of a process.
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use reqwest::redirect::Policy;
-use reqwest::{ClientBuilder, Response, Url};
-use tracing::{debug, trace};
+use http::{HeaderMap, StatusCode};
 
-use super::cookies::{Cookie, Jar};
-use super::error::{ClientError, ProtocolError, Stage};
-use super::options::ClientOptions;
-use super::refusal;
+use super::cookies::Cookie;
+use super::error::ClientError;
+use super::http::Http;
+use super::messages::{Messages, garbage};
+use super::options::{ClientOptions, Server};
+use super::stdio::Stdio;
 
-/// The largest answer that we hold, in bytes; on an event stream, the largest event.
-pub(super) const MAX_ANSWER: usize = 16 * 1024 * 1024;
-/// How much of a refusal's body is read, in bytes: enough for a sentence.
-const MAX_REFUSAL: usize = 64 * 1024;
-/// Redirects followed for one request.
-const MAX_REDIRECTS: usize = 5;
-
-/// A server's address, the connections to it, and the cookies that it has set.
+/// The way.
 #[derive(Debug)]
-pub(super) struct Transport {
-    http: reqwest::Client,
-    url: Url,
-    place: String,
-    given_cookies: Option<HeaderValue>,
-    jar: Jar,
+pub(super) enum Transport {
+    /// A request is an exchange of its own; what is said in a session has its headers.
+    Http(Http),
+    /// All messages go over one pair of pipes, which is the session.
+    Stdio(Stdio),
 }
 
 impl Transport {
-    /// With these cookies of an earlier run.
+    /// To the server of those options, with these cookies of an earlier run. A program is started.
+    ///
+    /// # Errors
+    /// When this machine cannot talk HTTP at all, or cannot start the program.
     pub(super) fn new(options: &ClientOptions, cookies: Vec<Cookie>) -> Result<Self, ClientError> {
-        let builder = builder(options).default_headers(standing_headers(options)).redirect(Policy::none());
-        let place = options.place();
-        let http = builder.build().map_err(|e| unconnected(&place, Stage::BeforeSending, &e))?;
-        let given_cookies = options.headers.get(header::COOKIE).cloned();
-        Ok(Self { http, url: options.url.clone(), place, given_cookies, jar: Jar::new(cookies) })
+        match &options.server {
+            Server::Http(url) => Http::new(url, options, cookies).map(Self::Http),
+            Server::Program(program) => Stdio::start(program).map(Self::Stdio),
+        }
     }
 
+    /// The server's URL without secrets, or its command.
     pub(super) fn place(&self) -> &str {
-        &self.place
+        match self {
+            Self::Http(http) => http.place(),
+            Self::Stdio(stdio) => stdio.place(),
+        }
     }
 
     /// The cookies that hold now.
     pub(super) fn cookies(&self) -> Vec<Cookie> {
-        self.jar.all()
-    }
-
-    /// Posts one JSON-RPC message.
-    ///
-    /// # Errors
-    /// When there is no connection, or the status is no success.
-    pub(super) async fn post(&self, message: impl Into<Bytes>, headers: &HeaderMap) -> Result<Response, ClientError> {
-        self.send(Method::POST, message.into(), headers).await
-    }
-
-    /// Asks for what is at the address.
-    ///
-    /// # Errors
-    /// As [`Self::post`].
-    pub(super) async fn get(&self) -> Result<Response, ClientError> {
-        self.send(Method::GET, Bytes::new(), &HeaderMap::new()).await
-    }
-
-    /// Ends a session.
-    ///
-    /// # Errors
-    /// As [`Self::post`].
-    pub(super) async fn delete(&self, headers: &HeaderMap) -> Result<(), ClientError> {
-        self.send(Method::DELETE, Bytes::new(), headers).await.map(|_| ())
-    }
-
-    /// Sends it, and again to where the server says that it has moved to on itself.
-    async fn send(&self, method: Method, body: Bytes, headers: &HeaderMap) -> Result<Response, ClientError> {
-        let mut url = self.url.clone();
-        let mut redirects = 0;
-        loop {
-            let response = self.exchange((method.clone(), &url), body.clone(), headers).await?;
-            let status = response.status();
-            self.jar.take(&url, response.headers());
-            trace!(%method, %status, headers = ?without_secrets(response.headers()), "received");
-            if status.is_success() {
-                return Ok(response);
-            }
-            match moved(&url, status, response.headers()) {
-                Some(next) if redirects < MAX_REDIRECTS => {
-                    debug!(%status, to = next.path(), "the server redirects");
-                    redirects += 1;
-                    url = next;
-                }
-                _ => return Err(self.refused(response, headers).await),
-            }
+        match self {
+            Self::Http(http) => http.cookies(),
+            Self::Stdio(_) => Vec::new(),
         }
     }
 
-    async fn exchange(
+    /// Sends the request of that id; gives the messages that the server sends for it, each of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// When there is no connection, or the server refuses.
+    pub(super) async fn request(
         &self,
-        (method, url): (Method, &Url),
-        body: Bytes,
+        (id, limit): (u64, usize),
+        message: String,
         headers: &HeaderMap,
-    ) -> Result<Response, ClientError> {
-        let mut headers = headers.clone();
-        headers.extend(self.jar.header(url, self.given_cookies.as_ref()).map(|value| (header::COOKIE, value)));
-        if method == Method::POST {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        trace!(%method, ?headers, bytes = body.len(), "sending");
-        let sent = self.http.request(method, url.clone()).headers(headers).body(body).send().await;
-        sent.map_err(|e| {
-            let stage = if e.is_connect() { Stage::BeforeSending } else { Stage::Midway };
-            unconnected(&self.place, stage, &e)
-        })
-    }
-
-    async fn refused(&self, response: Response, asked: &HeaderMap) -> ClientError {
-        let (status, answered) = (response.status(), response.headers().clone());
-        let body = whole(response, MAX_REFUSAL, &self.place).await;
-        // The status says enough when its body is too large or breaks off, except whether the request has run.
-        let is_whole = body.is_ok();
-        let mut error = refusal::judge(status, &answered, &body.unwrap_or_default(), asked);
-        if let ClientError::Http { may_have_run, .. } = &mut error {
-            *may_have_run |= !is_whole;
-        }
-        error
-    }
-}
-
-/// Reads a whole body.
-///
-/// # Errors
-/// When it is larger than `limit` bytes, or breaks off.
-pub(super) async fn whole(mut response: Response, limit: usize, place: &str) -> Result<Vec<u8>, ClientError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = chunk(&mut response, place).await? {
-        if body.len() + chunk.len() > limit {
-            return Err(ProtocolError::TooLarge { limit }.into());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// The next part of a body; `None` at its end.
-///
-/// # Errors
-/// When the connection breaks.
-pub(super) async fn chunk(response: &mut Response, place: &str) -> Result<Option<Bytes>, ClientError> {
-    response.chunk().await.map_err(|e| unconnected(place, Stage::Midway, &e))
-}
-
-/// Connections to that server, as all of our clients make them.
-pub(super) fn builder(options: &ClientOptions) -> ClientBuilder {
-    let mut builder =
-        reqwest::Client::builder().user_agent(concat!("archonctl/", env!("CARGO_PKG_VERSION"))).tcp_nodelay(true);
-    if options.is_loopback() {
-        builder = builder.no_proxy();
-    }
-    if options.url.scheme() == "http" {
-        // Without this the system's certificates are read for nothing, and where there are none (a bare container)
-        // not even a plain connection to this machine would come about.
-        builder = builder.tls_certs_only([]);
-    }
-    builder
-}
-
-/// What every request carries. A client MUST accept both kinds of answer (basic/transports, sending messages).
-/// What a request says itself, such as its Archon session, goes before the added headers.
-fn standing_headers(options: &ClientOptions) -> HeaderMap {
-    let mut headers = options.headers.clone();
-    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-    if let Some(token) = &options.token {
-        headers.insert(header::AUTHORIZATION, token.0.clone());
-    }
-    headers
-}
-
-/// Headers as a log may show them: no cookies, and of addresses what may be seen.
-fn without_secrets(headers: &HeaderMap) -> HeaderMap {
-    let mut headers = headers.clone();
-    for (name, value) in &mut headers {
-        if [header::LOCATION, header::CONTENT_LOCATION].contains(name) {
-            let shown = value.to_str().ok().and_then(|address| HeaderValue::from_str(&refusal::harmless(address)).ok());
-            *value = shown.unwrap_or_else(|| HeaderValue::from_static(""));
-        }
-        if [header::SET_COOKIE, header::REFRESH, header::LINK].contains(name) {
-            value.set_sensitive(true);
+    ) -> Result<Messages, ClientError> {
+        match self {
+            Self::Http(http) => {
+                let response = http.post(message, headers).await?;
+                if response.status() == StatusCode::ACCEPTED {
+                    return Err(garbage("it accepted a request and gave no answer"));
+                }
+                Ok(Messages::of(response, limit, http.place())?)
+            }
+            Self::Stdio(stdio) => Ok(Messages::on(stdio.request(id, message.into_bytes()).await?, limit)),
         }
     }
-    headers
-}
 
-/// Where a request goes on, `/mcp/` in place of `/mcp`: where method and body stay (307, 308), and nothing that leaves the
-/// server. Session id, token and cookies are for this one alone.
-fn moved(from: &Url, status: StatusCode, answered: &HeaderMap) -> Option<Url> {
-    let kept = matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
-    let location = answered.get(header::LOCATION)?.to_str().ok()?;
-    let mut to = from.join(location).ok()?;
-    // These fail only for URLs that cannot have a user.
-    let _ = to.set_username(from.username());
-    let _ = to.set_password(from.password());
-    (kept && to.origin() == from.origin()).then_some(to)
-}
-
-/// The innermost cause is the one that tells something ("connection refused"); the outer ones repeat each other.
-pub(super) fn unconnected(place: &str, stage: Stage, error: &reqwest::Error) -> ClientError {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+    /// Sends a message that has no answer: a notification, or an answer of ours.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub(super) async fn tell(&self, message: Vec<u8>, headers: &HeaderMap) -> Result<(), ClientError> {
+        match self {
+            Self::Http(http) => http.post(message, headers).await.map(|_| ()),
+            Self::Stdio(stdio) => stdio.tell(message).await,
+        }
     }
-    ClientError::Connection { place: place.to_owned(), stage, cause: cause.to_string() }
+
+    /// Ends the session: that of the headers, or the process.
+    ///
+    /// # Errors
+    /// When the server cannot be told.
+    pub(super) async fn end(&self, headers: &HeaderMap) -> Result<(), ClientError> {
+        match self {
+            Self::Http(http) => http.delete(headers).await,
+            Self::Stdio(stdio) => {
+                stdio.end().await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the connection is the session, so that its end is the session's.
+    pub(super) fn is_session(&self) -> bool {
+        matches!(self, Self::Stdio(_))
+    }
 }

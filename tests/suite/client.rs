@@ -4,6 +4,7 @@ mod cookies;
 mod hearing;
 mod lenient;
 mod loss;
+mod stdio;
 mod time;
 
 use std::sync::Arc;

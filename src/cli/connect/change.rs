@@ -118,7 +118,7 @@ fn address(found: &Value) -> String {
 }
 
 fn is_same(found: &Value, url: &str) -> bool {
-    found.as_str() == Some(url) || options(found).is_some_and(|options| options.url() == url)
+    found.as_str() == Some(url) || options(found).is_some_and(|options| options.secret_url() == url)
 }
 
 /// No client knows our short forms of a URL.

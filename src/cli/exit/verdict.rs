@@ -100,6 +100,7 @@ pub(super) fn of_client(error: &ClientError) -> (u8, &'static str) {
     match error {
         ClientError::Session { .. } => (NO_SESSION, "session"),
         ClientError::Connection { .. } => (UNREACHABLE, "connection"),
+        ClientError::Program { .. } => (UNREACHABLE, "program"),
         ClientError::Timeout { .. } => (UNREACHABLE, "timeout"),
         ClientError::Tool(_) => (FAILED, "tool"),
         ClientError::Protocol(_) => (FAILED, "protocol"),

@@ -97,7 +97,7 @@ async fn agreed(http: &RawClient, options: &ClientOptions, revision: Revision) -
     headers.extend(options.authorization().map(|value| ("authorization".to_owned(), value)));
     let request = RawRequest {
         method: "POST".to_owned(),
-        url: options.url().to_owned(),
+        url: options.secret_url().to_owned(),
         headers: headers.clone(),
         body: body.to_string(),
         answer_to: Some(0.into()),

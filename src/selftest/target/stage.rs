@@ -71,7 +71,7 @@ impl Stage {
         let authorization = options.authorization();
         let secrets = authorization.iter().map(|value| value.trim_start_matches("Bearer ").to_owned()).collect();
         Ok(Self {
-            urls: vec![options.url().to_owned()],
+            urls: vec![options.secret_url().to_owned()],
             http: RawClient::new(options, MAX_ANSWER)?,
             authorization,
             secrets,
