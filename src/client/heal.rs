@@ -1,6 +1,7 @@
 //! A lost session is replaced, once a request, and the request sent again.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::value::RawValue;
 use tracing::debug;
@@ -58,6 +59,9 @@ impl Client {
         let archon_id = current.archon_id.as_deref();
         let session = Arc::new(session::open(&self.link, &self.options.client, archon_id, deadline).await?);
         self.session.send_replace(session.clone());
+        if self.is_listening.load(Ordering::Relaxed) {
+            self.link.listen(session.headers()).await;
+        }
         Ok(session)
     }
 }

@@ -23,6 +23,7 @@ use super::listener::Listener;
 use super::messages::{Messages, garbage};
 use super::patience::{Deadline, Patience};
 use super::refusal;
+use super::standing::Standing;
 use super::tool::Repeat;
 use super::transport::Transport;
 
@@ -53,7 +54,8 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) struct Link {
     transport: Arc<Transport>,
-    hearing: Hearing,
+    hearing: Arc<Hearing>,
+    standing: Standing,
     backoff: Backoff,
     next_id: AtomicU64,
     abandoned: Abandoned,
@@ -62,8 +64,9 @@ pub(super) struct Link {
 impl Link {
     pub(super) fn new(transport: Transport, backoff: Backoff, listener: Option<Arc<dyn Listener>>) -> Self {
         let transport = Arc::new(transport);
-        let hearing = Hearing::new(transport.clone(), listener);
-        Self { transport, hearing, backoff, next_id: AtomicU64::new(1), abandoned: Abandoned::default() }
+        let hearing = Arc::new(Hearing::new(transport.clone(), listener));
+        let (next_id, abandoned, standing) = (AtomicU64::new(1), Abandoned::default(), Standing::default());
+        Self { transport, hearing, standing, backoff, next_id, abandoned }
     }
 
     /// What the server may ask of whoever listens.
@@ -116,6 +119,11 @@ impl Link {
                 ended => return ended,
             }
         }
+    }
+
+    /// Hears what comes in the session of those headers besides its answers.
+    pub(super) async fn listen(&self, headers: HeaderMap) {
+        self.standing.open(self.transport.clone(), self.hearing.clone(), headers).await;
     }
 
     /// Where the connection is the session, ends it; its opening failed, and nobody can name it.

@@ -38,12 +38,14 @@ mod reveal;
 mod session;
 mod session_file;
 pub mod sse;
+mod standing;
 mod stdio;
 mod token;
 mod tool;
 mod transport;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dashmap::DashSet;
@@ -96,6 +98,8 @@ pub struct Client {
     session: watch::Sender<Arc<Session>>,
     /// Held while a lost session is replaced, so that requests which lost it together replace it once.
     healing: Mutex<()>,
+    /// Whether the standing stream is wanted.
+    is_listening: AtomicBool,
     /// Tools that said, in `tools/list`, that twice is as good as once.
     repeatable: DashSet<String>,
 }
@@ -139,7 +143,8 @@ impl Client {
 
     fn with(link: Link, options: ClientOptions, session: Session) -> Self {
         let session = watch::Sender::new(Arc::new(session));
-        Self { link, options, session, healing: Mutex::new(()), repeatable: DashSet::new() }
+        let (healing, is_listening, repeatable) = (Mutex::new(()), AtomicBool::new(false), DashSet::new());
+        Self { link, options, session, healing, is_listening, repeatable }
     }
 
     /// The server's URL, without secrets.
@@ -202,6 +207,13 @@ impl Client {
         let tools = pages.into_tools();
         self.learn(&tools);
         Ok(tools)
+    }
+
+    /// From now on hears what the server sends on its standing stream, in this session and in one that replaces it. There
+    /// servers send what belongs to no request, and many send all but the answers.
+    pub async fn listen(&self) {
+        self.is_listening.store(true, Ordering::Relaxed);
+        self.link.listen(self.session().headers()).await;
     }
 
     /// Returns, with the error for it, when nobody is to wait any more ([`ClientOptions::until`]); never without such a time.

@@ -4,7 +4,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::cookies::Cookie;
 use super::error::ClientError;
-use super::http::Http;
+use super::http::{Http, MAX_ANSWER};
 use super::messages::{Messages, garbage};
 use super::options::{ClientOptions, Server};
 use super::stdio::Stdio;
@@ -65,6 +65,17 @@ impl Transport {
                 Ok(Messages::of(response, limit, http.place())?)
             }
             Self::Stdio(stdio) => Ok(Messages::on(stdio.request(id, message.into_bytes()).await?, limit)),
+        }
+    }
+
+    /// What the server sends in a session besides the answers: its standing stream. A process has one way for all.
+    ///
+    /// # Errors
+    /// When there is no connection, or the server has no such stream.
+    pub(super) async fn standing(&self, headers: &HeaderMap) -> Result<Option<Messages>, ClientError> {
+        match self {
+            Self::Http(http) => Ok(Some(Messages::of(http.get(headers).await?, MAX_ANSWER, http.place())?)),
+            Self::Stdio(_) => Ok(None),
         }
     }
 

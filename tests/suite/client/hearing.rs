@@ -200,3 +200,47 @@ async fn progress_does_not_put_off_the_end() {
     let error = client.call_tool("echo", json!({})).await.expect_err("no answer");
     assert!(matches!(error, ClientError::Timeout { .. }), "{error}");
 }
+
+/// A server with a standing stream in each session: a note that names the session, and a question.
+async fn standing() -> Field {
+    Field::start(|asked, _| {
+        if asked.method == "tools/call" && session_of(asked) == "session-1" {
+            return raw(404, "text/plain", "");
+        }
+        let said = [note("notifications/message", &json!(session_of(asked))), question(&json!("p"), "ping")];
+        let events: Vec<_> = said.iter().map(|message| Ok::<_, std::io::Error>(event(message))).collect();
+        let events = stream::iter(events).chain(stream::pending());
+        let response = || ([("content-type", STREAM)], Body::from_stream(events)).into_response();
+        (asked.method == "GET /mcp").then(response)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_standing_stream_is_heard_and_goes_on_in_a_new_session() {
+    let server = standing().await;
+    let ears = Arc::new(Ears::default());
+    let client = connected(&server, &ears).await;
+    client.listen().await;
+    client.call_tool("echo", json!({})).await.expect("healed");
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while ears.heard().len() < 2 || server.count("a reply") < 2 {
+        assert!(std::time::Instant::now() < until, "{:?}", ears.heard());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let said = |session: &str| format!("notifications/message {session:?}");
+    assert_eq!(ears.heard(), [said("session-1"), said("session-2")]);
+    let sessions: Vec<_> = server.seen("a reply").iter().map(|seen| session_of(seen).to_owned()).collect();
+    assert_eq!(sessions, ["session-1", "session-2"], "each is answered in its session");
+}
+
+#[tokio::test]
+async fn a_server_without_a_standing_stream_is_as_good() {
+    for (status, kind) in [(405, "text/plain"), (404, "text/plain"), (200, "text/html"), (200, "text/event-stream")] {
+        let server = Field::start(move |asked, _| raw(status, kind, "").filter(|_| asked.method == "GET /mcp")).await;
+        let client = connected(&server, &Arc::default()).await;
+        client.listen().await;
+        client.call_tool("echo", json!({})).await.expect("an answer");
+        assert_eq!((server.count("GET /mcp"), server.count("initialize")), (1, 1), "{status} {kind}");
+    }
+}
