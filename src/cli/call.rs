@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
@@ -12,7 +13,10 @@ use crate::client::{Arguments, Client, ClientError, ProtocolError, Repeat, ToolA
 use crate::protocol::tools::ToolDescription;
 
 use super::arguments::Typed;
+use super::board::Board;
+use super::elicit::Manner;
 use super::exit::{self, Failure};
+use super::hear::Hear;
 use super::output::{Format, Screen, View, printable, tell, write_out};
 use super::pretty::pretty;
 use super::repeat::{self, Plan};
@@ -38,6 +42,10 @@ session never ran. A call whose answer was lost is repeated only if the tool say
 you do. Where no server answers, or a busy one, it goes on trying for longer than a restart takes, which is said as well. \
 Ctrl-C tells the server that nobody waits for the answer any more.
 
+Progress and log messages of the tool are shown on standard error, unless --quiet or --json is given. When the server asks \
+for input (elicitation), you are asked field by field, and the time that you take does not count unless a --timeout is given; \
+where nobody is at a terminal the answer is no, or with --accept-defaults the defaults of its form.
+
 With --repeat no answer is printed but how long they took: on standard error, or with --json as the one document {version, \
 tool, calls, failed, tool_errors, concurrency, elapsed_ms, answers_per_second, latency_ms: {min, p50, p95, p99, max}}. It \
 takes as long as it takes; a --timeout ends it.";
@@ -58,6 +66,8 @@ pub struct Options {
     #[command(flatten)]
     way: Way,
     #[command(flatten)]
+    talk: Talk,
+    #[command(flatten)]
     plan: PlanOptions,
     #[command(flatten)]
     which: Which,
@@ -77,6 +87,17 @@ struct Way {
     /// Twice is as good as once: repeat a call whose answer was lost, whatever the tool says
     #[arg(long)]
     idempotent: bool,
+}
+
+/// What is done with all that a server says before its answer.
+#[derive(Debug, Clone, Copy, Args)]
+struct Talk {
+    /// Show neither progress nor log messages of the tool
+    #[arg(short, long)]
+    quiet: bool,
+    /// When the server asks for input, answer with the defaults of its form; no where a required field has none
+    #[arg(long)]
+    accept_defaults: bool,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
@@ -105,7 +126,10 @@ impl Options {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let typed = Typed::read(self.args.as_deref(), &self.pairs)?;
         let plan = self.plan.plan();
+        // The answers of many calls are counted; nobody could follow what each of them says besides.
+        let hear = plan.is_none().then(|| Arc::new(self.talk.hear(self.way)));
         let target = if plan.is_some() { self.target.for_many() } else { self.target.patient() };
+        let target = target.heard_by(hear.clone());
         let visit = Visit::begin(target, self.which).await?;
         let (tool, way) = (self.tool.as_str(), self.way);
         let done = if let Some(plan) = plan {
@@ -113,12 +137,27 @@ impl Options {
             visit.tell_loss();
             measured
         } else {
-            let called = or_interrupted(call(&visit.client, tool, typed, way)).await;
+            let call = async {
+                visit.client.listen().await;
+                call(&visit.client, tool, typed, way).await
+            };
+            let called = or_interrupted(call).await;
+            if let Some(hear) = hear {
+                hear.end();
+            }
             visit.tell_loss();
             called.and_then(|called| print(called, way))
         };
         visit.end().await;
         done.map(|()| ExitCode::from(exit::DONE))
+    }
+}
+
+impl Talk {
+    fn hear(self, way: Way) -> Hear {
+        // With --json whatever is on standard error is for a program, too.
+        let board = Board::new(self.quiet || way.json);
+        Hear::new(board, if self.accept_defaults { Manner::Defaults } else { Manner::found() })
     }
 }
 

@@ -1,6 +1,7 @@
 //! `archonctl init`: opens a session and remembers it.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
@@ -8,7 +9,10 @@ use serde_json::json;
 use crate::client::{Client, ClientOptions, Closed, Remembered};
 use crate::model::clock::Clock;
 
+use super::board::Board;
+use super::elicit::Manner;
 use super::exit;
+use super::hear::Hear;
 use super::item::{Item, named_lines};
 use super::output::{Output, tell};
 use super::paths;
@@ -50,7 +54,9 @@ impl Options {
     /// Each with its exit code: see [`exit`].
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let file = paths::session_file()?;
-        let mut options = self.target.at(self.endpoint).into_options()?;
+        // What call can do is said now, where it goes on with this session.
+        let hear = Arc::new(Hear::new(Board::new(true), Manner::found()));
+        let mut options = self.target.at(self.endpoint).heard_by(Some(hear)).into_options()?;
         if let Some(id) = self.archon_session {
             options.go_on_with(id)?;
         }

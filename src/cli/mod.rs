@@ -4,6 +4,7 @@
 //! through [`main`], which maps them to the exit codes of [`exit`].
 
 mod arguments;
+mod board;
 pub mod call;
 mod candidates;
 pub mod close;
@@ -15,10 +16,12 @@ pub mod dashboard;
 mod database;
 pub mod db;
 pub mod demo;
+mod elicit;
 pub mod events;
 pub mod exit;
 pub mod expire;
 mod follow;
+mod hear;
 mod identity;
 pub mod init;
 pub mod inspector;

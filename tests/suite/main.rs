@@ -40,6 +40,7 @@ mod server;
 mod session;
 mod stopping;
 mod store;
+mod talk;
 mod target;
 mod terminal;
 mod tools;

@@ -1,13 +1,13 @@
 //! A terminal for a command to stand in: a pseudo terminal of a given width.
 
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
 /// What a command showed on a terminal.
 #[derive(Debug)]
@@ -40,8 +40,17 @@ pub(crate) fn pair(columns: u16) -> (File, File) {
 }
 
 /// Runs a command with all three of its streams on a terminal that is so many columns wide.
-pub(crate) fn show(mut command: Command, columns: u16) -> Shown {
+pub(crate) fn show(command: Command, columns: u16) -> Shown {
+    show_typed(command, columns, "")
+}
+
+/// The same, where somebody has typed that already. The terminal does not show it.
+pub(crate) fn show_typed(mut command: Command, columns: u16, typed: &str) -> Shown {
     let (mut master, slave) = pair(columns);
+    let mut modes = tcgetattr(&slave).expect("its modes");
+    modes.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(&slave, OptionalActions::Now, &modes).expect("set");
+    master.write_all(typed.as_bytes()).expect("typed");
     let end = || Stdio::from(slave.try_clone().expect("one more"));
     command.env("TERM", "xterm-256color").stdin(end()).stdout(end()).stderr(end());
     let mut child = command.spawn().expect("started");

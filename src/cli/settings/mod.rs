@@ -17,8 +17,10 @@ pub(in crate::cli) use environment::apply as with_variables;
 pub(super) use file::Entry;
 
 /// Flags that say what this one invocation does, or what a script reads from it: neither a variable nor a file may say
-/// that for all of them: least of all which sessions are ended. A header may hold a token.
+/// that for all of them: least of all which sessions are ended, and what is agreed to. A header
+/// may hold a token.
 const THIS_TIME_ONLY: &[&str] = &[
+    "accept-defaults",
     "all",
     "archon-session",
     "args",

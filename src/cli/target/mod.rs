@@ -6,11 +6,12 @@ mod expand;
 mod servers;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{ArgAction, Args};
 
-use crate::client::{Backoff, ClientOptions, OptionsError, Token};
+use crate::client::{Backoff, ClientOptions, Listener, OptionsError, Token};
 use crate::model::encoding;
 use crate::protocol::header::ARCHON_SESSION;
 
@@ -55,6 +56,8 @@ pub(super) struct Target {
     verbose: u8,
     #[arg(skip)]
     manner: Manner,
+    #[arg(skip)]
+    listener: Option<Arc<dyn Listener>>,
 }
 
 /// What a command needs that was not said.
@@ -88,6 +91,11 @@ impl Target {
         Self { manner: Manner::Many, ..self }
     }
 
+    /// The same, heard by whoever that is.
+    pub(super) fn heard_by<L: Listener + 'static>(self, listener: Option<Arc<L>>) -> Self {
+        Self { listener: listener.map(|listener| listener as Arc<dyn Listener>), ..self }
+    }
+
     /// [`Self::quiet_options`]; from now on notes of the client, and what else `-v` asks for, are said on standard error.
     ///
     /// # Errors
@@ -113,6 +121,8 @@ impl Target {
         if options.token.is_some() && self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(AUTHORIZATION)) {
             return Err(Usage::new("a token file and an Authorization header are given", "give one of them").into());
         }
+        options.listener = self.listener;
+        options.counts_answers = self.timeout.is_some();
         options.timeout = self.timeout.unwrap_or(options.timeout);
         if self.timeout.is_some() || !matches!(self.manner, Manner::Many) {
             options.until = Instant::now().checked_add(options.timeout);
