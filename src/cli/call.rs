@@ -22,7 +22,7 @@ use super::pretty::pretty;
 use super::repeat::{self, Plan};
 use super::signal::or_interrupted;
 use super::signature::{fault, meant_tool};
-use super::target::Target;
+use super::target::{ProgramOption, Target};
 use super::visit::{Visit, Which};
 
 const EXAMPLES: &str = "Examples:
@@ -31,8 +31,10 @@ const EXAMPLES: &str = "Examples:
   archonctl call find_projects --args '{\"query\": \"auth\"}' --json
   archonctl call find_projects --args @arguments.json --ignore-tool-error
   archonctl call health_check --repeat 1000 --concurrency 8
+  archonctl call echo message=hello --stdio 'npx -y @modelcontextprotocol/server-everything'
 
-It calls on the session that archonctl init remembers; without one it opens a session, calls, and closes it. It prints the \
+It calls on the session that archonctl init remembers; without one it opens a session, calls, and closes it. A program \
+(--stdio, or an entry with a command that --server names) is started for the call, and ended. It prints the \
 text of the answer, indented if it is JSON; with --json the result as MCP has it: {content, structuredContent, isError, and \
 what else there is}. An answer that the tool marks as an error goes to standard error, and the exit code is 5: archonctl \
 --help lists them all.
@@ -71,6 +73,8 @@ pub struct Options {
     plan: PlanOptions,
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    program: ProgramOption,
     #[command(flatten)]
     target: Target,
 }
@@ -130,7 +134,7 @@ impl Options {
         let hear = plan.is_none().then(|| Arc::new(self.talk.hear(self.way)));
         let target = if plan.is_some() { self.target.for_many() } else { self.target.patient() };
         let target = target.heard_by(hear.clone());
-        let visit = Visit::begin(target, self.which).await?;
+        let visit = Visit::begin(target, self.program, self.which).await?;
         let (tool, way) = (self.tool.as_str(), self.way);
         let done = if let Some(plan) = plan {
             let measured = measure(&visit.client, tool, typed, way, plan).await;

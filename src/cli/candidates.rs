@@ -63,7 +63,12 @@ fn is_plain(word: &str) -> bool {
 }
 
 async fn tools_of_server() -> Option<Vec<Named>> {
-    let target = Target::from_arg_matches(&typed()?).ok()?;
+    let typed = typed()?;
+    if typed.try_get_one::<String>("stdio").is_ok_and(|program| program.is_some()) {
+        // Nothing is started for a key. None of our tools is among its own.
+        return Some(Vec::new());
+    }
+    let target = Target::from_arg_matches(&typed).ok()?;
     let client = Client::connect(target.quiet_options().ok()?).await.ok()?;
     let tools = client.list_tools().await.ok()?;
     // It ends by itself when nobody ends it.

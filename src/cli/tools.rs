@@ -16,15 +16,17 @@ use super::item::Item;
 use super::output::{Cell, Column, List, Listed, Output, column, printable};
 use super::signal::or_interrupted;
 use super::signature::{Argument, arguments, meant_tool, signature};
-use super::target::Target;
+use super::target::{ProgramOption, Target};
 use super::visit::{Visit, Which};
 
 const EXAMPLES: &str = "Examples:
   archonctl tools
   archonctl tools find_projects
   archonctl tools -o json --url http://127.0.0.1:8051/mcp
+  archonctl tools --stdio 'npx -y @modelcontextprotocol/server-everything'
 
-On the remembered session, if there is one; else it opens a session, asks, and closes it.
+On the remembered session, if there is one; else it opens a session, asks, and closes it. A program (--stdio, or an entry \
+with a command that --server names) is started for it, and ended.
 
 With -o json: {version, url, tools: [{name, title, description, signature, arguments: [{name, types, required, default, \
 choices, description}], annotations: {read_only, destructive, idempotent, open_world}, input_schema, output_schema}]}; of \
@@ -42,6 +44,8 @@ pub struct Options {
     #[command(flatten)]
     which: Which,
     #[command(flatten)]
+    program: ProgramOption,
+    #[command(flatten)]
     target: Target,
 }
 
@@ -51,7 +55,7 @@ impl Options {
     /// # Errors
     /// Each with its exit code: see [`exit`].
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let visit = Visit::begin(self.target, self.which).await?;
+        let visit = Visit::begin(self.target, self.program, self.which).await?;
         let url = visit.client.place().to_owned();
         let listed = or_interrupted(async { Ok(visit.client.list_tools().await?) }).await;
         visit.tell_loss();

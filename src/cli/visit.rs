@@ -8,11 +8,11 @@ use clap::Args;
 use crate::client::{Client, ClientOptions, Cookie, OnLoss, Remembered, Session, SessionFile};
 use crate::model::clock::Clock;
 
-use super::exit::NoSession;
+use super::exit::{NoSession, Usage};
 use super::output::tell;
 use super::paths;
 use super::signal::or_interrupted;
-use super::target::Target;
+use super::target::{ProgramOption, Target};
 
 /// Which session.
 #[derive(Debug, Default, Args)]
@@ -62,13 +62,18 @@ impl Visit {
     ///
     /// # Errors
     /// When options or files are of no use, or a new session cannot be had.
-    pub(super) async fn begin(target: Target, which: Which) -> anyhow::Result<Self> {
-        or_interrupted(Self::found(target, which)).await
+    pub(super) async fn begin(target: Target, program: ProgramOption, which: Which) -> anyhow::Result<Self> {
+        or_interrupted(Box::pin(Self::found(target.into_options_of_any(&program)?, which))).await
     }
 
-    async fn found(target: Target, which: Which) -> anyhow::Result<Self> {
-        let mut options = target.into_options()?;
+    async fn found(mut options: ClientOptions, which: Which) -> anyhow::Result<Self> {
         options.on_loss = if which.no_reinit { OnLoss::Fail } else { OnLoss::Reopen };
+        if options.is_program() {
+            if which.session.is_some() || which.archon_session.is_some() {
+                return Err(Usage::new("a program keeps no session", "leave out --session and --archon-session").into());
+            }
+            return Ok(Self::new(Client::connect(options).await?, Origin::New));
+        }
         if which.session.is_some() || which.archon_session.is_some() {
             return Self::given(options, which).await;
         }

@@ -70,7 +70,8 @@ async fn what_a_file_leaves_open_is_an_error_and_nothing_is_sent() {
     let told = async |args: &[&str], words: &str| {
         home.run(&[&["call", "write"], args].concat()).await.code(i32::from(exit::USAGE)).stderr(contains(words));
     };
-    told(&["--server", "program"], "is a program on standard input and output").await;
+    let refused = home.run(&["init", "--server", "program"]).await.code(i32::from(exit::USAGE));
+    refused.stderr(contains("the server program is a program on standard input and output"));
     told(&["--server", "archom"], "hint: did you mean archon?").await;
     told(&["--config", "none.json"], "cannot read none.json").await;
     let write = |text: &str| fs::write(home.path().join(".mcp.json"), text).expect("written");

@@ -17,7 +17,7 @@ pub(in crate::cli) use environment::apply as with_variables;
 pub(super) use file::Entry;
 
 /// Flags that say what this one invocation does, or what a script reads from it: neither a variable nor a file may say
-/// that for all of them: least of all which sessions are ended, and what is agreed to. A header
+/// that for all of them: least of all which sessions are ended, which program is started, and what is agreed to. A header
 /// may hold a token.
 const THIS_TIME_ONLY: &[&str] = &[
     "accept-defaults",
@@ -43,6 +43,7 @@ const THIS_TIME_ONLY: &[&str] = &[
     "session",
     "since",
     "status",
+    "stdio",
     "tool",
     "user",
     "watch",

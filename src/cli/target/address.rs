@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::nearest::nearest;
-use crate::client::ClientOptions;
+use crate::client::{ClientOptions, Program};
 
 use super::super::exit::Usage;
 use super::super::paths;
@@ -35,11 +35,20 @@ pub(super) struct Address {
     pub(super) server: Option<String>,
 }
 
-/// An address, and what else a file says of it.
+/// Where a server is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// At that URL.
+    Url(String),
+    /// In a program that is started, of that name in the file.
+    Program(String, Program),
+}
+
+/// A server's place, and what else a file says of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    /// The URL.
-    pub(super) url: String,
+    /// Its place.
+    pub(super) place: Place,
     /// The headers that the file wants sent.
     pub(super) headers: Vec<(String, String)>,
     /// What the user should know.
@@ -86,10 +95,10 @@ impl Address {
 }
 
 fn plain(url: &str) -> Found {
-    Found { url: url.to_owned(), headers: Vec::new(), notes: Vec::new() }
+    Found { place: Place::Url(url.to_owned()), headers: Vec::new(), notes: Vec::new() }
 }
 
-/// The server that `--config` means: that of the name, or the only one over HTTP.
+/// The server that `--config` means: that of the name, or the only one over HTTP, or the only one.
 fn choose<'a>(servers: &'a [Server], file: &Path, name: Option<&str>) -> Result<&'a Server, Usage> {
     if let Some(name) = name {
         return servers
@@ -98,13 +107,12 @@ fn choose<'a>(servers: &'a [Server], file: &Path, name: Option<&str>) -> Result<
             .ok_or_else(|| unknown(name, servers, &file.display().to_string()));
     }
     let over_http: Vec<_> = servers.iter().filter(|s| s.is_http()).collect();
-    match over_http[..] {
-        [one] => Ok(one),
-        [] => Err(Usage::new(
-            format!("{} names no server over HTTP", file.display()),
-            "archonctl speaks Streamable HTTP; programs on standard input and output are not for it",
-        )),
-        _ => Err(several(&over_http, file)),
+    match (&over_http[..], servers) {
+        ([one], _) => Ok(one),
+        ([], [one]) => Ok(one),
+        ([], []) => Err(Usage::new(format!("{} names no server", file.display()), "name one with --url")),
+        ([], all) => Err(several(&all.iter().collect::<Vec<_>>(), file)),
+        (several_over_http, _) => Err(several(several_over_http, file)),
     }
 }
 
@@ -132,7 +140,8 @@ fn discovered(above: &[&Path], around: &Surroundings<'_>) -> Result<Found, Usage
             _ => return Err(several(&over_http, &file)),
         };
         let mut found = server.found(around)?;
-        if ClientOptions::new(&found.url).is_ok_and(|options| !options.is_loopback()) {
+        let Place::Url(url) = &found.place else { continue };
+        if ClientOptions::new(url).is_ok_and(|options| !options.is_loopback()) {
             let (name, file) = (&server.name, file.display());
             return Err(Usage::new(
                 format!("{file} names the server {name}, which is not on this machine"),
@@ -151,26 +160,42 @@ impl Server {
         matches!(self.kind, Kind::Http { .. })
     }
 
-    /// Its address, with what the file leaves open filled in.
+    /// Its place, with what the file leaves open filled in.
     fn found(&self, around: &Surroundings<'_>) -> Result<Found, Usage> {
         let (name, file) = (&self.name, self.file.display());
-        let (url, headers, typed) = match &self.kind {
-            Kind::Http { url, headers, typed } => (url, headers, typed),
-            Kind::Other(what) => {
-                let hint = "name a server over HTTP with --server or --url";
-                return Err(Usage::new(format!("the server {name} of {file} is {what}"), hint));
-            }
-        };
-        let known = Known { variable: around.variable, workspace: workspace(&self.file), home: around.home };
-        let expanded = |text: &str| {
+        let folder = around.working.join(workspace(&self.file));
+        let known = Known { variable: around.variable, workspace: &folder, home: around.home };
+        let expanded = |text: &String| {
             let filled = expand(text, &known);
             filled.map_err(|e| Usage { message: format!("the server {name} of {file}: {}", e.message), hint: e.hint })
         };
-        let headers = headers.iter().map(|(name, value)| Ok((name.clone(), expanded(value)?)));
-        let headers = headers.collect::<Result<_, Usage>>()?;
-        let warning =
-            (!typed).then(|| format!(r#"the server {name} of {file} has no "type": "http"; some clients need it"#));
-        Ok(Found { url: expanded(url)?, headers, notes: warning.into_iter().collect() })
+        let pairs = |pairs: &[(String, String)]| {
+            pairs.iter().map(|(name, value)| Ok((name.clone(), expanded(value)?))).collect::<Result<Vec<_>, Usage>>()
+        };
+        match &self.kind {
+            Kind::Http { url, headers, typed } => {
+                let warning = (!typed)
+                    .then(|| format!(r#"the server {name} of {file} has no "type": "http"; some clients need it"#));
+                let (headers, notes) = (pairs(headers)?, warning.into_iter().collect());
+                Ok(Found { place: Place::Url(expanded(url)?), headers, notes })
+            }
+            Kind::Stdio { command, arguments, variables, folder: given } => {
+                // Where clients start it: the project's folder, for a file of a project.
+                let usual = (Some(&*folder) != around.home).then(|| folder.clone());
+                let given = given.as_ref().map(expanded).transpose()?;
+                let program = Program {
+                    command: expanded(command)?,
+                    arguments: arguments.iter().map(expanded).collect::<Result<_, _>>()?,
+                    variables: pairs(variables)?,
+                    folder: given.map(|given| folder.join(given)).or(usual),
+                };
+                Ok(Found { place: Place::Program(name.clone(), program), headers: Vec::new(), notes: Vec::new() })
+            }
+            Kind::Other(what) => {
+                let hint = "name another server with --server or --url";
+                Err(Usage::new(format!("the server {name} of {file} is {what}"), hint))
+            }
+        }
     }
 }
 

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use clap::{ArgAction, Args};
 
-use crate::client::{Backoff, ClientOptions, Listener, OptionsError, Token};
+use crate::client::{Backoff, ClientOptions, Listener, OptionsError, Program, Token};
 use crate::model::encoding;
 use crate::protocol::header::ARCHON_SESSION;
 
 use super::exit::Usage;
 use super::logging;
 use super::output::tell;
-use address::Address;
+use address::{Address, Found, Place};
 pub(super) use servers::LIKE_EDITORS;
 
 /// The environment variable with the token. It has no flag: arguments are visible to everybody on the machine.
@@ -105,22 +105,55 @@ impl Target {
         self.quiet_options()
     }
 
-    /// The client options that these arguments, the environment and the configuration files of clients make. What the
-    /// user should know about them is said on standard error.
+    /// The client options that these arguments, the environment and the configuration files of clients make, for a server
+    /// at an address. What the user should know about them is said on standard error.
     ///
     /// # Errors
-    /// When the URL, a header or the token is of no use, or a file cannot be read.
+    /// When the URL, a header or the token is of no use, a file cannot be read, or the server is a program.
     pub(super) fn quiet_options(self) -> anyhow::Result<ClientOptions> {
+        let found = self.found()?;
+        if let Place::Program(name, _) = &found.place {
+            let message = format!("the server {name} is a program on standard input and output (stdio)");
+            return Err(Usage::new(message, "call and tools start it; here, name a server over HTTP").into());
+        }
+        self.options(found)
+    }
+
+    /// The same as [`Self::into_options`] for a server that may be a program: that of this command line, or one that a
+    /// configuration file names.
+    ///
+    /// # Errors
+    /// As there; and when the command line is none.
+    pub(super) fn into_options_of_any(self, program: &ProgramOption) -> anyhow::Result<ClientOptions> {
+        logging::narrate(self.verbose);
+        let found = match &program.stdio {
+            Some(line) => Found::program(line)?,
+            None => self.found()?,
+        };
+        self.options(found)
+    }
+
+    fn found(&self) -> Result<Found, Usage> {
         let found = self.address.find()?;
         found.notes.iter().for_each(|note| tell(&format!("note: {note}")));
-        let mut options = ClientOptions::new(&found.url)?;
-        add_headers(&mut options, &found.headers, &self.headers)?;
-        // What is said of one server goes before what is said of all.
-        let variable = if options.has_header(AUTHORIZATION) { None } else { std::env::var(TOKEN_VARIABLE).ok() };
-        options.token = token(self.token_file.as_deref(), variable)?;
-        if options.token.is_some() && self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(AUTHORIZATION)) {
-            return Err(Usage::new("a token file and an Authorization header are given", "give one of them").into());
-        }
+        Ok(found)
+    }
+
+    fn options(self, found: Found) -> anyhow::Result<ClientOptions> {
+        let mut options = match found.place {
+            Place::Url(url) => {
+                let mut options = ClientOptions::new(&url)?;
+                add_headers(&mut options, &found.headers, &self.headers)?;
+                options.token = self.token(&options)?;
+                options
+            }
+            Place::Program(_, program) => {
+                if self.token_file.is_some() || !self.headers.is_empty() {
+                    tell("note: a program is told neither a token nor headers");
+                }
+                ClientOptions::program(program)
+            }
+        };
         options.listener = self.listener;
         options.counts_answers = self.timeout.is_some();
         options.timeout = self.timeout.unwrap_or(options.timeout);
@@ -135,6 +168,37 @@ impl Target {
         options.client.name = self.client_name;
         options.client.version = self.client_version;
         Ok(options)
+    }
+
+    fn token(&self, options: &ClientOptions) -> anyhow::Result<Option<Token>> {
+        // What is said of one server goes before what is said of all.
+        let variable = if options.has_header(AUTHORIZATION) { None } else { std::env::var(TOKEN_VARIABLE).ok() };
+        let token = token(self.token_file.as_deref(), variable)?;
+        if token.is_some() && self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(AUTHORIZATION)) {
+            return Err(Usage::new("a token file and an Authorization header are given", "give one of them").into());
+        }
+        Ok(token)
+    }
+}
+
+/// A server that is a program.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Server")]
+pub(super) struct ProgramOption {
+    /// The server is this program: it is started, spoken to on its standard input and output, and ended
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["config", "server"])]
+    stdio: Option<String>,
+}
+
+impl Found {
+    /// The program of a command line, split as a shell does it.
+    fn program(line: &str) -> Result<Self, Usage> {
+        let words = shlex::split(line).filter(|words| !words.is_empty());
+        let mut words =
+            words.ok_or_else(|| Usage::new(format!("{line:?} is no command"), "quote it as for a shell"))?;
+        let program = Program { command: words.remove(0), arguments: words, ..Program::default() };
+        let place = Place::Program(program.command.clone(), program);
+        Ok(Self { place, headers: Vec::new(), notes: Vec::new() })
     }
 }
 

@@ -31,13 +31,23 @@ pub(super) enum Kind {
         /// Whether the file says so; some clients refuse an entry without it.
         typed: bool,
     },
+    /// A program on standard input and output; `${VAR}` is not yet filled in anywhere.
+    Stdio {
+        /// The command.
+        command: String,
+        /// Its arguments.
+        arguments: Vec<String>,
+        /// What its environment has besides ours.
+        variables: Vec<(String, String)>,
+        /// The folder that it runs in, if the file says so.
+        folder: Option<String>,
+    },
     /// In a way that we do not speak, and which.
     Other(&'static str),
 }
 
-const STDIO: &str = "a program on standard input and output (stdio); archonctl speaks HTTP";
 const SSE: &str = "of type sse, the two addresses of 2024-11-05; archonctl speaks Streamable HTTP";
-const UNKNOWN: &str = "of a type that archonctl does not know; it speaks http";
+const UNKNOWN: &str = "of a type that archonctl does not know; it speaks http and stdio";
 
 /// JSON with the two liberties that editors allow in their files.
 pub(in crate::cli) const LIKE_EDITORS: ParseOptions = ParseOptions {
@@ -88,20 +98,32 @@ fn kind(entry: &Map<String, Value>) -> Result<Kind, String> {
     match (typed, url) {
         (Some("http" | "streamable-http" | "streamableHttp") | None, Some(url)) => {
             let url = url.as_str().ok_or("its url is no text")?.to_owned();
-            Ok(Kind::Http { url, headers: headers(entry.get("headers"))?, typed: typed.is_some() })
+            Ok(Kind::Http { url, headers: texts(entry.get("headers"), "header")?, typed: typed.is_some() })
         }
         (Some("http" | "streamable-http" | "streamableHttp"), None) => Err("it has no url".to_owned()),
         (Some("sse"), _) => Ok(Kind::Other(SSE)),
-        (Some("stdio") | None, _) => Ok(Kind::Other(STDIO)),
+        (Some("stdio") | None, _) => program(entry),
         (Some(_), _) => Ok(Kind::Other(UNKNOWN)),
     }
 }
 
-fn headers(value: Option<&Value>) -> Result<Vec<(String, String)>, String> {
+fn program(entry: &Map<String, Value>) -> Result<Kind, String> {
+    let command = entry.get("command").ok_or("it has neither a url nor a command")?;
+    let command = command.as_str().ok_or("its command is no text")?.to_owned();
+    let arguments = entry.get("args").map_or(Ok(&[][..]), |args| args.as_array().map(Vec::as_slice).ok_or(()));
+    let arguments = arguments.map_err(|()| "its args are no list")?;
+    let argument = |value: &Value| value.as_str().map(str::to_owned).ok_or("one of its args is no text");
+    let arguments = arguments.iter().map(argument).collect::<Result<_, _>>()?;
+    let folder = entry.get("cwd").and_then(Value::as_str).map(str::to_owned);
+    Ok(Kind::Stdio { command, arguments, variables: texts(entry.get("env"), "variable")?, folder })
+}
+
+/// The members of an object that has texts alone: headers or variables.
+fn texts(value: Option<&Value>, what: &str) -> Result<Vec<(String, String)>, String> {
     let Some(value) = value else { return Ok(Vec::new()) };
-    let object = value.as_object().ok_or("its headers are no object")?;
+    let object = value.as_object().ok_or_else(|| format!("its {what}s are no object"))?;
     let text = |(name, value): (&String, &Value)| {
-        let value = value.as_str().ok_or_else(|| format!("the header {name} is no text"))?;
+        let value = value.as_str().ok_or_else(|| format!("the {what} {name} is no text"))?;
         Ok((name.clone(), value.to_owned()))
     };
     object.iter().map(text).collect()
@@ -123,6 +145,13 @@ mod tests {
         Kind::Http { url: url.to_owned(), headers: vec![], typed }
     }
 
+    fn program(command: &str, arguments: &[&str], variables: &[(&str, &str)], folder: Option<&str>) -> Kind {
+        let owned = |text: &&str| (*text).to_owned();
+        let variables = variables.iter().map(|(name, value)| (owned(name), owned(value))).collect();
+        let arguments = arguments.iter().map(owned).collect();
+        Kind::Stdio { command: command.to_owned(), arguments, variables, folder: folder.map(str::to_owned) }
+    }
+
     #[test]
     fn reads_the_shapes_of_several_clients() {
         let text = r#"{
@@ -131,20 +160,22 @@ mod tests {
                 "a": {"type": "http", "url": "http://a/", "oauth": {}, "headersHelper": "rm -rf /"},
                 "b": {"url": "http://b/"},
                 "c": {"type": "streamable-http", "url": "http://c/"},
-                "d": {"command": "npx", "args": ["-y"]},
+                "d": {"command": "npx", "args": ["-y"], "env": {"A": "${B}"}},
                 "e": {"type": "sse", "url": "http://e/"},
                 "f": {"type": "carrier-pigeon"},
                 "g": {"httpUrl": "http://g/"},
+                "h": {"type": "stdio", "command": "h", "cwd": "x"},
             },
         }"#;
         let expected = [
             ("a", http("http://a/", true)),
             ("b", http("http://b/", false)),
             ("c", http("http://c/", true)),
-            ("d", Kind::Other(STDIO)),
+            ("d", program("npx", &["-y"], &[("A", "${B}")], None)),
             ("e", Kind::Other(SSE)),
             ("f", Kind::Other(UNKNOWN)),
             ("g", http("http://g/", false)),
+            ("h", program("h", &[], &[], Some("x"))),
         ];
         assert_eq!(kinds(text), expected.map(|(name, kind)| (name.to_owned(), kind)));
         let text = r#"{"servers": {"x": {"type": "http", "url": "u", "headers": {"A": "${B}"}}}, "inputs": []}"#;
@@ -173,6 +204,11 @@ mod tests {
             (r#"{"servers": {"x": {"url": 1}}}"#, "its url is no text"),
             (r#"{"servers": {"x": {"url": "u", "headers": []}}}"#, "its headers are no object"),
             (r#"{"servers": {"x": {"url": "u", "headers": {"A": 1}}}}"#, "the header A is no text"),
+            (r#"{"servers": {"x": {}}}"#, "neither a url nor a command"),
+            (r#"{"servers": {"x": {"command": ["x"]}}}"#, "its command is no text"),
+            (r#"{"servers": {"x": {"command": "x", "args": "y"}}}"#, "its args are no list"),
+            (r#"{"servers": {"x": {"command": "x", "args": [1]}}}"#, "one of its args is no text"),
+            (r#"{"servers": {"x": {"command": "x", "env": {"A": 1}}}}"#, "the variable A is no text"),
         ] {
             let error = parsed(text).expect_err(text);
             assert!(error.contains(words), "{error}");

@@ -28,6 +28,15 @@ fn find(root: &Path, address: &Address) -> Result<Found, Usage> {
     address.find_in(&Surroundings { working: &root.join("project"), home: Some(root), variable: &variable })
 }
 
+impl Found {
+    fn url(&self) -> &str {
+        match &self.place {
+            Place::Url(url) => url,
+            Place::Program(_, program) => panic!("{program:?}"),
+        }
+    }
+}
+
 fn server(name: &str) -> Address {
     Address { server: Some(name.to_owned()), ..Address::default() }
 }
@@ -40,7 +49,7 @@ fn config(root: &Path, file: &str, name: Option<&str>) -> Address {
 fn the_nearer_the_name_the_stronger() {
     let root = project(&[("project/.mcp.json", LOCAL), (".claude.json", TWO), ("other.json", TWO)]);
     let root = root.path();
-    let url = |address: &Address| find(root, address).map(|found| found.url).map_err(|e| e.message);
+    let url = |address: &Address| find(root, address).map(|found| found.url().to_owned()).map_err(|e| e.message);
     let all = Address { url: Some("http://flag/".to_owned()), ..config(root, "other.json", Some("two")) };
     assert_eq!(url(&all).as_deref(), Ok("http://flag/"));
     assert_eq!(find(root, &all).expect("found").notes.len(), 1, "what was named in vain is said");
@@ -70,22 +79,23 @@ fn a_server_elsewhere_has_to_be_named() {
     let error = find(root.path(), &Address::default()).expect_err("not by itself");
     assert!(error.hint.is_some_and(|hint| hint.contains("--server far")), "{}", error.message);
     let found = find(root.path(), &server("far")).expect("named");
-    assert_eq!(found.url, "https://example.com/mcp");
+    assert_eq!(found.url(), "https://example.com/mcp");
     assert!(found.notes[0].contains(r#"no "type": "http""#), "{found:?}");
 }
 
 #[test]
 fn what_is_not_clear_is_asked() {
-    let root = project(&[("project/.mcp.json", TWO), ("program.json", r#"{"mcpServers": {"p": {"command": "x"}}}"#)]);
+    let programs = r#"{"mcpServers": {"p": {"command": "x"}, "q": {"command": "y"}}}"#;
+    let root = project(&[("project/.mcp.json", TWO), ("programs.json", programs), ("empty.json", "{}")]);
     let root = root.path();
     for (address, message, hint) in [
         (Address::default(), "names several servers: one, two", "--server NAME"),
         (server("tow"), "no server tow in", "did you mean two?"),
         (server("archon"), "no server archon in", "there is: old, one, two"),
-        (server("old"), "is of type sse", "over HTTP"),
+        (server("old"), "is of type sse", "--server or --url"),
         (config(root, "project/.mcp.json", None), "names several servers", "--server NAME"),
-        (config(root, "program.json", None), "names no server over HTTP", "standard input"),
-        (config(root, "program.json", Some("p")), "is a program on standard input", "over HTTP"),
+        (config(root, "programs.json", None), "names several servers: p, q", "--server NAME"),
+        (config(root, "empty.json", None), "names no server", "--url"),
         (config(root, "none.json", None), "cannot read", "--url"),
     ] {
         let error = find(root, &address).expect_err(message);
@@ -98,4 +108,28 @@ fn what_is_not_clear_is_asked() {
         error.message.contains("the server archon of") && error.message.contains("${NOBODY} is not set"),
         "{error}"
     );
+}
+
+#[test]
+fn a_program_is_one_that_was_named() {
+    let entry = r#"{"command": "${TEAM}-server", "args": ["--root", "${workspaceFolder}"], "env": {"A": "${B:-c}"}}"#;
+    let one = format!(r#"{{"mcpServers": {{"p": {entry}}}}}"#);
+    let there = r#"{"mcpServers": {"q": {"command": "q", "cwd": "deep"}}}"#;
+    let root = project(&[("project/.mcp.json", &one), (".claude.json", there), ("home.json", there)]);
+    let found = |address: &Address| match find(root.path(), address).expect("found").place {
+        Place::Program(name, program) => (name, program),
+        Place::Url(url) => panic!("{url}"),
+    };
+    let folder = root.path().join("project");
+    let program = Program {
+        command: "blue-server".to_owned(),
+        arguments: vec!["--root".to_owned(), folder.display().to_string()],
+        variables: vec![("A".to_owned(), "c".to_owned())],
+        folder: Some(folder),
+    };
+    assert_eq!(found(&server("p")), ("p".to_owned(), program.clone()));
+    assert_eq!(found(&config(root.path(), "project/.mcp.json", None)).1, program, "the only one of a named file");
+    assert_eq!(found(&server("q")).1.folder, Some(root.path().join("deep")));
+    let found = find(root.path(), &Address::default()).expect("the default");
+    assert_eq!(found, plain(DEFAULT_URL), "it is not started because it lies there");
 }
