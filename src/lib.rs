@@ -12,7 +12,7 @@
 //! | 5 | [`catalog`], [`queries`] | what can be called and read: tools, resources, prompts; read models for people |
 //! | 6 | [`tools`], [`selftest`] | the built-in tools; scripted checks of a server |
 //! | 7 | [`mcp`], [`dashboard`] | what a server does with a message; the live view |
-//! | 8 | [`server`] | HTTP: routes, headers, status codes, event streams |
+//! | 8 | [`server`], [`stdio`] | HTTP: routes, headers, status codes, event streams; two pipes |
 //! | 9 | [`cli`] | one file a subcommand; the only reader of arguments and environment |
 //!
 //! A request goes `server → mcp → session → store`, and to a tool by `mcp → catalog`, which `cli` has filled. An operator
@@ -30,5 +30,6 @@ pub mod queries;
 pub mod selftest;
 pub mod server;
 pub mod session;
+pub mod stdio;
 pub mod store;
 pub mod tools;

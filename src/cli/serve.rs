@@ -4,6 +4,7 @@ mod asked;
 mod keeper;
 mod manager;
 mod options;
+mod pipes;
 mod port;
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -24,7 +25,7 @@ use crate::accounting::tokens::TokenCounter;
 use crate::catalog::Current;
 use crate::mcp::{Engine, Patience, Tracking};
 use crate::model::clock::Clock;
-use crate::server::{App, HostRules, Limits, Principals, Shutdown};
+use crate::server::{App, HostRules, Limits, Listener, Principals, Shutdown};
 use crate::session::{Caps, Policy, Sessions};
 use crate::store::{Broken, Location, OpenError, OpenOptions, Role, Store, Tables};
 use crate::tools::{builtin, testing};
@@ -98,11 +99,14 @@ impl Options {
         if let Some(keeper) = self.running.kept_by {
             signals.go_with(keeper);
         }
-        let socket = self.given_socket(socket)?;
+        let socket = if self.running.stdio { None } else { self.given_socket(socket)? };
         self.refuse_open_door()?;
         self.sessions.check()?;
         self.calls.check()?;
         self.running.check()?;
+        if self.running.stdio {
+            return pipes::run(&self, &signals).await;
+        }
         if self.running.keep_port && self.running.kept_by.is_none() && !self.running.check {
             let Some(socket) = signals.unless_stopped(self.listen(socket)).await else {
                 return Ok(ExitCode::from(DONE));
@@ -128,6 +132,7 @@ impl Options {
                 tracing::warn!("{error}");
                 return Ok(ExitCode::from(keeper::IN_USE));
             }
+            Err(error @ OpenError::InUse { .. }) => return Err(pipes::named(&options, error).await),
             opened => opened?,
         };
         let served = self.serve(store.clone(), socket, (principals, prices), &signals).await;
@@ -166,19 +171,7 @@ impl Options {
             return Ok(());
         };
         let sessions = outcome?;
-        sessions.start_housekeeping();
-        if let Err(error) = tokens.load_in_background() {
-            tracing::warn!(%error, "no tokenizer: token counts stay estimates");
-        }
-        let capture = self.calls.capture.into();
-        let tracking = Tracking { on: self.calls.tracking == OnOff::On, tokens, prices, capture };
-        let catalog = builtin(&sessions);
-        let catalog = if self.calls.test_tools { testing::add_to(catalog, &sessions) } else { catalog };
-        let catalog = Arc::new(Current::new(catalog));
-        let patience = Patience { tool: self.calls.tool_timeout, commit: self.calls.ack_deadline };
-        let engine = Engine::new(sessions.clone(), catalog, tracking, patience);
-        let telling = engine.clone();
-        sessions.supervisor().keep("tell changes", move |stopping| telling.clone().tell_changes(stopping));
+        let engine = self.engine(&sessions, tokens, prices);
         let app = App::new(engine, self.host_rules(), principals, self.limits());
         asked::follow_hang_ups(self.access.token_file.clone(), &app, &sessions, signals);
         asked::follow_changes(&sessions, signals);
@@ -192,11 +185,28 @@ impl Options {
         manager::tell_ready();
         let shutdown = Shutdown { drain_delay: self.running.drain_delay, grace: self.running.grace };
         tokio::select! {
-            () = crate::server::run(app, listener, stop, shutdown) => {}
+            () = crate::server::run(app, Listener::Tcp(listener), stop, shutdown) => {}
             broken = sessions.broken() => return Err(broken.into()),
         }
         sessions.stop(self.running.grace, signals.cause()).await;
         Ok(())
+    }
+
+    /// Sessions at work, and what can be called.
+    fn engine(&self, sessions: &Arc<Sessions>, tokens: TokenCounter, prices: Option<PriceTable>) -> Arc<Engine> {
+        sessions.start_housekeeping();
+        if let Err(error) = tokens.load_in_background() {
+            tracing::warn!(%error, "no tokenizer: token counts stay estimates");
+        }
+        let capture = self.calls.capture.into();
+        let tracking = Tracking { on: self.calls.tracking == OnOff::On, tokens, prices, capture };
+        let catalog = builtin(sessions);
+        let catalog = if self.calls.test_tools { testing::add_to(catalog, sessions) } else { catalog };
+        let patience = Patience { tool: self.calls.tool_timeout, commit: self.calls.ack_deadline };
+        let engine = Engine::new(sessions.clone(), Arc::new(Current::new(catalog)), tracking, patience);
+        let telling = engine.clone();
+        sessions.supervisor().keep("tell changes", move |stopping| telling.clone().tell_changes(stopping));
+        engine
     }
 
     /// The socket that was given to us, by whoever keeps the port or by a service manager. It is what `--bind` would be.

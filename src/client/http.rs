@@ -156,6 +156,9 @@ pub(super) fn builder(options: &ClientOptions) -> ClientBuilder {
     if options.is_loopback() {
         builder = builder.no_proxy();
     }
+    if let Some(socket) = &options.socket {
+        builder = builder.unix_socket(socket.as_path());
+    }
     if options.url().is_some_and(|url| url.scheme() == "http") {
         // Without this the system's certificates are read for nothing, and where there are none (a bare container)
         // not even a plain connection to this machine would come about.

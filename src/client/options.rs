@@ -1,6 +1,7 @@
 //! Which server, as whom, and how patiently. Whatever can be wrong with it is found here, before anything is sent.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,8 @@ pub struct ClientOptions {
     /// What happens when the server has lost the session.
     pub on_loss: OnLoss,
     pub(super) headers: HeaderMap,
+    /// The socket in the file system by which the server is reached, in place of its address.
+    pub(super) socket: Option<PathBuf>,
 }
 
 /// Which server.
@@ -138,6 +141,7 @@ impl ClientOptions {
             archon_session: None,
             on_loss: OnLoss::Reopen,
             headers: HeaderMap::new(),
+            socket: None,
         }
     }
 

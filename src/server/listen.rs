@@ -12,7 +12,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,6 +20,7 @@ use super::App;
 use super::activity::Activity;
 use super::patient::Patient;
 use super::route::Routes;
+use super::wire::{Listener, Wire};
 
 /// After the grace, what still runs is cut and has this long to be recorded.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
@@ -41,7 +41,7 @@ pub struct Shutdown {
 }
 
 /// Serves on `listener` until `stop` is done, then stops in order. The caller binds, and ends the sessions' work after.
-pub async fn run(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>, shutdown: Shutdown) {
+pub async fn run(app: Arc<App>, listener: Listener, stop: impl Future<Output = ()>, shutdown: Shutdown) {
     let open = Open::default();
     let accepting = accept(&app, &listener, &open);
     tokio::select! {
@@ -88,7 +88,7 @@ impl Open {
     }
 }
 
-async fn accept(app: &Arc<App>, listener: &TcpListener, open: &Open) {
+async fn accept(app: &Arc<App>, listener: &Listener, open: &Open) {
     let routes = Routes::new(app.clone());
     let places = Arc::new(Semaphore::new(app.limits.connections));
     let mut http = http1::Builder::new();
@@ -100,10 +100,10 @@ async fn accept(app: &Arc<App>, listener: &TcpListener, open: &Open) {
         // The semaphore is never closed.
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok(stream) => {
                 is_told = false;
                 let activity = Arc::<Activity>::default();
-                let stream = made_ready(stream, app, &activity);
+                let stream = Patient::new(stream, app.limits.write_time, activity.clone());
                 let (routes, working) = (routes.clone(), activity.clone());
                 let service =
                     service_fn(move |request| routes.clone().answer(request, working.clone()).map(Ok::<_, Infallible>));
@@ -126,18 +126,10 @@ async fn accept(app: &Arc<App>, listener: &TcpListener, open: &Open) {
     }
 }
 
-fn made_ready(stream: TcpStream, app: &App, activity: &Arc<Activity>) -> Patient<TcpStream> {
-    // Without it an answer waits up to 40 ms for the client's acknowledgement of the one before.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY");
-    }
-    Patient::new(stream, app.limits.write_time, activity.clone())
-}
-
 /// Serves a connection until it ends, or until the server stops and no request runs on it. Who holds a connection, or has
 /// sent half of a request, is hardly waited for.
 async fn serve<S>(
-    connection: http1::Connection<TokioIo<Patient<TcpStream>>, S>,
+    connection: http1::Connection<TokioIo<Patient<Box<dyn Wire>>>, S>,
     activity: &Activity,
     finishing: &CancellationToken,
 ) where

@@ -25,6 +25,7 @@ mod refusal;
 mod reply;
 mod route;
 mod strangers;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,7 @@ pub use listen::{Shutdown, run};
 pub use origin::OriginPattern;
 pub use patterns::{HostPattern, PatternError};
 pub use principals::{Principals, TokenFileError};
+pub use wire::Listener;
 
 use crate::mcp::Engine;
 use principals::Readings;

@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 10] = [
     &["catalog", "queries"],
     &["tools", "upstream", "selftest", "diagnosis"],
     &["mcp", "dashboard"],
-    &["server"],
+    &["server", "stdio"],
     &["cli"],
     &["main"],
 ];

@@ -38,6 +38,7 @@ mod second_opinion;
 mod selftest;
 mod server;
 mod session;
+mod stdio;
 mod stopping;
 mod store;
 mod talk;

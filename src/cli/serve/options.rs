@@ -161,6 +161,7 @@ pub(super) struct AccessOptions {
 // How the process runs and stops.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Running")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct RunOptions {
     /// On SIGTERM, time to go on accepting after /readyz says no
     #[arg(long, default_value = "0s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_DRAIN_DELAY")]
@@ -168,6 +169,10 @@ pub(super) struct RunOptions {
     /// Then the time that running calls have to finish
     #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_GRACE")]
     pub(super) grace: Duration,
+    /// Speak on standard input and output instead of a port: one client, one session, which ends with the pipe. Where
+    /// another server holds the SQLite file, pass everything on to that one, and take the file over when it ends
+    #[arg(long, conflicts_with_all = ["bind", "keep_port", "kept_by", "token_file", "test_clock", "check"])]
+    pub(super) stdio: bool,
     /// A small parent process holds the port and restarts the server whenever it exits. On SIGUSR2 it checks the program now
     /// at its path and, if that is sound, replaces the running server
     #[arg(long)]

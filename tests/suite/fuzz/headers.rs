@@ -113,7 +113,12 @@ impl House {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let shutdown = Shutdown { drain_delay: Duration::ZERO, grace: Duration::ZERO };
-        tokio::spawn(archonctl::server::run(app, listener, std::future::pending(), shutdown));
+        tokio::spawn(archonctl::server::run(
+            app,
+            archonctl::server::Listener::Tcp(listener),
+            std::future::pending(),
+            shutdown,
+        ));
         let session = Mcp::new(&format!("http://{address}/mcp")).initialize("2025-11-25").await;
         let archon = session.archon.expect("an Archon session");
         Self { address, session: session.id, archon, kept: Mutex::default() }

@@ -1,0 +1,120 @@
+//! An engine of this process serves the client of two pipes.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::poll;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::pipes::{Ended, Next, Pipes, is_handshake};
+use crate::mcp::{Answer, Engine, Head, Incoming, Outgoing, Reads, Said, SessionName};
+use crate::model::principal::Principal;
+
+impl Pipes {
+    /// Serves the client until it closes its pipe, or `stop` fires; then its session ends. What runs is waited for, unless
+    /// the engine cuts it short.
+    ///
+    /// # Errors
+    /// When the pipe cannot be read.
+    pub async fn serve(&mut self, engine: &Arc<Engine>, stop: &CancellationToken) -> io::Result<Ended> {
+        let running = TaskTracker::new();
+        if let Some(session) = self.session() {
+            self.hear(engine, &session).await;
+        }
+        let outcome = loop {
+            let next = tokio::select! {
+                biased;
+                () = stop.cancelled() => break Ok(Ended::Served),
+                next = self.next() => next,
+            };
+            match next {
+                Err(error) => break Err(error),
+                Ok(Next::End) => break Ok(Ended::Served),
+                Ok(Next::Message(line)) if is_handshake(&line) => self.open(engine, line).await,
+                Ok(Next::Message(line)) => self.take(engine, line, &running).await,
+            }
+        };
+        running.close();
+        running.wait().await;
+        self.end(engine).await;
+        outcome
+    }
+
+    /// A second handshake takes the place of the first, whose session nobody can name any more.
+    async fn open(&self, engine: &Arc<Engine>, line: Bytes) {
+        self.end(engine).await;
+        let outgoing = engine.dispatch(incoming(Head::default(), line)).await;
+        if let Some(session) = say_all(outgoing, &self.said).await {
+            self.hear(engine, &session).await;
+            self.set_session(Some(session));
+        }
+    }
+
+    /// Requests run beside each other.
+    async fn take(&self, engine: &Arc<Engine>, line: Bytes, running: &TaskTracker) {
+        let (engine, said, head) = (engine.clone(), self.said.clone(), head(self.session().as_deref()));
+        let mut handling = Box::pin(async move {
+            let outgoing = engine.dispatch(incoming(head, line)).await;
+            say_all(outgoing, &said).await;
+        });
+        // Begun in the order in which they came: a cancellation finds the request that it means.
+        if poll!(&mut handling).is_pending() {
+            running.spawn(handling);
+        }
+    }
+
+    /// What is said to the client by itself goes the same way as answers.
+    async fn hear(&self, engine: &Arc<Engine>, session: &str) {
+        let Ok(mut outlet) = engine.listen(&head(Some(session)), &Principal::anonymous()).await else { return };
+        let said = self.said.downgrade();
+        // Not waited for: it ends with the session, or with the engine.
+        tokio::spawn(async move {
+            while let Some(message) = outlet.next().await {
+                let Some(said) = said.upgrade() else { return };
+                _ = said.send(message).await;
+            }
+        });
+    }
+
+    /// The pipe is closed, and its session ends with it.
+    async fn end(&self, engine: &Engine) {
+        let Some(session) = self.session() else { return };
+        self.set_session(None);
+        if let Err(answer) = engine.close(&head(Some(&session)), &Principal::anonymous()).await {
+            let answer = String::from_utf8_lossy(&answer.body);
+            tracing::warn!(%answer, "the session of a closed pipe could not be ended; it ends with its time");
+        }
+    }
+}
+
+/// Says what comes before an answer, and the answer; the session that was opened, if one was.
+async fn say_all(outgoing: Outgoing, said: &mpsc::Sender<Bytes>) -> Option<Arc<str>> {
+    match outgoing {
+        Outgoing::Accepted(_) => None,
+        Outgoing::Now(answer) => {
+            // Who is gone hears nothing.
+            _ = said.send(answer.body.into()).await;
+            answer.session
+        }
+        Outgoing::Stream(mut stream) => {
+            while let Some(next) = stream.next().await {
+                let (Said::Message(body) | Said::Answer(Answer { body, .. })) = next;
+                _ = said.send(body.into()).await;
+            }
+            None
+        }
+    }
+}
+
+fn incoming(head: Head, body: Bytes) -> Incoming {
+    // Every message is a line of its own, so nothing has to become a stream for the time that it takes.
+    Incoming { principal: Principal::anonymous(), head, body, reads: Reads::Stream(None) }
+}
+
+fn head(session: Option<&str>) -> Head {
+    let session = session.map_or(SessionName::None, |session| SessionName::Named(session.to_owned()));
+    Head { session, ..Head::default() }
+}

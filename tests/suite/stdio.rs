@@ -1,0 +1,264 @@
+//! `serve --stdio`: one client on two pipes, and several of them on one SQLite file.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+use crate::databases::{Database, on_every_database};
+use crate::http::Mcp;
+use crate::process::{ServeProcess, archonctl};
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// A client and the server that it has started.
+struct Piped {
+    process: Child,
+    input: Option<ChildStdin>,
+    output: Lines<BufReader<ChildStdout>>,
+    next: u64,
+}
+
+impl Piped {
+    fn start(db: &Database, arguments: &[&str]) -> Self {
+        let mut command = archonctl(db.folder());
+        command.args(["serve", "--stdio", "--test-tools", "--database-url", db.url()]).args(arguments);
+        let mut command = Command::from(command);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut process = command.spawn().expect("started");
+        let output = BufReader::new(process.stdout.take().expect("a pipe")).lines();
+        Self { input: process.stdin.take(), process, output, next: 1 }
+    }
+
+    async fn initialized(db: &Database, arguments: &[&str]) -> Self {
+        let mut piped = Self::start(db, arguments);
+        let params = json!({"protocolVersion": "2025-11-25", "capabilities": {"roots": {}}, "clientInfo": {"name": "piped", "version": "1"}});
+        let answer = piped.ask("initialize", params).await;
+        assert_eq!(answer["result"]["serverInfo"]["name"], "archonctl", "{answer}");
+        piped.say(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
+        piped
+    }
+
+    async fn say(&mut self, message: &Value) {
+        self.write(&format!("{message}\n")).await;
+    }
+
+    async fn write(&mut self, text: &str) {
+        self.input.as_mut().expect("open").write_all(text.as_bytes()).await.expect("written");
+    }
+
+    async fn hear(&mut self) -> Value {
+        let line = timeout(SOON, self.output.next_line()).await.expect("in time").expect("read").expect("a line");
+        serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"))
+    }
+
+    async fn ask(&mut self, method: &str, params: Value) -> Value {
+        let id = self.next;
+        self.next += 1;
+        self.say(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await;
+        loop {
+            let heard = self.hear().await;
+            if heard["id"] == id && heard.get("method").is_none() {
+                return heard;
+            }
+        }
+    }
+
+    async fn echo(&mut self, text: &str) -> Value {
+        let answer = self.ask("tools/call", json!({"name": "test_echo", "arguments": {"text": text}})).await;
+        answer["result"]["structuredContent"]["text"].clone()
+    }
+
+    /// The ids of its session, as the server says them.
+    async fn ids(&mut self) -> (String, String) {
+        let answer = self.ask("tools/call", json!({"name": "session_info", "arguments": {}})).await;
+        let ids = &answer["result"]["structuredContent"]["session"];
+        let text = |name: &str| ids[name].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
+        (text("protocol_session_id"), text("archon_session_id"))
+    }
+
+    /// Closes the pipe; how the server ends, and its log.
+    async fn close(mut self) -> (ExitStatus, String) {
+        drop(self.input.take());
+        let status = timeout(SOON, self.process.wait()).await.expect("it goes on").expect("ended");
+        let mut log = String::new();
+        self.process.stderr.take().expect("a pipe").read_to_string(&mut log).await.expect("a log");
+        (status, log)
+    }
+}
+
+on_every_database!(rows_events_and_ends_are_those_of_http, |db| async {
+    let mut client = Piped::initialized(&db, &[]).await;
+    let list = client.ask("tools/list", json!({})).await;
+    assert!(list["result"]["tools"].as_array().is_some_and(|tools| tools.len() > 5), "{list}");
+    assert_eq!(client.echo("x").await, "x");
+    let (protocol, archon) = client.ids().await;
+    let unknown = client.ask("no/such", json!({})).await;
+    assert_eq!(unknown["error"]["code"], -32601);
+    let (status, log) = client.close().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    let ended = "SELECT status || ' ' || disconnect_reason || ' ' || ended_by FROM ";
+    assert_eq!(db.value(&format!("{ended} archon_mcp_protocol_sessions")), "disconnected client_disconnect client");
+    assert_eq!(db.value(&format!("{ended} archon_mcp_sessions")), "disconnected client_disconnect client");
+    let found = "SELECT COUNT(*) FROM archon_mcp_sessions WHERE client_type = 'piped' OR client_name = 'piped'";
+    assert_eq!(db.value(found), "1");
+    assert_eq!(
+        db.value(&format!("SELECT COUNT(*) FROM archon_mcp_requests WHERE protocol_session_id = '{protocol}'")),
+        "5"
+    );
+    let calls =
+        format!("SELECT COUNT(*) FROM archon_mcp_requests WHERE method = 'tools/call' AND session_id = '{archon}'");
+    assert_eq!(db.value(&calls), "2");
+    assert_eq!(db.value("SELECT end_cause FROM archon_mcp_boots ORDER BY number DESC LIMIT 1"), "clean");
+});
+
+#[tokio::test]
+async fn what_a_call_says_comes_before_its_answer() {
+    let db = Database::sqlite();
+    let mut client = Piped::initialized(&db, &[]).await;
+    let arguments = json!({"name": "test_progress", "arguments": {"steps": 2}, "_meta": {"progressToken": "t"}});
+    client.say(&json!({"jsonrpc": "2.0", "id": 50, "method": "tools/call", "params": arguments})).await;
+    for step in 1..=2 {
+        let heard = client.hear().await;
+        assert_eq!(
+            (&heard["method"], &heard["params"]["progress"]),
+            (&json!("notifications/progress"), &json!(f64::from(step)))
+        );
+    }
+    assert_eq!(client.hear().await["result"]["structuredContent"]["steps"], 2);
+    client.say(&json!({"jsonrpc": "2.0", "id": 51, "method": "tools/call", "params": {"name": "test_ask", "arguments": {"what": "roots"}}})).await;
+    let question = client.hear().await;
+    assert_eq!(question["method"], "roots/list");
+    client.say(&json!({"jsonrpc": "2.0", "id": question["id"], "result": {"roots": []}})).await;
+    assert_eq!(client.hear().await["result"]["structuredContent"]["answer"], json!({"roots": []}));
+    // Requests run beside each other, and one is cancelled in the order in which that is said.
+    client.say(&json!({"jsonrpc": "2.0", "id": 52, "method": "tools/call", "params": {"name": "test_sleep", "arguments": {"ms": 600_000}}})).await;
+    client.say(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 52}})).await;
+    assert!(client.hear().await.to_string().contains("cancelled"));
+    let (status, log) = client.close().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[tokio::test]
+async fn nonsense_is_answered_and_passed_over() {
+    let db = Database::sqlite();
+    let mut client = Piped::start(&db, &[]);
+    let early = client.ask("ping", json!({})).await;
+    assert_eq!(early["error"]["data"]["reason"], "session_required");
+    client.write("\n  \n{\n").await;
+    assert_eq!(client.hear().await["error"]["code"], -32700);
+    client.write(&format!("{}\n", "x".repeat((4 << 20) + 10))).await;
+    assert_eq!(client.hear().await["error"]["data"]["reason"], "too_large");
+    client.write("{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-06-18\"}}\r\n").await;
+    assert_eq!(client.hear().await["result"]["protocolVersion"], "2025-06-18");
+    assert_eq!(client.echo("x").await, "x");
+    let (status, _) = client.close().await;
+    assert_eq!(status.code(), Some(0));
+}
+
+/// SIGTERM ends it in order, and its session with it.
+#[tokio::test]
+async fn a_stop_ends_it_in_order() {
+    let db = Database::sqlite();
+    let mut client = Piped::initialized(&db, &[]).await;
+    client.echo("x").await;
+    let pid = client.process.id().expect("it runs").to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
+    let status = timeout(SOON, client.process.wait()).await.expect("it goes on").expect("ended");
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(db.value("SELECT status FROM archon_mcp_protocol_sessions"), "disconnected");
+}
+
+/// The second passes its client on to the first, and has the file when that one is killed; no session is another then.
+#[tokio::test]
+async fn the_next_one_takes_the_file_over() {
+    let db = Database::sqlite();
+    let mut first = Piped::initialized(&db, &[]).await;
+    first.echo("first").await;
+    let mut second = Piped::initialized(&db, &[]).await;
+    let before = second.ids().await;
+    assert_eq!(second.echo("second").await, "second");
+    let mut third = Piped::initialized(&db, &[]).await;
+    let thirds = third.ids().await;
+    first.process.kill().await.expect("killed");
+    assert_eq!(second.echo("on").await, "on");
+    assert_eq!(second.ids().await, before, "its session goes on");
+    assert_eq!(third.echo("too").await, "too");
+    assert_eq!(third.ids().await, thirds);
+    for client in [second, third] {
+        let (status, log) = client.close().await;
+        assert_eq!(status.code(), Some(0), "{log}");
+    }
+    let ended = "SELECT COUNT(*) FROM archon_mcp_protocol_sessions WHERE disconnect_reason = 'client_disconnect'";
+    assert_eq!(db.value(ended), "2");
+    assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_protocol_sessions"), "3");
+}
+
+/// A call that runs on a server which is killed is answered, and not run twice.
+#[tokio::test]
+async fn what_may_have_run_is_not_repeated() {
+    let db = Database::sqlite();
+    let mut first = Piped::initialized(&db, &[]).await;
+    let mut second = Piped::initialized(&db, &[]).await;
+    second.echo("x").await;
+    second.say(&json!({"jsonrpc": "2.0", "id": 60, "method": "tools/call", "params": {"name": "test_sleep", "arguments": {"ms": 600_000}}})).await;
+    let running = "SELECT COUNT(*) FROM archon_mcp_protocol_sessions";
+    assert_eq!(db.value(running), "2");
+    // It has arrived when the answer to a later one is there.
+    assert_eq!(second.echo("y").await, "y");
+    first.process.kill().await.expect("killed");
+    let lost = second.hear().await;
+    assert_eq!((&lost["id"], &lost["error"]["data"]["reason"]), (&json!(60), &json!("server_lost")), "{lost}");
+    assert_eq!(second.echo("z").await, "z");
+    second.close().await;
+}
+
+#[tokio::test]
+async fn a_server_with_a_port_is_passed_on_to_and_waited_for() {
+    let db = Database::sqlite();
+    let mut server = ServeProcess::start(&db, &["--test-tools"]).await;
+    let address = server.address().to_owned();
+    let mut client = Piped::initialized(&db, &[]).await;
+    let ids = client.ids().await;
+    server.sigkill();
+    let restarting = ServeProcess::start_at(&address, &db, &["--test-tools"]);
+    let (server, echoed) = tokio::join!(restarting, client.echo("on"));
+    assert_eq!(echoed, "on");
+    assert_eq!(client.ids().await, ids);
+    // Whoever serves, there is one.
+    assert!(Mcp::new(server.url()).initialize("2025-11-25").await.archon.is_some());
+    let (status, log) = client.close().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    let ended =
+        format!("SELECT disconnect_reason FROM archon_mcp_protocol_sessions WHERE protocol_session_id = '{}'", ids.0);
+    assert_eq!(db.value(&ended), "client_disconnect");
+}
+
+#[tokio::test]
+async fn a_server_with_a_port_names_who_has_the_file() {
+    let db = Database::sqlite();
+    let client = Piped::initialized(&db, &[]).await;
+    let mut command = archonctl(db.folder());
+    let output =
+        command.args(["serve", "--bind", "127.0.0.1:0", "--database-url", db.url()]).output().expect("started");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("serve --stdio") && said.contains(&client.process.id().expect("it runs").to_string()),
+        "{said}"
+    );
+    client.close().await;
+}
+
+#[tokio::test]
+async fn what_needs_a_port_is_no_option_of_pipes() {
+    let db = Database::sqlite();
+    for other in [&["--keep-port"][..], &["--bind", "127.0.0.1:0"], &["--token-file", "x"]] {
+        let mut command = archonctl(db.folder());
+        let output = command.args(["serve", "--stdio"]).args(other).output().expect("started");
+        assert_eq!(output.status.code(), Some(2), "{other:?}");
+    }
+}
