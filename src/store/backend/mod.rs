@@ -35,7 +35,7 @@ pub(super) use open::{open_postgres, open_sqlite};
 pub(super) use pooler::is_in_between as is_pooler_in_between;
 pub(super) use pools::Gate;
 pub(super) use sqlite::{Shelf, SqliteTarget};
-pub(super) use transaction::{Checkout, begin_reading, in_time, patiently, read, reread, transact};
+pub(super) use transaction::{Checkout, begin_reading, in_time, read, report, reread, transact};
 pub(super) use workers::{Breaker, Workers};
 
 pub use error::{OpenError, StoreError};

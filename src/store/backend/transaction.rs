@@ -43,8 +43,8 @@ impl<DB: Database> Drop for Checkout<DB> {
     }
 }
 
-/// Runs a reading body on whichever database it is: `read!(store, db => sqlx::query(..).fetch_one(db).await)`.
-macro_rules! read {
+/// Runs a reading body on whichever database it is, without a limit of time.
+macro_rules! ask {
     ($store:expr, $db:ident => $body:expr) => {{
         use $crate::store::backend::transaction as with;
         match $store.backend() {
@@ -72,19 +72,39 @@ macro_rules! read {
     }};
 }
 
-/// The same for a read that a request waits for: it runs again where the database gave it up in favour of others, of a
+/// Runs a reading body on whichever database it is, and gives up after [`READ_PATIENCE`]:
+/// `read!(store, db => sqlx::query(..).fetch_one(db).await)`.
+macro_rules! read {
+    ($store:expr, $db:ident => $body:expr) => {{
+        use $crate::store::backend::transaction as with;
+        with::within(with::READ_PATIENCE, async { with::ask!($store, $db => $body) }).await
+    }};
+}
+
+/// The same for what people wait for, and no client does: it gives up after [`REPORT_PATIENCE`].
+macro_rules! report {
+    ($store:expr, $db:ident => $body:expr) => {{
+        use $crate::store::backend::transaction as with;
+        with::within(with::REPORT_PATIENCE, async { with::ask!($store, $db => $body) }).await
+    }};
+}
+
+/// The same as `read!` for a read that a request waits for: it runs again where the database gave it up in favour of others, of a
 /// migration that locks tables, say.
 macro_rules! reread {
     ($store:expr, $db:ident => $body:expr) => {{
         use $crate::store::backend::transaction as with;
-        let mut tries = with::Tries::default();
-        loop {
-            let outcome: ::sqlx::Result<_> = async { with::read!($store, $db => $body) }.await;
-            match outcome {
-                Err(error) if tries.reads_again(&error) => {}
-                outcome => break outcome,
+        with::within(with::READ_PATIENCE, async {
+            let mut tries = with::Tries::default();
+            loop {
+                let outcome: ::sqlx::Result<_> = async { with::ask!($store, $db => $body) }.await;
+                match outcome {
+                    Err(error) if tries.reads_again(&error) => {}
+                    outcome => break outcome,
+                }
             }
-        }
+        })
+        .await
     }};
 }
 
@@ -166,13 +186,16 @@ pub(in crate::store) async fn in_time<T>(
 }
 
 /// A read that takes longer than this counts as "the store cannot tell".
-const READ_PATIENCE: Duration = Duration::from_secs(3);
+pub(in crate::store) const READ_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a report may take.
+pub(in crate::store) const REPORT_PATIENCE: Duration = Duration::from_mins(2);
 
-/// A read with a time limit.
-pub(in crate::store) async fn patiently<T>(
-    read: impl Future<Output = Result<T, sqlx::Error>>,
+/// A read with a limit of time.
+pub(in crate::store) async fn within<T>(
+    patience: Duration,
+    read: impl Future<Output = sqlx::Result<T>>,
 ) -> Result<T, StoreError> {
-    in_time(READ_PATIENCE, async { Ok(read.await?) }).await
+    in_time(patience, async { Ok(read.await?) }).await
 }
 
-pub(in crate::store) use {read, reread, transact};
+pub(in crate::store) use {ask, read, report, reread, transact};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{Dialect, patiently, read};
+use crate::store::backend::{Dialect, read};
 use crate::store::{Store, StoreError};
 
 /// How long to wait while a clock stands still.
@@ -26,9 +26,7 @@ impl Store {
                 None => tokio::time::sleep(STILL).await,
             }
         };
-        let theirs: Timestamp =
-            patiently(async { read!(self, db => sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(db).await) })
-                .await?;
+        let theirs: Timestamp = read!(self, db => sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(db).await)?;
         let took = i64::try_from(asked.elapsed().as_millis()).unwrap_or(i64::MAX);
         let offset = before.behind(theirs, took / 2);
         // Less than the way there and back may be nothing but the way.

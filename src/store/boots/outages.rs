@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{Dialect, patiently, read, transact};
+use crate::store::backend::{Dialect, read, transact};
 use crate::store::{Store, StoreError};
 
 /// How many outages back are credited. A session that has been idle through more is idle.
@@ -115,12 +115,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn outages_after(&self, number: i64) -> Result<Vec<Outage>, StoreError> {
-        let mut outages: Vec<Outage> = patiently(async {
-            read!(self, db => sqlx::query_as(
-                "SELECT number, credit_ms, ended_at FROM archon_mcp_outages WHERE number > $1 ORDER BY number DESC LIMIT $2")
-                .bind(number).bind(KEPT).fetch_all(db).await)
-        })
-        .await?;
+        let mut outages: Vec<Outage> = read!(self, db => sqlx::query_as(
+            "SELECT number, credit_ms, ended_at FROM archon_mcp_outages WHERE number > $1 ORDER BY number DESC LIMIT $2")
+            .bind(number).bind(KEPT).fetch_all(db).await)?;
         outages.reverse();
         Ok(outages)
     }

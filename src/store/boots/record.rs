@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::host::{self, Host};
 use super::outages::Cause;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{DbUuid, Dialect, patiently, reread, transact};
+use crate::store::backend::{DbUuid, Dialect, reread, transact};
 use crate::store::{Store, StoreError};
 
 /// A boot without a heartbeat for this long is dead.
@@ -185,14 +185,11 @@ impl Store {
         let (Some(kernel_boot), Some(pid_namespace)) = (&here.kernel_boot, &here.pid_namespace) else {
             return Ok(Vec::new());
         };
-        let neighbours: Vec<(i64, i64, i64)> = patiently(async {
-            reread!(self, db => sqlx::query_as(
-                "SELECT number, CAST(pid AS BIGINT), CAST(pid_started AS BIGINT) FROM archon_mcp_boots \
-                 WHERE ended_at IS NULL AND kernel_boot = $1 AND pid_namespace = $2 \
-                 AND pid IS NOT NULL AND pid_started IS NOT NULL ORDER BY number")
-                .bind(kernel_boot).bind(pid_namespace).fetch_all(db).await)
-        })
-        .await?;
+        let neighbours: Vec<(i64, i64, i64)> = reread!(self, db => sqlx::query_as(
+            "SELECT number, CAST(pid AS BIGINT), CAST(pid_started AS BIGINT) FROM archon_mcp_boots \
+             WHERE ended_at IS NULL AND kernel_boot = $1 AND pid_namespace = $2 \
+             AND pid IS NOT NULL AND pid_started IS NOT NULL ORDER BY number")
+            .bind(kernel_boot).bind(pid_namespace).fetch_all(db).await)?;
         let dead = neighbours.into_iter().filter(|(_, pid, started)| host::is_gone(*pid, *started));
         let dead: Vec<i64> = dead.map(|(number, ..)| number).collect();
         if !dead.is_empty() {

@@ -9,7 +9,7 @@ pub use doubt::ChangeError;
 
 use crate::model::text::clean;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{DbUuid, patiently, read};
+use crate::store::backend::{DbUuid, read};
 use crate::store::{Store, StoreError};
 
 /// The longest title, repository or search text, in characters.
@@ -119,10 +119,7 @@ impl Store {
     /// [`StoreError::Unavailable`] when the store cannot tell.
     pub async fn project(&self, id: Uuid) -> Result<Option<Project>, StoreError> {
         let sql = format!("SELECT {HEAD}, {CONTENTS} FROM archon_projects WHERE id = $1");
-        patiently(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(DbUuid(id)).fetch_optional(db).await)
-        })
-        .await
+        read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(DbUuid(id)).fetch_optional(db).await)
     }
 
     /// One page of the projects that are not archived, newest first.
@@ -133,15 +130,10 @@ impl Store {
         let pattern = containing(query.text);
         let count = format!("SELECT COUNT(*) {LISTED}");
         let page = format!("SELECT {HEAD} {LISTED} ORDER BY created_at DESC, id LIMIT $2 OFFSET $3");
-        let total = patiently(async {
-            read!(self, db => sqlx::query_scalar(sqlx::AssertSqlSafe(count)).bind(&pattern).fetch_one(db).await)
-        })
-        .await?;
-        let projects = patiently(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(page))
-                .bind(&pattern).bind(query.limit).bind(query.skip).fetch_all(db).await)
-        })
-        .await?;
+        let total =
+            read!(self, db => sqlx::query_scalar(sqlx::AssertSqlSafe(count)).bind(&pattern).fetch_one(db).await)?;
+        let projects = read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(page))
+            .bind(&pattern).bind(query.limit).bind(query.skip).fetch_all(db).await)?;
         Ok(ProjectPage { projects, total })
     }
 }

@@ -1,8 +1,7 @@
 //! Boots, as they are listed: each run of a server, how it ended, and how many sessions went on in it.
 
-use super::report;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::read;
+use crate::store::backend::report;
 use crate::store::{Store, StoreError, Tables};
 
 /// One run of a server.
@@ -37,13 +36,10 @@ impl Store {
         if self.tables() == Tables::Original {
             return Ok(Vec::new());
         }
-        report(async {
-            read!(self, db => sqlx::query_as(
-                "SELECT number, CAST(pid AS BIGINT) AS pid, version, started_at, heartbeat_at, cleanup_at, ended_at, \
-                 end_cause, outage_ms FROM archon_mcp_boots ORDER BY number DESC LIMIT $1")
-                .bind(limit).fetch_all(db).await)
-        })
-        .await
+        report!(self, db => sqlx::query_as(
+            "SELECT number, CAST(pid AS BIGINT) AS pid, version, started_at, heartbeat_at, cleanup_at, ended_at, \
+             end_cause, outage_ms FROM archon_mcp_boots ORDER BY number DESC LIMIT $1")
+            .bind(limit).fetch_all(db).await)
     }
 
     /// How many boots began since then.
@@ -54,11 +50,8 @@ impl Store {
         if self.tables() == Tables::Original {
             return Ok(0);
         }
-        report(async {
-            read!(self, db => sqlx::query_scalar("SELECT COUNT(*) FROM archon_mcp_boots WHERE started_at >= $1")
-                .bind(since).fetch_one(db).await)
-        })
-        .await
+        report!(self, db => sqlx::query_scalar("SELECT COUNT(*) FROM archon_mcp_boots WHERE started_at >= $1")
+            .bind(since).fetch_one(db).await)
     }
 
     /// How many protocol sessions went on in each boot from that one on.
@@ -69,12 +62,9 @@ impl Store {
         if self.tables() == Tables::Original {
             return Ok(Vec::new());
         }
-        report(async {
-            read!(self, db => sqlx::query_as(
-                "SELECT CAST(boot AS BIGINT), COUNT(DISTINCT protocol_session_id) FROM archon_mcp_session_events \
-                 WHERE kind = 'recovered' AND boot >= $1 AND seq IS NOT NULL GROUP BY 1 ORDER BY 1")
-                .bind(first).fetch_all(db).await)
-        })
-        .await
+        report!(self, db => sqlx::query_as(
+            "SELECT CAST(boot AS BIGINT), COUNT(DISTINCT protocol_session_id) FROM archon_mcp_session_events \
+             WHERE kind = 'recovered' AND boot >= $1 AND seq IS NOT NULL GROUP BY 1 ORDER BY 1")
+            .bind(first).fetch_all(db).await)
     }
 }

@@ -2,8 +2,7 @@
 
 use uuid::Uuid;
 
-use super::report;
-use crate::store::backend::{DbUuid, read};
+use crate::store::backend::{DbUuid, report};
 use crate::store::{Store, StoreError, Tables};
 
 /// An id that begins as was typed.
@@ -31,22 +30,16 @@ impl Store {
                 let sql = format!(
                     "SELECT DISTINCT session_id FROM {table} WHERE session_id >= $1 AND session_id <= $2 LIMIT $3"
                 );
-                let ids: Vec<DbUuid> = report(async {
-                    read!(self, db => sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
-                        .bind(DbUuid(first)).bind(DbUuid(last)).bind(limit).fetch_all(db).await)
-                })
-                .await?;
+                let ids: Vec<DbUuid> = report!(self, db => sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+                    .bind(DbUuid(first)).bind(DbUuid(last)).bind(limit).fetch_all(db).await)?;
                 found.extend(ids.into_iter().map(|id| Candidate::Archon(id.0)));
             }
         }
         if self.tables() == Tables::Ours {
-            let ids: Vec<String> = report(async {
-                read!(self, db => sqlx::query_scalar(
-                    "SELECT protocol_session_id FROM archon_mcp_protocol_sessions \
-                     WHERE protocol_session_id >= $1 AND protocol_session_id < $2 LIMIT $3")
-                    .bind(beginning).bind(format!("{beginning}{}", char::MAX)).bind(limit).fetch_all(db).await)
-            })
-            .await?;
+            let ids: Vec<String> = report!(self, db => sqlx::query_scalar(
+                "SELECT protocol_session_id FROM archon_mcp_protocol_sessions \
+                 WHERE protocol_session_id >= $1 AND protocol_session_id < $2 LIMIT $3")
+                .bind(beginning).bind(format!("{beginning}{}", char::MAX)).bind(limit).fetch_all(db).await)?;
             found.extend(ids.into_iter().map(Candidate::Connection));
         }
         found.sort();

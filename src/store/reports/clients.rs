@@ -2,10 +2,10 @@
 
 use super::alive::Moment;
 use super::lines::{Line, Standing};
+use super::once;
 use super::usage::Group;
-use super::{once, report};
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::read;
+use crate::store::backend::report;
 use crate::store::{Store, StoreError};
 
 /// The sessions of one client type and version.
@@ -84,7 +84,7 @@ impl Store {
         texts.push(LASTED.to_owned());
         let mut rows: Vec<ClientRow> = Vec::new();
         for sql in texts {
-            let part: Vec<ClientRow> = report(async { read!(self, db => once(sql).fetch_all(db).await) }).await?;
+            let part: Vec<ClientRow> = report!(self, db => once(sql).fetch_all(db).await)?;
             for row in part {
                 row.add_to(&mut rows);
             }
@@ -108,8 +108,7 @@ impl Store {
         });
         let begun = begun.collect::<Vec<_>>().join(" UNION ALL ");
         let sql = format!("SELECT {hour} AS name, COUNT(*) FROM ({begun}) begun GROUP BY 1 ORDER BY 1");
-        report(async { read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).fetch_all(db).await) })
-            .await
+        report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).fetch_all(db).await)
     }
 }
 

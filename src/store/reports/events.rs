@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
+use super::all_of;
 use super::requests::Part;
-use super::{all_of, report};
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{DbUuid, read};
+use crate::store::backend::{DbUuid, report};
 use crate::store::{Store, StoreError, Tables};
 
 /// One change in a session's life.
@@ -88,12 +88,9 @@ impl Store {
             "SELECT id, at, kind, CAST(session_id AS TEXT) AS session_id, protocol_session_id, reason, actor \
              FROM archon_mcp_session_events WHERE {conditions} ORDER BY id {direction} LIMIT $4"
         );
-        let mut rows: Vec<EventRow> = report(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql))
-                .bind(archon).bind(filter.kind.as_deref()).bind(filter.since).bind(limit).bind(after).bind(connection)
-                .fetch_all(db).await)
-        })
-        .await?;
+        let mut rows: Vec<EventRow> = report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(archon).bind(filter.kind.as_deref()).bind(filter.since).bind(limit).bind(after).bind(connection)
+            .fetch_all(db).await)?;
         if direction == "DESC" {
             rows.reverse();
         }
@@ -105,10 +102,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn last_event(&self) -> Result<i64, StoreError> {
-        report(async {
-            read!(self, db => sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM archon_mcp_session_events")
-                .fetch_one(db).await)
-        })
-        .await
+        report!(self, db => sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM archon_mcp_session_events")
+            .fetch_one(db).await)
     }
 }

@@ -1,8 +1,7 @@
 //! The latest calls of some sessions, and the words of one call.
 
-use super::report;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{Dialect, read};
+use crate::store::backend::{Dialect, report};
 use crate::store::{Store, StoreError, Tables};
 
 /// A tool call of a session.
@@ -56,10 +55,7 @@ impl Store {
             ),
         };
         let ids = serde_json::json!(sessions).to_string();
-        report(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(ids).bind(each).fetch_all(db).await)
-        })
-        .await
+        report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(ids).bind(each).fetch_all(db).await)
     }
 
     /// The words of a call, by the number of its row; `None` where they were not kept.
@@ -70,12 +66,9 @@ impl Store {
         if self.tables() == Tables::Original {
             return Ok(None);
         }
-        report(async {
-            read!(self, db => sqlx::query_as(
-                "SELECT c.arguments, c.answer FROM archon_mcp_requests r \
-                 JOIN archon_mcp_captures c ON c.boot = r.boot AND c.seq = r.seq WHERE r.id = $1")
-                .bind(request).fetch_optional(db).await)
-        })
-        .await
+        report!(self, db => sqlx::query_as(
+            "SELECT c.arguments, c.answer FROM archon_mcp_requests r \
+             JOIN archon_mcp_captures c ON c.boot = r.boot AND c.seq = r.seq WHERE r.id = $1")
+            .bind(request).fetch_optional(db).await)
     }
 }

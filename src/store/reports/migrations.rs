@@ -1,6 +1,6 @@
 //! What has been done to the schema.
 
-use crate::store::backend::{patiently, read};
+use crate::store::backend::read;
 use crate::store::{Store, StoreError};
 
 /// A step that the schema has been brought up by.
@@ -18,10 +18,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn migrations(&self) -> Result<Vec<Migration>, StoreError> {
-        patiently(async {
-            read!(self, db => sqlx::query_as("SELECT version, description FROM archonctl_migrations ORDER BY version")
-                .fetch_all(db).await)
-        })
-        .await
+        read!(self, db => sqlx::query_as("SELECT version, description FROM archonctl_migrations ORDER BY version")
+            .fetch_all(db).await)
     }
 }

@@ -1,8 +1,7 @@
 //! Calls by minute, for curves.
 
-use super::report;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::read;
+use crate::store::backend::report;
 use crate::store::{Store, StoreError, Tables};
 
 /// Tool calls of one minute, outcome and latency bucket.
@@ -35,6 +34,6 @@ impl Store {
                  FROM archon_mcp_requests WHERE timestamp >= $1 AND tool_name IS NOT NULL GROUP BY 1, 2, 3"
             }
         };
-        report(async { read!(self, db => sqlx::query_as(sql).bind(since.minute()).fetch_all(db).await) }).await
+        report!(self, db => sqlx::query_as(sql).bind(since.minute()).fetch_all(db).await)
     }
 }

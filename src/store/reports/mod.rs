@@ -21,21 +21,9 @@ pub mod story;
 pub mod trends;
 pub mod usage;
 
-use std::time::Duration;
-
 use sqlx::database::HasStatementCache;
 use sqlx::query::QueryAs;
 use sqlx::{Database, FromRow};
-
-use super::backend::{StoreError, in_time};
-
-/// How long a report may take: people wait for it, no client does.
-const PATIENCE: Duration = Duration::from_mins(2);
-
-/// A read with a report's time limit.
-async fn report<T>(read: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
-    in_time(PATIENCE, async { Ok(read.await?) }).await
-}
 
 /// A statement with a moment in it is another one each time: it would only push others out of those that are kept prepared.
 fn once<'q, DB, O>(sql: String) -> QueryAs<'q, DB, O, DB::Arguments>

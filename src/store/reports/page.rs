@@ -3,9 +3,9 @@
 use super::alive::Moment;
 use super::lines::{Line, Standing, of_its_archon};
 use super::sessions::SessionRow;
-use super::{all_of, once, report};
+use super::{all_of, once};
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::read;
+use crate::store::backend::report;
 use crate::store::{Store, StoreError};
 
 /// By what a page is ordered.
@@ -136,13 +136,10 @@ impl Store {
         for line in Line::of(self.tables()) {
             let (conditions, column) = (window.conditions(*line, moment), window.order.0.column(*line));
             let sql = line.rows(&format!("WHERE {conditions} ORDER BY {column} {direction} LIMIT $7"));
-            let part: Vec<SessionRow> = report(async {
-                read!(self, db => once(sql)
-                    .bind(window.client.as_deref().map(like)).bind(window.user.as_deref().map(like))
-                    .bind(window.id.as_ref().map(|id| format!("{id}%"))).bind(window.tool.as_deref().map(like))
-                    .bind(window.idle_since).bind(window.errors).bind(limit).fetch_all(db).await)
-            })
-            .await?;
+            let part: Vec<SessionRow> = report!(self, db => once(sql)
+                .bind(window.client.as_deref().map(like)).bind(window.user.as_deref().map(like))
+                .bind(window.id.as_ref().map(|id| format!("{id}%"))).bind(window.tool.as_deref().map(like))
+                .bind(window.idle_since).bind(window.errors).bind(limit).fetch_all(db).await)?;
             rows.extend(part);
         }
         Ok(rows)

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{all_of, report};
+use super::all_of;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{DbUuid, read};
+use crate::store::backend::{DbUuid, report};
 use crate::store::{Store, StoreError, Tables};
 
 /// Rows are numbered as they are written, which is after their call; how much older than the one before it a row can be.
@@ -217,13 +217,10 @@ impl Store {
             Some(since) => self.first_request_since(since).await?,
             None => 0,
         };
-        let mut rows: Vec<RequestRow> = report(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql))
-                .bind(session).bind(protocol).bind(filter.client.as_deref()).bind(filter.user.as_deref())
-                .bind(filter.tool.as_deref()).bind(filter.status.as_deref()).bind(filter.since).bind(first)
-                .bind(limit).bind(after).fetch_all(db).await)
-        })
-        .await?;
+        let mut rows: Vec<RequestRow> = report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(session).bind(protocol).bind(filter.client.as_deref()).bind(filter.user.as_deref())
+            .bind(filter.tool.as_deref()).bind(filter.status.as_deref()).bind(filter.since).bind(first)
+            .bind(limit).bind(after).fetch_all(db).await)?;
         if matches!(part, Part::Last(_)) {
             rows.reverse();
         }
@@ -235,10 +232,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn last_request(&self) -> Result<i64, StoreError> {
-        report(async {
-            read!(self, db => sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM archon_mcp_requests").fetch_one(db).await)
-        })
-        .await
+        report!(self, db => sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM archon_mcp_requests").fetch_one(db).await)
     }
 
     /// A number before which no request has arrived since that moment.
@@ -251,6 +245,6 @@ impl Store {
 
     /// The first number from which on requests have arrived since that moment, as far as they were written in that order.
     pub(super) async fn first_request(&self, since: Timestamp) -> Result<i64, StoreError> {
-        report(async { read!(self, db => sqlx::query_scalar(FIRST).bind(since).fetch_one(db).await) }).await
+        report!(self, db => sqlx::query_scalar(FIRST).bind(since).fetch_one(db).await)
     }
 }

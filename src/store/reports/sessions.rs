@@ -5,9 +5,9 @@ use uuid::Uuid;
 use super::alive::{Moment, Time};
 pub use super::lines::Standing;
 use super::lines::{Line, of_its_archon};
-use super::{all_of, once, report};
+use super::{all_of, once};
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{DbUuid, read};
+use crate::store::backend::{DbUuid, report};
 use crate::store::{Store, StoreError, Tables};
 
 /// A session of a list.
@@ -188,12 +188,9 @@ impl Store {
         for line in Line::of(self.tables()) {
             let conditions = page.conditions(*line, standing, moment);
             let sql = line.rows(&format!("WHERE {conditions} ORDER BY last_activity DESC LIMIT $5"));
-            let part: Vec<SessionRow> = report(async {
-                read!(self, db => once(sql)
-                    .bind(page.client.as_deref()).bind(page.user.as_deref()).bind(page.since).bind(page.idle_since)
-                    .bind(page.limit).fetch_all(db).await)
-            })
-            .await?;
+            let part: Vec<SessionRow> = report!(self, db => once(sql)
+                .bind(page.client.as_deref()).bind(page.user.as_deref()).bind(page.since).bind(page.idle_since)
+                .bind(page.limit).fetch_all(db).await)?;
             rows.extend(part);
         }
         Ok(rows)
@@ -208,12 +205,9 @@ impl Store {
         for line in Line::of(self.tables()) {
             let sql =
                 format!("SELECT COUNT(*) FROM {} WHERE {}", line.table(), page.conditions(*line, standing, moment));
-            let (count,): (i64,) = report(async {
-                read!(self, db => once(sql)
-                    .bind(page.client.as_deref()).bind(page.user.as_deref()).bind(page.since).bind(page.idle_since)
-                    .fetch_one(db).await)
-            })
-            .await?;
+            let (count,): (i64,) = report!(self, db => once(sql)
+                .bind(page.client.as_deref()).bind(page.user.as_deref()).bind(page.since).bind(page.idle_since)
+                .fetch_one(db).await)?;
             sum += count;
         }
         Ok(sum)
@@ -228,8 +222,7 @@ impl Store {
             return Ok(None);
         }
         let sql = Line::Connection.rows("WHERE protocol_session_id = $1");
-        report(async { read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(db).await) })
-            .await
+        report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(db).await)
     }
 
     /// The Archon session of that id, as a line of its own.
@@ -239,9 +232,6 @@ impl Store {
     pub async fn archon_row(&self, id: Uuid) -> Result<Option<SessionRow>, StoreError> {
         let line = if self.tables() == Tables::Ours { Line::Alone } else { Line::Original };
         let sql = line.rows("WHERE session_id = $1");
-        report(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(DbUuid(id)).fetch_optional(db).await)
-        })
-        .await
+        report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(DbUuid(id)).fetch_optional(db).await)
     }
 }

@@ -2,8 +2,8 @@
 
 use super::alive::Moment;
 use super::lines::Line;
-use super::{once, report};
-use crate::store::backend::read;
+use super::once;
+use crate::store::backend::report;
 use crate::store::{Store, StoreError, Tables};
 
 /// Sessions that have not ended.
@@ -99,7 +99,7 @@ impl Store {
     pub async fn living(&self, moment: &Moment) -> Result<Living, StoreError> {
         let mut sum = Living::default();
         for sql in living_sql(moment, self.tables()) {
-            let part: Living = report(async { read!(self, db => once(sql).fetch_one(db).await) }).await?;
+            let part: Living = report!(self, db => once(sql).fetch_one(db).await)?;
             sum.active += part.active;
             sum.idle += part.idle;
             sum.past += part.past;
@@ -113,7 +113,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn living_connections(&self, moment: &Moment) -> Result<Living, StoreError> {
         let sql = Line::Connection.living(moment);
-        report(async { read!(self, db => once(sql).fetch_one(db).await) }).await
+        report!(self, db => once(sql).fetch_one(db).await)
     }
 
     /// Counts the sessions that have ended, by their index alone.
@@ -123,9 +123,7 @@ impl Store {
     pub async fn ended(&self) -> Result<Ended, StoreError> {
         let mut sum = Ended::default();
         for sql in ended_sql(self.tables()) {
-            let part: Ended =
-                report(async { read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_one(db).await) })
-                    .await?;
+            let part: Ended = report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_one(db).await)?;
             sum.disconnected += part.disconnected;
             sum.expired += part.expired;
         }
@@ -138,7 +136,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn crowds(&self, moment: &Moment, at_least: i64) -> Result<Vec<Crowd>, StoreError> {
         let sql = crowds_sql(moment, self.tables());
-        report(async { read!(self, db => once(sql).bind(at_least).fetch_all(db).await) }).await
+        report!(self, db => once(sql).bind(at_least).fetch_all(db).await)
     }
 }
 

@@ -3,9 +3,8 @@
 use uuid::Uuid;
 
 use super::alive::Time;
-use super::report;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{DbUuid, read};
+use crate::store::backend::{DbUuid, report};
 use crate::store::{Store, StoreError, Tables};
 
 /// A protocol session as it is shown.
@@ -132,7 +131,7 @@ impl Store {
         if self.tables() == Tables::Original {
             return Ok(Vec::new());
         }
-        report(async { read!(self, db => sqlx::query_as(PROTOCOL).bind(DbUuid(id)).fetch_all(db).await) }).await
+        report!(self, db => sqlx::query_as(PROTOCOL).bind(DbUuid(id)).fetch_all(db).await)
     }
 
     /// The Archon sessions that a connection has opened, and the one that it is bound to; the oldest first.
@@ -140,7 +139,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn archon_sessions_of(&self, connection: &str) -> Result<Vec<ArchonRow>, StoreError> {
-        report(async { read!(self, db => sqlx::query_as(ARCHON).bind(connection).fetch_all(db).await) }).await
+        report!(self, db => sqlx::query_as(ARCHON).bind(connection).fetch_all(db).await)
     }
 
     /// The connections that an Archon session's id stands for: bound to it, having it reserved, or the one that opened it.
@@ -151,6 +150,6 @@ impl Store {
         if self.tables() == Tables::Original {
             return Ok(Vec::new());
         }
-        report(async { read!(self, db => sqlx::query_scalar(CONNECTIONS).bind(DbUuid(id)).fetch_all(db).await) }).await
+        report!(self, db => sqlx::query_scalar(CONNECTIONS).bind(DbUuid(id)).fetch_all(db).await)
     }
 }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use super::report;
 use super::requests::{self, RequestRow};
 use crate::model::latency::upper_micros;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{Dialect, read};
+use crate::store::backend::{Dialect, report};
 use crate::store::{Store, StoreError, Tables};
 
 /// How far out of order rows are written: servers write in batches, and several servers at once.
@@ -49,7 +48,7 @@ impl Store {
                  FROM archon_mcp_rollups WHERE minute >= $1 AND tool_name <> '' GROUP BY 1, 2 ORDER BY 2, 1"
             }
         };
-        report(async { read!(self, db => sqlx::query_as(sql).bind(since.minute()).fetch_all(db).await) }).await
+        report!(self, db => sqlx::query_as(sql).bind(since.minute()).fetch_all(db).await)
     }
 
     /// The slowest call of that hour and tool; of several minutes with calls as slow (within their bucket), of the last.
@@ -71,22 +70,16 @@ impl Store {
         };
         let sql = requests::slowest_sql(self.tables());
         let (first, after) = numbers.unwrap_or_default();
-        report(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql))
-                .bind(&of.tool_name).bind(from).bind(to).bind(first).bind(after).fetch_optional(db).await)
-        })
-        .await
+        report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(&of.tool_name).bind(from).bind(to).bind(first).bind(after).fetch_optional(db).await)
     }
 
     /// The last minute of that hour with a call of the tool in its slowest bucket.
     async fn slowest_minute(&self, of: &ToolHourRow) -> Result<Option<Timestamp>, StoreError> {
-        report(async {
-            read!(self, db => sqlx::query_scalar(
-                "SELECT minute FROM archon_mcp_rollups \
-                 WHERE minute >= $1 AND minute < $2 AND tool_name = $3 AND bucket = $4 ORDER BY minute DESC LIMIT 1")
-                .bind(of.hour).bind(of.hour.plus(HOUR)).bind(&of.tool_name).bind(of.top).fetch_optional(db).await)
-        })
-        .await
+        report!(self, db => sqlx::query_scalar(
+            "SELECT minute FROM archon_mcp_rollups \
+             WHERE minute >= $1 AND minute < $2 AND tool_name = $3 AND bucket = $4 ORDER BY minute DESC LIMIT 1")
+            .bind(of.hour).bind(of.hour.plus(HOUR)).bind(&of.tool_name).bind(of.top).fetch_optional(db).await)
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::report;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{Dialect, read};
+use crate::store::backend::{Dialect, report};
 use crate::store::{Store, StoreError, Tables};
 
 /// What calls are summed by.
@@ -128,10 +127,8 @@ impl Store {
                  SELECT {part}, {columns} FROM archon_mcp_rollups \
                  WHERE minute >= $1 AND minute < $2 AND tool_name <> '') r GROUP BY 1, 2, 3) g GROUP BY 1, 2"
         );
-        let packed: Vec<PackedRow> = report(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(minute).bind(first).fetch_all(db).await)
-        })
-        .await?;
+        let packed: Vec<PackedRow> =
+            report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(minute).bind(first).fetch_all(db).await)?;
         Ok(packed.iter().flat_map(PackedRow::unpack).collect())
     }
 
@@ -155,10 +152,7 @@ impl Store {
                  FROM archon_mcp_sessions s WHERE {used} calls > 0 ORDER BY calls DESC, session_id LIMIT $2"
             )
         };
-        report(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).bind(limit).fetch_all(db).await)
-        })
-        .await
+        report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).bind(limit).fetch_all(db).await)
     }
 
     /// The counters of all sessions used since then, added up; under no name.
@@ -174,8 +168,7 @@ impl Store {
              CAST(COALESCE(SUM(completion_tokens), 0) AS BIGINT) AS completion_tokens \
              FROM archon_mcp_sessions WHERE {used}"
         );
-        report(async { read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).fetch_one(db).await) })
-            .await
+        report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).fetch_one(db).await)
     }
 
     /// Sums from the request rows that arrived since then, with exact latencies.
@@ -212,10 +205,7 @@ impl Store {
              GROUP BY 1, 2, 3"
         );
         let first = self.first_request_since(since).await?;
-        report(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).bind(first).fetch_all(db).await)
-        })
-        .await
+        report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).bind(first).fetch_all(db).await)
     }
 
     /// An expression that yields the beginning of the hour or day of a time as SQLite writes it.

@@ -1,7 +1,7 @@
 //! Counts that `/health` and `/metrics` show.
 
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{patiently, read, reread};
+use crate::store::backend::{read, reread};
 use crate::store::boots::LATEST;
 use crate::store::{Store, StoreError};
 
@@ -31,13 +31,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the store cannot tell.
     pub async fn live_counts(&self, now: Timestamp, principal: &str) -> Result<LiveCounts, StoreError> {
-        let (all, own): (i64, i64) = patiently(async {
-            reread!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(format!(
-                "SELECT COUNT(*), COUNT(CASE WHEN principal = $2 THEN 1 END) FROM archon_mcp_protocol_sessions \
-                 WHERE status = 'active' AND (expires_at >= $1 OR credited < {LATEST})")))
-                .bind(now).bind(principal).fetch_one(db).await)
-        })
-        .await?;
+        let (all, own): (i64, i64) = reread!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT COUNT(*), COUNT(CASE WHEN principal = $2 THEN 1 END) FROM archon_mcp_protocol_sessions \
+             WHERE status = 'active' AND (expires_at >= $1 OR credited < {LATEST})")))
+            .bind(now).bind(principal).fetch_one(db).await)?;
         let count = |n: i64| u64::try_from(n).unwrap_or(0);
         Ok(LiveCounts { all: count(all), own: count(own) })
     }
@@ -48,17 +45,14 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the store cannot tell.
     pub async fn session_counts(&self, now: Timestamp, used_since: Timestamp) -> Result<SessionCounts, StoreError> {
-        let (archon_active, protocol_active, protocol_idle): (i64, i64, i64) = patiently(async {
-            read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(format!(
-                "SELECT a.n, p.n, p.idle FROM \
-                 (SELECT COUNT(*) AS n FROM archon_mcp_sessions WHERE status = 'active' \
-                  AND (expires_at >= $1 OR expires_at IS NULL OR credited < {LATEST})) a, \
-                 (SELECT COUNT(*) AS n, COUNT(CASE WHEN last_activity < $2 AND COALESCE(stream_at, last_activity) < $2 \
-                  THEN 1 END) AS idle FROM archon_mcp_protocol_sessions WHERE status = 'active' \
-                  AND (expires_at >= $1 OR credited < {LATEST})) p")))
-                .bind(now).bind(used_since).fetch_one(db).await)
-        })
-        .await?;
+        let (archon_active, protocol_active, protocol_idle): (i64, i64, i64) = read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT a.n, p.n, p.idle FROM \
+             (SELECT COUNT(*) AS n FROM archon_mcp_sessions WHERE status = 'active' \
+              AND (expires_at >= $1 OR expires_at IS NULL OR credited < {LATEST})) a, \
+             (SELECT COUNT(*) AS n, COUNT(CASE WHEN last_activity < $2 AND COALESCE(stream_at, last_activity) < $2 \
+              THEN 1 END) AS idle FROM archon_mcp_protocol_sessions WHERE status = 'active' \
+              AND (expires_at >= $1 OR credited < {LATEST})) p")))
+            .bind(now).bind(used_since).fetch_one(db).await)?;
         Ok(SessionCounts { protocol_active, protocol_idle, archon_active })
     }
 
@@ -67,11 +61,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the store cannot tell.
     pub async fn ends_by_reason(&self) -> Result<Vec<(String, i64)>, StoreError> {
-        patiently(async {
-            read!(self, db => sqlx::query_as(
-                "SELECT COALESCE(disconnect_reason, ''), COUNT(*) FROM archon_mcp_sessions \
-                 WHERE status <> 'active' GROUP BY 1 ORDER BY 1").fetch_all(db).await)
-        })
-        .await
+        read!(self, db => sqlx::query_as(
+            "SELECT COALESCE(disconnect_reason, ''), COUNT(*) FROM archon_mcp_sessions \
+             WHERE status <> 'active' GROUP BY 1 ORDER BY 1").fetch_all(db).await)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{DbUuid, Dialect, RowStatement, json, patiently, read, transact};
+use crate::store::backend::{DbUuid, Dialect, RowStatement, json, read, transact};
 use crate::store::boots::Credits;
 use crate::store::{Store, StoreError};
 
@@ -102,10 +102,7 @@ impl Store {
     pub async fn credit_sessions(&self, credits: &Credits, rule: CreditRule) -> Result<Credited, StoreError> {
         let latest = credits.latest();
         // Mostly there is nothing to do, and finding that out keeps no writer waiting.
-        let due: bool = patiently(async {
-            read!(self, db => sqlx::query_scalar(DUE).bind(latest).bind(rule.until).fetch_one(db).await)
-        })
-        .await?;
+        let due: bool = read!(self, db => sqlx::query_scalar(DUE).bind(latest).bind(rule.until).fetch_one(db).await)?;
         if !due {
             return Ok(Credited::default());
         }

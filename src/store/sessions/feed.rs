@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::lookup::Ended;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{Backend, DbUuid, is_pooler_in_between, patiently, reread, transact};
+use crate::store::backend::{Backend, DbUuid, is_pooler_in_between, reread, transact};
 use crate::store::tail::Tail;
 use crate::store::{Store, StoreError, Tables};
 
@@ -133,13 +133,10 @@ impl Feed {
 async fn news_after(store: &Store, number: i64) -> Result<Vec<(i64, News)>, StoreError> {
     let (mut after, mut news) = (number, Vec::new());
     loop {
-        let rows: Vec<NewsRow> = patiently(async {
-            reread!(store, db => sqlx::query_as(
-                "SELECT id, kind, session_id, protocol_session_id, at, reason, actor FROM archon_mcp_session_events \
-                 WHERE id > $1 AND kind IN ('ended', 'cancelled') ORDER BY id LIMIT $2")
-                .bind(after).bind(PAGE).fetch_all(db).await)
-        })
-        .await?;
+        let rows: Vec<NewsRow> = reread!(store, db => sqlx::query_as(
+            "SELECT id, kind, session_id, protocol_session_id, at, reason, actor FROM archon_mcp_session_events \
+             WHERE id > $1 AND kind IN ('ended', 'cancelled') ORDER BY id LIMIT $2")
+            .bind(after).bind(PAGE).fetch_all(db).await)?;
         let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == PAGE);
         after = rows.last().map_or(after, |(id, ..)| *id);
         news.extend(rows.into_iter().filter_map(news_of));

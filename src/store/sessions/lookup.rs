@@ -1,13 +1,13 @@
 //! One indexed read: is this session valid, and if not, why.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use uuid::Uuid;
 
 use crate::model::client_type;
 use crate::model::session::EndReason;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{DbUuid, patiently, reread};
+use crate::store::backend::{DbUuid, reread};
 use crate::store::boots::LATEST;
 use crate::store::rows::ClientFacts;
 use crate::store::{Store, StoreError};
@@ -189,23 +189,30 @@ const ARCHON_COLUMNS: &str = "s.session_id AS s_session_id, s.principal AS s_pri
      s.credited AS s_credited, s.status AS s_status, s.disconnected_at AS s_disconnected_at, \
      s.disconnect_reason AS s_disconnect_reason, s.ended_by AS s_ended_by";
 
+static PROTOCOL: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT p.principal, p.protocol_version, p.client_type, p.client_name, p.client_version, \
+         CAST(p.client_capabilities AS TEXT) AS client_capabilities, p.session_id, p.connected_at, p.last_activity, \
+         p.expires_at, p.credited, p.status, p.disconnected_at, p.disconnect_reason, p.ended_by, \
+         {LATEST} AS latest_outage, {ARCHON_COLUMNS} \
+         FROM archon_mcp_protocol_sessions p LEFT JOIN archon_mcp_sessions s ON s.session_id = p.session_id \
+         WHERE p.protocol_session_id = $1"
+    )
+});
+
+static ARCHON: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {ARCHON_COLUMNS} FROM archon_mcp_sessions s WHERE s.session_id = $1"));
+
+const META: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM archonctl_meta";
+
 impl Store {
     /// The protocol session of that id, with its Archon session.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the store cannot tell.
     pub async fn protocol_session(&self, id: &str) -> Result<Option<StoredProtocolSession>, StoreError> {
-        let sql = format!(
-            "SELECT p.principal, p.protocol_version, p.client_type, p.client_name, p.client_version, \
-             CAST(p.client_capabilities AS TEXT) AS client_capabilities, p.session_id, p.connected_at, p.last_activity, \
-             p.expires_at, p.credited, p.status, p.disconnected_at, p.disconnect_reason, p.ended_by, {LATEST} AS latest_outage, {ARCHON_COLUMNS} \
-             FROM archon_mcp_protocol_sessions p LEFT JOIN archon_mcp_sessions s ON s.session_id = p.session_id \
-             WHERE p.protocol_session_id = $1"
-        );
-        let row: Option<ProtocolRow> = patiently(async {
-            reread!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(&*sql)).bind(id).fetch_optional(db).await)
-        })
-        .await?;
+        let row: Option<ProtocolRow> =
+            reread!(self, db => sqlx::query_as(PROTOCOL.as_str()).bind(id).fetch_optional(db).await)?;
         Ok(row.map(|row| StoredProtocolSession {
             life: Life {
                 started: row.connected_at,
@@ -232,11 +239,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the store cannot tell.
     pub async fn archon_session(&self, id: Uuid) -> Result<Option<StoredSession>, StoreError> {
-        let sql = format!("SELECT {ARCHON_COLUMNS} FROM archon_mcp_sessions s WHERE s.session_id = $1");
-        let row: Option<ArchonColumns> = patiently(async {
-            reread!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(&*sql)).bind(DbUuid(id)).fetch_optional(db).await)
-        })
-        .await?;
+        let row: Option<ArchonColumns> =
+            reread!(self, db => sqlx::query_as(ARCHON.as_str()).bind(DbUuid(id)).fetch_optional(db).await)?;
         Ok(row.and_then(ArchonColumns::stored))
     }
 
@@ -245,15 +249,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the store cannot tell.
     pub async fn reserved_by(&self, id: Uuid) -> Result<Option<Reserver>, StoreError> {
-        patiently(async {
-            reread!(self, db => sqlx::query_as(
+        reread!(self, db => sqlx::query_as(
                 "SELECT protocol_session_id, principal, client_type, client_name, client_version, \
                  CAST(client_capabilities AS TEXT) AS client_capabilities \
                  FROM archon_mcp_protocol_sessions WHERE session_id = $1 AND status = 'active' \
                  ORDER BY connected_at LIMIT 1",
             ).bind(DbUuid(id)).fetch_optional(db).await)
-        })
-        .await
     }
 
     /// Whether the database answers at all.
@@ -261,10 +262,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let one: i64 = patiently(async {
-            reread!(self, db => sqlx::query_scalar("SELECT CAST(COUNT(*) AS BIGINT) FROM archonctl_meta").fetch_one(db).await)
-        })
-        .await?;
+        let one: i64 = reread!(self, db => sqlx::query_scalar(META).fetch_one(db).await)?;
         if one > 0 { Ok(()) } else { Err(StoreError::Unavailable("its schema is gone".into())) }
     }
 }

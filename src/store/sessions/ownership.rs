@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::model::principal::Principal;
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::order::lock_in_order;
-use crate::store::backend::{DbUuid, patiently, read, transact};
+use crate::store::backend::{DbUuid, read, transact};
 use crate::store::{Store, StoreError};
 
 const CLAIM_ARCHON: &str = "UPDATE archon_mcp_sessions SET principal = $2, user_name = COALESCE(user_name, $2), \
@@ -33,13 +33,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn live_of(&self, principal: &str, limit: i64) -> Result<Vec<String>, StoreError> {
-        patiently(async {
-            read!(self, db => sqlx::query_scalar(
-                "SELECT protocol_session_id FROM archon_mcp_protocol_sessions \
-                 WHERE principal = $1 AND status = 'active' LIMIT $2")
-                .bind(principal).bind(limit).fetch_all(db).await)
-        })
-        .await
+        read!(self, db => sqlx::query_scalar(
+            "SELECT protocol_session_id FROM archon_mcp_protocol_sessions \
+             WHERE principal = $1 AND status = 'active' LIMIT $2")
+            .bind(principal).bind(limit).fetch_all(db).await)
     }
 
     /// Gives a live connection of nobody, with its Archon session, to a principal. `false` when somebody was faster.

@@ -1,7 +1,7 @@
 //! What is old is removed, a chunk at a time: request rows, events, ended sessions. The sums by minute stay.
 
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{Dialect, patiently, read, transact};
+use crate::store::backend::{Dialect, read, transact};
 use crate::store::{Store, StoreError};
 
 /// What one chunk removed.
@@ -90,7 +90,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
-        patiently(async { read!(self, db => sqlx::query_scalar(OLDEST).fetch_one(db).await) }).await
+        read!(self, db => sqlx::query_scalar(OLDEST).fetch_one(db).await)
     }
 
     /// Removes one chunk of the words of calls from before that moment.

@@ -9,7 +9,7 @@ use super::writing::Flush;
 use crate::model::request::{RequestStatus, Tokens};
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::order::ROW_PATIENCE;
-use crate::store::backend::{DbUuid, StoreError, patiently, reread};
+use crate::store::backend::{DbUuid, StoreError, reread};
 use crate::store::rows::NewRequest;
 
 /// Boots that may have rows which nobody has folded: after the mark, and ended.
@@ -38,8 +38,7 @@ impl Totals {
 
     /// The same of those that ended since that moment.
     pub(in crate::store) async fn unfolded_since(&self, since: Timestamp) -> Result<Vec<i64>, StoreError> {
-        patiently(async { reread!(self, db => sqlx::query_scalar(UNFOLDED_BOOTS).bind(since).fetch_all(db).await) })
-            .await
+        reread!(self, db => sqlx::query_scalar(UNFOLDED_BOOTS).bind(since).fetch_all(db).await)
     }
 
     /// Folds the rows of the sums in hand from the table, instead of those sums; returns the mark.
@@ -81,20 +80,14 @@ impl Totals {
 
     /// Up to which row a boot is folded, and whether it has ended.
     async fn mark_of(&self, boot: i64) -> Result<Option<(i64, bool)>, StoreError> {
-        patiently(async {
-            reread!(self, db => sqlx::query_as("SELECT folded_seq, ended_at IS NOT NULL FROM archon_mcp_boots WHERE number = $1")
-                .bind(boot).fetch_optional(db).await)
-        })
-        .await
+        reread!(self, db => sqlx::query_as("SELECT folded_seq, ended_at IS NOT NULL FROM archon_mcp_boots WHERE number = $1")
+            .bind(boot).fetch_optional(db).await)
     }
 
     /// Folds a boot's rows after the mark, and not after another, from the table.
     async fn fold_rows(&self, boot: i64, (mark, upto): (i64, i64), limit: i64) -> Result<usize, StoreError> {
-        let rows: Vec<Leftover> = patiently(async {
-            reread!(self, db => sqlx::query_as(UNFOLDED)
-                .bind(boot).bind(mark).bind(upto).bind(limit).fetch_all(db).await)
-        })
-        .await?;
+        let rows: Vec<Leftover> = reread!(self, db => sqlx::query_as(UNFOLDED)
+            .bind(boot).bind(mark).bind(upto).bind(limit).fetch_all(db).await)?;
         let mut sums = Sums::default();
         for row in &rows {
             sums.add(&row.to_request(), row.seq);
