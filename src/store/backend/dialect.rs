@@ -1,4 +1,6 @@
-//! Where the SQL of the two databases differs.
+//! Where the SQL of the two databases differs, and texts that are built once.
+
+use std::sync::OnceLock;
 
 /// Which SQL a text is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,5 +23,22 @@ impl Dialect {
             Self::Postgres => "FOR NO KEY UPDATE SKIP LOCKED",
             Self::Sqlite => "",
         }
+    }
+}
+
+/// A text for each dialect, built when it is first needed.
+#[derive(Debug)]
+pub(in crate::store) struct Text {
+    build: fn(Dialect) -> String,
+    built: [OnceLock<String>; 2],
+}
+
+impl Text {
+    pub(in crate::store) const fn new(build: fn(Dialect) -> String) -> Self {
+        Self { build, built: [const { OnceLock::new() }; 2] }
+    }
+
+    pub(in crate::store) fn sql(&self, dialect: Dialect) -> &str {
+        self.built[dialect as usize].get_or_init(|| (self.build)(dialect))
     }
 }

@@ -28,7 +28,7 @@ mod workers;
 pub(super) use bulk::{RowStatement, json};
 pub(super) use codec::DbUuid;
 pub(super) use databases::{Backend, SqliteBackend};
-pub(super) use dialect::Dialect;
+pub(super) use dialect::{Dialect, Text};
 pub(super) use file::OpenFile;
 pub(super) use keeper::Keeper;
 pub(super) use open::{open_postgres, open_sqlite};

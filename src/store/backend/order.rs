@@ -17,7 +17,7 @@
 //! any order. So a transaction of ours waits only shortly for a row, less than it takes PostgreSQL to look for a deadlock;
 //! then it lets everything go and begins anew (see [`Tries`]).
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::error::{StoreError, is_contention};
@@ -62,12 +62,12 @@ pub(in crate::store) const LOCK_ARCHON: &str = "SELECT 1 FROM archon_mcp_session
      ORDER BY session_id FOR NO KEY UPDATE";
 
 /// The same rows' keys, but for those that somebody holds: nobody is waited for.
-pub(in crate::store) fn skipping(lock: &str, key: &str) -> String {
+fn skipping(lock: &str, key: &str) -> String {
     format!("{} SKIP LOCKED", lock.replacen("SELECT 1", &format!("SELECT {key}"), 1))
 }
 
 /// The same rows' keys, and no lock.
-pub(in crate::store) fn looking(lock: &str, key: &str) -> String {
+fn looking(lock: &str, key: &str) -> String {
     let bare = lock.split(" FOR NO KEY UPDATE").next().unwrap_or(lock);
     bare.replacen("SELECT 1", &format!("SELECT {key}"), 1)
 }
@@ -80,6 +80,22 @@ pub(in crate::store) const LOCK_CONNECTIONS: &str = "SELECT 1 FROM archon_mcp_pr
                  LIMIT jsonb_array_length($1::jsonb)) AS a (id) \
              JOIN archon_mcp_protocol_sessions p ON p.session_id = a.id)) \
      ORDER BY protocol_session_id FOR NO KEY UPDATE";
+
+/// The Archon sessions of [`LOCK_ARCHON`] that nobody holds, and all of them: what is there and not free is held.
+pub(in crate::store) static FREE_ARCHON: LazyLock<String> = LazyLock::new(|| skipping(LOCK_ARCHON, "session_id"));
+pub(in crate::store) static THERE_ARCHON: LazyLock<String> = LazyLock::new(|| looking(LOCK_ARCHON, "session_id"));
+
+/// The same of the connections of [`LOCK_CONNECTIONS`].
+pub(in crate::store) static FREE_CONNECTIONS: LazyLock<String> =
+    LazyLock::new(|| skipping(LOCK_CONNECTIONS, "protocol_session_id"));
+pub(in crate::store) static THERE_CONNECTIONS: LazyLock<String> =
+    LazyLock::new(|| looking(LOCK_CONNECTIONS, "protocol_session_id"));
+
+/// The same, each with its Archon session.
+pub(in crate::store) static FREE_PAIRS: LazyLock<String> =
+    LazyLock::new(|| skipping(LOCK_CONNECTIONS, "protocol_session_id, session_id"));
+pub(in crate::store) static THERE_PAIRS: LazyLock<String> =
+    LazyLock::new(|| looking(LOCK_CONNECTIONS, "protocol_session_id, session_id"));
 
 /// Locks sessions in the order of all transactions: `lock_in_order!(dialect, tx, archon, connections)` with two JSON arrays
 /// of ids as text.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::host::{self, Host};
 use super::outages::Cause;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{DbUuid, Dialect, reread, transact};
+use crate::store::backend::{DbUuid, Dialect, Text, reread, transact};
 use crate::store::{Store, StoreError};
 
 /// A boot without a heartbeat for this long is dead.
@@ -17,13 +17,13 @@ pub const DEAD_AFTER: Duration = Duration::from_secs(45);
 pub(in crate::store) const SILENT_AFTER: Duration = Duration::from_secs(20);
 /// Ends boots that have been silent since `$1`, but for `$2`. Those that somebody else is about to end, or that speak just
 /// now, are left alone: two servers that take each other for dead must not wait for each other.
-fn bury(dialect: Dialect) -> sqlx::AssertSqlSafe<String> {
-    let lock = if dialect == Dialect::Postgres { "FOR NO KEY UPDATE SKIP LOCKED" } else { "" };
-    sqlx::AssertSqlSafe(format!(
+static BURY: Text = Text::new(|dialect| {
+    let lock = dialect.skip_locked();
+    format!(
         "UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash' WHERE number IN ( \
          SELECT number FROM archon_mcp_boots WHERE ended_at IS NULL AND heartbeat_at < $1 AND number <> $2 {lock})"
-    ))
-}
+    )
+});
 
 /// A heartbeat finishes the sums of boots that ended within this time: their last rows may have been committed after
 /// others had taken them for dead. What is older is for the cleanup.
@@ -109,7 +109,7 @@ impl Store {
                 // One after the other: of servers that start together, only the first saw the outage.
                 sqlx::query("LOCK TABLE archon_mcp_boots IN SHARE ROW EXCLUSIVE MODE").execute(&mut *tx).await?;
             }
-            sqlx::query(bury(dialect)).bind(dead_since).bind(0i64).execute(&mut *tx).await?;
+            sqlx::query(BURY.sql(dialect)).bind(dead_since).bind(0i64).execute(&mut *tx).await?;
             let (last_alive, alive): (Option<Timestamp>, i64) = sqlx::query_as(
                 // What lies ahead is of a clock that was wrong.
                 "SELECT MAX(CASE WHEN COALESCE(ended_at, heartbeat_at) <= $2 THEN COALESCE(ended_at, heartbeat_at) END), \
@@ -164,7 +164,7 @@ impl Store {
                  ended_at = CASE WHEN end_cause = 'crash' THEN NULL ELSE ended_at END, \
                  end_cause = CASE WHEN end_cause = 'crash' THEN NULL ELSE end_cause END WHERE number = $1")
                 .bind(number).bind(now).bind(cleaned_up).execute(&mut *tx).await?;
-            sqlx::query(bury(dialect)).bind(now.minus(DEAD_AFTER)).bind(number).execute(&mut *tx).await?;
+            sqlx::query(BURY.sql(dialect)).bind(now.minus(DEAD_AFTER)).bind(number).execute(&mut *tx).await?;
             Ok::<_, StoreError>(())
         }.await)?;
         let finished = async {

@@ -1,5 +1,7 @@
 //! Making, changing and deleting projects: each change is the same when it is made twice.
 
+use std::sync::LazyLock;
+
 use uuid::Uuid;
 
 use super::doubt::{ChangeError, Doubt};
@@ -8,6 +10,23 @@ use crate::model::text::clean;
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::{DbUuid, transact};
 use crate::store::{Store, StoreError};
+
+/// One that is there already is this one, and stays as it is.
+static CREATE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO archon_projects (id, title, description, github_repo, created_at, updated_at) \
+         VALUES ($1, COALESCE($2, ''), COALESCE($3, ''), NULLIF($4, ''), $5, $5) \
+         ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING {HEAD}, {CONTENTS}"
+    )
+});
+
+static UPDATE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "UPDATE archon_projects SET title = COALESCE($2, title), description = COALESCE($3, description), \
+         github_repo = NULLIF(COALESCE($4, github_repo), ''), updated_at = $5 WHERE id = $1 \
+         RETURNING {HEAD}, {CONTENTS}"
+    )
+});
 
 impl Store {
     /// Makes a project. The id is the caller's: made twice under one id it is one project.
@@ -20,17 +39,11 @@ impl Store {
         texts: ProjectTexts<'_>,
         now: Timestamp,
     ) -> Result<Project, ChangeError> {
-        // One that is there already is this one, and stays as it is.
-        let sql = format!(
-            "INSERT INTO archon_projects (id, title, description, github_repo, created_at, updated_at) \
-             VALUES ($1, COALESCE($2, ''), COALESCE($3, ''), NULLIF($4, ''), $5, $5) \
-             ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING {HEAD}, {CONTENTS}"
-        );
         let Cleaned { title, description, github_repo } = &cleaned(texts);
         let doubt = Doubt::default();
         let create = async || {
             transact!(self, tx => async {
-                let project = sqlx::query_as(sqlx::AssertSqlSafe(sql.as_str()))
+                let project = sqlx::query_as(CREATE.as_str())
                     .bind(DbUuid(id)).bind(title).bind(description).bind(github_repo).bind(now)
                     .fetch_one(&mut *tx).await?;
                 doubt.begins();
@@ -51,16 +64,11 @@ impl Store {
         texts: ProjectTexts<'_>,
         now: Timestamp,
     ) -> Result<Option<Project>, ChangeError> {
-        let sql = format!(
-            "UPDATE archon_projects SET title = COALESCE($2, title), description = COALESCE($3, description), \
-             github_repo = NULLIF(COALESCE($4, github_repo), ''), updated_at = $5 WHERE id = $1 \
-             RETURNING {HEAD}, {CONTENTS}"
-        );
         let Cleaned { title, description, github_repo } = &cleaned(texts);
         let doubt = Doubt::default();
         let update = async || {
             transact!(self, tx => async {
-                let project = sqlx::query_as(sqlx::AssertSqlSafe(sql.as_str()))
+                let project = sqlx::query_as(UPDATE.as_str())
                     .bind(DbUuid(id)).bind(title).bind(description).bind(github_repo).bind(now)
                     .fetch_optional(&mut *tx).await?;
                 doubt.begins();

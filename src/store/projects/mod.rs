@@ -3,6 +3,8 @@
 mod changes;
 mod doubt;
 
+use std::sync::LazyLock;
+
 use uuid::Uuid;
 
 pub use doubt::ChangeError;
@@ -112,14 +114,19 @@ const CONTENTS: &str = "CAST(docs AS TEXT) AS docs, CAST(data AS TEXT) AS data";
 const LISTED: &str = "FROM archon_projects WHERE NOT archived \
      AND (lower(title) LIKE lower($1) ESCAPE '!' OR lower(description) LIKE lower($1) ESCAPE '!')";
 
+static PROJECT: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {HEAD}, {CONTENTS} FROM archon_projects WHERE id = $1"));
+static COUNT: LazyLock<String> = LazyLock::new(|| format!("SELECT COUNT(*) {LISTED}"));
+static PAGE: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {HEAD} {LISTED} ORDER BY created_at DESC, id LIMIT $2 OFFSET $3"));
+
 impl Store {
     /// The project of that id, archived or not.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the store cannot tell.
     pub async fn project(&self, id: Uuid) -> Result<Option<Project>, StoreError> {
-        let sql = format!("SELECT {HEAD}, {CONTENTS} FROM archon_projects WHERE id = $1");
-        read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(DbUuid(id)).fetch_optional(db).await)
+        read!(self, db => sqlx::query_as(PROJECT.as_str()).bind(DbUuid(id)).fetch_optional(db).await)
     }
 
     /// One page of the projects that are not archived, newest first.
@@ -128,11 +135,8 @@ impl Store {
     /// [`StoreError::Unavailable`] when the store cannot tell.
     pub async fn projects(&self, query: ProjectQuery<'_>) -> Result<ProjectPage, StoreError> {
         let pattern = containing(query.text);
-        let count = format!("SELECT COUNT(*) {LISTED}");
-        let page = format!("SELECT {HEAD} {LISTED} ORDER BY created_at DESC, id LIMIT $2 OFFSET $3");
-        let total =
-            read!(self, db => sqlx::query_scalar(sqlx::AssertSqlSafe(count)).bind(&pattern).fetch_one(db).await)?;
-        let projects = read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(page))
+        let total = read!(self, db => sqlx::query_scalar(COUNT.as_str()).bind(&pattern).fetch_one(db).await)?;
+        let projects = read!(self, db => sqlx::query_as(PAGE.as_str())
             .bind(&pattern).bind(query.limit).bind(query.skip).fetch_all(db).await)?;
         Ok(ProjectPage { projects, total })
     }

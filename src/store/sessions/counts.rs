@@ -1,5 +1,7 @@
 //! Counts that `/health` and `/metrics` show.
 
+use std::sync::LazyLock;
+
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::{read, reread};
 use crate::store::boots::LATEST;
@@ -25,16 +27,35 @@ pub struct LiveCounts {
     pub own: u64,
 }
 
+static LIVE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT COUNT(*), COUNT(CASE WHEN principal = $2 THEN 1 END) FROM archon_mcp_protocol_sessions \
+         WHERE status = 'active' AND (expires_at >= $1 OR credited < {LATEST})"
+    )
+});
+
+static COUNTS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT a.n, p.n, p.idle FROM \
+         (SELECT COUNT(*) AS n FROM archon_mcp_sessions WHERE status = 'active' \
+          AND (expires_at >= $1 OR expires_at IS NULL OR credited < {LATEST})) a, \
+         (SELECT COUNT(*) AS n, COUNT(CASE WHEN last_activity < $2 AND COALESCE(stream_at, last_activity) < $2 \
+          THEN 1 END) AS idle FROM archon_mcp_protocol_sessions WHERE status = 'active' \
+          AND (expires_at >= $1 OR credited < {LATEST})) p"
+    )
+});
+
+const ENDS: &str = "SELECT COALESCE(disconnect_reason, ''), COUNT(*) FROM archon_mcp_sessions \
+     WHERE status <> 'active' GROUP BY 1 ORDER BY 1";
+
 impl Store {
     /// Counts live protocol sessions, in all and of one principal.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the store cannot tell.
     pub async fn live_counts(&self, now: Timestamp, principal: &str) -> Result<LiveCounts, StoreError> {
-        let (all, own): (i64, i64) = reread!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "SELECT COUNT(*), COUNT(CASE WHEN principal = $2 THEN 1 END) FROM archon_mcp_protocol_sessions \
-             WHERE status = 'active' AND (expires_at >= $1 OR credited < {LATEST})")))
-            .bind(now).bind(principal).fetch_one(db).await)?;
+        let (all, own): (i64, i64) =
+            reread!(self, db => sqlx::query_as(LIVE.as_str()).bind(now).bind(principal).fetch_one(db).await)?;
         let count = |n: i64| u64::try_from(n).unwrap_or(0);
         Ok(LiveCounts { all: count(all), own: count(own) })
     }
@@ -45,14 +66,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the store cannot tell.
     pub async fn session_counts(&self, now: Timestamp, used_since: Timestamp) -> Result<SessionCounts, StoreError> {
-        let (archon_active, protocol_active, protocol_idle): (i64, i64, i64) = read!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "SELECT a.n, p.n, p.idle FROM \
-             (SELECT COUNT(*) AS n FROM archon_mcp_sessions WHERE status = 'active' \
-              AND (expires_at >= $1 OR expires_at IS NULL OR credited < {LATEST})) a, \
-             (SELECT COUNT(*) AS n, COUNT(CASE WHEN last_activity < $2 AND COALESCE(stream_at, last_activity) < $2 \
-              THEN 1 END) AS idle FROM archon_mcp_protocol_sessions WHERE status = 'active' \
-              AND (expires_at >= $1 OR credited < {LATEST})) p")))
-            .bind(now).bind(used_since).fetch_one(db).await)?;
+        let (archon_active, protocol_active, protocol_idle): (i64, i64, i64) =
+            read!(self, db => sqlx::query_as(COUNTS.as_str()).bind(now).bind(used_since).fetch_one(db).await)?;
         Ok(SessionCounts { protocol_active, protocol_idle, archon_active })
     }
 
@@ -61,8 +76,6 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the store cannot tell.
     pub async fn ends_by_reason(&self) -> Result<Vec<(String, i64)>, StoreError> {
-        read!(self, db => sqlx::query_as(
-            "SELECT COALESCE(disconnect_reason, ''), COUNT(*) FROM archon_mcp_sessions \
-             WHERE status <> 'active' GROUP BY 1 ORDER BY 1").fetch_all(db).await)
+        read!(self, db => sqlx::query_as(ENDS).fetch_all(db).await)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{DbUuid, Dialect, RowStatement, json, read, transact};
+use crate::store::backend::{DbUuid, Dialect, RowStatement, Text, json, read, transact};
 use crate::store::boots::Credits;
 use crate::store::{Store, StoreError};
 
@@ -12,13 +12,36 @@ const DUE: &str = "SELECT EXISTS (SELECT 1 FROM archon_mcp_sessions \
      OR EXISTS (SELECT 1 FROM archon_mcp_protocol_sessions WHERE status = 'active' AND credited < $1 AND expires_at < $2)";
 
 /// Rows of one table that have credit coming, in the order of their index.
-fn uncredited_sql(table: &str, id: &str, lock: &str) -> String {
+fn uncredited(dialect: Dialect, table: &str, id: &str) -> String {
     format!(
         "SELECT {id}, expires_at, credited FROM {table} \
          WHERE status = 'active' AND credited < $1 AND expires_at < $2 AND expires_at >= $3 \
-         ORDER BY expires_at LIMIT $4 {lock}"
+         ORDER BY expires_at LIMIT $4 {}",
+        dialect.skip_locked()
     )
 }
+
+static UNCREDITED_ARCHON: Text = Text::new(|dialect| uncredited(dialect, "archon_mcp_sessions", "session_id"));
+static UNCREDITED_PROTOCOL: Text =
+    Text::new(|dialect| uncredited(dialect, "archon_mcp_protocol_sessions", "protocol_session_id"));
+
+/// Brings rows of one table back to the greatest age.
+fn kept_age(dialect: Dialect, table: &str, id: &str) -> String {
+    let end = match dialect {
+        Dialect::Postgres => "connected_at + $1 * INTERVAL '1 millisecond'",
+        Dialect::Sqlite => "strftime('%Y-%m-%d %H:%M:%f', connected_at, ($1 / 1000.0) || ' seconds')",
+    };
+    format!(
+        "UPDATE {table} SET expires_at = {end} WHERE {id} IN (SELECT {id} FROM {table} \
+         WHERE status = 'active' AND expires_at > {end} ORDER BY {id} LIMIT $2 {})",
+        dialect.skip_locked()
+    )
+}
+
+static KEEP_AGE: [Text; 2] = [
+    Text::new(|dialect| kept_age(dialect, "archon_mcp_sessions", "session_id")),
+    Text::new(|dialect| kept_age(dialect, "archon_mcp_protocol_sessions", "protocol_session_id")),
+];
 
 /// Which sessions get what they have coming. Only those whose time is over soon: for the others it is added when they are
 /// used, and a restart that rewrites every session would be long.
@@ -71,24 +94,13 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn keep_age(&self, max_age: Duration, limit: i64) -> Result<u64, StoreError> {
-        let end = match self.dialect() {
-            Dialect::Postgres => "connected_at + $1 * INTERVAL '1 millisecond'",
-            Dialect::Sqlite => "strftime('%Y-%m-%d %H:%M:%f', connected_at, ($1 / 1000.0) || ' seconds')",
-        };
-        let lock = self.dialect().skip_locked();
-        let of = |table: &str, id: &str| {
-            format!(
-                "UPDATE {table} SET expires_at = {end} WHERE {id} IN (SELECT {id} FROM {table} \
-                 WHERE status = 'active' AND expires_at > {end} ORDER BY {id} LIMIT $2 {lock})"
-            )
-        };
-        let statements =
-            [of("archon_mcp_sessions", "session_id"), of("archon_mcp_protocol_sessions", "protocol_session_id")];
+        let dialect = self.dialect();
         let age = i64::try_from(max_age.as_millis()).unwrap_or(i64::MAX);
         transact!(self, tx => async {
             let mut kept = 0;
-            for sql in &statements {
-                kept += sqlx::query(sqlx::AssertSqlSafe(&**sql)).bind(age).bind(limit).execute(&mut *tx).await?.rows_affected();
+            for text in &KEEP_AGE {
+                let done = sqlx::query(text.sql(dialect)).bind(age).bind(limit).execute(&mut *tx).await?;
+                kept += done.rows_affected();
             }
             Ok::<_, StoreError>(kept)
         }.await)
@@ -106,16 +118,12 @@ impl Store {
         if !due {
             return Ok(Credited::default());
         }
-        let (dialect, lock) = (self.dialect(), self.dialect().skip_locked());
+        let dialect = self.dialect();
         // Rows that others lock are being touched, ended or credited: what is read here stays true until the commit.
-        let archon = uncredited_sql("archon_mcp_sessions", "session_id", lock);
-        let protocol = uncredited_sql("archon_mcp_protocol_sessions", "protocol_session_id", lock);
         transact!(self, tx => async {
-            let archon: Vec<(DbUuid, Timestamp, i64)> =
-                sqlx::query_as(sqlx::AssertSqlSafe(&*archon))
+            let archon: Vec<(DbUuid, Timestamp, i64)> = sqlx::query_as(UNCREDITED_ARCHON.sql(dialect))
                 .bind(latest).bind(rule.until).bind(rule.from).bind(rule.limit).fetch_all(&mut *tx).await?;
-            let protocol: Vec<(String, Timestamp, i64)> =
-                sqlx::query_as(sqlx::AssertSqlSafe(&*protocol))
+            let protocol: Vec<(String, Timestamp, i64)> = sqlx::query_as(UNCREDITED_PROTOCOL.sql(dialect))
                 .bind(latest).bind(rule.until).bind(rule.from).bind(rule.limit).fetch_all(&mut *tx).await?;
             let archon_rows: Vec<_> = archon.iter().map(|(id, expires, credited)| serde_json::json!({
                 "session_id": id.0, "expires_at": credits.extend(*expires, Some(*credited)).sql_text(), "credited": latest,

@@ -1,6 +1,8 @@
 //! How sessions end: one way, in one statement with `WHERE status = 'active'`. The triggers of the schema do the rest
 //! (duration, event, what is bound to what ends), so an end typed by hand counts like these.
 
+use std::sync::LazyLock;
+
 use serde_json::json;
 use uuid::Uuid;
 
@@ -50,6 +52,9 @@ static END_PROTOCOLS: RowStatement = RowStatement::new(
 /// An end for time holds only if nobody has moved the end of its time since it was read.
 const UNMOVED: &str = "(expires_at IS NULL OR expires_at <= $6)";
 
+static END_PROTOCOL_UNMOVED: LazyLock<String> = LazyLock::new(|| format!("{END_PROTOCOL} AND {UNMOVED}"));
+static END_ARCHON_UNMOVED: LazyLock<String> = LazyLock::new(|| format!("{END_ARCHON} AND {UNMOVED}"));
+
 /// What keeps a session from being ended.
 #[derive(Debug, Clone, Copy)]
 enum Unless {
@@ -88,7 +93,7 @@ impl Store {
         ending: Ending<'_>,
         read: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
-        self.end_one(END_PROTOCOL, (None, Some(id)), ending, Unless::Moved(read)).await
+        self.end_one(&END_PROTOCOL_UNMOVED, (None, Some(id)), ending, Unless::Moved(read)).await
     }
 
     /// The same of an Archon session.
@@ -101,28 +106,24 @@ impl Store {
         ending: Ending<'_>,
         read: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
-        self.end_one(END_ARCHON, (Some(id), None), ending, Unless::Moved(read)).await
+        self.end_one(&END_ARCHON_UNMOVED, (Some(id), None), ending, Unless::Moved(read)).await
     }
 
     async fn end_one(
         &self,
-        statement: &str,
+        statement: &'static str,
         (archon, protocol): (Option<Uuid>, Option<&str>),
         ending: Ending<'_>,
         unless: Unless,
     ) -> Result<bool, StoreError> {
         let dialect = self.dialect();
-        let sql = match unless {
-            Unless::Moved(_) => format!("{statement} AND {UNMOVED}"),
-            Unless::Ended => statement.to_owned(),
-        };
         let (archons, protocols) = (
             json!(archon.iter().collect::<Vec<_>>()).to_string(),
             json!(protocol.iter().collect::<Vec<_>>()).to_string(),
         );
         transact!(self, tx => async {
             lock_in_order!(dialect, tx, &archons, &protocols);
-            let query = sqlx::query(sqlx::AssertSqlSafe(&*sql))
+            let query = sqlx::query(statement)
                 .bind(ending.reason.status().as_str()).bind(ending.at).bind(ending.reason.as_str()).bind(ending.by);
             let query = match (archon, protocol) {
                 (Some(id), _) => query.bind(DbUuid(id)),

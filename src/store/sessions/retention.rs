@@ -1,7 +1,7 @@
 //! What is old is removed, a chunk at a time: request rows, events, ended sessions. The sums by minute stay.
 
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{Dialect, read, transact};
+use crate::store::backend::{Dialect, Text, read, transact};
 use crate::store::{Store, StoreError};
 
 /// What one chunk removed.
@@ -40,11 +40,11 @@ impl Pruned {
 
 /// The removal of a chunk of a table's rows. On PostgreSQL they are picked first, once, and without those that somebody else
 /// holds: what is old can wait, and a removal that waits for nobody is never part of a deadlock.
-fn removal(dialect: Dialect, table: &str, id: &str, picks: &str) -> sqlx::AssertSqlSafe<String> {
+fn removal(dialect: Dialect, table: &str, id: &str, picks: &str) -> String {
     let lock = if dialect == Dialect::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
-    sqlx::AssertSqlSafe(format!(
+    format!(
         "WITH picked AS MATERIALIZED ({picks} LIMIT $2 {lock}) DELETE FROM {table} WHERE {id} IN (SELECT {id} FROM picked)"
-    ))
+    )
 }
 
 /// Rows are appended in the order of time, so the oldest are the first: no index by time is needed. A row that is not yet
@@ -66,12 +66,12 @@ const SESSIONS: &str = "SELECT s.session_id FROM archon_mcp_sessions s \
 const PROTOCOL_SESSIONS: &str = "SELECT p.protocol_session_id FROM archon_mcp_protocol_sessions p \
      WHERE p.status <> 'active' AND p.disconnected_at < $1 ORDER BY p.disconnected_at";
 
-/// What is removed, rows before the sessions that they refer to: table, key, and how its rows are picked.
-const REMOVED: [(&str, &str, &str); 4] = [
-    ("archon_mcp_requests", "id", REQUESTS),
-    ("archon_mcp_session_events", "id", EVENTS),
-    ("archon_mcp_sessions", "session_id", SESSIONS),
-    ("archon_mcp_protocol_sessions", "protocol_session_id", PROTOCOL_SESSIONS),
+/// What is removed, rows before the sessions that they refer to.
+static REMOVALS: [Text; 4] = [
+    Text::new(|dialect| removal(dialect, "archon_mcp_requests", "id", REQUESTS)),
+    Text::new(|dialect| removal(dialect, "archon_mcp_session_events", "id", EVENTS)),
+    Text::new(|dialect| removal(dialect, "archon_mcp_sessions", "session_id", SESSIONS)),
+    Text::new(|dialect| removal(dialect, "archon_mcp_protocol_sessions", "protocol_session_id", PROTOCOL_SESSIONS)),
 ];
 
 const CAPTURES: &str = "DELETE FROM archon_mcp_captures WHERE (boot, seq) IN ( \
@@ -125,8 +125,9 @@ impl Store {
         let dialect = self.dialect();
         transact!(self, tx => async {
             let mut removed = [0; 4];
-            for (count, (table, id, picks)) in removed.iter_mut().zip(REMOVED) {
-                *count = sqlx::query(removal(dialect, table, id, picks)).bind(before).bind(limit).execute(&mut *tx).await?.rows_affected();
+            for (count, removal) in removed.iter_mut().zip(&REMOVALS) {
+                let done = sqlx::query(removal.sql(dialect)).bind(before).bind(limit).execute(&mut *tx).await?;
+                *count = done.rows_affected();
             }
             let [requests, events, archon, protocol] = removed;
             Ok::<_, StoreError>(Pruned { requests, events, sessions: archon + protocol, captures: 0 })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::order::{self, LOCK_CONNECTIONS};
+use crate::store::backend::order::FREE_CONNECTIONS;
 use crate::store::backend::{Dialect, RowStatement, json, transact};
 use crate::store::rows::sql;
 use crate::store::{Store, StoreError};
@@ -48,11 +48,10 @@ impl Store {
         let dialect = self.dialect();
         let ids: Vec<_> = touches.iter().map(|touch| &touch.protocol_session_id).collect();
         let Some(ids) = json(&ids) else { return Ok(()) };
-        let free = order::skipping(LOCK_CONNECTIONS, "protocol_session_id");
         transact!(self, tx => async {
             let rows = if dialect == Dialect::Postgres {
                 let free: Vec<String> =
-                    sqlx::query_scalar(sqlx::AssertSqlSafe(&*free)).bind("[]").bind(&ids).fetch_all(&mut *tx).await?;
+                    sqlx::query_scalar(FREE_CONNECTIONS.as_str()).bind("[]").bind(&ids).fetch_all(&mut *tx).await?;
                 let free: HashSet<_> = free.iter().map(String::as_str).collect();
                 json(&touches.iter().filter(|touch| free.contains(&*touch.protocol_session_id)).collect::<Vec<_>>())
             } else {

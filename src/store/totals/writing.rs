@@ -90,20 +90,19 @@ impl Totals {
         let (dialect, none) = (self.backend.dialect(), Sums::default());
         let all = Flush { boot: 0, from: 0, sums: &none, touches, patience: ROW_PATIENCE };
         let [archon, protocol] = all.ids().map(|ids| ids.unwrap_or_else(|| "[]".to_owned()));
-        let of_archon = [order::skipping, order::looking].map(|sql| sql(order::LOCK_ARCHON, "session_id"));
-        let of_protocol =
-            [order::skipping, order::looking].map(|sql| sql(order::LOCK_CONNECTIONS, "protocol_session_id"));
+        let of_archon = [&*order::FREE_ARCHON, &*order::THERE_ARCHON];
+        let of_protocol = [&*order::FREE_CONNECTIONS, &*order::THERE_CONNECTIONS];
         transact!(self, tx => async {
             let (mut free_archon, mut free_protocol) = (HashSet::<Uuid>::new(), HashSet::<String>::new());
             // What is there and not free is held.
             let (mut there_archon, mut there_protocol) = (HashSet::<Uuid>::new(), HashSet::<String>::new());
-            for (sql, found) in of_archon.iter().zip([&mut free_archon, &mut there_archon]) {
-                let ids: Vec<DbUuid> = sqlx::query_scalar(sqlx::AssertSqlSafe(&**sql))
+            for (sql, found) in of_archon.into_iter().zip([&mut free_archon, &mut there_archon]) {
+                let ids: Vec<DbUuid> = sqlx::query_scalar(sql.as_str())
                     .bind(&archon).bind("[]").fetch_all(&mut *tx).await?;
                 found.extend(ids.into_iter().map(|id| id.0));
             }
-            for (sql, found) in of_protocol.iter().zip([&mut free_protocol, &mut there_protocol]) {
-                let ids: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(&**sql))
+            for (sql, found) in of_protocol.into_iter().zip([&mut free_protocol, &mut there_protocol]) {
+                let ids: Vec<String> = sqlx::query_scalar(sql.as_str())
                     .bind("[]").bind(&protocol).fetch_all(&mut *tx).await?;
                 found.extend(ids);
             }

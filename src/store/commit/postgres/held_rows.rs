@@ -1,9 +1,9 @@
 //! Which rows that a batch needs somebody else's open transaction holds, on PostgreSQL.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use serde_json::json;
-use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
@@ -31,6 +31,16 @@ const ENDED: &str = "SELECT p.protocol_session_id, s.session_id FROM archon_mcp_
      JOIN archon_mcp_protocol_sessions p ON p.session_id = s.session_id \
      WHERE p.protocol_session_id IN ( \
          SELECT c.id COLLATE \"C\" FROM jsonb_array_elements_text($1::jsonb) AS c (id) LIMIT jsonb_array_length($1::jsonb))";
+
+/// The same rows, but for those that somebody holds.
+static BOUND_FREE: LazyLock<String> =
+    LazyLock::new(|| format!("{REFERRED} ORDER BY session_id FOR NO KEY UPDATE SKIP LOCKED"));
+static REFERRED_FREE: LazyLock<String> =
+    LazyLock::new(|| format!("{REFERRED} ORDER BY session_id FOR KEY SHARE SKIP LOCKED"));
+static ADOPTED_FREE: LazyLock<String> =
+    LazyLock::new(|| format!("{ADOPTED} ORDER BY r.id FOR NO KEY UPDATE OF r SKIP LOCKED"));
+static ENDED_FREE: LazyLock<String> =
+    LazyLock::new(|| format!("{ENDED} ORDER BY s.session_id FOR NO KEY UPDATE OF s SKIP LOCKED"));
 
 /// The sessions of a batch by what is done to their rows.
 #[derive(Default)]
@@ -80,21 +90,17 @@ pub(super) async fn held_rows<'a>(
     let mut held = HeldRows::default();
     let [referred, bound] = [&needed.referred, &needed.bound].map(|ids| json!(ids).to_string());
     let connections = json!(needed.binding.union(&needed.ending).collect::<Vec<_>>()).to_string();
-    for (ids, strength) in [(&bound, "NO KEY UPDATE"), (&referred, "KEY SHARE")] {
-        let free = format!("{REFERRED} ORDER BY session_id FOR {strength} SKIP LOCKED");
-        held.archon
-            .extend(difference::<(Uuid,)>(connection, (&free, REFERRED), &[ids]).await?.into_iter().map(|row| row.0));
+    for (ids, free) in [(&bound, &BOUND_FREE), (&referred, &REFERRED_FREE)] {
+        let rows = difference::<(Uuid,)>(connection, (free, REFERRED), &[ids]).await?;
+        held.archon.extend(rows.into_iter().map(|row| row.0));
     }
     let ending = json!(needed.ending).to_string();
-    let free = format!("{ENDED} ORDER BY s.session_id FOR NO KEY UPDATE OF s SKIP LOCKED");
-    let ended = difference::<(String, Uuid)>(connection, (&free, ENDED), &[&ending]).await?;
+    let ended = difference::<(String, Uuid)>(connection, (&ENDED_FREE, ENDED), &[&ending]).await?;
     held.connections.extend(ended.into_iter().map(|(id, _)| id.into()));
-    let key = "protocol_session_id, session_id";
-    let [free, there] = [order::skipping, order::looking].map(|sql| sql(order::LOCK_CONNECTIONS, key));
-    let bound_to = difference::<(String, Uuid)>(connection, (&free, &there), &[&bound, &connections]).await?;
+    let pairs: (&'static str, &'static str) = (&order::FREE_PAIRS, &order::THERE_PAIRS);
+    let bound_to = difference::<(String, Uuid)>(connection, pairs, &[&bound, &connections]).await?;
     let binding = json!(needed.binding).to_string();
-    let free = format!("{ADOPTED} ORDER BY r.id FOR NO KEY UPDATE OF r SKIP LOCKED");
-    let adopted = difference::<(i64, String, Uuid)>(connection, (&free, ADOPTED), &[&bound, &binding]).await?;
+    let adopted = difference::<(i64, String, Uuid)>(connection, (&ADOPTED_FREE, ADOPTED), &[&bound, &binding]).await?;
     for (id, archon) in bound_to.into_iter().chain(adopted.into_iter().map(|(_, id, archon)| (id, archon))) {
         held.connections.insert(id.into());
         // Who takes up the same one needs this connection, too.
@@ -106,7 +112,7 @@ pub(super) async fn held_rows<'a>(
 /// The rows that are there and not free.
 async fn difference<R>(
     connection: &mut PgConnection,
-    (free, there): (&str, &str),
+    (free, there): (&'static str, &'static str),
     bound: &[&String],
 ) -> Result<Vec<R>, StoreError>
 where
@@ -114,8 +120,7 @@ where
 {
     let mut found = [const { Vec::new() }; 2];
     for (sql, found) in [free, there].into_iter().zip(&mut found) {
-        let query =
-            bound.iter().fold(sqlx::query_as::<_, R>(AssertSqlSafe(sql.to_owned())), |query, ids| query.bind(*ids));
+        let query = bound.iter().fold(sqlx::query_as::<_, R>(sql), |query, ids| query.bind(*ids));
         *found = query.fetch_all(&mut *connection).await?;
     }
     let [free, there] = found;
