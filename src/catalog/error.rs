@@ -159,17 +159,16 @@ impl From<StoreError> for ToolError {
         match error {
             StoreError::Unavailable(reason) | StoreError::Contended(reason) => {
                 Self::new(ErrorKind::ConnectionError, "the database does not answer now")
-                    .with_details(serde_json::json!({ "reason": reason }))
+                    .with_details(serde_json::json!({ "reason": reason.as_str() }))
                     .suggest("Try again in a moment.")
             }
             StoreError::Held(reason) => {
                 Self::new(ErrorKind::ConnectionError, "another transaction in the database holds what this needs")
-                    .with_details(serde_json::json!({ "reason": reason }))
+                    .with_details(serde_json::json!({ "reason": reason.as_str() }))
                     .suggest("Try again in a moment.")
             }
-            StoreError::Data(reason) => {
-                Self::validation("the database refuses the data").with_details(serde_json::json!({ "reason": reason }))
-            }
+            StoreError::Data(reason) => Self::validation("the database refuses the data")
+                .with_details(serde_json::json!({ "reason": reason.as_str() })),
         }
     }
 }
@@ -179,7 +178,7 @@ impl From<ChangeError> for ToolError {
         match error {
             ChangeError::Unchanged(StoreError::Unavailable(reason)) => {
                 Self::new(ErrorKind::ConnectionError, "the database does not answer now; nothing was changed")
-                    .with_details(serde_json::json!({ "reason": reason }))
+                    .with_details(serde_json::json!({ "reason": reason.as_str() }))
                     .suggest("Try again in a moment.")
             }
             ChangeError::Unchanged(refused) => refused.into(),
@@ -218,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_may_have_been_made_is_not_called_failed() {
-        let gone = || StoreError::Unavailable("gone".into());
+        let gone = || StoreError::unavailable("gone");
         let in_doubt = ToolError::from(ChangeError::InDoubt(gone()));
         assert!(in_doubt.message().contains("may have been"), "{in_doubt:?}");
         assert!(in_doubt.suggestion.as_deref().is_some_and(|text| text.starts_with("Look with find_projects first")));

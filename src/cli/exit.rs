@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::output::printable;
 use crate::client::ClientError;
+use crate::store::{OpenError, StoreError};
 pub(super) use style::Style;
 use verdict::{Verdict, judge, of_client};
 
@@ -147,14 +148,25 @@ fn says(message: &str, hint: &str) -> bool {
 
 /// The chain of causes in one line; of a parser's error, which is a page, the first paragraph.
 fn message(error: &Error) -> String {
-    let Some(usage) = error.downcast_ref::<clap::Error>() else { return format!("{error:#}") };
+    let Some(usage) = error.downcast_ref::<clap::Error>() else { return chain(error) };
     let page = usage.to_string();
     let first = page.split("\n\n").next().unwrap_or_default();
     first.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Each cause once: some say what theirs say.
+fn chain(error: &Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match &*told {
+        "" => cause,
+        _ if told.contains(&cause) => told,
+        _ => format!("{told}: {cause}"),
+    })
+}
+
+/// Whether the reader of our output has gone. A connection to a database is no output.
 fn is_closed_pipe(error: &Error) -> bool {
-    error.chain().filter_map(|c| c.downcast_ref::<io::Error>()).any(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    let ours = error.chain().take_while(|cause| !cause.is::<StoreError>() && !cause.is::<OpenError>());
+    ours.filter_map(|c| c.downcast_ref::<io::Error>()).any(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]
@@ -167,6 +179,15 @@ mod tests {
     fn connection() -> ClientError {
         let (place, cause) = ("http://127.0.0.1:1/mcp".into(), "connection refused".into());
         ClientError::Connection { place, stage: Stage::BeforeSending, cause }
+    }
+
+    #[test]
+    fn a_cause_is_told_once_and_a_databases_pipe_is_not_ours() {
+        let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let error = Error::from(StoreError::unavailable(broken())).context("cannot read it");
+        assert_eq!(message(&error), "cannot read it: the database does not answer: broken pipe");
+        assert!(!is_closed_pipe(&error));
+        assert!(is_closed_pipe(&Error::from(broken()).context("cannot write it")));
     }
 
     #[test]

@@ -311,7 +311,7 @@ impl Options {
 /// Whether there is room for a file at that place, as far as one can see.
 fn can_be_made(location: &Location) -> Result<(), OpenError> {
     let Location::SqliteFile(path) = location else { return Ok(()) };
-    let unwritable = |reason: &str| OpenError::Unwritable { path: path.clone(), reason: reason.to_owned() };
+    let unwritable = |reason: &str| OpenError::Unwritable { path: path.clone(), reason: reason.into() };
     if path.is_dir() {
         return Err(unwritable("it is a folder"));
     }

@@ -181,7 +181,7 @@ impl Sessions {
                     Ok(_) => {}
                     // Somebody holds rows of its sessions: the next cleanup finds the rest.
                     Err(StoreError::Held(reason)) => {
-                        tracing::debug!(boot, reason, "the sums of an earlier boot wait");
+                        tracing::debug!(boot, %reason, "the sums of an earlier boot wait");
                         break;
                     }
                     Err(error) => return Err(error),

@@ -50,10 +50,10 @@ impl Sessions {
     pub async fn open(&self, opening: &Opening<'_>) -> Result<Arc<Live>, SessionError> {
         // Nobody waits for what cannot be.
         if !self.store.takes_writes() {
-            return Err(StoreError::Unavailable("the database takes no writes".to_owned()).into());
+            return Err(StoreError::unavailable("the database takes no writes").into());
         }
         let opened = tokio::time::timeout(PATIENCE, self.open_now(opening)).await;
-        opened.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("no answer within {PATIENCE:?}")).into()))
+        opened.unwrap_or_else(|_| Err(StoreError::unavailable(format!("no answer within {PATIENCE:?}")).into()))
     }
 
     /// Given up midway, it leaves nothing: what waits for its commit is withdrawn (see [`Write::Open`]).

@@ -20,7 +20,7 @@ impl Sessions {
     /// The lease is over: the store is asked whether the session still lives. A store that does not answer at once is asked
     /// in the background, and a session that it confirmed within the grace is trusted meanwhile.
     pub(super) async fn renew(self: &Arc<Self>, live: Arc<Live>) -> Result<Arc<Live>, SessionError> {
-        let not_yet = || StoreError::Unavailable("no answer yet".to_owned());
+        let not_yet = || StoreError::unavailable("no answer yet");
         if live.is_renewing() && self.trusts(&live) {
             return Ok(live);
         }

@@ -28,7 +28,9 @@ pub mod totals;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use backend::{Broken, Held, Location, OpenError, OpenOptions, Outage, Role, Scratch, StoreError, Tables, Work};
+pub use backend::{
+    Broken, Held, Location, OpenError, OpenOptions, Outage, Reason, Role, Scratch, StoreError, Tables, Work,
+};
 
 use backend::{Backend, Dialect, Workers};
 use commit::Writer;

@@ -8,8 +8,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::backend::{
-    Backend, Keeper, Location, OpenError, OpenOptions, Role, Shelf, SqliteBackend, SqliteTarget, StoreError, Tables,
-    Workers, open_postgres, open_sqlite,
+    Backend, Keeper, Location, OpenError, OpenOptions, Reason, Role, Shelf, SqliteBackend, SqliteTarget, StoreError,
+    Tables, Workers, open_postgres, open_sqlite,
 };
 use super::commit::{self, PgSink, Queued, Shared, SqliteSink, Writer};
 use super::totals::{Fold, Totals};
@@ -65,7 +65,7 @@ impl Store {
         self.writer().close();
         let joined = self.inner.workers.joined(WORKERS_PATIENCE).await;
         let closed = self.backend().close().await;
-        if joined { closed } else { Err(StoreError::Unavailable("its writer does not end".to_owned())) }
+        if joined { closed } else { Err(StoreError::unavailable("its writer does not end")) }
     }
 }
 
@@ -76,13 +76,13 @@ async fn sqlite(
     workers: &Workers,
 ) -> Result<SqliteBackend, OpenError> {
     let sqlite = open_sqlite(&target, role).await?;
-    let unwritable = |reason: String| OpenError::Unwritable { path: target.path.clone(), reason };
+    let unwritable = |reason: Reason| OpenError::Unwritable { path: target.path.clone(), reason };
     let spawned = SqliteSink::spawn(&target, sqlite.file.clone(), sqlite.gate.clone(), workers);
-    let (sink, shelf) = spawned.map_err(|e| unwritable(e.to_string()))?;
+    let (sink, shelf) = spawned.map_err(|e| unwritable(e.into()))?;
     if let Some(keeper) = keeper(&sqlite, &target, shelf, &shared) {
-        let (work, bell) = (keeper.work().map_err(|e| unwritable(e.to_string()))?, workers.bell());
+        let (work, bell) = (keeper.work().map_err(|e| unwritable(e.reason().clone()))?, workers.bell());
         let started = workers.thread("checkpoint thread", move |breaker| work(bell, breaker));
-        started.map_err(|e| unwritable(e.to_string()))?;
+        started.map_err(|e| unwritable(e.into()))?;
     }
     workers.task("writer", |breaker| commit::run(queue, shared, sink, breaker));
     Ok(sqlite)

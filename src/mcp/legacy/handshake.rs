@@ -34,7 +34,7 @@ impl Engine {
         };
         // With or without tracking: the session's own row waits in the same queue.
         if !self.sessions.store().writer().admits(self.sessions.policy().store_grace) {
-            let behind = StoreError::Unavailable("the database does not keep up with its rows".into());
+            let behind = StoreError::unavailable("the database does not keep up with its rows");
             return Err(SessionError::from(behind).into());
         }
         let live = self.sessions.open(&Opening { principal, params: &params, archon, previous }).await?;

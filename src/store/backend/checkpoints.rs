@@ -31,10 +31,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// So many pages take their time to be moved: writers go on meanwhile.
 const MANY_PAGES: i64 = 4096;
 
-fn unusable(error: impl std::fmt::Display) -> StoreError {
-    StoreError::Unavailable(error.to_string())
-}
-
 #[derive(Debug)]
 pub(in crate::store) struct Checkpoints {
     connection: Connection,
@@ -138,7 +134,7 @@ impl Checkpoints {
         if size > 0 && is_due {
             let now = self.checkpoint("PASSIVE")?;
             if now.moved < now.pages {
-                return Err(StoreError::Unavailable("a reader is in the way".to_owned()));
+                return Err(StoreError::unavailable("a reader is in the way"));
             }
             self.small = Some((written, Instant::now()));
         }
@@ -179,7 +175,7 @@ impl Checkpoints {
         loop {
             let now = self.checkpoint("PASSIVE")?;
             if now.log_bytes() > FULL_BYTES {
-                self.lock.sync_data().map_err(unusable)?;
+                self.lock.sync_data().map_err(StoreError::unavailable)?;
             }
             let step = now.moved - before;
             // What writers have added meanwhile is moved as well, unless they are as fast as we: then they have to wait.

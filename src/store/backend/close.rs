@@ -43,12 +43,12 @@ impl SqliteBackend {
         if row.0 == 0 {
             Ok(())
         } else {
-            Err(StoreError::Unavailable("another program uses it: its log (-wal) is not empty, copy both".to_owned()))
+            Err(StoreError::unavailable("another program uses it: its log (-wal) is not empty, copy both"))
         }
     }
 }
 
 async fn in_time(closing: impl Future<Output = ()>) -> Result<(), StoreError> {
-    let late = |_| StoreError::Unavailable(format!("its connections are not given back within {PATIENCE:?}"));
+    let late = |_| StoreError::unavailable(format!("its connections are not given back within {PATIENCE:?}"));
     tokio::time::timeout(PATIENCE, closing).await.map_err(late)
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sqlx::SqliteConnection;
 
-use super::error::OpenError;
+use super::error::{OpenError, Reason};
 
 /// Room that stays free when the copy is made: the migration itself writes, too.
 const SPARE_BYTES: u64 = 16 << 20;
@@ -21,12 +21,12 @@ pub(in crate::store) async fn before(
 ) -> Result<PathBuf, OpenError> {
     let copy = beside(path, &format!(".before-{migration:04}"));
     let part = beside(&copy, ".part");
-    let failed = |reason: String| OpenError::Copy { path: copy.clone(), reason };
+    let failed = |reason: Reason| OpenError::Copy { path: copy.clone(), reason };
     let pages = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
-    let bytes: i64 = sqlx::query_scalar(pages).fetch_one(&mut *connection).await.map_err(|e| failed(e.to_string()))?;
-    prepare(&part, u64::try_from(bytes).unwrap_or(0)).map_err(|e| failed(e.to_string()))?;
+    let bytes: i64 = sqlx::query_scalar(pages).fetch_one(&mut *connection).await.map_err(|e| failed(e.into()))?;
+    prepare(&part, u64::try_from(bytes).unwrap_or(0)).map_err(|e| failed(e.into()))?;
     let copied = sqlx::query("VACUUM INTO $1").bind(part.to_string_lossy().as_ref()).execute(connection).await;
-    let kept = copied.map_err(|e| e.to_string()).and_then(|_| keep(&part, &copy).map_err(|e| e.to_string()));
+    let kept = copied.map_err(Reason::from).and_then(|_| Ok(keep(&part, &copy)?));
     if let Err(reason) = kept {
         // What is left of it is of no use.
         _ = fs::remove_file(&part);

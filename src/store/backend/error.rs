@@ -1,7 +1,81 @@
 //! What can go wrong below: few kinds, because callers act on few.
 
 use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Why something failed: in words, and with what the driver or the system said, where it was their doing.
+#[derive(Debug, Clone)]
+pub struct Reason(Arc<Cause>);
+
+/// Behind one pointer, because every write carries room for an error.
+#[derive(Debug)]
+struct Cause {
+    words: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Reason {
+    /// What a driver or the system said, in other words than its own.
+    fn of(words: String, source: impl Error + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Cause { words, source: Some(Box::new(source)) }))
+    }
+
+    /// The words.
+    pub fn as_str(&self) -> &str {
+        &self.0.words
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.words)
+    }
+}
+
+impl Error for Reason {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+impl From<&str> for Reason {
+    fn from(words: &str) -> Self {
+        words.to_owned().into()
+    }
+}
+
+impl From<String> for Reason {
+    fn from(words: String) -> Self {
+        Self(Arc::new(Cause { words, source: None }))
+    }
+}
+
+impl From<sqlx::Error> for Reason {
+    fn from(error: sqlx::Error) -> Self {
+        Self::of(error.to_string(), error)
+    }
+}
+
+impl From<rusqlite::Error> for Reason {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::of(error.to_string(), error)
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for Reason {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        Self::of(error.to_string(), error)
+    }
+}
+
+impl From<std::io::Error> for Reason {
+    fn from(error: std::io::Error) -> Self {
+        Self::of(error.to_string(), error)
+    }
+}
 
 /// A statement failed. What the error says of the data holds wherever this type is returned.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -9,21 +83,33 @@ pub enum StoreError {
     /// The database does not answer now. Whether it has stored the data is unknown: the answer to a COMMIT may be what was
     /// lost. Every write of this store may be repeated, and is stored once.
     #[error("the database does not answer: {0}")]
-    Unavailable(String),
+    Unavailable(#[source] Reason),
     /// The database refuses this very data, and nothing was changed; no repetition helps.
     #[error("the database refuses the data: {0}")]
-    Data(String),
+    Data(#[source] Reason),
     /// Others held the same rows, and nothing was changed. The store repeats such a transaction at once, and gives up with
     /// [`StoreError::Unavailable`] after several tries, so that no caller meets this one.
     #[error("others hold the same rows: {0}")]
-    Contended(String),
+    Contended(#[source] Reason),
     /// Somebody's open transaction holds rows that this writes, for longer than a moment, and nothing was changed. Other
     /// rows are written meanwhile.
     #[error("another transaction in the database holds what this writes: {0}")]
-    Held(String),
+    Held(#[source] Reason),
 }
 
 impl StoreError {
+    /// Why.
+    pub fn reason(&self) -> &Reason {
+        match self {
+            Self::Unavailable(reason) | Self::Data(reason) | Self::Contended(reason) | Self::Held(reason) => reason,
+        }
+    }
+
+    /// The database does not answer, as we see it ourselves.
+    pub fn unavailable(reason: impl Into<Reason>) -> Self {
+        Self::Unavailable(reason.into())
+    }
+
     /// For those who do not try again.
     pub(in crate::store) fn given_up(self) -> Self {
         match self {
@@ -48,7 +134,8 @@ pub enum OpenError {
         /// The database file.
         path: PathBuf,
         /// What the system says.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// There is no such database, or nothing of ours in it, and this command does not make one.
     #[error("no archonctl database at {database}")]
@@ -91,7 +178,8 @@ pub enum OpenError {
         /// The copy.
         path: PathBuf,
         /// What is in the way.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// A PostgreSQL database that cannot hold every text.
     #[error("the database {database} has the encoding {encoding}, which cannot hold every text; archonctl needs UTF8")]
@@ -103,14 +191,15 @@ pub enum OpenError {
     },
     /// A migration failed; it was rolled back.
     #[error("cannot prepare the schema: {0}")]
-    Migration(String),
+    Migration(#[source] Reason),
     /// The server does not answer.
     #[error("cannot reach the database {database}: {reason}")]
     Unreachable {
         /// The URL without its password.
         database: String,
         /// What the driver says.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// The file is not a SQLite database.
     #[error("{} is not a SQLite database", path.display())]
@@ -122,14 +211,16 @@ pub enum OpenError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        match &error {
+        let kind = match &error {
             sqlx::Error::Database(database) if blames_the_data(database.code().as_deref()) => {
-                Self::Data(database.message().to_owned())
+                // Not that it was the database which said so.
+                return Self::Data(Reason::of(database.message().to_owned(), error));
             }
-            _ if code(&error).as_deref() == Some(LOCK_TIMEOUT) => Self::Held(error.to_string()),
-            _ if is_contention(&error) => Self::Contended(error.to_string()),
-            _ => Self::Unavailable(error.to_string()),
-        }
+            _ if code(&error).as_deref() == Some(LOCK_TIMEOUT) => Self::Held,
+            _ if is_contention(&error) => Self::Contended,
+            _ => Self::Unavailable,
+        };
+        kind(error.into())
     }
 }
 
@@ -150,11 +241,11 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         let code = error.sqlite_error().map(|e| e.extended_code.to_string());
         // SQLite has no code of its own for JSON that it cannot read (nested deeper than 1,000, say).
-        let bad_json = code.as_deref() == Some("1") && error.to_string().contains("JSON");
+        let bad_json = matches!(&error, rusqlite::Error::SqliteFailure(_, Some(said)) if said.contains("JSON"));
         if bad_json || blames_the_data(code.as_deref()) {
-            Self::Data(error.to_string())
+            Self::Data(error.into())
         } else {
-            Self::Unavailable(error.to_string())
+            Self::Unavailable(error.into())
         }
     }
 }
@@ -175,7 +266,20 @@ fn blames_the_data(code: Option<&str>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::blames_the_data;
+    use std::error::Error;
+
+    use super::{StoreError, blames_the_data};
+
+    #[test]
+    fn an_error_leads_to_what_the_driver_said() {
+        let refused = rusqlite::Connection::open_in_memory()
+            .and_then(|db| db.execute_batch("CREATE TABLE t (a NOT NULL); INSERT INTO t VALUES (NULL)"));
+        let error = StoreError::from(refused.expect_err("a constraint"));
+        assert!(matches!(&error, StoreError::Data(reason) if reason.as_str().contains("t.a")), "{error}");
+        let driver = error.source().and_then(Error::source).expect("a source");
+        assert!(driver.is::<rusqlite::Error>(), "{driver:?}");
+        assert!(StoreError::unavailable("gone").source().and_then(Error::source).is_none());
+    }
 
     #[test]
     fn codes_that_are_about_the_data_and_codes_that_are_not() {

@@ -118,11 +118,11 @@ impl OpenFile {
         let path = self.path.display();
         if !self.is_there() {
             let reason = format!("its file {path} was removed or replaced; put it back, or start the server anew");
-            return Err(StoreError::Unavailable(reason));
+            return Err(StoreError::unavailable(reason));
         }
         if self.is_torn.load(Relaxed) {
             let reason = format!("{path}-wal or {path}-shm, which belong to the database, were removed or replaced");
-            return Err(StoreError::Unavailable(reason));
+            return Err(StoreError::unavailable(reason));
         }
         Ok(())
     }

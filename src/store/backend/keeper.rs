@@ -119,11 +119,11 @@ impl Watch {
         let _turn = gate.blocking_lock();
         if let Some(checkpoints) = &mut self.checkpoints {
             if !checkpoints.empty()? {
-                return Err(StoreError::Unavailable("a reader keeps the removed log from being moved".to_owned()));
+                return Err(StoreError::unavailable("a reader keeps the removed log from being moved"));
             }
             // From here on the removed log is empty, and nobody may go on with it.
             let closed = runtime.block_on(async { timeout(CLOSE_PATIENCE, pools.close()).await });
-            closed.map_err(|_| StoreError::Unavailable("somebody goes on reading the removed log".to_owned()))?;
+            closed.map_err(|_| StoreError::unavailable("somebody goes on reading the removed log"))?;
             shelf.take();
             self.checkpoints = None;
         }

@@ -28,7 +28,7 @@ impl FileLock {
     /// # Errors
     /// [`OpenError::InUse`] when another server has either.
     pub(in crate::store) fn take(path: &Path) -> Result<Self, OpenError> {
-        let unwritable = |e: Error| OpenError::Unwritable { path: path.to_owned(), reason: e.to_string() };
+        let unwritable = |e: Error| OpenError::Unwritable { path: path.to_owned(), reason: e.into() };
         let main = if keeps_locks_apart(path) {
             let main =
                 OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(path).map_err(unwritable)?;
@@ -80,7 +80,7 @@ fn keeps_locks_apart(path: &Path) -> bool {
 fn locked(file: &File, path: &Path, holder: impl FnOnce() -> String) -> Result<(), OpenError> {
     file.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => OpenError::InUse { path: path.to_owned(), pid: holder() },
-        TryLockError::Error(e) => OpenError::Unwritable { path: path.to_owned(), reason: e.to_string() },
+        TryLockError::Error(e) => OpenError::Unwritable { path: path.to_owned(), reason: e.into() },
     })
 }
 
@@ -102,7 +102,7 @@ fn lock_beside(real: &Path, path: &Path) -> Result<File, OpenError> {
     let name = PathBuf::from(real.as_os_str().to_owned()).with_added_extension("lock");
     let refused = |e: Error| OpenError::Unwritable {
         path: path.to_owned(),
-        reason: format!("its lock file {} cannot be used: {e}", name.display()),
+        reason: format!("its lock file {} cannot be used: {e}", name.display()).into(),
     };
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits();
     let open = OpenOptions::new()

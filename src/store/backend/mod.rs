@@ -38,7 +38,7 @@ pub(super) use sqlite::{Shelf, SqliteTarget};
 pub(super) use transaction::{Checkout, begin_reading, in_time, read, report, reread, transact};
 pub(super) use workers::{Breaker, Workers};
 
-pub use error::{OpenError, StoreError};
+pub use error::{OpenError, Reason, StoreError};
 pub use held::Held;
 pub use location::Location;
 pub use options::{OpenOptions, Role};

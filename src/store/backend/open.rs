@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::time::timeout;
 
 use super::databases::{PgBackend, SqliteBackend};
-use super::error::OpenError;
+use super::error::{OpenError, Reason};
 use super::file::{OpenFile, is_mounted_alone};
 use super::location::Location;
 use super::lock::{self, FileLock};
@@ -35,7 +35,8 @@ const PREPARE_PATIENCE: Duration = Duration::from_mins(1);
 pub(in crate::store) async fn open_sqlite(target: &SqliteTarget, role: Role) -> Result<SqliteBackend, OpenError> {
     let in_memory = target.vfs.is_some();
     let lock = if in_memory { None } else { prepare_file_in_time(&target.path, role).await? };
-    let fails = |error: sqlx::Error| schema::sqlite_error(&target.path, &error);
+    let fails = |error: sqlx::Error| schema::sqlite_error(&target.path, error);
+    let unwritable = |e: std::io::Error| OpenError::Unwritable { path: target.path.clone(), reason: e.into() };
     let connect = Connect { target: target.clone(), role };
     let missing = if in_memory {
         Some(Missing::Everything)
@@ -48,13 +49,8 @@ pub(in crate::store) async fn open_sqlite(target: &SqliteTarget, role: Role) -> 
     }
     let readers = connect.readers().await.map_err(fails)?;
     let pools = Arc::new(Pools::new(connect, writer, readers));
-    let file =
-        if in_memory { None } else { Some(OpenFile::at(&target.path).map_err(|e| unwritable(&target.path, &e))?) };
+    let file = if in_memory { None } else { Some(OpenFile::at(&target.path).map_err(unwritable)?) };
     Ok(SqliteBackend { pools, gate: Gate::default(), file: file.map(Arc::new), lock: Mutex::new(lock) })
-}
-
-fn unwritable(path: &Path, error: &impl ToString) -> OpenError {
-    OpenError::Unwritable { path: path.to_owned(), reason: error.to_string() }
 }
 
 /// A server that was killed a moment ago may hold its lock until the system has cleared it away.
@@ -81,7 +77,7 @@ fn prepare_file(path: &Path, role: Role) -> Result<Option<Arc<FileLock>>, OpenEr
     if path.is_dir() {
         return Err(OpenError::Unwritable { path: path.to_owned(), reason: "it is a folder".into() });
     }
-    let unwritable = |e: std::io::Error| OpenError::Unwritable { path: path.to_owned(), reason: reason(&e) };
+    let unwritable = |e: std::io::Error| OpenError::Unwritable { path: path.to_owned(), reason: reason(e) };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable)?;
     }
@@ -101,10 +97,10 @@ fn prepare_file(path: &Path, role: Role) -> Result<Option<Arc<FileLock>>, OpenEr
 }
 
 /// The system's own words, but for the one case in which they mislead: "File exists".
-fn reason(error: &std::io::Error) -> String {
+fn reason(error: std::io::Error) -> Reason {
     match error.kind() {
-        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "what should be its folder is a file".to_owned(),
-        _ => error.to_string(),
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "what should be its folder is a file".into(),
+        _ => error.into(),
     }
 }
 
@@ -122,10 +118,9 @@ pub(in crate::store) async fn open_postgres(
 ) -> Result<(PgBackend, PgConnectOptions, Tables), OpenError> {
     let mut pg = pg_options(url)?;
     let database = options.location.shown();
-    let unreachable =
-        |error: sqlx::Error| OpenError::Unreachable { database: database.clone(), reason: error.to_string() };
+    let unreachable = |error: sqlx::Error| OpenError::Unreachable { database: database.clone(), reason: error.into() };
     // Plain connections first: their refusal is clear at once, where a pool would try until its time is over.
-    let silent = |_| OpenError::Unreachable { database: database.clone(), reason: "it does not answer".to_owned() };
+    let silent = |_| OpenError::Unreachable { database: database.clone(), reason: "it does not answer".into() };
     // Whoever only looks does as if there were one: that costs less than finding out.
     let pooled = options.role != Role::Server
         || timeout(CONNECT_PATIENCE, pooler::is_in_between(&pg)).await.map_err(silent)?.map_err(unreachable)?;

@@ -182,7 +182,7 @@ impl Tries {
         let is_unbegun = std::mem::take(&mut self.is_unbegun);
         match error {
             StoreError::Contended(reason) if self.failed < TRIES => {
-                tracing::debug!(reason, "others hold the same rows; trying again");
+                tracing::debug!(%reason, "others hold the same rows; trying again");
                 Ok(())
             }
             // Not for a row, but for a statement that was typed by hand: we go on without that lock.
@@ -210,7 +210,7 @@ mod tests {
         let repeated = (0..50).take_while(|_| tries.again(lost()).is_ok()).count();
         assert_eq!(repeated, 19);
         assert!(matches!(tries.again(lost()), Err(StoreError::Unavailable(_))), "callers never meet it");
-        for error in [StoreError::Unavailable("gone".into()), StoreError::Data("a text".into())] {
+        for error in [StoreError::unavailable("gone"), StoreError::Data("a text".into())] {
             assert!(Tries::default().again(error).is_err());
         }
     }

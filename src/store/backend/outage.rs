@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn it_is_over_when_nothing_fails_any_more() {
-        let (outage, error) = (Outage::default(), StoreError::Unavailable("gone".into()));
+        let (outage, error) = (Outage::default(), StoreError::unavailable("gone"));
         assert!(!outage.is_on());
         outage.note(Work::Rows, Err(&error));
         assert!(outage.is_on(), "answers wait for rows");
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn one_failure_of_what_nobody_waits_for_is_no_outage() {
-        let (outage, error) = (Outage::default(), StoreError::Unavailable("gone".into()));
+        let (outage, error) = (Outage::default(), StoreError::unavailable("gone"));
         for work in [Work::Sums, Work::Heartbeat, Work::Cleanup] {
             for _ in 0..3 {
                 outage.note(work, Err(&error));

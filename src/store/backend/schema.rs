@@ -121,7 +121,7 @@ pub(in crate::store) async fn look_into_sqlite(
         Err(error) if was_cut_short(&error) => look_with(options).await,
         looked => looked,
     };
-    let found = found.map_err(|error| sqlite_error(path, &error))?;
+    let found = found.map_err(|error| sqlite_error(path, error))?;
     found.missing(role, &SQLITE_MIGRATIONS, || path.display().to_string())
 }
 
@@ -151,10 +151,10 @@ async fn found_in_sqlite(connection: &mut SqliteConnection) -> sqlx::Result<Foun
     Ok(found)
 }
 
-pub(in crate::store) fn sqlite_error(path: &Path, error: &sqlx::Error) -> OpenError {
-    match extended_code(error).map(|code| code & 0xff) {
+pub(in crate::store) fn sqlite_error(path: &Path, error: sqlx::Error) -> OpenError {
+    match extended_code(&error).map(|code| code & 0xff) {
         Some(26) => OpenError::NotADatabase { path: path.to_owned() },
-        _ => OpenError::Unwritable { path: path.to_owned(), reason: error.to_string() },
+        _ => OpenError::Unwritable { path: path.to_owned(), reason: error.into() },
     }
 }
 
@@ -170,12 +170,12 @@ pub(in crate::store) async fn migrate_sqlite(
         let copy = copy::before(connection, path, migration).await?;
         tracing::info!(copy = %copy.display(), "the database was copied before its schema changes");
     }
-    let failed = |e: sqlx::Error| OpenError::Migration(e.to_string());
+    let failed = |e: sqlx::Error| OpenError::Migration(e.into());
     let mut transaction = connection.begin_with("BEGIN EXCLUSIVE").await.map_err(failed)?;
     migrator(&SQLITE_MIGRATIONS)
         .run_direct(None, &mut *transaction, false)
         .await
-        .map_err(|e| OpenError::Migration(e.to_string()))?;
+        .map_err(|e| OpenError::Migration(e.into()))?;
     transaction.commit().await.map_err(failed)
 }
 
@@ -186,7 +186,7 @@ pub(in crate::store) async fn prepare_postgres(
     role: Role,
     shown: &str,
 ) -> Result<Tables, OpenError> {
-    let unreachable = |e: sqlx::Error| OpenError::Unreachable { database: shown.to_owned(), reason: e.to_string() };
+    let unreachable = |e: sqlx::Error| OpenError::Unreachable { database: shown.to_owned(), reason: e.into() };
     let mut tries = 0;
     loop {
         // All in one transaction: a pooler keeps neither statements nor locks beyond it.
@@ -205,7 +205,7 @@ pub(in crate::store) async fn prepare_postgres(
             Err(error) if is_deadlock(&error) && tries < MIGRATION_TRIES => {
                 tracing::debug!(%error, tries, "migrating again");
             }
-            Err(error) => return Err(OpenError::Migration(error.to_string())),
+            Err(error) => return Err(OpenError::Migration(error.into())),
         }
     }
 }

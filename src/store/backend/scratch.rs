@@ -64,7 +64,7 @@ impl Scratch {
     async fn execute(&self, sql: &str) -> Result<(), OpenError> {
         let unreachable = |reason: String| OpenError::Unreachable {
             database: Location::Postgres(self.database.clone()).shown(),
-            reason: format!("{reason} (schema {})", self.schema),
+            reason: format!("{reason} (schema {})", self.schema).into(),
         };
         let work = async {
             let mut connection = PgConnection::connect(&self.database).await?;

@@ -181,7 +181,7 @@ pub(in crate::store) async fn in_time<T>(
 ) -> Result<T, StoreError> {
     match tokio::time::timeout(patience, work).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(StoreError::Unavailable(format!("no answer within {patience:?}"))),
+        Err(_) => Err(StoreError::unavailable(format!("no answer within {patience:?}"))),
     }
 }
 

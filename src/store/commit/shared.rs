@@ -93,7 +93,7 @@ impl Shared {
         self.dropped.note(reason);
         if let Some(done) = queued.done {
             // Nobody may be waiting any more.
-            _ = done.send(Err(StoreError::Unavailable(reason.into())));
+            _ = done.send(Err(StoreError::unavailable(reason)));
         }
     }
 

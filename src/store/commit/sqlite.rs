@@ -43,7 +43,7 @@ impl SqliteSink {
                     // Checked after the commit: a batch that went into a removed file is tried again, and stored once.
                     let outcome = match taken.lock().as_mut() {
                         Some(connection) => write(connection, &batch),
-                        None => Err(StoreError::Unavailable("its files are being mended".to_owned())),
+                        None => Err(StoreError::unavailable("its files are being mended")),
                     };
                     let outcome = outcome
                         .and_then(|outcomes| file.as_ref().map_or(Ok(()), |file| file.check()).map(|()| outcomes));

@@ -36,12 +36,7 @@ impl Ticket {
     pub async fn within(self, deadline: Duration) -> Commit {
         match tokio::time::timeout(deadline, self.done).await {
             Ok(Ok(Ok(()))) => Commit::Done,
-            Ok(Ok(Err(
-                StoreError::Data(reason)
-                | StoreError::Unavailable(reason)
-                | StoreError::Contended(reason)
-                | StoreError::Held(reason),
-            ))) => Commit::Refused(reason),
+            Ok(Ok(Err(error))) => Commit::Refused(error.reason().to_string()),
             // Not yet, or the writer is gone: the row may or may not be stored.
             Ok(Err(_)) | Err(_) => {
                 self.shared.defer_one();
@@ -57,8 +52,8 @@ impl Ticket {
     pub async fn required(self, deadline: Duration) -> Result<(), StoreError> {
         match tokio::time::timeout(deadline, self.done).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(StoreError::Unavailable("the writer has stopped".into())),
-            Err(_) => Err(StoreError::Unavailable(format!("no commit within {deadline:?}"))),
+            Ok(Err(_)) => Err(StoreError::unavailable("the writer has stopped")),
+            Err(_) => Err(StoreError::unavailable(format!("no commit within {deadline:?}"))),
         }
     }
 }

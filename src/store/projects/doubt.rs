@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     fn gone() -> StoreError {
-        StoreError::Unavailable("gone".into())
+        StoreError::unavailable("gone")
     }
 
     #[tokio::test]

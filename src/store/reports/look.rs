@@ -53,12 +53,7 @@ impl Store {
             }
         })
         .await;
-        looked.map_err(|error| match error {
-            StoreError::Unavailable(words)
-            | StoreError::Data(words)
-            | StoreError::Contended(words)
-            | StoreError::Held(words) => LookError(words),
-        })
+        looked.map_err(|error| LookError(error.reason().to_string()))
     }
 }
 
@@ -69,7 +64,7 @@ fn of_sqlite(rows: &[SqliteRow]) -> Result<Rows, sqlx::Error> {
 }
 
 fn of_postgres(rows: &[String]) -> Result<Rows, StoreError> {
-    let unlike = |e: serde_json::Error| StoreError::Unavailable(format!("a row is no JSON: {e}"));
+    let unlike = |e: serde_json::Error| StoreError::unavailable(format!("a row is no JSON: {e}"));
     rows.iter().map(|row| serde_json::from_str(row).map(|Values(values)| values).map_err(unlike)).collect()
 }
 

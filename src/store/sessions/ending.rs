@@ -155,7 +155,7 @@ impl Store {
     /// ended already stay as they are. With a `note` each end has one more event, which tells why in the operator's words.
     ///
     /// # Errors
-    /// [`StoreError`]; then nothing was changed.
+    /// [`StoreError`].
     pub async fn end_together(
         &self,
         archon: &[Uuid],
@@ -208,7 +208,7 @@ impl Store {
     /// Tells in an event why a protocol session was ended, in the operator's words.
     ///
     /// # Errors
-    /// [`StoreError`]; then nothing was changed.
+    /// [`StoreError`].
     pub async fn note_end(&self, protocol_session_id: &str, ending: Ending<'_>, note: &str) -> Result<(), StoreError> {
         transact!(self, tx => async {
             sqlx::query("INSERT INTO archon_mcp_session_events (at, kind, session_id, protocol_session_id, reason, actor) \

@@ -263,6 +263,6 @@ impl Store {
     /// [`StoreError::Unavailable`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let one: i64 = reread!(self, db => sqlx::query_scalar(META).fetch_one(db).await)?;
-        if one > 0 { Ok(()) } else { Err(StoreError::Unavailable("its schema is gone".into())) }
+        if one > 0 { Ok(()) } else { Err(StoreError::unavailable("its schema is gone")) }
     }
 }

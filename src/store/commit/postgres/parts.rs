@@ -93,7 +93,7 @@ impl<'a> Parts<'a> {
             part.retain(|entry| {
                 let waits = self.held.puts_off(entry.write);
                 if waits {
-                    self.outcomes[entry.at] = Err(StoreError::Held("an open transaction".to_owned()));
+                    self.outcomes[entry.at] = Err(StoreError::Held("an open transaction".into()));
                 }
                 !waits
             });

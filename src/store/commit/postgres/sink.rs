@@ -74,7 +74,7 @@ impl PgSink {
 
     async fn write_whole(&mut self, batch: &Batch, tries: &mut Tries) -> Result<(), StoreError> {
         if batch.is_held {
-            return Err(StoreError::Held("rows that were held a moment ago".to_owned()));
+            return Err(StoreError::Held("rows that were held a moment ago".into()));
         }
         let (entries, was_in_doubt) = (entries(batch), self.in_doubt);
         let statements = statements_for(&entries, batch.boot);
@@ -105,7 +105,7 @@ impl Line {
         let statement = order::begin(self.pooled, patience, order::ROW_PATIENCE);
         self.connected().await?;
         let Self { connection, hands, .. } = self;
-        let Some(connection) = connection else { return Err(StoreError::Unavailable("no connection".to_owned())) };
+        let Some(connection) = connection else { return Err(StoreError::unavailable("no connection")) };
         let begun = connection.begin_with(AssertSqlSafe(statement)).await;
         Ok(begun.inspect_err(|error| {
             hands.note(error);
