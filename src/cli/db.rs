@@ -11,7 +11,7 @@ use super::output::{Cell, Column, List, Listed, Output, column};
 use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
 use crate::store::reports::migrations::Migration;
-use crate::store::{OpenError, Role, Tables};
+use crate::store::{OpenError, Role};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -91,7 +91,7 @@ impl Migrate {
             looked => looked,
         };
         match looked {
-            Ok(store) if store.tables() == Tables::Original => Err(OpenError::Foreign.into()),
+            Ok(store) if store.is_foreign() => Err(OpenError::Foreign.into()),
             Ok(store) => {
                 let migrations = store.migrations().await?;
                 store.close().await?;

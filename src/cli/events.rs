@@ -15,7 +15,6 @@ use super::which::Limit;
 use crate::model::timestamp::Timestamp;
 use crate::queries::Queries;
 use crate::queries::events::{Event, EventQuery};
-use crate::store::Tables;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,7 +55,7 @@ impl Options {
     /// Each with its exit code: see [`super::exit`].
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let queries = self.database.look().await?;
-        if queries.store().tables() == Tables::Original {
+        if !queries.store().has_events() {
             let hint = "archonctl list --all and archonctl requests read what it has";
             return Err(Usage::new("an original Archon keeps no events", hint).into());
         }

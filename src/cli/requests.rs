@@ -15,7 +15,6 @@ use super::which::Limit;
 use crate::model::timestamp::Timestamp;
 use crate::queries::Queries;
 use crate::queries::requests::{Request, RequestQuery};
-use crate::store::Tables;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -81,7 +80,7 @@ impl Options {
     /// Each with its exit code: see [`super::exit`].
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let queries = self.database.look().await?;
-        if self.follow && queries.store().tables() == Tables::Original {
+        if self.follow && !queries.store().has_numbers() {
             let message = "the requests of an original Archon have no numbers to follow them by";
             return Err(Usage::new(message, "leave out --follow, and use --since").into());
         }

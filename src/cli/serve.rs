@@ -27,7 +27,7 @@ use crate::mcp::{Engine, Patience, Tracking};
 use crate::model::clock::Clock;
 use crate::server::{App, HostRules, Limits, Listener, Principals, Shutdown};
 use crate::session::{Caps, Policy, Sessions};
-use crate::store::{Broken, Location, OpenError, OpenOptions, Role, Store, Tables};
+use crate::store::{Broken, Location, OpenError, OpenOptions, Role, Store};
 use crate::tools::{builtin, testing};
 use keeper::Keeper;
 use options::{AccessOptions, CallOptions, OnOff, RunOptions, SessionOptions, Sync};
@@ -235,7 +235,7 @@ impl Options {
         let location = options.location.clone();
         match Store::open(&OpenOptions { role: Role::Reader, ..options }).await {
             // A server at work keeps its log from being emptied, and that is no fault.
-            Ok(store) if store.tables() == Tables::Ours => _ = store.close().await,
+            Ok(store) if !store.is_foreign() => _ = store.close().await,
             Ok(_) => return Err(OpenError::Foreign.into()),
             // It is made at the start.
             Err(OpenError::Missing { .. }) => can_be_made(&location)?,

@@ -11,8 +11,8 @@ use crate::queries::requests::RequestQuery;
 use crate::queries::standings::{Counts, Ended, Living};
 use crate::queries::trends::Trends;
 use crate::queries::usage::{By, UsageQuery};
+use crate::store::StoreError;
 use crate::store::tail::Tail;
-use crate::store::{StoreError, Tables};
 
 /// How many boots the header knows.
 const BOOTS: usize = 20;
@@ -77,7 +77,7 @@ impl Feed {
         let boots = self.queries.boots(BOOTS).await?;
         let boots_today = self.queries.boots_today().await?;
         self.known.primed = true;
-        let original = self.queries.store().tables() == Tables::Original;
+        let original = self.queries.store().is_foreign();
         Ok(Answer::Pulse(Pulse { boots, boots_today, minutes, original }))
     }
 
@@ -98,7 +98,7 @@ impl Feed {
     async fn requests(&mut self, tool: Option<String>, status: Option<String>) -> Result<Answer, StoreError> {
         let query = RequestQuery { tool: tool.clone(), status: status.clone(), ..RequestQuery::default() };
         let store = self.queries.store();
-        if store.tables() == Tables::Original {
+        if !store.has_numbers() {
             // Its rows have no numbers: there is nothing to go on from.
             return Ok(Answer::Requests(self.queries.requests(&query, Some(STREAM / 2)).await?, Part::Whole));
         }
@@ -125,7 +125,7 @@ impl Feed {
             return Ok(Answer::Events(tail.new_ones(rows, |row| row.id), Part::More));
         }
         let store = self.queries.store();
-        let newest = if store.tables() == Tables::Ours { store.last_event().await? } else { 0 };
+        let newest = store.last_event().await?;
         let rows = self.queries.events(&query, Some(STREAM / 2)).await?;
         let mut tail = store.short_tail(newest, LOOK_BACK);
         tail.know(&rows, |row| row.id);

@@ -14,7 +14,7 @@ use crate::model::timestamp::Timestamp;
 use crate::queries::Queries;
 use crate::queries::sessions::Session;
 use crate::session::operator::{Order, Targets, expire};
-use crate::store::{Location, OpenError, OpenOptions, Role, Store, StoreError, Tables};
+use crate::store::{Location, OpenError, OpenOptions, Role, Store, StoreError};
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -111,8 +111,8 @@ impl Feed {
 
     async fn marks(&self) -> Result<Marks, StoreError> {
         let store = self.queries.store();
-        if store.tables() == Tables::Original {
-            // Without numbers nothing tells that nothing happened.
+        if !store.has_events() {
+            // Without events nothing tells that nothing happened.
             return Ok((self.now().millis(), self.now().millis()));
         }
         Ok((store.last_event().await?, store.last_request().await?))

@@ -75,15 +75,15 @@ impl Queries {
     /// # Errors
     /// [`StoreError`].
     pub async fn meant(&self, found: &Found) -> Result<Vec<Session>, StoreError> {
-        let (moment, tables) = (self.moment().await?, self.store.tables());
+        let moment = self.moment().await?;
         let mut sessions = Vec::new();
         for id in &found.connections {
             let row = self.store.connection_row(id).await?;
-            sessions.extend(row.map(|row| Session::of(row, &moment, tables)));
+            sessions.extend(row.map(|row| Session::of(row, &moment)));
         }
         if let Some(id) = found.session_id.filter(|_| sessions.iter().all(|s| s.state == State::Ended)) {
             let row = self.store.archon_row(id).await?;
-            let alone = row.map(|row| Session::of(row, &moment, tables));
+            let alone = row.map(|row| Session::of(row, &moment));
             sessions.extend(alone.filter(|alone| sessions.is_empty() || alone.state != State::Ended));
         }
         Ok(sessions)

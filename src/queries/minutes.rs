@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::Queries;
 use super::percentiles::{Latencies, Scale};
 use crate::model::timestamp::Timestamp;
+use crate::store::StoreError;
 use crate::store::reports::minutes::MinuteRow;
-use crate::store::{StoreError, Tables};
 
 /// Tool calls of one minute: `{"minute": "2026-01-10T12:00:00.000Z", "calls": 120, "errors": 3, "p95_ms": 4.2}`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ impl Queries {
     /// # Errors
     /// [`StoreError`].
     pub async fn minutes(&self, since: Timestamp) -> Result<Vec<Minute>, StoreError> {
-        let scale = if self.store.tables() == Tables::Ours { Scale::Buckets } else { Scale::Exact };
+        let scale = if self.store.has_sums() { Scale::Buckets } else { Scale::Exact };
         Ok(summed(&self.store.minutes(since).await?, scale))
     }
 }

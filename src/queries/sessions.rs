@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Queries;
 use crate::model::timestamp::Timestamp;
+use crate::store::StoreError;
 use crate::store::reports::alive::{Moment, Time};
 pub use crate::store::reports::sessions::Standing;
 use crate::store::reports::sessions::{Page, SessionRow};
-use crate::store::{StoreError, Tables};
 
 /// A session, as lists show it: a connection, or an Archon session that has none.
 ///
@@ -205,7 +205,7 @@ impl Session {
     }
 
     /// A row, as it stands at that moment.
-    pub(super) fn of(row: SessionRow, moment: &Moment, tables: Tables) -> Self {
+    pub(super) fn of(row: SessionRow, moment: &Moment) -> Self {
         let time = row.time();
         let said = (row.disconnected_at, row.disconnect_reason, row.ended_by);
         let end = match &row.protocol_session_id {
@@ -213,8 +213,7 @@ impl Session {
             None => End::of_archon(&row.status, &time, said, moment),
         };
         let state = match end.status {
-            // An original knows no rule by which a live session is none to list.
-            Status::Active if tables == Tables::Original || moment.is_used(&time) => State::Active,
+            Status::Active if moment.is_used(&time) => State::Active,
             Status::Active => State::Idle,
             Status::Disconnected | Status::Expired => State::Ended,
         };
@@ -272,8 +271,7 @@ impl Queries {
         for standing in standings {
             rows.extend(self.store.sessions(*standing, &moment, &page).await?);
         }
-        let tables = self.store.tables();
-        let mut rows: Vec<_> = rows.into_iter().map(|row| Session::of(row, &moment, tables)).collect();
+        let mut rows: Vec<_> = rows.into_iter().map(|row| Session::of(row, &moment)).collect();
         rows.sort_by(|a, b| b.last_activity.cmp(&a.last_activity).then_with(|| a.id().cmp(b.id())));
         let limit = filter.limit.unwrap_or(usize::MAX);
         let more = rows.len() > limit;

@@ -161,7 +161,7 @@ impl Queries {
         };
         let Some(row) = row else { return Ok(None) };
         let client_capabilities = row.client_capabilities.clone().and_then(|json| RawValue::from_string(json).ok());
-        let session = Session::of(row, &moment, self.store.tables());
+        let session = Session::of(row, &moment);
         let (archon_sessions, protocol_sessions) = self.parts(&session, &moment).await?;
         // Not of the Archon session alone that may have been named.
         let own = match found.connection() {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::Queries;
 use super::percentiles::{Latencies, Percentiles, Scale};
 use crate::model::timestamp::Timestamp;
+use crate::store::StoreError;
 use crate::store::reports::usage::{CounterRow, Group, UsageRow};
-use crate::store::{StoreError, Tables};
 
 /// Where there are no more calls to read than this, statistics by session and user come from the rows even unasked.
 const READ_UNASKED: i64 = 20_000;
@@ -153,7 +153,7 @@ impl Queries {
             By::Hour => Group::Hour,
         };
         let counted = matches!(query.by, By::Session | By::User);
-        let (source, (total, mut groups)) = if query.exact || self.store.tables() == Tables::Original {
+        let (source, (total, mut groups)) = if query.exact || !self.store.has_sums() {
             (Source::Rows, add_up(&self.store.summed(group, from).await?, query.by, Scale::Exact))
         } else if counted {
             self.by_counters(query, group, from).await?

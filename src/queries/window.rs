@@ -59,8 +59,7 @@ impl Queries {
         };
         let asked = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
         let rows = self.store.window(&moment, &window, asked).await?;
-        let tables = self.store.tables();
-        let mut rows: Vec<_> = rows.into_iter().map(|row| Session::of(row, &moment, tables)).collect();
+        let mut rows: Vec<_> = rows.into_iter().map(|row| Session::of(row, &moment)).collect();
         rows.sort_by(|a, b| {
             let order = compared(a, b, query.order.0);
             let order = if query.order.1 { order.reverse() } else { order };

@@ -28,11 +28,9 @@ pub mod totals;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use backend::{
-    Broken, Held, Location, OpenError, OpenOptions, Outage, Reason, Role, Scratch, StoreError, Tables, Work,
-};
+pub use backend::{Broken, Held, Location, OpenError, OpenOptions, Outage, Reason, Role, Scratch, StoreError, Work};
 
-use backend::{Backend, Dialect, Workers};
+use backend::{Backend, Dialect, Foreign, Workers};
 use commit::Writer;
 use totals::Totals;
 
@@ -48,7 +46,8 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     location: Location,
-    tables: Tables,
+    /// Tables that are not ours, in our shape.
+    foreign: Option<Foreign>,
     backend: Arc<Backend>,
     writer: Writer,
     totals: Totals,
@@ -58,9 +57,24 @@ struct Inner {
 }
 
 impl Store {
-    /// Whose tables it holds.
-    pub fn tables(&self) -> Tables {
-        self.inner.tables
+    /// Whether its tables are somebody else's: an original Archon's, opened to look only (see [`Role::Reader`]).
+    pub fn is_foreign(&self) -> bool {
+        self.inner.foreign.is_some()
+    }
+
+    /// Whether it keeps what happens: events, and runs of servers with their rules.
+    pub fn has_events(&self) -> bool {
+        !self.is_foreign()
+    }
+
+    /// Whether it keeps sums over request rows.
+    pub fn has_sums(&self) -> bool {
+        !self.is_foreign()
+    }
+
+    /// Whether its request rows have numbers that grow as they are written.
+    pub fn has_numbers(&self) -> bool {
+        self.inner.foreign.as_ref().is_none_or(|foreign| foreign.has_numbers)
     }
 
     /// Where it is.
@@ -119,6 +133,11 @@ impl Store {
 
     fn backend(&self) -> &Backend {
         &self.inner.backend
+    }
+
+    /// Somebody else's tables, if it has those.
+    fn foreign(&self) -> Option<&Foreign> {
+        self.inner.foreign.as_ref()
     }
 
     fn dialect(&self) -> Dialect {

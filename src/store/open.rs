@@ -8,8 +8,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::backend::{
-    Backend, Keeper, Location, OpenError, OpenOptions, Reason, Role, Shelf, SqliteBackend, SqliteTarget, StoreError,
-    Tables, Workers, open_postgres, open_sqlite,
+    Backend, Foreign, Keeper, Location, OpenError, OpenOptions, OpenSqlite, Reason, Role, Shelf, SqliteBackend,
+    SqliteTarget, StoreError, Workers, open_postgres, open_sqlite,
 };
 use super::commit::{self, PgSink, Queued, Shared, SqliteSink, Writer};
 use super::totals::{Fold, Totals};
@@ -30,30 +30,30 @@ impl Store {
         let (fold, outage, held) = (Arc::<Fold>::default(), Arc::default(), Arc::default());
         let (writer, queue, shared) = Writer::new(fold.clone(), Arc::clone(&outage), Arc::clone(&held));
         let (role, workers, queue) = (options.role, Workers::default(), (queue, shared));
-        let mut tables = Tables::Ours;
-        let backend = match &options.location {
+        let (backend, foreign) = match &options.location {
             Location::Postgres(url) => {
-                let (postgres, pg);
-                (postgres, pg, tables) = Box::pin(open_postgres(url, options)).await?;
+                let (postgres, pg, foreign) = Box::pin(open_postgres(url, options)).await?;
                 let (sink, (queue, shared)) = (PgSink::new(pg, postgres.pooled), queue);
                 workers.task("writer", |breaker| commit::run(queue, shared, sink, breaker));
-                Backend::Postgres(postgres)
+                (Backend::Postgres(postgres), foreign)
             }
             Location::SqliteFile(path) => {
                 let (sync_full, own_checkpoints) = (options.sync_full, role == Role::Server);
-                let target = SqliteTarget { path: path.clone(), vfs: None, sync_full, own_checkpoints };
-                Backend::Sqlite(sqlite(target, role, queue, &workers).await?)
+                let (path, read_only) = (path.clone(), false);
+                sqlite(SqliteTarget { path, vfs: None, sync_full, read_only, own_checkpoints }, role, queue, &workers)
+                    .await?
             }
             Location::SqliteMemory => {
                 let path = PathBuf::from(format!("/archonctl-{}", uuid::Uuid::new_v4()));
-                let target = SqliteTarget { path, vfs: Some("memdb"), sync_full: false, own_checkpoints: false };
-                Backend::Sqlite(sqlite(target, role, queue, &workers).await?)
+                let (sync_full, read_only, own_checkpoints) = (false, false, false);
+                let target = SqliteTarget { path, vfs: Some("memdb"), sync_full, read_only, own_checkpoints };
+                sqlite(target, role, queue, &workers).await?
             }
         };
         let backend = Arc::new(backend);
         let totals = Totals::new(backend.clone(), fold, Arc::clone(&outage), Arc::clone(&held));
         let location = options.location.clone();
-        Ok(Self { inner: Arc::new(Inner { location, tables, backend, writer, totals, outage, held, workers }) })
+        Ok(Self { inner: Arc::new(Inner { location, foreign, backend, writer, totals, outage, held, workers }) })
     }
 
     /// Closes it, for all who have it: nothing is read or written any more.
@@ -74,8 +74,8 @@ async fn sqlite(
     role: Role,
     (queue, shared): Queue,
     workers: &Workers,
-) -> Result<SqliteBackend, OpenError> {
-    let sqlite = open_sqlite(&target, role).await?;
+) -> Result<(Backend, Option<Foreign>), OpenError> {
+    let OpenSqlite { backend: sqlite, target, foreign } = open_sqlite(target, role).await?;
     let unwritable = |reason: Reason| OpenError::Unwritable { path: target.path.clone(), reason };
     let spawned = SqliteSink::spawn(&target, sqlite.file.clone(), sqlite.gate.clone(), workers);
     let (sink, shelf) = spawned.map_err(|e| unwritable(e.into()))?;
@@ -85,7 +85,7 @@ async fn sqlite(
         started.map_err(|e| unwritable(e.into()))?;
     }
     workers.task("writer", |breaker| commit::run(queue, shared, sink, breaker));
-    Ok(sqlite)
+    Ok((Backend::Sqlite(sqlite), foreign))
 }
 
 /// Who looks after a server's file.

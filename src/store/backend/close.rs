@@ -26,7 +26,8 @@ impl SqliteBackend {
         }
         // Readers first: they would keep the log from being emptied.
         let readers = in_time(self.pools.readers().close()).await;
-        let emptied = if self.file.is_some() { self.empty_log().await } else { Ok(()) };
+        let has_log = self.file.is_some() && !self.pools.are_read_only();
+        let emptied = if has_log { self.empty_log().await } else { Ok(()) };
         // The last connection to be closed removes the log and its index.
         let closed = in_time(self.pools.close()).await;
         // After every connection: closing a descriptor of the file drops SQLite's own locks.

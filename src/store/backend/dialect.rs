@@ -42,3 +42,26 @@ impl Text {
         self.built[dialect as usize].get_or_init(|| (self.build)(dialect))
     }
 }
+
+/// The pattern of "contains this text", for LIKE with the escape `!`: what a backslash means in a literal is a setting.
+pub(in crate::store) fn containing(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::containing;
+
+    #[test]
+    fn what_like_would_read_as_a_sign_is_a_letter() {
+        assert_eq!(containing("a_b%c!"), "%a!_b!%c!!%");
+    }
+}

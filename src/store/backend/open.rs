@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::databases::{PgBackend, SqliteBackend};
 use super::error::{OpenError, Reason};
 use super::file::{OpenFile, is_mounted_alone};
+use super::foreign::Foreign;
 use super::location::Location;
 use super::lock::{self, FileLock};
 use super::options::{OpenOptions, Role};
@@ -31,26 +32,43 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 const PREPARE_PATIENCE: Duration = Duration::from_mins(1);
 
+/// A SQLite database that is open.
+pub(in crate::store) struct OpenSqlite {
+    pub(in crate::store) backend: SqliteBackend,
+    /// How to connect to it.
+    pub(in crate::store) target: SqliteTarget,
+    /// Its tables, where they are not ours.
+    pub(in crate::store) foreign: Option<Foreign>,
+}
+
 /// Opens a SQLite file, or a database in memory; a server takes its locks.
-pub(in crate::store) async fn open_sqlite(target: &SqliteTarget, role: Role) -> Result<SqliteBackend, OpenError> {
-    let in_memory = target.vfs.is_some();
-    let lock = if in_memory { None } else { prepare_file_in_time(&target.path, role).await? };
-    let fails = |error: sqlx::Error| schema::sqlite_error(&target.path, error);
-    let unwritable = |e: std::io::Error| OpenError::Unwritable { path: target.path.clone(), reason: e.into() };
-    let connect = Connect { target: target.clone(), role };
-    let missing = if in_memory {
-        Some(Missing::Everything)
+pub(in crate::store) async fn open_sqlite(mut target: SqliteTarget, role: Role) -> Result<OpenSqlite, OpenError> {
+    let (path, in_memory) = (target.path.clone(), target.vfs.is_some());
+    let lock = if in_memory { None } else { prepare_file_in_time(&path, role).await? };
+    let fails = |error: sqlx::Error| schema::sqlite_error(&path, error);
+    let unwritable = |e: std::io::Error| OpenError::Unwritable { path: path.clone(), reason: e.into() };
+    let plain = Connect { target: target.clone(), role }.plain();
+    let tables = if in_memory {
+        Tables::Ours(Some(Missing::Everything))
     } else {
-        schema::look_into_sqlite(&target.path, role, &connect.plain()).await?
+        schema::look_into_sqlite(&path, role, &plain).await?
     };
+    target.read_only = matches!(tables, Tables::Foreign(_));
+    let connect = Connect { target: target.clone(), role };
     let writer = connect.writer().await.map_err(fails)?;
-    if let Some(missing) = missing {
-        schema::migrate_sqlite(&mut *writer.acquire().await.map_err(fails)?, &target.path, missing).await?;
-    }
+    let foreign = match tables {
+        Tables::Ours(None) => None,
+        Tables::Ours(Some(missing)) => {
+            schema::migrate_sqlite(&mut *writer.acquire().await.map_err(fails)?, &path, missing).await?;
+            None
+        }
+        Tables::Foreign(foreign) => Some(foreign),
+    };
     let readers = connect.readers().await.map_err(fails)?;
     let pools = Arc::new(Pools::new(connect, writer, readers));
-    let file = if in_memory { None } else { Some(OpenFile::at(&target.path).map_err(unwritable)?) };
-    Ok(SqliteBackend { pools, gate: Gate::default(), file: file.map(Arc::new), lock: Mutex::new(lock) })
+    let file = if in_memory { None } else { Some(OpenFile::at(&path).map_err(unwritable)?) };
+    let backend = SqliteBackend { pools, gate: Gate::default(), file: file.map(Arc::new), lock: Mutex::new(lock) };
+    Ok(OpenSqlite { backend, target, foreign })
 }
 
 /// A server that was killed a moment ago may hold its lock until the system has cleared it away.
@@ -111,11 +129,11 @@ fn pg_options(url: &str) -> Result<PgConnectOptions, OpenError> {
         .map_err(|_| OpenError::UnknownUrl { url: Location::Postgres(url.to_owned()).shown() })
 }
 
-/// Opens a PostgreSQL database, and tells how the writer connects to it and whose tables it holds.
+/// Opens a PostgreSQL database, and tells how the writer connects to it, and of tables that are not ours.
 pub(in crate::store) async fn open_postgres(
     url: &str,
     options: &OpenOptions,
-) -> Result<(PgBackend, PgConnectOptions, Tables), OpenError> {
+) -> Result<(PgBackend, PgConnectOptions, Option<Foreign>), OpenError> {
     let mut pg = pg_options(url)?;
     let database = options.location.shown();
     let unreachable = |error: sqlx::Error| OpenError::Unreachable { database: database.clone(), reason: error.into() };
@@ -132,10 +150,10 @@ pub(in crate::store) async fn open_postgres(
     }
     let mut connection = timeout(CONNECT_PATIENCE, pg.connect()).await.map_err(silent)?.map_err(unreachable)?;
     let prepared = schema::prepare_postgres(&mut connection, pooled, options.role, &database);
-    let tables = timeout(PREPARE_PATIENCE, prepared).await.map_err(silent)??;
+    let foreign = timeout(PREPARE_PATIENCE, prepared).await.map_err(silent)??;
     // All that we wanted of it is done: how it ends changes nothing.
     _ = connection.close().await;
     let pool = PgPoolOptions::new().max_connections(PG_CONNECTIONS).acquire_timeout(Duration::from_secs(3));
     let pool = pool.connect_with(pg.clone()).await.map_err(unreachable)?;
-    Ok((PgBackend { pool, pooled, hands: Hands::default() }, pg, tables))
+    Ok((PgBackend { pool, pooled, hands: Hands::default() }, pg, foreign))
 }

@@ -9,7 +9,7 @@ pub enum Role {
     Server,
     /// To end sessions in it, or care for it: it must be there.
     Operator,
-    /// To look at it: it must be there, and may be an original Archon's on PostgreSQL, which is left as it is.
+    /// To look at it: it must be there, and may be an original Archon's, which is left as it is.
     Reader,
     /// To bring its schema up to date: it is made if absent, and not locked, because servers may be at work on it.
     Migrator,

@@ -41,6 +41,7 @@ impl Connect {
     fn options(&self) -> SqliteConnectOptions {
         let options = match self.target.vfs {
             Some(vfs) => self.plain().vfs(vfs).create_if_missing(true),
+            None if self.target.read_only => self.plain().read_only(true),
             None => self.plain().journal_mode(SqliteJournalMode::Wal),
         };
         if self.target.own_checkpoints { options.pragma("wal_autocheckpoint", "0") } else { options }
@@ -98,6 +99,11 @@ impl Pools {
     /// The connection that writes.
     pub(in crate::store) fn writer(&self) -> SqlitePool {
         self.now.read().unwrap_or_else(PoisonError::into_inner).writer.clone()
+    }
+
+    /// Whether none of them may write.
+    pub(in crate::store) fn are_read_only(&self) -> bool {
+        self.connect.target.read_only
     }
 
     /// Closes all connections, once whoever uses one has given it back. Until they are opened anew, none can be had.

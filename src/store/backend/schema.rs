@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, Postgres, SqliteConnection, Transaction};
 
 use super::error::OpenError;
+use super::foreign::Foreign;
 use super::options::Role;
 use super::{copy, pooler};
 
@@ -23,15 +24,6 @@ const MIGRATION_TRIES: u32 = 10;
 const OLDEST_PROGRAM: &str = "SELECT value FROM archonctl_meta WHERE key = 'oldest_program'";
 const NEWEST_MIGRATION: &str = "SELECT MAX(version) FROM archonctl_migrations";
 
-/// Whose tables a database holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tables {
-    /// Ours.
-    Ours,
-    /// An original Archon's: opened to look only (see [`Role::Reader`]), and fewer columns.
-    Original,
-}
-
 /// What was found in a database.
 #[derive(Debug, Default)]
 struct Found {
@@ -40,6 +32,15 @@ struct Found {
     newest_migration: Option<i64>,
     /// PostgreSQL's name of it.
     encoding: Option<String>,
+}
+
+/// Whose tables a database holds.
+#[derive(Debug)]
+pub(in crate::store) enum Tables {
+    /// Ours, and what they lack; nothing of ours may be there yet.
+    Ours(Option<Missing>),
+    /// Somebody else's: opened to look only (see [`Role::Reader`]).
+    Foreign(Foreign),
 }
 
 /// What a database lacks.
@@ -107,12 +108,12 @@ fn check_version(needs: Option<&str>) -> Result<(), OpenError> {
     }
 }
 
-/// Looks into a SQLite file, for which nothing in it is changed. Tells which migrations are missing.
+/// Looks into a SQLite file, for which nothing in it is changed.
 pub(in crate::store) async fn look_into_sqlite(
     path: &Path,
     role: Role,
     options: &SqliteConnectOptions,
-) -> Result<Option<Missing>, OpenError> {
+) -> Result<Tables, OpenError> {
     let found = match look_with(&options.clone().read_only(true)).await {
         Err(error) if was_cut_short(&error) && role == Role::Reader => {
             return Err(OpenError::CutShort { path: path.to_owned() });
@@ -121,15 +122,19 @@ pub(in crate::store) async fn look_into_sqlite(
         Err(error) if was_cut_short(&error) => look_with(options).await,
         looked => looked,
     };
-    let found = found.map_err(|error| sqlite_error(path, error))?;
-    found.missing(role, &SQLITE_MIGRATIONS, || path.display().to_string())
+    let (found, foreign) = found.map_err(|error| sqlite_error(path, error))?;
+    match foreign.filter(|_| role == Role::Reader) {
+        Some(foreign) => Ok(Tables::Foreign(foreign)),
+        None => Ok(Tables::Ours(found.missing(role, &SQLITE_MIGRATIONS, || path.display().to_string())?)),
+    }
 }
 
-async fn look_with(options: &SqliteConnectOptions) -> sqlx::Result<Found> {
+async fn look_with(options: &SqliteConnectOptions) -> sqlx::Result<(Found, Option<Foreign>)> {
     let mut connection = options.connect().await?;
     let found = found_in_sqlite(&mut connection).await?;
+    let foreign = if found.is_original() { Some(Foreign::in_sqlite(&mut connection).await?) } else { None };
     connection.close().await?;
-    Ok(found)
+    Ok((found, foreign))
 }
 
 /// Whether somebody was killed while it wrote to the file: `SQLITE_READONLY_ROLLBACK`, `SQLITE_READONLY_RECOVERY`.
@@ -179,13 +184,14 @@ pub(in crate::store) async fn migrate_sqlite(
     transaction.commit().await.map_err(failed)
 }
 
-/// Looks into a PostgreSQL database, and brings its schema up to date where that is missing, all or nothing.
+/// Looks into a PostgreSQL database, and brings its schema up to date where that is missing, all or nothing. Tables that are
+/// not ours are told.
 pub(in crate::store) async fn prepare_postgres(
     connection: &mut PgConnection,
     pooled: bool,
     role: Role,
     shown: &str,
-) -> Result<Tables, OpenError> {
+) -> Result<Option<Foreign>, OpenError> {
     let unreachable = |e: sqlx::Error| OpenError::Unreachable { database: shown.to_owned(), reason: e.into() };
     let mut tries = 0;
     loop {
@@ -193,14 +199,14 @@ pub(in crate::store) async fn prepare_postgres(
         let mut transaction = connection.begin_with(pooler::begin(pooled)).await.map_err(unreachable)?;
         let found = found_in_postgres(&mut transaction).await.map_err(unreachable)?;
         if role == Role::Reader && found.is_original() {
-            return Ok(Tables::Original);
+            return Foreign::in_postgres(&mut transaction).await.map(Some).map_err(unreachable);
         }
         if found.missing(role, &POSTGRES_MIGRATIONS, || shown.to_owned())?.is_none() {
-            return Ok(Tables::Ours);
+            return Ok(None);
         }
         tries += 1;
         match migrate_postgres(transaction).await {
-            Ok(()) => return Ok(Tables::Ours),
+            Ok(()) => return Ok(None),
             // Older servers are at work on the tables, and their order of locks is not ours.
             Err(error) if is_deadlock(&error) && tries < MIGRATION_TRIES => {
                 tracing::debug!(%error, tries, "migrating again");

@@ -20,13 +20,16 @@ pub(in crate::store) struct SqliteTarget {
     pub(in crate::store) vfs: Option<&'static str>,
     /// Survive power loss, not just the end of the process.
     pub(in crate::store) sync_full: bool,
+    /// Somebody else's tables are looked at: the file is not even opened to write.
+    pub(in crate::store) read_only: bool,
     /// A server moves the log into the file on a thread of its own; others leave that to SQLite's commits.
     pub(in crate::store) own_checkpoints: bool,
 }
 
 impl SqliteTarget {
     pub(in crate::store) fn connect(&self) -> rusqlite::Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let access = if self.read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
+        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = match self.vfs {
             Some(vfs) => Connection::open_with_flags_and_vfs(&self.path, flags, vfs)?,
             None => Connection::open_with_flags(&self.path, flags)?,

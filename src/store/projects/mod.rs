@@ -11,7 +11,7 @@ pub use doubt::ChangeError;
 
 use crate::model::text::clean;
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{DbUuid, read};
+use crate::store::backend::{DbUuid, containing, read};
 use crate::store::{Store, StoreError};
 
 /// The longest title, repository or search text, in characters.
@@ -134,25 +134,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the store cannot tell.
     pub async fn projects(&self, query: ProjectQuery<'_>) -> Result<ProjectPage, StoreError> {
-        let pattern = containing(query.text);
+        let pattern = containing(&clean(query.text, MAX_TITLE));
         let total = read!(self, db => sqlx::query_scalar(COUNT.as_str()).bind(&pattern).fetch_one(db).await)?;
         let projects = read!(self, db => sqlx::query_as(PAGE.as_str())
             .bind(&pattern).bind(query.limit).bind(query.skip).fetch_all(db).await)?;
         Ok(ProjectPage { projects, total })
     }
-}
-
-/// The LIKE pattern of "contains this text". The escape is not a backslash, whose meaning in a literal is a setting.
-fn containing(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in clean(text, MAX_TITLE).chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::report;
 use crate::store::boots::SILENT_AFTER;
-use crate::store::{Store, StoreError, Tables};
+use crate::store::{Store, StoreError};
 
 /// The longest outage that is credited unless the operator of the server chose otherwise (`--recover-window`).
 const USUAL_RECOVER_WINDOW: Duration = Duration::from_hours(24);
@@ -161,16 +161,18 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn moment(&self, now: Timestamp) -> Result<Moment, StoreError> {
-        if self.tables() == Tables::Original {
-            return Ok(Moment { now, ..Moment::default() });
+        if !self.has_events() {
+            // Whoever tells no rules says himself what is idle, and lists it.
+            let session_timeout = now.since(Timestamp::from_millis(0));
+            return Ok(Moment { now, rules: Rules { session_timeout, ..Rules::default() }, ..Moment::default() });
         }
-        let mut outages: Vec<(i64, i64)> = report!(self, db => sqlx::query_as(
-            "SELECT number, credit_ms FROM archon_mcp_outages ORDER BY number DESC LIMIT $1")
+        let mut outages: Vec<(i64, i64)> = report!(self, db => sqlx::query_as(self.report_text(
+            "SELECT number, credit_ms FROM archon_mcp_outages ORDER BY number DESC LIMIT $1"))
             .bind(OUTAGES_KEPT).fetch_all(db).await)?;
         outages.reverse();
-        let (last_alive, alive): (Option<Timestamp>, i64) = report!(self, db => sqlx::query_as(
+        let (last_alive, alive): (Option<Timestamp>, i64) = report!(self, db => sqlx::query_as(self.report_text(
             "SELECT MAX(COALESCE(ended_at, heartbeat_at)), \
-             COUNT(CASE WHEN ended_at IS NULL AND heartbeat_at >= $1 THEN 1 END) FROM archon_mcp_boots")
+             COUNT(CASE WHEN ended_at IS NULL AND heartbeat_at >= $1 THEN 1 END) FROM archon_mcp_boots"))
             .bind(now.minus(SILENT_AFTER)).fetch_one(db).await)?;
         if let (Some(last), 0) = (last_alive, alive) {
             let number = outages.last().map_or(1, |(number, _)| number + 1);
@@ -183,9 +185,9 @@ impl Store {
     /// What the newest server goes by.
     async fn rules(&self) -> Result<Rules, StoreError> {
         type Row = (Option<i64>, Option<i64>, Option<i64>);
-        let newest: Option<Row> = report!(self, db => sqlx::query_as(
+        let newest: Option<Row> = report!(self, db => sqlx::query_as(self.report_text(
             "SELECT session_timeout_ms, protocol_timeout_ms, max_age_ms FROM archon_mcp_boots \
-             ORDER BY number DESC LIMIT 1").fetch_optional(db).await)?;
+             ORDER BY number DESC LIMIT 1")).fetch_optional(db).await)?;
         let (session, protocol, max_age) = newest.unwrap_or_default();
         let millis = |ms: i64| Duration::from_millis(ms.try_into().unwrap_or(0));
         let usual = Rules::default();

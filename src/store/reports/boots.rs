@@ -2,7 +2,7 @@
 
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::report;
-use crate::store::{Store, StoreError, Tables};
+use crate::store::{Store, StoreError};
 
 /// One run of a server.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -33,12 +33,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn boots(&self, limit: i64) -> Result<Vec<BootRow>, StoreError> {
-        if self.tables() == Tables::Original {
-            return Ok(Vec::new());
-        }
-        report!(self, db => sqlx::query_as(
+        report!(self, db => sqlx::query_as(self.report_text(
             "SELECT number, CAST(pid AS BIGINT) AS pid, version, started_at, heartbeat_at, cleanup_at, ended_at, \
-             end_cause, outage_ms FROM archon_mcp_boots ORDER BY number DESC LIMIT $1")
+             end_cause, outage_ms FROM archon_mcp_boots ORDER BY number DESC LIMIT $1"))
             .bind(limit).fetch_all(db).await)
     }
 
@@ -47,10 +44,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn boots_since(&self, since: Timestamp) -> Result<i64, StoreError> {
-        if self.tables() == Tables::Original {
-            return Ok(0);
-        }
-        report!(self, db => sqlx::query_scalar("SELECT COUNT(*) FROM archon_mcp_boots WHERE started_at >= $1")
+        report!(self, db => sqlx::query_scalar(self.report_text("SELECT COUNT(*) FROM archon_mcp_boots WHERE started_at >= $1"))
             .bind(since).fetch_one(db).await)
     }
 
@@ -59,12 +53,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn recovered_by_boot(&self, first: i64) -> Result<Vec<(i64, i64)>, StoreError> {
-        if self.tables() == Tables::Original {
-            return Ok(Vec::new());
-        }
-        report!(self, db => sqlx::query_as(
+        report!(self, db => sqlx::query_as(self.report_text(
             "SELECT CAST(boot AS BIGINT), COUNT(DISTINCT protocol_session_id) FROM archon_mcp_session_events \
-             WHERE kind = 'recovered' AND boot >= $1 AND seq IS NOT NULL GROUP BY 1 ORDER BY 1")
+             WHERE kind = 'recovered' AND boot >= $1 AND seq IS NOT NULL GROUP BY 1 ORDER BY 1"))
             .bind(first).fetch_all(db).await)
     }
 }

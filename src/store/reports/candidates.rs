@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::store::backend::{DbUuid, report};
-use crate::store::{Store, StoreError, Tables};
+use crate::store::{Store, StoreError};
 
 /// An id that begins as was typed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,26 +22,20 @@ impl Store {
     pub async fn session_candidates(&self, beginning: &str, limit: i64) -> Result<Vec<Candidate>, StoreError> {
         let mut found = Vec::new();
         if let Some((first, last)) = uuids_from(beginning) {
-            let mut tables = vec!["archon_mcp_sessions"];
-            if self.tables() == Tables::Ours {
-                tables.push("archon_mcp_protocol_sessions");
-            }
-            for table in tables {
+            for table in ["archon_mcp_sessions", "archon_mcp_protocol_sessions"] {
                 let sql = format!(
                     "SELECT DISTINCT session_id FROM {table} WHERE session_id >= $1 AND session_id <= $2 LIMIT $3"
                 );
-                let ids: Vec<DbUuid> = report!(self, db => sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+                let ids: Vec<DbUuid> = report!(self, db => sqlx::query_scalar(self.report_text(sql))
                     .bind(DbUuid(first)).bind(DbUuid(last)).bind(limit).fetch_all(db).await)?;
                 found.extend(ids.into_iter().map(|id| Candidate::Archon(id.0)));
             }
         }
-        if self.tables() == Tables::Ours {
-            let ids: Vec<String> = report!(self, db => sqlx::query_scalar(
-                "SELECT protocol_session_id FROM archon_mcp_protocol_sessions \
-                 WHERE protocol_session_id >= $1 AND protocol_session_id < $2 LIMIT $3")
-                .bind(beginning).bind(format!("{beginning}{}", char::MAX)).bind(limit).fetch_all(db).await)?;
-            found.extend(ids.into_iter().map(Candidate::Connection));
-        }
+        let ids: Vec<String> = report!(self, db => sqlx::query_scalar(self.report_text(
+            "SELECT protocol_session_id FROM archon_mcp_protocol_sessions \
+             WHERE protocol_session_id >= $1 AND protocol_session_id < $2 LIMIT $3"))
+            .bind(beginning).bind(format!("{beginning}{}", char::MAX)).bind(limit).fetch_all(db).await)?;
+        found.extend(ids.into_iter().map(Candidate::Connection));
         found.sort();
         found.dedup();
         Ok(found)

@@ -51,20 +51,14 @@ impl Line {
         let of = |standing| self.standing(standing, moment);
         let silent = match self {
             Self::Connection => "COUNT(CASE WHEN NOT called AND calls = 0 THEN 1 END)",
-            Self::Alone | Self::Original => none,
-        };
-        let calls = match self {
-            Self::Connection | Self::Alone => {
-                "CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(errors) AS BIGINT) AS errors"
-            }
-            Self::Original => "CAST(0 AS BIGINT) AS calls, CAST(0 AS BIGINT) AS errors",
+            Self::Alone => none,
         };
         format!(
             "SELECT COALESCE(client_type, 'Unknown') AS client_type, COALESCE(client_version, '') AS client_version, \
              COUNT(*) AS sessions, COUNT(CASE WHEN {alive} THEN 1 END) AS open, {silent} AS silent, \
              COUNT(CASE WHEN disconnect_reason = 'client_disconnect' THEN 1 END) AS closed, \
-             COUNT(CASE WHEN status = 'expired' OR ({over}) THEN 1 END) AS timed_out, {calls}, \
-             {none} AS archon_sessions, {none} AS lasted, {none} AS lasted_s FROM {table} WHERE {own} GROUP BY 1, 2",
+             COUNT(CASE WHEN status = 'expired' OR ({over}) THEN 1 END) AS timed_out, \
+             CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(errors) AS BIGINT) AS errors, {none} AS archon_sessions, {none} AS lasted, {none} AS lasted_s FROM {table} WHERE {own} GROUP BY 1, 2",
             alive = of(Standing::Alive),
             over = of(Standing::Over),
             table = self.table(),
@@ -79,12 +73,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn clients(&self, moment: &Moment) -> Result<Vec<ClientRow>, StoreError> {
-        let tables = self.tables();
-        let mut texts: Vec<_> = Line::of(tables).iter().map(|line| line.by_client(moment)).collect();
+        let mut texts: Vec<_> = Line::ALL.iter().map(|line| line.by_client(moment)).collect();
         texts.push(LASTED.to_owned());
         let mut rows: Vec<ClientRow> = Vec::new();
         for sql in texts {
-            let part: Vec<ClientRow> = report!(self, db => once(sql).fetch_all(db).await)?;
+            let part: Vec<ClientRow> = report!(self, db => once(self.report_text(sql)).fetch_all(db).await)?;
             for row in part {
                 row.add_to(&mut rows);
             }
@@ -103,12 +96,12 @@ impl Store {
     /// [`StoreError`].
     pub async fn begun_by_hour(&self, since: Timestamp) -> Result<Vec<(String, i64)>, StoreError> {
         let hour = self.begin_text(Group::Hour, "connected_at");
-        let begun = Line::of(self.tables()).iter().map(|line| {
+        let begun = Line::ALL.map(|line| {
             format!("SELECT connected_at FROM {} WHERE connected_at >= $1 AND {}", line.table(), line.own())
         });
-        let begun = begun.collect::<Vec<_>>().join(" UNION ALL ");
+        let begun = begun.join(" UNION ALL ");
         let sql = format!("SELECT {hour} AS name, COUNT(*) FROM ({begun}) begun GROUP BY 1 ORDER BY 1");
-        report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).fetch_all(db).await)
+        report!(self, db => sqlx::query_as(self.report_text(sql)).bind(since).fetch_all(db).await)
     }
 }
 

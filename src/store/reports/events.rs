@@ -6,7 +6,7 @@ use super::all_of;
 use super::requests::Part;
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::{DbUuid, report};
-use crate::store::{Store, StoreError, Tables};
+use crate::store::{Store, StoreError};
 
 /// One change in a session's life.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -65,9 +65,6 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn events(&self, filter: &EventFilter, part: Part) -> Result<Vec<EventRow>, StoreError> {
-        if self.tables() == Tables::Original {
-            return Ok(Vec::new());
-        }
         let (archon, connection) = match &filter.session {
             Some(Concerns::Archon(id)) => (Some(DbUuid(*id)), None),
             Some(Concerns::Connection(id)) => (None, Some(id.as_str())),
@@ -88,7 +85,7 @@ impl Store {
             "SELECT id, at, kind, CAST(session_id AS TEXT) AS session_id, protocol_session_id, reason, actor \
              FROM archon_mcp_session_events WHERE {conditions} ORDER BY id {direction} LIMIT $4"
         );
-        let mut rows: Vec<EventRow> = report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let mut rows: Vec<EventRow> = report!(self, db => sqlx::query_as(self.report_text(sql))
             .bind(archon).bind(filter.kind.as_deref()).bind(filter.since).bind(limit).bind(after).bind(connection)
             .fetch_all(db).await)?;
         if direction == "DESC" {
@@ -102,7 +99,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn last_event(&self) -> Result<i64, StoreError> {
-        report!(self, db => sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM archon_mcp_session_events")
+        report!(self, db => sqlx::query_scalar(self.report_text("SELECT COALESCE(MAX(id), 0) FROM archon_mcp_session_events"))
             .fetch_one(db).await)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::{Dialect, report};
-use crate::store::{Store, StoreError, Tables};
+use crate::store::{Store, StoreError};
 
 /// A tool call of a session.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -34,14 +34,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn latest_calls(&self, sessions: &[String], each: i64) -> Result<Vec<CallRow>, StoreError> {
-        let (micros, newest) = match self.tables() {
-            Tables::Ours => ("COALESCE(r.duration_us, CAST(r.duration_ms AS BIGINT) * 1000, 0)", "id"),
-            Tables::Original => ("COALESCE(CAST(r.duration_ms AS BIGINT) * 1000, 0)", "timestamp"),
-        };
-        let columns = format!(
-            "SELECT CAST(r.session_id AS TEXT) AS session_id, r.timestamp, r.tool_name, \
-             COALESCE(r.status, 'success') AS status, {micros} AS duration_us"
-        );
+        let newest = self.request_order();
+        let columns = "SELECT CAST(r.session_id AS TEXT) AS session_id, r.timestamp, r.tool_name, \
+             COALESCE(r.status, 'success') AS status, \
+             COALESCE(r.duration_us, CAST(r.duration_ms AS BIGINT) * 1000, 0) AS duration_us";
         let sql = match self.dialect() {
             Dialect::Sqlite => format!(
                 "{columns} FROM json_each($1) i JOIN archon_mcp_requests r ON r.id IN \
@@ -55,7 +51,7 @@ impl Store {
             ),
         };
         let ids = serde_json::json!(sessions).to_string();
-        report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(ids).bind(each).fetch_all(db).await)
+        report!(self, db => sqlx::query_as(self.report_text(sql)).bind(ids).bind(each).fetch_all(db).await)
     }
 
     /// The words of a call, by the number of its row; `None` where they were not kept.
@@ -63,12 +59,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn words(&self, request: i64) -> Result<Option<WordsRow>, StoreError> {
-        if self.tables() == Tables::Original {
-            return Ok(None);
-        }
-        report!(self, db => sqlx::query_as(
+        report!(self, db => sqlx::query_as(self.report_text(
             "SELECT c.arguments, c.answer FROM archon_mcp_requests r \
-             JOIN archon_mcp_captures c ON c.boot = r.boot AND c.seq = r.seq WHERE r.id = $1")
+             JOIN archon_mcp_captures c ON c.boot = r.boot AND c.seq = r.seq WHERE r.id = $1"))
             .bind(request).fetch_optional(db).await)
     }
 }

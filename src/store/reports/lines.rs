@@ -3,7 +3,6 @@
 //! original Archon) is a line of its own.
 
 use super::alive::Moment;
-use crate::store::Tables;
 
 /// A kind of line, by the table that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,8 +11,6 @@ pub(super) enum Line {
     Connection,
     /// An Archon session without one.
     Alone,
-    /// An Archon session in an original's table.
-    Original,
 }
 
 /// Where a session stands: what is active and over is told from what is alive.
@@ -51,35 +48,25 @@ const WITHOUT_CONNECTION: &str = "protocol_session_id IS NULL AND NOT EXISTS (SE
      WHERE b.session_id = archon_mcp_sessions.session_id)";
 
 impl Line {
-    /// Those of a database.
-    pub(super) fn of(tables: Tables) -> &'static [Self] {
-        match tables {
-            Tables::Ours => &[Self::Connection, Self::Alone],
-            Tables::Original => &[Self::Original],
-        }
-    }
+    /// All kinds.
+    pub(super) const ALL: [Self; 2] = [Self::Connection, Self::Alone];
+
+    /// What a row has in its `status` until it has ended.
+    pub(super) const ACTIVE: &'static str = "status = 'active'";
 
     /// The table of its rows.
     pub(super) const fn table(self) -> &'static str {
         match self {
             Self::Connection => "archon_mcp_protocol_sessions",
-            Self::Alone | Self::Original => "archon_mcp_sessions",
+            Self::Alone => "archon_mcp_sessions",
         }
     }
 
     /// Which rows of the table are lines.
     pub(super) const fn own(self) -> &'static str {
         match self {
-            Self::Connection | Self::Original => "TRUE",
+            Self::Connection => "TRUE",
             Self::Alone => WITHOUT_CONNECTION,
-        }
-    }
-
-    /// What a row has in its `status` until it has ended.
-    pub(super) const fn active(self) -> &'static str {
-        match self {
-            Self::Connection | Self::Alone => "status = 'active'",
-            Self::Original => "status IN ('active', 'idle')",
         }
     }
 
@@ -88,11 +75,10 @@ impl Line {
         match self {
             Self::Connection => moment.connection_alive_sql(),
             Self::Alone => moment.archon_alive_sql(),
-            Self::Original => "TRUE".to_owned(),
         }
     }
 
-    /// What is in use of what is alive. An original says itself what is idle, and lists it.
+    /// What is in use of what is alive.
     pub(super) fn used(self, moment: &Moment) -> String {
         let since = moment.in_use_since().sql_text();
         match self {
@@ -100,18 +86,17 @@ impl Line {
                 format!("(last_activity >= '{since}' OR COALESCE(stream_at, last_activity) >= '{since}')")
             }
             Self::Alone => format!("last_activity >= '{since}'"),
-            Self::Original => "TRUE".to_owned(),
         }
     }
 
     /// Which rows stand there.
     pub(super) fn standing(self, standing: Standing, moment: &Moment) -> String {
-        let (active, alive, since) = (self.active(), self.alive(moment), moment.in_use_since().sql_text());
+        let (active, alive, since) = (Self::ACTIVE, self.alive(moment), moment.in_use_since().sql_text());
         match (standing, self) {
             (Standing::Disconnected, _) => "status = 'disconnected'".to_owned(),
             (Standing::Expired, _) => "status = 'expired'".to_owned(),
-            (Standing::Alive, _) | (Standing::Used, Self::Original) => format!("{active} AND {alive}"),
-            (_, Self::Original) | (Standing::Streaming, Self::Alone) => "FALSE".to_owned(),
+            (Standing::Alive, _) => format!("{active} AND {alive}"),
+            (Standing::Streaming, Self::Alone) => "FALSE".to_owned(),
             // The range of the index comes first.
             (Standing::Used, _) => format!("{active} AND last_activity >= '{since}' AND {alive}"),
             (Standing::Streaming, _) => {

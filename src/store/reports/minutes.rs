@@ -1,8 +1,8 @@
 //! Calls by minute, for curves.
 
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::report;
-use crate::store::{Store, StoreError, Tables};
+use crate::store::backend::{Dialect, report};
+use crate::store::{Store, StoreError};
 
 /// Tool calls of one minute, outcome and latency bucket.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -23,17 +23,22 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn minutes(&self, since: Timestamp) -> Result<Vec<MinuteRow>, StoreError> {
-        let sql = match self.tables() {
-            Tables::Ours => {
+        let sql = match (self.has_sums(), self.dialect()) {
+            (true, _) => {
                 "SELECT minute, status, CAST(bucket AS BIGINT) AS latency, CAST(SUM(calls) AS BIGINT) AS calls \
                  FROM archon_mcp_rollups WHERE minute >= $1 AND tool_name <> '' GROUP BY 1, 2, 3"
             }
-            Tables::Original => {
+            (false, Dialect::Postgres) => {
                 "SELECT date_trunc('minute', timestamp) AS minute, COALESCE(status, 'success') AS status, \
                  COALESCE(CAST(duration_ms AS BIGINT) * 1000, 0) AS latency, COUNT(*) AS calls \
                  FROM archon_mcp_requests WHERE timestamp >= $1 AND tool_name IS NOT NULL GROUP BY 1, 2, 3"
             }
+            (false, Dialect::Sqlite) => {
+                "SELECT substr(timestamp, 1, 16) || ':00.000' AS minute, COALESCE(status, 'success') AS status, \
+                 COALESCE(CAST(duration_ms AS BIGINT) * 1000, 0) AS latency, COUNT(*) AS calls \
+                 FROM archon_mcp_requests WHERE timestamp >= $1 AND tool_name IS NOT NULL GROUP BY 1, 2, 3"
+            }
         };
-        report!(self, db => sqlx::query_as(sql).bind(since.minute()).fetch_all(db).await)
+        report!(self, db => sqlx::query_as(self.report_text(sql)).bind(since.minute()).fetch_all(db).await)
     }
 }

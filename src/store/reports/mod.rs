@@ -23,15 +23,39 @@ pub mod usage;
 
 use sqlx::database::HasStatementCache;
 use sqlx::query::QueryAs;
-use sqlx::{Database, FromRow};
+use sqlx::{AssertSqlSafe, Database, FromRow};
+
+use super::Store;
+
+impl Store {
+    /// The text of a report. It names our tables; before it stands what gives somebody else's their shape.
+    fn report_text(&self, sql: impl Into<String>) -> AssertSqlSafe<String> {
+        let sql = sql.into();
+        AssertSqlSafe(match self.foreign() {
+            Some(foreign) => foreign.shaped(&sql),
+            None => sql,
+        })
+    }
+
+    /// The id of a request `r`, as it is shown.
+    fn request_id(&self) -> &'static str {
+        let has_ids = self.foreign().is_some_and(|foreign| foreign.has_request_ids);
+        if has_ids { "r.request_id" } else { "CAST(r.id AS TEXT)" }
+    }
+
+    /// The column by which requests are in the order in which they were made. Nobody promises that others number them so.
+    fn request_order(&self) -> &'static str {
+        if self.is_foreign() { "timestamp" } else { "id" }
+    }
+}
 
 /// A statement with a moment in it is another one each time: it would only push others out of those that are kept prepared.
-fn once<'q, DB, O>(sql: String) -> QueryAs<'q, DB, O, DB::Arguments>
+fn once<'q, DB, O>(sql: AssertSqlSafe<String>) -> QueryAs<'q, DB, O, DB::Arguments>
 where
     DB: Database + HasStatementCache,
     O: for<'r> FromRow<'r, DB::Row>,
 {
-    sqlx::query_as(sqlx::AssertSqlSafe(sql)).persistent(false)
+    sqlx::query_as(sql).persistent(false)
 }
 
 /// The conditions that apply, joined.

@@ -5,7 +5,7 @@ use super::lines::{Line, Standing, of_its_archon};
 use super::sessions::SessionRow;
 use super::{all_of, once};
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::report;
+use crate::store::backend::{containing, report};
 use crate::store::{Store, StoreError};
 
 /// By what a page is ordered.
@@ -59,37 +59,23 @@ impl Order {
     fn column(self, line: Line) -> &'static str {
         match self {
             Self::Began => "connected_at",
-            Self::Expiry if line != Line::Original => "expires_at",
-            Self::Activity | Self::Expiry => "last_activity",
+            Self::Expiry => "expires_at",
+            Self::Activity => "last_activity",
             Self::Client => "client_type",
             Self::User if line == Line::Connection => "principal",
             Self::User => "user_name",
-            Self::Calls if line != Line::Original => "calls",
-            Self::Errors if line != Line::Original => "errors",
-            Self::Tokens if line != Line::Original => "(prompt_tokens + completion_tokens)",
+            Self::Calls => "calls",
+            Self::Errors => "errors",
+            Self::Tokens => "(prompt_tokens + completion_tokens)",
             Self::Status => "status",
             Self::Id if line == Line::Connection => "protocol_session_id",
-            Self::Calls | Self::Errors | Self::Tokens | Self::Id => "session_id",
+            Self::Id => "session_id",
         }
     }
-}
-
-/// Letters anywhere in a text, for LIKE with the escape `!`.
-fn like(letters: &str) -> String {
-    let mut pattern = String::from("%");
-    for letter in letters.chars() {
-        if matches!(letter, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
 }
 
 const CLIENT: &str = "(LOWER(client_type) LIKE $1 ESCAPE '!' OR LOWER(client_name) LIKE $1 ESCAPE '!' \
      OR LOWER(client_version) LIKE $1 ESCAPE '!')";
-const ORIGINAL_CLIENT: &str = "(LOWER(client_type) LIKE $1 ESCAPE '!' OR LOWER(client_version) LIKE $1 ESCAPE '!')";
 const USER: &str = "(LOWER(user_name) LIKE $2 ESCAPE '!' OR LOWER(user_email) LIKE $2 ESCAPE '!')";
 const PRINCIPAL: &str = "LOWER(principal) LIKE $2 ESCAPE '!'";
 const TOOL: &str = "IN (SELECT r.{id} FROM archon_mcp_requests r WHERE LOWER(r.tool_name) LIKE $4 ESCAPE '!')";
@@ -97,24 +83,22 @@ const TOOL: &str = "IN (SELECT r.{id} FROM archon_mcp_requests r WHERE LOWER(r.t
 impl Window {
     /// `$1` client, `$2` user, `$3` id, `$4` tool, `$5` idle since, `$6` errors; `$7` is the limit.
     fn conditions(&self, line: Line, moment: &Moment) -> String {
-        let client = if line == Line::Original { ORIGINAL_CLIENT } else { CLIENT };
         let user = match line {
             Line::Connection => format!("({PRINCIPAL} OR {})", of_its_archon(&USER.replace("user_", "u.user_"))),
             Line::Alone => format!("({PRINCIPAL} OR {USER})"),
-            Line::Original => USER.to_owned(),
         };
         let id = match line {
             Line::Connection => {
                 "(protocol_session_id LIKE $3 OR CAST(session_id AS TEXT) LIKE $3 OR protocol_session_id IN \
                  (SELECT s.protocol_session_id FROM archon_mcp_sessions s WHERE CAST(s.session_id AS TEXT) LIKE $3))"
             }
-            Line::Alone | Line::Original => "CAST(session_id AS TEXT) LIKE $3",
+            Line::Alone => "CAST(session_id AS TEXT) LIKE $3",
         };
         let key = if line == Line::Connection { "protocol_session_id" } else { "session_id" };
-        let errors = self.errors.is_some_and(|errors| errors > 0) && line != Line::Original;
+        let errors = self.errors.is_some_and(|errors| errors > 0);
         all_of(&[
             (true, &line.standings(&self.standings, moment)),
-            (self.client.is_some(), client),
+            (self.client.is_some(), CLIENT),
             (self.user.is_some(), &user),
             (self.id.is_some(), id),
             (self.tool.is_some(), &format!("{key} {}", TOOL.replace("{id}", key))),
@@ -133,25 +117,15 @@ impl Store {
     pub async fn window(&self, moment: &Moment, window: &Window, limit: i64) -> Result<Vec<SessionRow>, StoreError> {
         let direction = if window.order.1 { "DESC" } else { "ASC" };
         let mut rows = Vec::new();
-        for line in Line::of(self.tables()) {
-            let (conditions, column) = (window.conditions(*line, moment), window.order.0.column(*line));
+        for line in Line::ALL {
+            let (conditions, column) = (window.conditions(line, moment), window.order.0.column(line));
             let sql = line.rows(&format!("WHERE {conditions} ORDER BY {column} {direction} LIMIT $7"));
-            let part: Vec<SessionRow> = report!(self, db => once(sql)
-                .bind(window.client.as_deref().map(like)).bind(window.user.as_deref().map(like))
-                .bind(window.id.as_ref().map(|id| format!("{id}%"))).bind(window.tool.as_deref().map(like))
+            let part: Vec<SessionRow> = report!(self, db => once(self.report_text(sql))
+                .bind(window.client.as_deref().map(containing)).bind(window.user.as_deref().map(containing))
+                .bind(window.id.as_ref().map(|id| format!("{id}%"))).bind(window.tool.as_deref().map(containing))
                 .bind(window.idle_since).bind(window.errors).bind(limit).fetch_all(db).await)?;
             rows.extend(part);
         }
         Ok(rows)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::like;
-
-    #[test]
-    fn what_like_would_read_as_a_sign_is_a_letter() {
-        assert_eq!(like("a_b%c!"), "%a!_b!%c!!%");
     }
 }

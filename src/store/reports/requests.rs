@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::all_of;
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::{DbUuid, report};
-use crate::store::{Store, StoreError, Tables};
+use crate::store::{Store, StoreError};
 
 /// Rows are numbered as they are written, which is after their call; how much older than the one before it a row can be.
 const OUT_OF_ORDER: Duration = Duration::from_hours(1);
@@ -15,7 +15,7 @@ const OUT_OF_ORDER: Duration = Duration::from_hours(1);
 /// A handled request.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct RequestRow {
-    /// Its number; zero in an original's table, which has none.
+    /// Its number; zero where rows have none.
     pub number: i64,
     /// Its id as text.
     pub id: String,
@@ -114,7 +114,8 @@ const FIRST: &str = concat!(
     " THEN high ELSE (low + high) / 2 END FROM half WHERE low < high) SELECT low FROM half WHERE low >= high"
 );
 
-const OURS: &str = "SELECT r.id AS number, CAST(r.id AS TEXT) AS id, r.timestamp, CAST(r.session_id AS TEXT) AS session_id, \
+/// `{rows}` are rows of the table, `{id}` is what their id is.
+const COLUMNS: &str = "SELECT r.id AS number, {id} AS id, r.timestamp, CAST(r.session_id AS TEXT) AS session_id, \
      r.protocol_session_id, COALESCE(s.client_type, p.client_type) AS client_type, \
      COALESCE(s.user_name, NULLIF(s.principal, ''), NULLIF(p.principal, '')) AS user_name, r.method, r.tool_name, r.status, \
      COALESCE(r.duration_us, CAST(r.duration_ms AS BIGINT) * 1000) AS duration_us, \
@@ -123,35 +124,21 @@ const OURS: &str = "SELECT r.id AS number, CAST(r.id AS TEXT) AS id, r.timestamp
      FROM {rows} r LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id \
      LEFT JOIN archon_mcp_protocol_sessions p ON p.protocol_session_id = r.protocol_session_id";
 
-const ORIGINAL: &str = "SELECT CAST(0 AS BIGINT) AS number, CAST(r.request_id AS TEXT) AS id, r.timestamp, \
-     CAST(r.session_id AS TEXT) AS session_id, CAST(NULL AS TEXT) AS protocol_session_id, s.client_type, s.user_name, \
-     r.method, r.tool_name, r.status, CAST(r.duration_ms AS BIGINT) * 1000 AS duration_us, \
-     CAST(r.prompt_tokens AS BIGINT) AS prompt_tokens, CAST(r.completion_tokens AS BIGINT) AS completion_tokens, \
-     CAST(r.estimated_cost AS DOUBLE PRECISION) AS estimated_cost, r.error_message, CAST(NULL AS TEXT) AS session_rule, \
-     FALSE AS late FROM {rows} r LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id";
-
-/// The slowest call of a tool (`$1`) that arrived from one moment (`$2`) to another (`$3`); where rows are numbered, among
-/// the numbers from `$4` to `$5`. Of several, the last.
-pub(super) fn slowest_sql(tables: Tables) -> String {
-    let (columns, took, numbered) = match tables {
-        Tables::Ours => (
-            OURS,
-            "COALESCE(q.duration_us, CAST(q.duration_ms AS BIGINT) * 1000, 0) DESC, q.id DESC",
-            "AND q.id >= $4 AND q.id < $5",
-        ),
-        Tables::Original => (ORIGINAL, "COALESCE(q.duration_ms, 0) DESC, q.timestamp DESC", ""),
-    };
+/// The slowest call of a tool (`$1`) that arrived from one moment (`$2`) to another (`$3`), among the numbers from `$4` to
+/// `$5`. Of several, the last.
+pub(super) fn slowest_sql(id: &str, order: &str) -> String {
     let slowest = format!(
-        "(SELECT * FROM archon_mcp_requests q WHERE q.tool_name = $1 AND q.timestamp >= $2 AND q.timestamp < $3 {numbered} \
-         ORDER BY {took} LIMIT 1)"
+        "(SELECT * FROM archon_mcp_requests q WHERE q.tool_name = $1 AND q.timestamp >= $2 AND q.timestamp < $3 \
+         AND q.id >= $4 AND q.id < $5 \
+         ORDER BY COALESCE(q.duration_us, CAST(q.duration_ms AS BIGINT) * 1000, 0) DESC, q.{order} DESC LIMIT 1)"
     );
-    columns.replace("{rows}", &slowest)
+    COLUMNS.replace("{rows}", &slowest).replace("{id}", id)
 }
 
 impl RequestFilter {
     /// The conditions on rows alone: `$1` session, `$2` protocol session, `$5` tool, `$6` status, `$7` since, `$8` the
     /// first number since then; `$9` is the limit and `$10` the number after which.
-    fn of_rows(&self, tables: Tables, part: Part) -> String {
+    fn of_rows(&self, part: Part) -> String {
         all_of(&[
             (matches!(self.owner, Some(Owner::Session(_))), "r.session_id = $1"),
             (matches!(self.owner, Some(Owner::Within(..))), "r.session_id = $1 AND r.protocol_session_id = $2"),
@@ -160,31 +147,25 @@ impl RequestFilter {
             (self.tool.is_some(), "r.tool_name = $5"),
             (self.status.is_some(), "r.status = $6"),
             (self.since.is_some(), "r.timestamp >= $7"),
-            (self.since.is_some() && tables == Tables::Ours, "r.id >= $8"),
+            (self.since.is_some(), "r.id >= $8"),
             (matches!(part, Part::After(..)), "r.id > $10"),
         ])
     }
 
     /// The conditions on their sessions: `$3` client, `$4` user.
-    fn of_sessions(&self, tables: Tables) -> String {
-        let (client, user) = match tables {
-            Tables::Ours => (
-                "(LOWER(COALESCE(s.client_type, p.client_type)) = $3 OR LOWER(COALESCE(s.client_name, p.client_name)) = $3)",
-                "(LOWER(s.user_name) = $4 OR LOWER(s.user_email) = $4 OR LOWER(COALESCE(s.principal, p.principal)) = $4)",
-            ),
-            Tables::Original => ("LOWER(s.client_type) = $3", "(LOWER(s.user_name) = $4 OR LOWER(s.user_email) = $4)"),
-        };
+    fn of_sessions(&self) -> String {
+        let client = "(LOWER(COALESCE(s.client_type, p.client_type)) = $3 OR LOWER(COALESCE(s.client_name, p.client_name)) = $3)";
+        let user =
+            "(LOWER(s.user_name) = $4 OR LOWER(s.user_email) = $4 OR LOWER(COALESCE(s.principal, p.principal)) = $4)";
         all_of(&[(self.client.is_some(), client), (self.user.is_some(), user)])
     }
 
-    fn sql(&self, tables: Tables, part: Part) -> String {
-        let (columns, key) = match tables {
-            Tables::Ours => (OURS, "r.id"),
-            Tables::Original => (ORIGINAL, "r.timestamp"),
-        };
+    fn sql(&self, id: &str, order: &str, part: Part) -> String {
+        let columns = COLUMNS.replace("{id}", id);
         let direction = if matches!(part, Part::Last(_)) { "DESC" } else { "ASC" };
-        let (rows, sessions) = (self.of_rows(tables, part), self.of_sessions(tables));
-        let order = format!("ORDER BY {key} {direction}");
+        let (rows, sessions) = (self.of_rows(part), self.of_sessions());
+        let order = if matches!(part, Part::Last(_)) { order } else { "id" };
+        let order = format!("ORDER BY r.{order} {direction}");
         if self.client.is_some() || self.user.is_some() {
             let columns = columns.replace("{rows}", "archon_mcp_requests");
             return format!("{columns} WHERE {rows} AND {sessions} {order} LIMIT $9");
@@ -201,12 +182,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn requests(&self, filter: &RequestFilter, part: Part) -> Result<Vec<RequestRow>, StoreError> {
-        let tables = self.tables();
         let (limit, after) = match part {
             Part::Last(limit) => (limit, 0),
             Part::After(number, limit) => (limit, number),
         };
-        let sql = filter.sql(tables, part);
+        let sql = filter.sql(self.request_id(), self.request_order(), part);
         let (session, protocol) = match &filter.owner {
             Some(Owner::Session(id)) => (Some(DbUuid(*id)), None),
             Some(Owner::Within(session, id)) => (Some(DbUuid(*session)), Some(id.as_str())),
@@ -217,7 +197,7 @@ impl Store {
             Some(since) => self.first_request_since(since).await?,
             None => 0,
         };
-        let mut rows: Vec<RequestRow> = report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let mut rows: Vec<RequestRow> = report!(self, db => sqlx::query_as(self.report_text(sql))
             .bind(session).bind(protocol).bind(filter.client.as_deref()).bind(filter.user.as_deref())
             .bind(filter.tool.as_deref()).bind(filter.status.as_deref()).bind(filter.since).bind(first)
             .bind(limit).bind(after).fetch_all(db).await)?;
@@ -232,12 +212,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn last_request(&self) -> Result<i64, StoreError> {
-        report!(self, db => sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM archon_mcp_requests").fetch_one(db).await)
+        report!(self, db => sqlx::query_scalar(self.report_text("SELECT COALESCE(MAX(id), 0) FROM archon_mcp_requests")).fetch_one(db).await)
     }
 
     /// A number before which no request has arrived since that moment.
     pub(super) async fn first_request_since(&self, since: Timestamp) -> Result<i64, StoreError> {
-        if self.tables() == Tables::Original {
+        if self.is_foreign() {
             return Ok(0);
         }
         self.first_request(since.minus(OUT_OF_ORDER)).await
@@ -245,6 +225,6 @@ impl Store {
 
     /// The first number from which on requests have arrived since that moment, as far as they were written in that order.
     pub(super) async fn first_request(&self, since: Timestamp) -> Result<i64, StoreError> {
-        report!(self, db => sqlx::query_scalar(FIRST).bind(since).fetch_one(db).await)
+        report!(self, db => sqlx::query_scalar(self.report_text(FIRST)).bind(since).fetch_one(db).await)
     }
 }

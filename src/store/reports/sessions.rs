@@ -8,7 +8,7 @@ use super::lines::{Line, of_its_archon};
 use super::{all_of, once};
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::{DbUuid, report};
-use crate::store::{Store, StoreError, Tables};
+use crate::store::{Store, StoreError};
 
 /// A session of a list.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -27,7 +27,7 @@ pub struct SessionRow {
     pub client_name: Option<String>,
     /// The client's version as given.
     pub client_version: Option<String>,
-    /// `active`, `disconnected`, `expired`; an original's `idle` is `active`.
+    /// `active`, `disconnected`, `expired`.
     pub status: String,
     /// When it began.
     pub connected_at: Timestamp,
@@ -103,20 +103,6 @@ const ALONE: &str = "CAST(session_id AS TEXT) AS session_id, CAST(NULL AS TEXT) 
      COALESCE(user_name, NULLIF(principal, '')) AS user_name, CAST(client_capabilities AS TEXT) AS client_capabilities, \
      calls, errors, prompt_tokens, completion_tokens";
 
-/// What an original Archon has no column for is NULL, or counted from its rows.
-const ORIGINAL: &str = "session_id AS sid, CAST(session_id AS TEXT) AS session_id, CAST(NULL AS TEXT) AS protocol_session_id, \
-     CAST(NULL AS TEXT) AS protocol_version, TRUE AS called_tools, client_type, CAST(NULL AS TEXT) AS client_name, \
-     client_version, CASE status WHEN 'idle' THEN 'active' ELSE status END AS status, connected_at, last_activity, \
-     CAST(NULL AS TIMESTAMPTZ) AS stream_at, CAST(NULL AS TIMESTAMPTZ) AS expires_at, CAST(NULL AS BIGINT) AS credited, \
-     disconnected_at, disconnect_reason, CAST(NULL AS TEXT) AS ended_by, CAST(user_id AS TEXT) AS user_id, user_email, \
-     user_name, CAST(client_capabilities AS TEXT) AS client_capabilities";
-
-const ORIGINAL_SUMS: &str = "CROSS JOIN LATERAL (SELECT COUNT(*) AS calls, \
-     COUNT(*) FILTER (WHERE q.status <> 'success') AS errors, \
-     CAST(COALESCE(SUM(q.prompt_tokens), 0) AS BIGINT) AS prompt_tokens, \
-     CAST(COALESCE(SUM(q.completion_tokens), 0) AS BIGINT) AS completion_tokens \
-     FROM archon_mcp_requests q WHERE q.session_id = x.sid AND q.tool_name IS NOT NULL) r";
-
 /// A column of the Archon session of the connection `x`: the one that it is bound to, or the last one that it opened. Not a
 /// join: PostgreSQL might read all Archon sessions for it.
 fn of_archon(column: &str) -> String {
@@ -140,10 +126,6 @@ impl Line {
                 of_archon("CAST(s.user_id AS TEXT)")
             ),
             Self::Alone => format!("SELECT {ALONE} FROM {table} {which}"),
-            Self::Original => format!(
-                "SELECT x.*, r.calls, r.errors, r.prompt_tokens, r.completion_tokens \
-                 FROM (SELECT {ORIGINAL} FROM {table} {which}) x {ORIGINAL_SUMS}"
-            ),
         }
     }
 }
@@ -154,17 +136,15 @@ const USER: &str = "(LOWER(user_name) = $2 OR LOWER(user_email) = $2 OR CAST(use
 impl Page {
     /// The conditions on a line: `$1` client, `$2` user, `$3` since, `$4` idle since; `$5` is the limit.
     fn conditions(&self, line: Line, standing: Standing, moment: &Moment) -> String {
-        let client = if line == Line::Original { "LOWER(client_type) = $1" } else { CLIENT };
         let user = match line {
             Line::Connection => {
                 format!("(LOWER(principal) = $2 OR {})", of_its_archon(&USER.replace("user_", "u.user_")))
             }
             Line::Alone => format!("(LOWER(principal) = $2 OR {USER})"),
-            Line::Original => USER.to_owned(),
         };
         all_of(&[
             (true, &line.standing(standing, moment)),
-            (self.client.is_some(), client),
+            (self.client.is_some(), CLIENT),
             (self.user.is_some(), &user),
             (self.since.is_some(), "last_activity >= $3"),
             (self.idle_since.is_some(), "last_activity <= $4"),
@@ -185,10 +165,10 @@ impl Store {
         page: &Page,
     ) -> Result<Vec<SessionRow>, StoreError> {
         let mut rows = Vec::new();
-        for line in Line::of(self.tables()) {
-            let conditions = page.conditions(*line, standing, moment);
+        for line in Line::ALL {
+            let conditions = page.conditions(line, standing, moment);
             let sql = line.rows(&format!("WHERE {conditions} ORDER BY last_activity DESC LIMIT $5"));
-            let part: Vec<SessionRow> = report!(self, db => once(sql)
+            let part: Vec<SessionRow> = report!(self, db => once(self.report_text(sql))
                 .bind(page.client.as_deref()).bind(page.user.as_deref()).bind(page.since).bind(page.idle_since)
                 .bind(page.limit).fetch_all(db).await)?;
             rows.extend(part);
@@ -202,10 +182,10 @@ impl Store {
     /// [`StoreError`].
     pub async fn session_count(&self, standing: Standing, moment: &Moment, page: &Page) -> Result<i64, StoreError> {
         let mut sum = 0;
-        for line in Line::of(self.tables()) {
+        for line in Line::ALL {
             let sql =
-                format!("SELECT COUNT(*) FROM {} WHERE {}", line.table(), page.conditions(*line, standing, moment));
-            let (count,): (i64,) = report!(self, db => once(sql)
+                format!("SELECT COUNT(*) FROM {} WHERE {}", line.table(), page.conditions(line, standing, moment));
+            let (count,): (i64,) = report!(self, db => once(self.report_text(sql))
                 .bind(page.client.as_deref()).bind(page.user.as_deref()).bind(page.since).bind(page.idle_since)
                 .fetch_one(db).await)?;
             sum += count;
@@ -218,11 +198,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn connection_row(&self, id: &str) -> Result<Option<SessionRow>, StoreError> {
-        if self.tables() == Tables::Original {
-            return Ok(None);
-        }
         let sql = Line::Connection.rows("WHERE protocol_session_id = $1");
-        report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(db).await)
+        report!(self, db => sqlx::query_as(self.report_text(sql)).bind(id).fetch_optional(db).await)
     }
 
     /// The Archon session of that id, as a line of its own.
@@ -230,8 +207,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn archon_row(&self, id: Uuid) -> Result<Option<SessionRow>, StoreError> {
-        let line = if self.tables() == Tables::Ours { Line::Alone } else { Line::Original };
-        let sql = line.rows("WHERE session_id = $1");
-        report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(DbUuid(id)).fetch_optional(db).await)
+        let sql = Line::Alone.rows("WHERE session_id = $1");
+        report!(self, db => sqlx::query_as(self.report_text(sql)).bind(DbUuid(id)).fetch_optional(db).await)
     }
 }

@@ -4,7 +4,7 @@ use super::alive::Moment;
 use super::lines::Line;
 use super::once;
 use crate::store::backend::report;
-use crate::store::{Store, StoreError, Tables};
+use crate::store::{Store, StoreError};
 
 /// Sessions that have not ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
@@ -38,8 +38,8 @@ pub struct Crowd {
 }
 
 /// Of each kind of line.
-fn living_sql(moment: &Moment, tables: Tables) -> Vec<String> {
-    Line::of(tables).iter().map(|line| line.living(moment)).collect()
+fn living_sql(moment: &Moment) -> [String; 2] {
+    Line::ALL.map(|line| line.living(moment))
 }
 
 impl Line {
@@ -50,30 +50,29 @@ impl Line {
              COUNT(CASE WHEN {alive} AND NOT {used} THEN 1 END) AS idle, \
              COUNT(CASE WHEN NOT {alive} THEN 1 END) AS past FROM {} WHERE {} AND {}",
             self.table(),
-            self.active(),
+            Line::ACTIVE,
             self.own()
         )
     }
 }
 
 /// Of those that are in use: what is idle is nothing to worry about. `$1` is how many make a crowd.
-fn crowds_sql(moment: &Moment, tables: Tables) -> String {
-    let of = |line: &Line| {
+fn crowds_sql(moment: &Moment) -> String {
+    let of = |line: Line| {
         let user = match line {
             Line::Connection => "NULLIF(principal, '')",
             Line::Alone => "COALESCE(user_name, NULLIF(principal, ''))",
-            Line::Original => "user_name",
         };
         format!(
             "SELECT client_type, {user} AS user_name FROM {} WHERE {} AND {} AND {} AND {}",
             line.table(),
-            line.active(),
+            Line::ACTIVE,
             line.used(moment),
             line.alive(moment),
             line.own()
         )
     };
-    let open: Vec<_> = Line::of(tables).iter().map(of).collect();
+    let open = Line::ALL.map(of);
     format!(
         "SELECT COALESCE(client_type, 'Unknown') AS client_type, COALESCE(user_name, '') AS user_name, \
          COUNT(*) AS sessions FROM ({}) open GROUP BY 1, 2 HAVING COUNT(*) >= $1 ORDER BY 3 DESC, 1, 2 LIMIT 10",
@@ -81,14 +80,13 @@ fn crowds_sql(moment: &Moment, tables: Tables) -> String {
     )
 }
 
-fn ended_sql(tables: Tables) -> Vec<String> {
-    let of = |line: &Line| {
+fn ended_sql() -> [String; 2] {
+    Line::ALL.map(|line| {
         let count = |status: &str| {
             format!("(SELECT COUNT(*) FROM {} WHERE status = '{status}' AND {})", line.table(), line.own())
         };
         format!("SELECT {} AS disconnected, {} AS expired", count("disconnected"), count("expired"))
-    };
-    Line::of(tables).iter().map(of).collect()
+    })
 }
 
 impl Store {
@@ -98,8 +96,8 @@ impl Store {
     /// [`StoreError`].
     pub async fn living(&self, moment: &Moment) -> Result<Living, StoreError> {
         let mut sum = Living::default();
-        for sql in living_sql(moment, self.tables()) {
-            let part: Living = report!(self, db => once(sql).fetch_one(db).await)?;
+        for sql in living_sql(moment) {
+            let part: Living = report!(self, db => once(self.report_text(sql)).fetch_one(db).await)?;
             sum.active += part.active;
             sum.idle += part.idle;
             sum.past += part.past;
@@ -113,7 +111,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn living_connections(&self, moment: &Moment) -> Result<Living, StoreError> {
         let sql = Line::Connection.living(moment);
-        report!(self, db => once(sql).fetch_one(db).await)
+        report!(self, db => once(self.report_text(sql)).fetch_one(db).await)
     }
 
     /// Counts the sessions that have ended, by their index alone.
@@ -122,8 +120,8 @@ impl Store {
     /// [`StoreError`].
     pub async fn ended(&self) -> Result<Ended, StoreError> {
         let mut sum = Ended::default();
-        for sql in ended_sql(self.tables()) {
-            let part: Ended = report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_one(db).await)?;
+        for sql in ended_sql() {
+            let part: Ended = report!(self, db => sqlx::query_as(self.report_text(sql)).fetch_one(db).await)?;
             sum.disconnected += part.disconnected;
             sum.expired += part.expired;
         }
@@ -135,8 +133,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn crowds(&self, moment: &Moment, at_least: i64) -> Result<Vec<Crowd>, StoreError> {
-        let sql = crowds_sql(moment, self.tables());
-        report!(self, db => once(sql).bind(at_least).fetch_all(db).await)
+        let sql = crowds_sql(moment);
+        report!(self, db => once(self.report_text(sql)).bind(at_least).fetch_all(db).await)
     }
 }
 
@@ -152,10 +150,10 @@ mod tests {
         connection.execute_batch(include_str!("../migrations/sqlite/0001_sessions.sql")).expect("a schema");
         connection.execute_batch(include_str!("../migrations/sqlite/0002_two_clocks.sql")).expect("a schema");
         let moment = Moment { outages: vec![(2, 60_000)], ..Moment::default() };
-        let (living, ended) = (living_sql(&moment, Tables::Ours), ended_sql(Tables::Ours));
+        let (living, ended) = (living_sql(&moment), ended_sql());
         let eldest = Rules { max_age: Some(std::time::Duration::from_hours(1)), ..Rules::default() };
-        let limited = living_sql(&Moment { rules: eldest, ..moment.clone() }, Tables::Ours);
-        for sql in living.iter().chain(&limited).chain(&ended).chain([&crowds_sql(&moment, Tables::Ours)]) {
+        let limited = living_sql(&Moment { rules: eldest, ..moment.clone() });
+        for sql in living.iter().chain(&limited).chain(&ended).chain([&crowds_sql(&moment)]) {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
             let params = vec![&1 as &dyn rusqlite::ToSql; plan.parameter_count()];
             let steps = plan.query_map(params.as_slice(), |row| row.get::<_, String>("detail")).expect("a plan");

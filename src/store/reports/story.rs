@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::alive::Time;
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::{DbUuid, report};
-use crate::store::{Store, StoreError, Tables};
+use crate::store::{Store, StoreError};
 
 /// A protocol session as it is shown.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -128,10 +128,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn protocol_sessions_of(&self, id: Uuid) -> Result<Vec<ProtocolRow>, StoreError> {
-        if self.tables() == Tables::Original {
-            return Ok(Vec::new());
-        }
-        report!(self, db => sqlx::query_as(PROTOCOL).bind(DbUuid(id)).fetch_all(db).await)
+        report!(self, db => sqlx::query_as(self.report_text(PROTOCOL)).bind(DbUuid(id)).fetch_all(db).await)
     }
 
     /// The Archon sessions that a connection has opened, and the one that it is bound to; the oldest first.
@@ -139,7 +136,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn archon_sessions_of(&self, connection: &str) -> Result<Vec<ArchonRow>, StoreError> {
-        report!(self, db => sqlx::query_as(ARCHON).bind(connection).fetch_all(db).await)
+        report!(self, db => sqlx::query_as(self.report_text(ARCHON)).bind(connection).fetch_all(db).await)
     }
 
     /// The connections that an Archon session's id stands for: bound to it, having it reserved, or the one that opened it.
@@ -147,9 +144,6 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn connections_of(&self, id: Uuid) -> Result<Vec<String>, StoreError> {
-        if self.tables() == Tables::Original {
-            return Ok(Vec::new());
-        }
-        report!(self, db => sqlx::query_scalar(CONNECTIONS).bind(DbUuid(id)).fetch_all(db).await)
+        report!(self, db => sqlx::query_scalar(self.report_text(CONNECTIONS)).bind(DbUuid(id)).fetch_all(db).await)
     }
 }

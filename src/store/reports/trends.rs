@@ -6,7 +6,7 @@ use super::requests::{self, RequestRow};
 use crate::model::latency::upper_micros;
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::{Dialect, report};
-use crate::store::{Store, StoreError, Tables};
+use crate::store::{Store, StoreError};
 
 /// How far out of order rows are written: servers write in batches, and several servers at once.
 const OUT_OF_ORDER: Duration = Duration::from_secs(10);
@@ -32,23 +32,28 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn tool_hours(&self, since: Timestamp) -> Result<Vec<ToolHourRow>, StoreError> {
-        let sql = match (self.tables(), self.dialect()) {
-            (Tables::Original, _) => {
+        let sql = match (self.has_sums(), self.dialect()) {
+            (false, Dialect::Postgres) => {
                 "SELECT tool_name, date_trunc('hour', timestamp, 'UTC') AS hour, COUNT(*) AS calls, \
                  COALESCE(MAX(CAST(duration_ms AS BIGINT)), 0) * 1000 AS top \
                  FROM archon_mcp_requests WHERE timestamp >= $1 AND tool_name IS NOT NULL GROUP BY 1, 2 ORDER BY 2, 1"
             }
-            (Tables::Ours, Dialect::Sqlite) => {
+            (false, Dialect::Sqlite) => {
+                "SELECT tool_name, substr(timestamp, 1, 13) || ':00:00.000' AS hour, COUNT(*) AS calls, \
+                 COALESCE(MAX(CAST(duration_ms AS BIGINT)), 0) * 1000 AS top \
+                 FROM archon_mcp_requests WHERE timestamp >= $1 AND tool_name IS NOT NULL GROUP BY 1, 2 ORDER BY 2, 1"
+            }
+            (true, Dialect::Sqlite) => {
                 "SELECT tool_name, substr(minute, 1, 13) || ':00:00.000' AS hour, SUM(calls) AS calls, MAX(bucket) AS top \
                  FROM archon_mcp_rollups WHERE minute >= $1 AND tool_name <> '' GROUP BY 1, 2 ORDER BY 2, 1"
             }
-            (Tables::Ours, Dialect::Postgres) => {
+            (true, Dialect::Postgres) => {
                 "SELECT tool_name, date_trunc('hour', minute, 'UTC') AS hour, CAST(SUM(calls) AS BIGINT) AS calls, \
                  CAST(MAX(bucket) AS BIGINT) AS top \
                  FROM archon_mcp_rollups WHERE minute >= $1 AND tool_name <> '' GROUP BY 1, 2 ORDER BY 2, 1"
             }
         };
-        report!(self, db => sqlx::query_as(sql).bind(since.minute()).fetch_all(db).await)
+        report!(self, db => sqlx::query_as(self.report_text(sql)).bind(since.minute()).fetch_all(db).await)
     }
 
     /// The slowest call of that hour and tool; of several minutes with calls as slow (within their bucket), of the last.
@@ -57,28 +62,27 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn slowest_call(&self, of: &ToolHourRow, most: i64) -> Result<Option<RequestRow>, StoreError> {
-        let (from, to, numbers) = match self.tables() {
-            Tables::Original => (of.hour, of.hour.plus(HOUR), None),
-            Tables::Ours => {
-                let Some(minute) = self.slowest_minute(of).await? else { return Ok(None) };
-                // So the few rows of a minute are read, not those of all times. A row is written when its call ends.
-                let slack = upper_edge(most) + OUT_OF_ORDER;
-                let first = self.first_request(minute.minus(slack)).await?;
-                let after = self.first_request(minute.plus(MINUTE + slack)).await?;
-                (minute, minute.plus(MINUTE), Some((first, after)))
-            }
+        let (from, to, numbers) = if self.has_sums() {
+            let Some(minute) = self.slowest_minute(of).await? else { return Ok(None) };
+            // So the few rows of a minute are read, not those of all times. A row is written when its call ends.
+            let slack = upper_edge(most) + OUT_OF_ORDER;
+            let first = self.first_request(minute.minus(slack)).await?;
+            let after = self.first_request(minute.plus(MINUTE + slack)).await?;
+            (minute, minute.plus(MINUTE), (first, after))
+        } else {
+            (of.hour, of.hour.plus(HOUR), (0, i64::MAX))
         };
-        let sql = requests::slowest_sql(self.tables());
-        let (first, after) = numbers.unwrap_or_default();
-        report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let sql = requests::slowest_sql(self.request_id(), self.request_order());
+        let (first, after) = numbers;
+        report!(self, db => sqlx::query_as(self.report_text(sql))
             .bind(&of.tool_name).bind(from).bind(to).bind(first).bind(after).fetch_optional(db).await)
     }
 
     /// The last minute of that hour with a call of the tool in its slowest bucket.
     async fn slowest_minute(&self, of: &ToolHourRow) -> Result<Option<Timestamp>, StoreError> {
-        report!(self, db => sqlx::query_scalar(
+        report!(self, db => sqlx::query_scalar(self.report_text(
             "SELECT minute FROM archon_mcp_rollups \
-             WHERE minute >= $1 AND minute < $2 AND tool_name = $3 AND bucket = $4 ORDER BY minute DESC LIMIT 1")
+             WHERE minute >= $1 AND minute < $2 AND tool_name = $3 AND bucket = $4 ORDER BY minute DESC LIMIT 1"))
             .bind(of.hour).bind(of.hour.plus(HOUR)).bind(&of.tool_name).bind(of.top).fetch_optional(db).await)
     }
 }

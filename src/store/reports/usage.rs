@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::{Dialect, report};
-use crate::store::{Store, StoreError, Tables};
+use crate::store::{Store, StoreError};
 
 /// What calls are summed by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,6 @@ const SUMS: &str = "CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(duration_us) A
 
 /// Whose session it is, as far as it is known.
 const USER: &str = "COALESCE(NULLIF(s.user_name, ''), NULLIF(s.user_email, ''), NULLIF(s.principal, ''), '')";
-const ORIGINAL_USER: &str = "COALESCE(NULLIF(s.user_name, ''), NULLIF(s.user_email, ''), '')";
 
 /// The first moment of an hour or day that is summed as a whole.
 fn whole_from(since: Timestamp, step: Duration, begin: fn(Timestamp) -> Timestamp) -> Timestamp {
@@ -127,8 +126,8 @@ impl Store {
                  SELECT {part}, {columns} FROM archon_mcp_rollups \
                  WHERE minute >= $1 AND minute < $2 AND tool_name <> '') r GROUP BY 1, 2, 3) g GROUP BY 1, 2"
         );
-        let packed: Vec<PackedRow> =
-            report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(minute).bind(first).fetch_all(db).await)?;
+        let packed: Vec<PackedRow> = report!(self, db => sqlx::query_as(self.report_text(sql))
+            .bind(minute).bind(first).fetch_all(db).await)?;
         Ok(packed.iter().flat_map(PackedRow::unpack).collect())
     }
 
@@ -152,7 +151,7 @@ impl Store {
                  FROM archon_mcp_sessions s WHERE {used} calls > 0 ORDER BY calls DESC, session_id LIMIT $2"
             )
         };
-        report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).bind(limit).fetch_all(db).await)
+        report!(self, db => sqlx::query_as(self.report_text(sql)).bind(since).bind(limit).fetch_all(db).await)
     }
 
     /// The counters of all sessions used since then, added up; under no name.
@@ -168,7 +167,7 @@ impl Store {
              CAST(COALESCE(SUM(completion_tokens), 0) AS BIGINT) AS completion_tokens \
              FROM archon_mcp_sessions WHERE {used}"
         );
-        report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).fetch_one(db).await)
+        report!(self, db => sqlx::query_as(self.report_text(sql)).bind(since).fetch_one(db).await)
     }
 
     /// Sums from the request rows that arrived since then, with exact latencies.
@@ -176,36 +175,28 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn summed(&self, group: Group, since: Timestamp) -> Result<Vec<UsageRow>, StoreError> {
-        let ours = self.tables() == Tables::Ours;
         let sessions = "LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id";
         let protocol = "LEFT JOIN archon_mcp_protocol_sessions p ON p.protocol_session_id = r.protocol_session_id";
-        let (name, joins) = match (group, ours) {
-            (Group::Tool, _) => ("r.tool_name".to_owned(), String::new()),
-            (Group::Session, _) => ("COALESCE(CAST(r.session_id AS TEXT), '')".to_owned(), String::new()),
-            (Group::Hour | Group::Day, _) => (self.begin_text(group, "r.timestamp"), String::new()),
-            (Group::Client, true) => {
+        let (name, joins) = match group {
+            Group::Tool => ("r.tool_name".to_owned(), String::new()),
+            Group::Session => ("COALESCE(CAST(r.session_id AS TEXT), '')".to_owned(), String::new()),
+            Group::Hour | Group::Day => (self.begin_text(group, "r.timestamp"), String::new()),
+            Group::Client => {
                 ("COALESCE(s.client_type, p.client_type, 'Unknown')".to_owned(), format!("{sessions} {protocol}"))
             }
-            (Group::Client, false) => ("COALESCE(s.client_type, 'Unknown')".to_owned(), sessions.to_owned()),
-            (Group::User, true) => (USER.to_owned(), sessions.to_owned()),
-            (Group::User, false) => (ORIGINAL_USER.to_owned(), sessions.to_owned()),
+            Group::User => (USER.to_owned(), sessions.to_owned()),
         };
-        let micros = if ours {
-            "COALESCE(r.duration_us, CAST(r.duration_ms AS BIGINT) * 1000, 0)"
-        } else {
-            "COALESCE(CAST(r.duration_ms AS BIGINT) * 1000, 0)"
-        };
-        let numbered = if ours { "AND r.id >= $2" } else { "" };
+        let micros = "COALESCE(r.duration_us, CAST(r.duration_ms AS BIGINT) * 1000, 0)";
         let sql = format!(
             "SELECT {name} AS name, COALESCE(r.status, 'success') AS status, {micros} AS latency, COUNT(*) AS calls, \
              CAST(SUM({micros}) AS BIGINT) AS duration_us, \
              CAST(SUM(COALESCE(r.prompt_tokens, 0)) AS BIGINT) AS prompt_tokens, \
              CAST(SUM(COALESCE(r.completion_tokens, 0)) AS BIGINT) AS completion_tokens \
-             FROM archon_mcp_requests r {joins} WHERE r.tool_name IS NOT NULL AND r.timestamp >= $1 {numbered} \
+             FROM archon_mcp_requests r {joins} WHERE r.tool_name IS NOT NULL AND r.timestamp >= $1 AND r.id >= $2 \
              GROUP BY 1, 2, 3"
         );
         let first = self.first_request_since(since).await?;
-        report!(self, db => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).bind(first).fetch_all(db).await)
+        report!(self, db => sqlx::query_as(self.report_text(sql)).bind(since).bind(first).fetch_all(db).await)
     }
 
     /// An expression that yields the beginning of the hour or day of a time as SQLite writes it.

@@ -14,7 +14,7 @@ use super::lookup::Ended;
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::{Backend, DbUuid, is_pooler_in_between, reread, transact};
 use crate::store::tail::Tail;
-use crate::store::{Store, StoreError, Tables};
+use crate::store::{Store, StoreError};
 
 /// The channel that the triggers notify.
 const CHANNEL: &str = "archonctl_ends";
@@ -189,7 +189,7 @@ impl Store {
     /// The bell of this database: PostgreSQL's NOTIFY. None where nobody would ring it, or no connection is to be had.
     pub async fn bell(&self) -> Option<Bell> {
         let Backend::Postgres(postgres) = self.backend() else { return None };
-        if self.tables() == Tables::Original {
+        if !self.has_events() {
             return None;
         }
         // Commands take every database for one behind a pooler, because to find out takes longer than what they ask.

@@ -8,7 +8,7 @@ const SOON: Duration = Duration::from_mins(1);
 const HUGE: u64 = 3 * LARGE_BYTES;
 
 fn target(path: &Path) -> SqliteTarget {
-    SqliteTarget { path: path.to_owned(), vfs: None, sync_full: false, own_checkpoints: true }
+    SqliteTarget { path: path.to_owned(), vfs: None, sync_full: false, read_only: false, own_checkpoints: true }
 }
 
 fn connect(path: &Path) -> Connection {
