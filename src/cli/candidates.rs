@@ -7,9 +7,7 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 
 use crate::client::Client;
-use crate::queries::Queries;
 use crate::queries::sessions::{Session, SessionFilter, Sessions, Standing};
-use crate::store::Role;
 use crate::tools::BUILTIN;
 
 use super::Cli;
@@ -88,9 +86,9 @@ fn sessions() -> Vec<CompletionCandidate> {
 }
 
 async fn live_sessions() -> Option<Sessions> {
-    let store = Database::from_arg_matches(&typed()?).ok()?.open(Role::Reader).await.ok()?;
+    let queries = Database::from_arg_matches(&typed()?).ok()?.look().await.ok()?;
     let filter = SessionFilter { standings: vec![Standing::Alive], limit: Some(MOST), ..SessionFilter::default() };
-    Queries::new(store).await.ok()?.sessions(&filter).await.ok()
+    queries.sessions(&filter).await.ok()
 }
 
 /// The words typed so far, as far as they can be understood, with environment and configuration file: a `--url` before

@@ -4,7 +4,7 @@ use clap::Args;
 use thiserror::Error;
 
 use super::{identity, paths};
-use crate::queries::Queries;
+use crate::queries::{Queries, clock_of};
 use crate::store::{Location, OpenError, OpenOptions, Role, Store};
 
 /// Which database.
@@ -44,7 +44,17 @@ impl Database {
     /// # Errors
     /// [`NoDatabase`] when it is not there; else [`OpenError`].
     pub(super) async fn look(&self) -> anyhow::Result<Queries> {
-        Ok(Queries::new(self.open(Role::Reader).await?).await?)
+        self.queries(Role::Reader).await
+    }
+
+    /// The same in another role.
+    ///
+    /// # Errors
+    /// [`NoDatabase`] when it is not there; else [`OpenError`].
+    pub(super) async fn queries(&self, role: Role) -> anyhow::Result<Queries> {
+        let store = self.open(role).await?;
+        let clock = clock_of(&store).await?;
+        Ok(Queries::new(store, clock))
     }
 
     /// Opens it.

@@ -74,7 +74,7 @@ impl Options {
     /// # Errors
     /// Each with its exit code: see [`super::exit`]. Nothing was ended then, or some chunks of many.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let queries = Queries::new(self.database.open(Role::Operator).await?).await?;
+        let queries = self.database.queries(Role::Operator).await?;
         let mut sessions =
             if self.ids.is_empty() { self.chosen(&queries).await? } else { self.given(&queries).await? };
         let now = queries.clock().now();

@@ -11,8 +11,8 @@ use super::background::{Occasion, Wants};
 use super::message::Message;
 use super::pace::{Marks, Pace, Turn};
 use crate::model::timestamp::Timestamp;
-use crate::queries::Queries;
 use crate::queries::sessions::Session;
+use crate::queries::{Queries, clock_of};
 use crate::session::operator::{Order, Targets, expire};
 use crate::store::{Location, OpenError, OpenOptions, Role, Store, StoreError};
 
@@ -48,8 +48,8 @@ pub(super) async fn open(options: &OpenOptions) -> Result<Feed, FeedError> {
         other => other?,
     };
     let inode = inode(store.location());
-    let queries = Queries::new(store).await?;
-    Ok(Feed { queries, inode, pace: Pace::default(), known: Known::default() })
+    let clock = clock_of(&store).await?;
+    Ok(Feed { queries: Queries::new(store, clock), inode, pace: Pace::default(), known: Known::default() })
 }
 
 fn inode(location: &Location) -> Option<u64> {

@@ -36,17 +36,22 @@ pub struct Queries {
     still: Option<Arc<OnceCell<Moment>>>,
 }
 
+/// A clock that goes by a store's time, for a command: a server has one already.
+///
+/// # Errors
+/// [`StoreError`] when the store does not answer.
+pub async fn clock_of(store: &Store) -> Result<Clock, StoreError> {
+    let clock = Clock::default();
+    if let Some(offset) = store.clock_offset(&clock).await? {
+        clock.shift(offset);
+    }
+    Ok(clock)
+}
+
 impl Queries {
-    /// Looks at a store.
-    ///
-    /// # Errors
-    /// [`StoreError`] when it does not answer.
-    pub async fn new(store: Store) -> Result<Self, StoreError> {
-        let clock = Clock::default();
-        if let Some(offset) = store.clock_offset(&clock).await? {
-            clock.shift(offset);
-        }
-        Ok(Self { store, clock, still: None })
+    /// Looks at a store, by a clock that goes by its time: see [`clock_of`].
+    pub fn new(store: Store, clock: Clock) -> Self {
+        Self { store, clock, still: None }
     }
 
     /// The store.

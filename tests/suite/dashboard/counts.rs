@@ -1,8 +1,8 @@
 //! The same moment, the same counts.
 
 use archonctl::cli::exit;
-use archonctl::queries::Queries;
 use archonctl::queries::window::{SessionWindow, WindowQuery};
+use archonctl::queries::{Queries, clock_of};
 use archonctl::store::reports::page::Order;
 use archonctl::store::{Location, OpenOptions, Role, Store};
 use serde_json::{Value, json};
@@ -40,7 +40,8 @@ on_every_database!(a_page_is_the_beginning_of_the_whole_list, |db| async {
     seed(&db, 2000, 2000);
     let location = Location::parse(db.url()).expect("a URL");
     let store = Store::open(&OpenOptions { location, role: Role::Reader, sync_full: false }).await.expect("open");
-    let mut queries = Queries::new(store).await.expect("an answer");
+    let clock = clock_of(&store).await.expect("an answer");
+    let mut queries = Queries::new(store, clock);
     for last_first in [true, false] {
         let query = WindowQuery { order: (Order::Activity, last_first), ..WindowQuery::default() };
         let of = |window: SessionWindow| window.rows.into_iter().map(|row| row.last_activity).collect::<Vec<_>>();
