@@ -83,12 +83,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn listening(&self) -> Result<Option<String>, StoreError> {
-        let listen: Option<Option<String>> = patiently(async {
-            reread!(self, db => sqlx::query_scalar(
-                "SELECT listen FROM archon_mcp_boots WHERE ended_at IS NULL ORDER BY number DESC LIMIT 1")
-                .fetch_optional(db).await)
-        })
-        .await?;
+        let listen: Option<Option<String>> = reread!(self, db => sqlx::query_scalar(
+            "SELECT listen FROM archon_mcp_boots WHERE ended_at IS NULL ORDER BY number DESC LIMIT 1")
+            .fetch_optional(db).await)?;
         Ok(listen.flatten())
     }
 
