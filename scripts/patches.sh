@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Applies the patches in tests/patches to a copy of the sources and checks that they compile: each shows how few files a
+# change of its kind touches (see ARCHITECTURE.md).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+target=$PWD/${CARGO_TARGET_DIR:-target}
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy"
+
+for patch in tests/patches/*.patch; do
+  files=$(git apply --numstat "$patch" | grep -c $'\tsrc/')
+  ((files <= 3)) || { echo "FAILED  $patch touches $files files" >&2; exit 1; }
+  (cd "$copy" && git apply "$OLDPWD/$patch")
+  echo "ok      $patch touches $files files"
+done
+cd "$copy"
+# The dependencies are those of the other checks; the copy alone is compiled.
+CARGO_TARGET_DIR=$target cargo check --locked --lib
