@@ -13,6 +13,7 @@ use super::output::{Cell, Column, List, Listed, Output, column, when};
 use super::which;
 use super::which::Limit;
 use crate::model::timestamp::Timestamp;
+use crate::model::word::Word;
 use crate::queries::Queries;
 use crate::queries::events::{Event, EventQuery};
 
@@ -63,7 +64,7 @@ impl Options {
             Some(typed) => Some(which::session(&queries, typed).await?),
             None => None,
         };
-        let query = EventQuery { session, kind: self.kind.clone(), since: self.since };
+        let query = EventQuery { session, kind: self.kind.clone().map(Word::read), since: self.since };
         let source = Rows { queries: &queries, query, limit: self.limit.count() };
         if self.follow {
             return follow(&source, queries.store(), &self.output).await;
@@ -116,10 +117,10 @@ impl Listed for Event {
     fn cells(&self, _now: Timestamp) -> Vec<Cell> {
         vec![
             Cell::new(when(self.at)),
-            Cell::new(&self.kind),
+            Cell::new(self.kind.as_str()),
             Cell::or_dash(self.protocol_session_id.as_deref().or(self.session_id.as_deref())),
             Cell::or_dash(self.reason.as_deref()),
-            Cell::or_dash(self.actor.as_deref()),
+            Cell::or_dash(self.actor.as_ref().map(Word::as_str)),
             Cell::or_dash(self.session_id.as_deref()),
         ]
     }

@@ -15,6 +15,7 @@ use super::output::{Cell, Column, List, Listed, Output, Screen, View, ago, colum
 use super::{identity, which};
 use crate::model::text::clean;
 use crate::model::timestamp::Timestamp;
+use crate::model::word::Word;
 use crate::queries::Queries;
 use crate::queries::find::Found;
 use crate::queries::sessions::{Session, SessionFilter, Standing, State};
@@ -137,9 +138,9 @@ async fn live(queries: &Queries, found: &Found, typed: &str) -> anyhow::Result<V
     };
     if all.iter().all(|session| session.state == State::Ended) {
         let id = found.session_id.map_or_else(|| first.id().to_owned(), |id| id.to_string());
-        let (reason, by) = (first.disconnect_reason.as_deref(), first.ended_by.as_deref());
-        let message =
-            format!("the session {id} has ended already: {} by {}", reason.unwrap_or("-"), by.unwrap_or("nobody"));
+        let reason = first.disconnect_reason.as_ref().map_or("-", Word::as_str);
+        let by = first.ended_by.as_ref().map_or("nobody", Word::as_str);
+        let message = format!("the session {id} has ended already: {reason} by {by}");
         return Err(NoSession { message, hint: hint() }.into());
     }
     Ok(all.into_iter().filter(|session| session.state != State::Ended).collect())

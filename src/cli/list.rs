@@ -9,10 +9,11 @@ use humantime::parse_duration as duration;
 use super::database::Database;
 use super::output::{Cell, Column, List, Listed, Output, ago, column};
 use super::watch::Watch;
-use super::which::{Limit, StatusArg};
+use super::which::Limit;
+use super::words::one_of;
 use crate::model::timestamp::Timestamp;
 use crate::queries::Queries;
-use crate::queries::sessions::{Session, SessionFilter, Standing, State, Status};
+use crate::queries::sessions::{Session, SessionFilter, SessionStatus, Standing, State, StatusFilter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,8 +39,9 @@ pub struct Options {
     #[arg(short, long, conflicts_with = "status")]
     all: bool,
     /// Only those that are active, idle or ended; or ended, and disconnected or expired; several with commas
-    #[arg(long, value_name = "STATUS", value_delimiter = ',', hide_possible_values = true)]
-    status: Vec<StatusArg>,
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', hide_possible_values = true,
+          value_parser = one_of(StatusFilter::ALL.iter().copied().filter(|status| *status != StatusFilter::Live)))]
+    status: Vec<StatusFilter>,
     #[command(flatten)]
     filter: Filter,
     #[command(flatten)]
@@ -184,8 +186,8 @@ impl Session {
 
     /// `timeout (server)`.
     fn end(&self) -> Option<String> {
-        let reason = self.disconnect_reason.as_deref()?;
-        Some(self.ended_by.as_deref().map_or_else(|| reason.to_owned(), |by| format!("{by}, {reason}")))
+        let reason = self.disconnect_reason.as_ref()?;
+        Some(self.ended_by.as_ref().map_or_else(|| reason.to_string(), |by| format!("{by}, {reason}")))
     }
 }
 
@@ -195,9 +197,9 @@ pub(super) fn client_text(client_type: &str, version: Option<&str>) -> String {
 }
 
 /// A status in its colour.
-pub(super) fn status_cell(status: Status) -> Cell {
+pub(super) fn status_cell(status: SessionStatus) -> Cell {
     let cell = Cell::new(status.as_str());
-    if status == Status::Active { cell.good() } else { cell.faint() }
+    if status == SessionStatus::Active { cell.good() } else { cell.faint() }
 }
 
 /// A count that should be zero.

@@ -48,6 +48,7 @@ pub mod tools;
 mod visit;
 mod watch;
 mod which;
+mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

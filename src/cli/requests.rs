@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use humantime::parse_duration as duration;
 
 use super::database::Database;
@@ -12,7 +12,10 @@ use super::follow::{Numbered, Source, follow};
 use super::output::{Cell, Column, List, Listed, Output, column, millis, when};
 use super::which;
 use super::which::Limit;
+use super::words::one_of;
+use crate::model::request::RequestStatus;
 use crate::model::timestamp::Timestamp;
+use crate::model::word::Word;
 use crate::queries::Queries;
 use crate::queries::requests::{Request, RequestQuery};
 
@@ -59,18 +62,12 @@ struct Filter {
     #[arg(long, value_name = "TOOL")]
     tool: Option<String>,
     /// Only those that ended in success, error or timeout
-    #[arg(long, value_name = "STATUS", hide_possible_values = true)]
-    status: Option<Outcome>,
+    #[arg(long, value_name = "STATUS", hide_possible_values = true,
+          value_parser = one_of(RequestStatus::ALL.iter().copied()))]
+    status: Option<RequestStatus>,
     /// Only those of that time, such as 15m or 2d
     #[arg(long, value_name = "TIME", value_parser = duration)]
     since: Option<Duration>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Outcome {
-    Success,
-    Error,
-    Timeout,
 }
 
 impl Options {
@@ -101,16 +98,8 @@ impl Filter {
             Some(typed) => Some(which::session(queries, typed).await?),
             None => None,
         };
-        let status = self.status.map(|status| {
-            match status {
-                Outcome::Success => "success",
-                Outcome::Error => "error",
-                Outcome::Timeout => "timeout",
-            }
-            .to_owned()
-        });
         let (client, user, tool) = (self.client.clone(), self.user.clone(), self.tool.clone());
-        Ok(RequestQuery { session, client, user, tool, status, since: self.since })
+        Ok(RequestQuery { session, client, user, tool, status: self.status, since: self.since })
     }
 }
 
@@ -136,7 +125,7 @@ impl Source<Request> for Rows<'_> {
 
 impl Numbered for Request {
     fn number(&self) -> i64 {
-        self.number
+        Self::number(self)
     }
 }
 
@@ -173,8 +162,8 @@ impl Listed for Request {
     ];
 
     fn cells(&self, _now: Timestamp) -> Vec<Cell> {
-        let status = Cell::or_dash(self.status.as_deref());
-        let succeeded = self.status.as_deref().is_none_or(|status| status == "success");
+        let status = Cell::or_dash(self.status.as_ref().map(Word::as_str));
+        let succeeded = self.status.as_ref().is_none_or(|status| status.is(RequestStatus::Success));
         let error = self.error_message.as_deref().or(self.late.then_some("its session had ended"));
         vec![
             Cell::or_dash(self.timestamp.map(when)),

@@ -12,10 +12,13 @@ use super::list::{client_text, errors_cell, status_cell};
 use super::output::{Cell, Column, List, Listed, Output, Screen, VERSION, View, Widths, ago, column, line, span, when};
 use super::watch::Watch;
 use super::which;
+use crate::model::event::Actor;
+use crate::model::session::{EndReason, SessionRule};
 use crate::model::timestamp::Timestamp;
+use crate::model::word::Word;
 use crate::queries::Queries;
 use crate::queries::find::Found;
-use crate::queries::sessions::{State, Status};
+use crate::queries::sessions::{SessionStatus, State};
 use crate::queries::story::{ArchonSession, ProtocolSession, Story};
 
 const EXAMPLES: &str = "\
@@ -160,7 +163,7 @@ impl Told {
             None if self.story.session.state == State::Ended => "no tool was called in it".to_owned(),
             None => "reserved for the next tool call".to_owned(),
             Some(archon) => match (archon.status, archon.expires_at) {
-                (Status::Active, Some(at)) => format!("for another {} unless used", span(at.since(self.now))),
+                (SessionStatus::Active, Some(at)) => format!("for another {} unless used", span(at.since(self.now))),
                 (status, _) => status.as_str().to_owned(),
             },
         };
@@ -187,7 +190,7 @@ impl Told {
     /// Why and by whom, with what an operator had to say.
     fn end(&self) -> String {
         let session = &self.story.session;
-        let reason = session.disconnect_reason.as_deref().unwrap_or("-");
+        let reason = session.disconnect_reason.as_ref().map_or("-", Word::as_str);
         let by = session
             .ended_by
             .as_ref()
@@ -245,15 +248,15 @@ impl Listed for ArchonSession {
             Cell::new(span(std::time::Duration::from_secs(self.duration_s))),
             Cell::new(self.calls.to_string()),
             errors_cell(self.errors),
-            Cell::or_dash(ended(self.disconnect_reason.as_deref(), self.ended_by.as_deref())),
+            Cell::or_dash(ended(self.disconnect_reason.as_ref(), self.ended_by.as_ref())),
             Cell::or_dash(self.shared_from.as_deref()),
         ]
     }
 }
 
 /// `timeout by server`.
-fn ended(reason: Option<&str>, by: Option<&str>) -> Option<String> {
-    reason.map(|reason| by.map_or_else(|| reason.to_owned(), |by| format!("{reason} by {by}")))
+fn ended(reason: Option<&Word<EndReason>>, by: Option<&Word<Actor>>) -> Option<String> {
+    reason.map(|reason| by.map_or_else(|| reason.to_string(), |by| format!("{reason} by {by}")))
 }
 
 impl Listed for ProtocolSession {
@@ -283,12 +286,12 @@ impl Listed for ProtocolSession {
     ];
 
     fn cells(&self, now: Timestamp) -> Vec<Cell> {
-        let bound = match self.bound_by.as_deref() {
-            Some("new") => Some("making it"),
-            Some("client") => Some("its client's word"),
-            Some("bound") => Some("its client's connection"),
-            other => other,
-        };
+        let bound = self.bound_by.as_ref().map(|rule| match rule {
+            Word::Ours(SessionRule::New) => "making it",
+            Word::Ours(SessionRule::Client) => "its client's word",
+            Word::Ours(SessionRule::Bound) => "its client's connection",
+            Word::Other(rule) => rule,
+        });
         vec![
             Cell::new(&self.protocol_session_id),
             status_cell(self.status),
@@ -296,7 +299,7 @@ impl Listed for ProtocolSession {
             Cell::new(&self.protocol_version),
             Cell::new(ago(self.connected_at, now)),
             Cell::new(ago(self.last_activity, now)),
-            Cell::or_dash(ended(self.disconnect_reason.as_deref(), self.ended_by.as_deref())),
+            Cell::or_dash(ended(self.disconnect_reason.as_ref(), self.ended_by.as_ref())),
         ]
     }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use humantime::parse_duration as duration;
 use serde_json::json;
 
@@ -12,9 +12,10 @@ use super::list::errors_cell;
 use super::output::{Cell, Column, List, Listed, Output, column, millis, when};
 use super::watch::Watch;
 use super::which::Limit;
+use super::words::one_of;
 use crate::model::timestamp::Timestamp;
 use crate::queries::Queries;
-use crate::queries::usage::{By, Source, Usage, UsageQuery};
+use crate::queries::usage::{Group, Source, Usage, UsageQuery};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,7 +34,8 @@ JSON: {\"version\": 1, \"by\": \"tool\", \"source\": \"rollups\", \"since\": nul
 #[command(after_help = EXAMPLES)]
 pub struct Options {
     /// tool, client, session, user, day or hour (in UTC)
-    #[arg(long, value_name = "GROUP", default_value = "tool", hide_possible_values = true)]
+    #[arg(long, value_name = "GROUP", default_value = "tool", hide_possible_values = true,
+          value_parser = one_of(Group::ALL.iter().copied()))]
     by: Group,
     /// Only calls of that time, such as 15m or 2d
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -51,29 +53,6 @@ pub struct Options {
     database: Database,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Group {
-    Tool,
-    Client,
-    Session,
-    User,
-    Day,
-    Hour,
-}
-
-impl Group {
-    const fn by(self) -> (By, &'static str) {
-        match self {
-            Self::Tool => (By::Tool, "TOOL"),
-            Self::Client => (By::Client, "CLIENT"),
-            Self::Session => (By::Session, "SESSION"),
-            Self::User => (By::User, "USER"),
-            Self::Day => (By::Day, "DAY"),
-            Self::Hour => (By::Hour, "HOUR"),
-        }
-    }
-}
-
 impl Options {
     /// Shows them.
     ///
@@ -85,7 +64,7 @@ impl Options {
     }
 
     async fn list(&self, queries: &Queries) -> anyhow::Result<List<Line>> {
-        let (by, title) = self.by.by();
+        let by = self.by;
         let query = UsageQuery { by, since: self.since, exact: self.exact, limit: self.limit.count() };
         let found = queries.usage(query).await?;
         let line = |usage| Line { usage, by, is_total: false };
@@ -96,12 +75,24 @@ impl Options {
             .with("more", found.more)
             .noting_if_empty("No tool was called in that time. archonctl call TOOL calls one.")
             .noting_more(found.more);
-        list.columns[0] = list.columns[0].titled(title);
+        list.columns[0] = list.columns[0].titled(title(by));
         list.total = Some(Line { usage: found.total, by, is_total: true });
         if found.source == Source::Counters && list.note.is_none() {
             list.note = Some("Percentiles by session and user: add --exact.".to_owned());
         }
         Ok(list)
+    }
+}
+
+/// What stands above the names of groups.
+const fn title(by: Group) -> &'static str {
+    match by {
+        Group::Tool => "TOOL",
+        Group::Client => "CLIENT",
+        Group::Session => "SESSION",
+        Group::User => "USER",
+        Group::Day => "DAY",
+        Group::Hour => "HOUR",
     }
 }
 
@@ -111,7 +102,7 @@ struct Line {
     #[serde(flatten)]
     usage: Usage,
     #[serde(skip)]
-    by: By,
+    by: Group,
     #[serde(skip)]
     is_total: bool,
 }
@@ -123,8 +114,8 @@ impl Line {
             return "all".to_owned();
         }
         let length = match self.by {
-            By::Day => "2026-01-10".len(),
-            By::Hour => "2026-01-10 12:00".len(),
+            Group::Day => "2026-01-10".len(),
+            Group::Hour => "2026-01-10 12:00".len(),
             _ => return if name.is_empty() { "-".to_owned() } else { name.clone() },
         };
         Timestamp::parse_sql(name).map(when).and_then(|text| Some(text.get(..length)?.to_owned())).unwrap_or_default()
@@ -167,9 +158,9 @@ impl Listed for Line {
             errors_cell(usage.errors),
             usage.timeouts.map_or_else(|| Cell::or_dash(None::<&str>), errors_cell),
             Cell::or_dash(usage.mean_ms.map(millis)),
-            Cell::or_dash(usage.latency.p50_ms.map(millis)),
-            Cell::or_dash(usage.latency.p95_ms.map(millis)),
-            Cell::or_dash(usage.latency.p99_ms.map(millis)),
+            Cell::or_dash(usage.p50_ms.map(millis)),
+            Cell::or_dash(usage.p95_ms.map(millis)),
+            Cell::or_dash(usage.p99_ms.map(millis)),
             Cell::new(usage.prompt_tokens.to_string()),
             Cell::new(usage.completion_tokens.to_string()),
         ]

@@ -5,7 +5,6 @@ use clap::Args;
 use super::exit::{NoSession, Usage};
 use crate::queries::Queries;
 use crate::queries::find::{Found, Search};
-use crate::queries::sessions::Standing;
 
 /// How to look at the last rows only: the option that lists share.
 #[derive(Debug, Clone, Copy, Args)]
@@ -43,29 +42,5 @@ pub(super) async fn session(queries: &Queries, typed: &str) -> anyhow::Result<Fo
             "type more of the id",
         )
         .into()),
-    }
-}
-
-/// What `--status` takes for sessions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum StatusArg {
-    // No doc comments: one would turn the whole --help into its long form.
-    Active,
-    Idle,
-    Ended,
-    Disconnected,
-    Expired,
-}
-
-impl StatusArg {
-    /// Where such sessions stand.
-    pub(super) const fn standings(self) -> &'static [Standing] {
-        match self {
-            Self::Active => Standing::ACTIVE,
-            Self::Idle => &[Standing::Idle],
-            Self::Ended => Standing::ENDED,
-            Self::Disconnected => &[Standing::Disconnected],
-            Self::Expired => Standing::TIMED_OUT,
-        }
     }
 }

@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use super::data::{Answer, History, MINUTES, Part, Pulse, Question, SESSIONS, STREAM, Step};
 use super::feed::Feed;
+use crate::model::request::RequestStatus;
 use crate::queries::Queries;
 use crate::queries::events::EventQuery;
 use crate::queries::find::Search;
-use crate::queries::requests::RequestQuery;
+use crate::queries::requests::{Request, RequestQuery};
 use crate::queries::standings::{Counts, Ended, Living};
 use crate::queries::trends::Trends;
-use crate::queries::usage::{By, UsageQuery};
+use crate::queries::usage::{Group, UsageQuery};
 use crate::store::StoreError;
 use crate::store::tail::Tail;
 
+/// A client of one user with this number of open sessions is one to look at.
+const CROWD: i64 = 20;
 /// How many boots the header knows.
 const BOOTS: usize = 20;
 /// How many boots and requests of a session are listed.
@@ -28,8 +31,8 @@ const DAY: Duration = Duration::from_hours(24);
 pub(super) struct Known {
     /// How many sessions have not ended, and how many have.
     standings: Option<(Living, Ended)>,
-    /// The stream of requests: of that tool, with that status.
-    requests: Option<(Option<String>, Option<String>, Tail)>,
+    /// The stream of requests, with that status.
+    requests: Option<(Option<RequestStatus>, Tail)>,
     /// The stream of events.
     events: Option<Tail>,
     trends: Trends,
@@ -44,7 +47,7 @@ impl Feed {
         Ok(match question {
             Question::Pulse => self.pulse().await?,
             Question::Counts | Question::Ended => self.counts(question).await?,
-            Question::Crowds => Answer::Crowds(queries.crowds().await?),
+            Question::Crowds => Answer::Crowds(queries.crowds(CROWD).await?),
             Question::Sessions(query) => Answer::Sessions(queries.window(query, SESSIONS).await?),
             Question::Latest(ids) => Answer::Latest(queries.latest(ids).await?),
             Question::Story(id) => {
@@ -54,10 +57,10 @@ impl Feed {
                 };
                 Answer::Story(id.clone(), story.map(Box::new))
             }
-            Question::Requests(tool, status) => self.requests(tool.clone(), status.clone()).await?,
+            Question::Requests(status) => self.requests(*status).await?,
             Question::Words(number) => Answer::Words(*number, queries.words(*number).await?),
             Question::Tools => {
-                let query = UsageQuery { by: By::Tool, since: Some(DAY), exact: false, limit: None };
+                let query = UsageQuery { by: Group::Tool, since: Some(DAY), exact: false, limit: None };
                 Answer::Tools(queries.usage(query).await?)
             }
             Question::Trends => {
@@ -95,26 +98,26 @@ impl Feed {
         Ok(Answer::Counts(Counts::of(living, ended)))
     }
 
-    async fn requests(&mut self, tool: Option<String>, status: Option<String>) -> Result<Answer, StoreError> {
-        let query = RequestQuery { tool: tool.clone(), status: status.clone(), ..RequestQuery::default() };
+    async fn requests(&mut self, status: Option<RequestStatus>) -> Result<Answer, StoreError> {
+        let query = RequestQuery { status, ..RequestQuery::default() };
         let store = self.queries.store();
         if !store.has_numbers() {
             // Its rows have no numbers: there is nothing to go on from.
             return Ok(Answer::Requests(self.queries.requests(&query, Some(STREAM / 2)).await?, Part::Whole));
         }
         let newest = store.last_request().await?;
-        if let Some((t, s, tail)) = &mut self.known.requests
-            && (&*t, &*s) == (&tool, &status)
+        if let Some((before, tail)) = &mut self.known.requests
+            && *before == status
             // Of more than fit, the last ones.
             && usize::try_from(newest - tail.floor()).is_ok_and(|backlog| backlog < STREAM)
         {
             let rows = self.queries.requests_after(&query, tail.floor()).await?;
-            return Ok(Answer::Requests(tail.new_ones(rows, |row| row.number), Part::More));
+            return Ok(Answer::Requests(tail.new_ones(rows, Request::number), Part::More));
         }
         let rows = self.queries.requests(&query, Some(STREAM / 2)).await?;
         let mut tail = store.short_tail(newest, LOOK_BACK);
-        tail.know(&rows, |row| row.number);
-        self.known.requests = Some((tool, status, tail));
+        tail.know(&rows, Request::number);
+        self.known.requests = Some((status, tail));
         Ok(Answer::Requests(rows, Part::Whole))
     }
 
@@ -136,8 +139,8 @@ impl Feed {
 
 async fn history(queries: &Queries, step: Step) -> Result<Answer, StoreError> {
     let by = match step {
-        Step::Hour => By::Hour,
-        Step::Day => By::Day,
+        Step::Hour => Group::Hour,
+        Step::Day => Group::Day,
     };
     let usage = queries.usage(UsageQuery { by, since: Some(step.reach()), exact: false, limit: None }).await?;
     let begun = queries.begun_by_hour(queries.clock().now().minus(step.reach())).await?;

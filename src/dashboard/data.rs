@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use crate::model::request::RequestStatus;
 use crate::model::timestamp::Timestamp;
 use crate::queries::boots::Boot;
 use crate::queries::clients::ClientUse;
@@ -40,8 +41,8 @@ pub(super) enum Question {
     Latest(Vec<String>),
     /// All of one session, by an id of either kind.
     Story(String),
-    /// The stream of requests: of that tool, with that status.
-    Requests(Option<String>, Option<String>),
+    /// The stream of requests, with that status.
+    Requests(Option<RequestStatus>),
     /// What was said in a call.
     Words(i64),
     /// Tools of the last day.
@@ -69,7 +70,7 @@ impl Question {
             Self::Sessions(_) => "sessions",
             Self::Latest(_) => "latest",
             Self::Story(_) => "story",
-            Self::Requests(..) => "requests",
+            Self::Requests(_) => "requests",
             Self::Words(_) => "words",
             Self::Tools => "tools",
             Self::Trends => "trends",

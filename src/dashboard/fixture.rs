@@ -9,6 +9,10 @@ use super::data::{Answer, History, Part, Pulse, Step};
 use super::message::Message;
 use super::theme::Theme;
 use super::update::update;
+use crate::model::boot::EndCause;
+use crate::model::event::EventKind;
+use crate::model::request::RequestStatus;
+use crate::model::word::Word;
 use crate::queries::boots::Boot;
 use crate::queries::clients::ClientUse;
 use crate::queries::events::Event;
@@ -18,7 +22,7 @@ use crate::queries::requests::Request;
 use crate::queries::sessions::Session;
 use crate::queries::standings::{Counts, Crowd};
 use crate::queries::trends::Trends;
-use crate::queries::usage::By;
+use crate::queries::usage::Group;
 use crate::queries::window::SessionWindow;
 
 pub(super) use rows::{NOW, archon_id, id, request, story};
@@ -51,10 +55,10 @@ pub(super) fn empty(size: (u16, u16)) -> App {
     give(&mut app, Answer::Sessions(SessionWindow::default()));
     give(&mut app, Answer::Requests(vec![], Part::Whole));
     give(&mut app, Answer::Events(vec![], Part::Whole));
-    give(&mut app, Answer::Tools(statistics(By::Tool, vec![])));
+    give(&mut app, Answer::Tools(statistics(Group::Tool, vec![])));
     give(&mut app, Answer::Trends(Trends::default()));
     give(&mut app, Answer::Clients(vec![]));
-    let none = History { step: Step::Hour, usage: statistics(By::Hour, vec![]), begun: vec![], clients: vec![] };
+    let none = History { step: Step::Hour, usage: statistics(Group::Hour, vec![]), begun: vec![], clients: vec![] };
     give(&mut app, Answer::History(none));
     give(&mut app, Answer::Boots(vec![boot(1, 40)]));
     app
@@ -73,7 +77,7 @@ pub(super) fn populated(size: (u16, u16)) -> App {
     let minutes = (0..30).rev().map(minute).collect();
     let boots = vec![
         boot(12, 10_920),
-        Boot { ended_at: Some(ago(10_932)), end_cause: Some("crash".into()), ..boot(11, 90_000) },
+        Boot { ended_at: Some(ago(10_932)), end_cause: Some(EndCause::Crash.into()), ..boot(11, 90_000) },
     ];
     give(&mut app, Answer::Pulse(Pulse { boots: boots.clone(), boots_today: 2, minutes, original: false }));
     give(&mut app, Answer::Boots(boots.into_iter().map(|b| Boot { recovered: Some(7), ..b }).collect()));
@@ -98,17 +102,23 @@ pub(super) fn populated(size: (u16, u16)) -> App {
     give(&mut app, Answer::Latest(all.into_iter().collect()));
     give(
         &mut app,
-        Answer::Tools(statistics(By::Tool, vec![usage("find_projects", 1204, 3), usage("health_check", 600, 0)])),
+        Answer::Tools(statistics(Group::Tool, vec![usage("find_projects", 1204, 3), usage("health_check", 600, 0)])),
     );
     give(&mut app, Answer::Trends(trends()));
     give(&mut app, Answer::Requests((1..=6).map(request).collect(), Part::Whole));
-    give(&mut app, Answer::Events(vec![event(1, "initialised"), event(2, "created"), event(3, "ended")], Part::Whole));
+    give(
+        &mut app,
+        Answer::Events(
+            vec![event(1, EventKind::Initialised), event(2, EventKind::Created), event(3, EventKind::Ended)],
+            Part::Whole,
+        ),
+    );
     give(&mut app, Answer::Clients(clients()));
     let hours = vec![usage("2026-01-10T10:00:00.000Z", 900, 3), usage("2026-01-10T11:00:00.000Z", 904, 0)];
     let begun = vec![(ago(7200), 4), (ago(3600), 8)];
     give(
         &mut app,
-        Answer::History(History { step: Step::Hour, usage: statistics(By::Hour, hours), begun, clients: clients() }),
+        Answer::History(History { step: Step::Hour, usage: statistics(Group::Hour, hours), begun, clients: clients() }),
     );
     app
 }
@@ -137,13 +147,19 @@ pub(super) fn troubled(size: (u16, u16)) -> App {
     let crowd = Crowd { client_type: "Cursor".into(), user_name: "bob".into(), sessions: 25 };
     give(&mut app, Answer::Crowds(vec![crowd]));
     let failing = vec![usage("manage_project", 12_345, 4200), usage("find_projects", 1204, 3)];
-    give(&mut app, Answer::Tools(statistics(By::Tool, failing)));
-    let failed = |n| Request { status: Some("timeout".into()), late: true, ..request(n) };
+    give(&mut app, Answer::Tools(statistics(Group::Tool, failing)));
+    let failed = |n| Request { status: Some(RequestStatus::Timeout.into()), late: true, ..request(n) };
     give(
         &mut app,
         Answer::Requests((1..=6).map(|n| if n > 3 { failed(n) } else { request(n) }).collect(), Part::Whole),
     );
-    give(&mut app, Answer::Events(vec![event(1, "refused"), event(2, "expire"), event(3, "ended")], Part::Whole));
+    give(
+        &mut app,
+        Answer::Events(
+            vec![event(1, EventKind::Refused), event(2, EventKind::Expire), event(3, EventKind::Ended)],
+            Part::Whole,
+        ),
+    );
     let dead = Boot { heartbeat_at: ago(300), recovered: Some(0), ..boot(10, 200_000) };
     let boots = app.data.sums.boots.clone().unwrap_or_default();
     give(&mut app, Answer::Boots(boots.into_iter().chain([dead]).collect()));
@@ -163,7 +179,7 @@ pub(super) fn strange(size: (u16, u16)) -> App {
     list.rows[2].client_type = EVIL.into();
     give(&mut app, Answer::Sessions(list));
     let names = [WIDE, LONG, EVIL];
-    give(&mut app, Answer::Tools(statistics(By::Tool, names.iter().map(|name| usage(name, 1204, 3)).collect())));
+    give(&mut app, Answer::Tools(statistics(Group::Tool, names.iter().map(|name| usage(name, 1204, 3)).collect())));
     let client =
         |name: &&str| ClientUse { client_type: (*name).into(), client_version: WIDE.into(), ..clients()[0].clone() };
     give(&mut app, Answer::Clients(names.iter().map(client).collect()));
@@ -175,8 +191,11 @@ pub(super) fn strange(size: (u16, u16)) -> App {
         ..request(n)
     };
     give(&mut app, Answer::Requests((1..).zip(&names).map(call).collect(), Part::Whole));
-    let end =
-        |(n, name): (i64, &&str)| Event { reason: Some((*name).into()), actor: Some(LONG.into()), ..event(n, "ended") };
+    let end = |(n, name): (i64, &&str)| Event {
+        reason: Some((*name).into()),
+        actor: Some(Word::read(LONG.into())),
+        ..event(n, EventKind::Ended)
+    };
     give(&mut app, Answer::Events((1..).zip(&names).map(end).collect(), Part::Whole));
     let history = app.data.sums.history.clone().expect("a history");
     let clients = names.iter().map(client).collect();

@@ -11,7 +11,7 @@ use super::once::text_of;
 use super::screens;
 use super::tests::press;
 use crate::queries::latest::Words;
-use crate::queries::sessions::{Session, State, Status};
+use crate::queries::sessions::{Session, SessionStatus, State};
 
 const SIZES: [(u16, u16); 4] = [(40, 12), (80, 24), (120, 40), (200, 50)];
 
@@ -112,7 +112,7 @@ fn no_state_is_told_by_colour_alone() {
     // What is printed has no colours: the words must tell the states apart.
     let mut app = populated((120, 40));
     let mut list = app.data.sessions.clone().expect("a list");
-    let all = [Status::Disconnected, Status::Expired];
+    let all = [SessionStatus::Disconnected, SessionStatus::Expired];
     for (row, status) in list.rows.iter_mut().zip(all) {
         (row.status, row.state) = (status, State::Ended);
     }

@@ -5,7 +5,7 @@ use super::data::Question;
 use super::screens;
 use super::table::Sort;
 use super::view::{Detail, Place, Tab};
-use crate::queries::sessions::Standing;
+use crate::queries::sessions::{Standing, StatusFilter};
 use crate::queries::window::WindowQuery;
 use crate::store::reports::page::Order;
 
@@ -20,7 +20,7 @@ impl App {
                 wants.extend([Question::Story(id.clone()), latest, Question::Tools]);
             }
             Some(Detail::Request(request)) => {
-                wants.extend((request.number > 0).then_some(Question::Words(request.number)));
+                wants.extend((request.number() > 0).then(|| Question::Words(request.number())));
             }
             None => wants.extend(self.tab_wants()),
         }
@@ -36,8 +36,7 @@ impl App {
             }
             Tab::Requests => {
                 let filter = self.list(Place::Tab(Tab::Requests)).filter;
-                let status = filter.field("status").filter(|s| matches!(*s, "success" | "error" | "timeout"));
-                vec![Question::Requests(None, status.map(str::to_owned))]
+                vec![Question::Requests(filter.field("status").and_then(|word| word.parse().ok()))]
             }
             Tab::Tools => vec![Question::Tools, Question::Trends],
             Tab::Clients => vec![Question::Clients],
@@ -87,20 +86,8 @@ impl App {
 
 /// Where sessions stand whose state has these letters in its word.
 fn named(letters: &str) -> Vec<Standing> {
-    let words: [(&str, &[Standing]); 6] = [
-        ("active", Standing::ACTIVE),
-        ("idle", &[Standing::Idle]),
-        ("live", &[Standing::Alive]),
-        ("ended", Standing::ENDED),
-        ("disconnected", &[Standing::Disconnected]),
-        ("expired", Standing::TIMED_OUT),
-    ];
-    let mut standings: Vec<_> = words
-        .iter()
-        .filter(|(word, _)| word.contains(letters))
-        .flat_map(|(_, standings)| *standings)
-        .copied()
-        .collect();
+    let named = StatusFilter::ALL.iter().filter(|status| status.as_str().contains(letters));
+    let mut standings: Vec<_> = named.flat_map(|status| status.standings()).copied().collect();
     if standings.is_empty() {
         // The row itself decides: none passes.
         standings = Standing::ALL.to_vec();

@@ -106,7 +106,7 @@ pub(super) fn of_session(app: &App, session: &Session) -> Vec<Warning> {
 /// The last call, if it was slow against its tool's usual: how long it took, and what is usual.
 fn slow(tools: Option<&Statistics>, latest: &crate::queries::latest::Latest) -> Option<(f64, f64)> {
     let (tool, ms) = (latest.last_tool.as_ref()?, latest.last_ms?);
-    let usual = tools?.groups.iter().find(|group| group.name == *tool)?.latency.p95_ms?;
+    let usual = tools?.groups.iter().find(|group| group.name == *tool)?.p95_ms?;
     (ms >= SLOW_MS && ms > usual * SLOW_FACTOR).then_some((ms, usual))
 }
 

@@ -1,8 +1,11 @@
 //! Our nouns: sessions, request records, events, boots, and the one clock. No IO.
 
+pub mod boot;
 pub mod client_type;
 pub mod clock;
 pub mod encoding;
+pub mod event;
+pub mod group;
 pub mod latency;
 pub mod mask;
 pub mod principal;
@@ -10,3 +13,4 @@ pub mod request;
 pub mod session;
 pub mod text;
 pub mod timestamp;
+pub mod word;

@@ -1,32 +1,16 @@
 //! How a handled request went.
 
-use std::fmt;
+use super::word::words;
 
-/// The `status` of a request row, honestly: see design, "Honest rows".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RequestStatus {
-    /// The tool or method did what was asked.
-    Success,
-    /// The tool said `isError`, the protocol refused, or the call was cancelled or cut short.
-    Error,
-    /// It ran past the tool timeout.
-    Timeout,
-}
-
-impl RequestStatus {
-    /// The word in the `status` column.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Error => "error",
-            Self::Timeout => "timeout",
-        }
-    }
-}
-
-impl fmt::Display for RequestStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+words! {
+    /// The `status` of a request row.
+    pub enum RequestStatus, "request status" {
+        /// The tool or method did what was asked.
+        Success = "success",
+        /// The tool said `isError`, the protocol refused, or the call was cancelled or cut short.
+        Error = "error",
+        /// It ran past the tool timeout.
+        Timeout = "timeout",
     }
 }
 

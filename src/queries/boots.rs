@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::Queries;
+use crate::model::boot::EndCause;
 use crate::model::timestamp::Timestamp;
+use crate::model::word::Word;
 use crate::store::StoreError;
 use crate::store::boots::DEAD_AFTER;
 use crate::store::reports::boots::BootRow;
@@ -32,8 +34,8 @@ pub struct Boot {
     pub cleanup_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// `clean`, `interrupt`, `crash`, …
-    pub end_cause: Option<String>,
+    /// How it ended.
+    pub end_cause: Option<Word<EndCause>>,
     /// How long no server had been alive before it, in seconds.
     pub outage_s: i64,
     /// Protocol sessions from before it that were used in it; `None` where it was not asked.

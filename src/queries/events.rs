@@ -4,52 +4,15 @@ use std::time::Duration;
 
 use super::Queries;
 use super::find::Found;
-use crate::model::timestamp::Timestamp;
+use crate::model::event::EventKind;
+use crate::model::word::Word;
 use crate::store::StoreError;
-use crate::store::reports::events::{Concerns, EventFilter, EventRow};
+pub use crate::store::reports::events::Event;
+use crate::store::reports::events::{Concerns, EventFilter};
 use crate::store::reports::requests::Part;
-use serde::{Deserialize, Serialize};
 
 /// The number of rows that whoever follows reads at once.
 pub(super) const AT_ONCE: i64 = 10_000;
-
-/// One change in a session's life:
-///
-/// ```json
-/// {"id": 3, "at": "2026-01-10T12:00:00.000Z", "kind": "ended", "session_id": "…", "protocol_session_id": null,
-///  "reason": "timeout", "actor": "server"}
-/// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Event {
-    /// Its number.
-    pub id: i64,
-    /// When.
-    pub at: Timestamp,
-    /// `initialised`, `created`, `ended`, `recovered`, `refused`, `expire`, …
-    pub kind: String,
-    /// The Archon session it concerns.
-    pub session_id: Option<String>,
-    /// The protocol session it concerns.
-    pub protocol_session_id: Option<String>,
-    /// Why.
-    pub reason: Option<String>,
-    /// Who.
-    pub actor: Option<String>,
-}
-
-impl From<EventRow> for Event {
-    fn from(row: EventRow) -> Self {
-        Self {
-            id: row.id,
-            at: row.at,
-            kind: row.kind,
-            session_id: row.session_id,
-            protocol_session_id: row.protocol_session_id,
-            reason: row.reason,
-            actor: row.actor,
-        }
-    }
-}
 
 /// Which events.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +20,7 @@ pub struct EventQuery {
     /// Of that session.
     pub session: Option<Found>,
     /// Of that kind.
-    pub kind: Option<String>,
+    pub kind: Option<Word<EventKind>>,
     /// Within that time.
     pub since: Option<Duration>,
 }
@@ -94,6 +57,6 @@ impl Queries {
             kind: query.kind.clone(),
             since: query.since.map(|since| self.clock.now().minus(since)),
         };
-        Ok(self.store.events(&filter, part).await?.into_iter().map(Event::from).collect())
+        self.store.events(&filter, part).await
     }
 }

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Queries;
 use super::percentiles::{Latencies, Scale};
+use crate::model::request::RequestStatus;
 use crate::store::StoreError;
 use crate::store::reports::latest::CallRow;
+pub use crate::store::reports::latest::Words;
 
 /// So many calls of a session are looked at.
 pub const LOOKED_AT: usize = 30;
@@ -23,15 +25,6 @@ pub struct Latest {
     pub p95_ms: Option<f64>,
     /// So many of the last calls in a row were of that tool and failed.
     pub failed_in_a_row: usize,
-}
-
-/// What was said in a call, masked: kept only where the server's operator asked for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Words {
-    /// The arguments, as JSON, perhaps cut.
-    pub arguments: String,
-    /// The answer, where it was kept.
-    pub answer: Option<String>,
 }
 
 impl Queries {
@@ -56,8 +49,7 @@ impl Queries {
     /// # Errors
     /// [`StoreError`].
     pub async fn words(&self, request: i64) -> Result<Option<Words>, StoreError> {
-        let row = self.store.words(request).await?;
-        Ok(row.map(|row| Words { arguments: row.arguments, answer: row.answer }))
+        self.store.words(request).await
     }
 }
 
@@ -69,8 +61,9 @@ impl Latest {
             latencies.add(call.duration_us, 1);
         }
         let last = calls.first();
-        let failed =
-            |call: &&CallRow| call.status != "success" && last.is_some_and(|last| last.tool_name == call.tool_name);
+        let failed = |call: &&CallRow| {
+            !call.status.is(RequestStatus::Success) && last.is_some_and(|last| last.tool_name == call.tool_name)
+        };
         #[expect(clippy::cast_precision_loss, reason = "285 years in microseconds still have all their digits")]
         let ms = |call: &CallRow| call.duration_us as f64 / 1000.0;
         Self {
@@ -86,15 +79,16 @@ impl Latest {
 mod tests {
     use super::*;
 
-    fn call(tool: &str, status: &str, duration_us: i64) -> CallRow {
+    fn call(tool: &str, status: RequestStatus, duration_us: i64) -> CallRow {
         CallRow { session_id: "s".into(), timestamp: None, tool_name: tool.into(), status: status.into(), duration_us }
     }
 
     #[test]
     fn failures_are_counted_in_a_row_of_the_same_tool() {
-        let latest = Latest::of(&[call("a", "error", 2000), call("a", "timeout", 1000), call("b", "error", 1)]);
+        use RequestStatus::{Error, Success, Timeout};
+        let latest = Latest::of(&[call("a", Error, 2000), call("a", Timeout, 1000), call("b", Error, 1)]);
         assert_eq!((latest.failed_in_a_row, latest.last_tool.as_deref(), latest.last_ms), (2, Some("a"), Some(2.0)));
-        let latest = Latest::of(&[call("a", "success", 1000), call("a", "error", 1000)]);
+        let latest = Latest::of(&[call("a", Success, 1000), call("a", Error, 1000)]);
         assert_eq!((latest.failed_in_a_row, latest.p95_ms), (0, Some(1.0)));
         assert_eq!(Latest::of(&[]), Latest::default());
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Queries;
 use super::percentiles::{Latencies, Scale};
+use crate::model::request::RequestStatus;
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
 use crate::store::reports::minutes::MinuteRow;
@@ -39,7 +40,7 @@ fn summed(rows: &[MinuteRow], scale: Scale) -> Vec<Minute> {
     for row in rows {
         let (calls, errors, latencies) = minutes.entry(row.minute).or_default();
         *calls += row.calls;
-        *errors += if row.status == "success" { 0 } else { row.calls };
+        *errors += if row.status.is(RequestStatus::Success) { 0 } else { row.calls };
         latencies.add(row.latency, row.calls.try_into().unwrap_or(0));
     }
     let minute = |(minute, (calls, errors, latencies)): (Timestamp, (i64, i64, Latencies))| Minute {
@@ -58,8 +59,14 @@ mod tests {
     #[test]
     fn a_minute_is_the_sum_of_its_rows() {
         let at = |m: i64| Timestamp::from_millis(m * 60_000);
-        let row = |m, status: &str, latency, calls| MinuteRow { minute: at(m), status: status.into(), latency, calls };
-        let rows = [row(2, "success", 3000, 19), row(1, "error", 1000, 2), row(2, "timeout", 9000, 1)];
+        let row = |m, status: RequestStatus, latency, calls| MinuteRow {
+            minute: at(m),
+            status: status.into(),
+            latency,
+            calls,
+        };
+        let (good, failed, late) = (RequestStatus::Success, RequestStatus::Error, RequestStatus::Timeout);
+        let rows = [row(2, good, 3000, 19), row(1, failed, 1000, 2), row(2, late, 9000, 1)];
         let minutes = summed(&rows, Scale::Exact);
         assert_eq!(minutes[0], Minute { minute: at(1), calls: 2, errors: 2, p95_ms: Some(1.0) });
         assert_eq!(minutes[1], Minute { minute: at(2), calls: 20, errors: 1, p95_ms: Some(3.0) });

@@ -7,7 +7,10 @@ use uuid::Uuid;
 
 use super::Queries;
 use super::find::Found;
+use crate::model::request::RequestStatus;
+use crate::model::session::SessionRule;
 use crate::model::timestamp::Timestamp;
+use crate::model::word::Word;
 use crate::store::StoreError;
 use crate::store::reports::requests::{Owner, Part, RequestFilter, RequestRow};
 
@@ -37,8 +40,8 @@ pub struct Request {
     pub method: Option<String>,
     /// The tool.
     pub tool_name: Option<String>,
-    /// `success`, `error`, `timeout`.
-    pub status: Option<String>,
+    /// How it went.
+    pub status: Option<Word<RequestStatus>>,
     /// How long the tool (or method) alone took.
     pub duration_ms: Option<f64>,
     /// Tokens of the arguments.
@@ -49,13 +52,17 @@ pub struct Request {
     pub estimated_cost_usd: Option<f64>,
     /// What went wrong.
     pub error_message: Option<String>,
-    /// The rule that gave it its Archon session: `client` (named by it), `bound`, `new`.
-    pub session_rule: Option<String>,
+    /// The rule that gave it its Archon session.
+    pub session_rule: Option<Word<SessionRule>>,
     /// It began before its session ended and finished after.
     pub late: bool,
-    /// Its number, for those who follow.
-    #[serde(skip)]
-    pub number: i64,
+}
+
+impl Request {
+    /// Its number, for those who follow; zero in an original's table, where ids are no numbers.
+    pub fn number(&self) -> i64 {
+        self.id.parse().unwrap_or(0)
+    }
 }
 
 impl From<RequestRow> for Request {
@@ -79,7 +86,6 @@ impl From<RequestRow> for Request {
             error_message: row.error_message,
             session_rule: row.session_rule,
             late: row.late,
-            number: row.number,
         }
     }
 }
@@ -95,8 +101,8 @@ pub struct RequestQuery {
     pub user: Option<String>,
     /// Of that tool.
     pub tool: Option<String>,
-    /// `success`, `error`, `timeout`.
-    pub status: Option<String>,
+    /// That went like this.
+    pub status: Option<RequestStatus>,
     /// Arrived within that time.
     pub since: Option<Duration>,
 }
@@ -125,7 +131,7 @@ impl Queries {
             client: query.client.as_deref().map(str::to_lowercase),
             user: query.user.as_deref().map(str::to_lowercase),
             tool: query.tool.clone(),
-            status: query.status.clone(),
+            status: query.status,
             since: query.since.map(|since| self.clock.now().minus(since)),
         };
         let rows = match (self.owner(query.session.as_ref()).await?, part) {

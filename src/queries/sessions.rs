@@ -5,7 +5,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Queries;
+use crate::model::event::Actor;
+use crate::model::session::EndReason;
+pub use crate::model::session::SessionStatus;
 use crate::model::timestamp::Timestamp;
+use crate::model::word::{Word, words};
 use crate::store::StoreError;
 use crate::store::reports::alive::{Moment, Time};
 pub use crate::store::reports::sessions::Standing;
@@ -30,7 +34,7 @@ pub struct Session {
     /// The revision agreed on.
     pub protocol_version: Option<String>,
     /// What it is now: a row that is past its time is expired, whether or not a server has met it.
-    pub status: Status,
+    pub status: SessionStatus,
     /// The same in a user's words: is somebody there.
     pub state: State,
     /// Whether its client has called a tool yet.
@@ -55,10 +59,10 @@ pub struct Session {
     pub expires_at: Option<Timestamp>,
     /// When it ended.
     pub disconnected_at: Option<Timestamp>,
-    /// Why it ended: `client_disconnect`, `timeout`, `max_age`, `operator`, or what somebody typed.
-    pub disconnect_reason: Option<String>,
-    /// Who ended it: `client`, `server`, an operator, `sql`; nobody has, if its time is over and no server has met it.
-    pub ended_by: Option<String>,
+    /// Why it ended: one of our reasons, or what somebody typed.
+    pub disconnect_reason: Option<Word<EndReason>>,
+    /// Who ended it; nobody has, if its time is over and no server has met it.
+    pub ended_by: Option<Word<Actor>>,
     /// How long it lasted, or has lasted so far, in whole seconds.
     pub duration_s: u64,
     /// Tool calls.
@@ -71,59 +75,56 @@ pub struct Session {
     pub completion_tokens: i64,
 }
 
-/// Where a session stands, to a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Usable.
-    Active,
-    /// Somebody ended it.
-    Disconnected,
-    /// Its time is over.
-    Expired,
+words! {
+    /// Whether somebody is there.
+    pub enum State, "state" {
+        /// Used within the session timeout, or a stream of it is open.
+        Active = "active",
+        /// Not, but its client may go on at any time.
+        Idle = "idle",
+        /// It has ended.
+        Ended = "ended",
+    }
 }
 
-/// Whether somebody is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Used within the session timeout, or a stream of it is open.
-    Active,
-    /// Not, but its client may go on at any time.
-    Idle,
-    /// It has ended.
-    Ended,
+words! {
+    /// By which words lists are asked for sessions.
+    pub enum StatusFilter, "status" {
+        /// Somebody is there.
+        Active = "active",
+        /// Nobody is, but its client may go on at any time.
+        Idle = "idle",
+        /// Either.
+        Live = "live",
+        /// It has ended.
+        Ended = "ended",
+        /// Somebody ended it.
+        Disconnected = "disconnected",
+        /// Its time is over.
+        Expired = "expired",
+    }
 }
 
-impl State {
-    /// The word.
-    pub const fn as_str(self) -> &'static str {
+impl StatusFilter {
+    /// Where such sessions stand.
+    pub const fn standings(self) -> &'static [Standing] {
         match self {
-            Self::Active => "active",
-            Self::Idle => "idle",
-            Self::Ended => "ended",
+            Self::Active => Standing::ACTIVE,
+            Self::Idle => &[Standing::Idle],
+            Self::Live => &[Standing::Alive],
+            Self::Ended => Standing::ENDED,
+            Self::Disconnected => &[Standing::Disconnected],
+            Self::Expired => Standing::TIMED_OUT,
         }
     }
 }
 
-impl Status {
-    /// The word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Disconnected => "disconnected",
-            Self::Expired => "expired",
-        }
-    }
-
-    /// Of the word in a row's `status` column and the end of its time.
-    pub(super) fn of(word: &str, end: Option<Timestamp>, now: Timestamp) -> Self {
-        match word {
-            "active" if end.is_some_and(|end| end < now) => Self::Expired,
-            "active" => Self::Active,
-            "expired" => Self::Expired,
-            _ => Self::Disconnected,
-        }
+/// What a stored status is now, by the end of its time.
+fn status_now(stored: &Stored, end: Option<Timestamp>, now: Timestamp) -> SessionStatus {
+    match stored.ours() {
+        Some(SessionStatus::Active) if end.is_some_and(|end| end < now) => SessionStatus::Expired,
+        Some(status) => status,
+        None => SessionStatus::Disconnected,
     }
 }
 
@@ -158,41 +159,49 @@ pub struct Sessions {
 /// The end of a row, as far as it has one: a row that is past its time ended then.
 #[derive(Debug)]
 pub(super) struct End {
-    pub(super) status: Status,
+    pub(super) status: SessionStatus,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) at: Option<Timestamp>,
-    pub(super) reason: Option<String>,
-    pub(super) by: Option<String>,
+    pub(super) reason: Option<Word<EndReason>>,
+    pub(super) by: Option<Word<Actor>>,
 }
 
 /// What a row says of its end: when, why, by whom.
-pub(super) type Said = (Option<Timestamp>, Option<String>, Option<String>);
+pub(super) type Said = (Option<Timestamp>, Option<Word<EndReason>>, Option<Word<Actor>>);
+
+/// The status of a row, as it is stored.
+pub(super) type Stored = Word<SessionStatus>;
 
 impl End {
     /// Of a connection's columns.
-    pub(super) fn of_connection(word: &str, time: &Time, said: Said, moment: &Moment) -> Self {
+    pub(super) fn of_connection(stored: &Stored, time: &Time, said: Said, moment: &Moment) -> Self {
         let end = moment.end_of_connection(time);
         let old = end.is_some_and(|end| moment.is_too_old(time, end));
-        Self::of(word, (time.expires_at, end), said, (moment.now, if old { "max_age" } else { "timeout" }))
+        Self::of(
+            stored,
+            (time.expires_at, end),
+            said,
+            (moment.now, if old { EndReason::MaxAge } else { EndReason::Timeout }),
+        )
     }
 
     /// Of an Archon session's.
-    pub(super) fn of_archon(word: &str, time: &Time, said: Said, moment: &Moment) -> Self {
-        Self::of(word, (time.expires_at, moment.end_of_archon(time)), said, (moment.now, "timeout"))
+    pub(super) fn of_archon(stored: &Stored, time: &Time, said: Said, moment: &Moment) -> Self {
+        Self::of(stored, (time.expires_at, moment.end_of_archon(time)), said, (moment.now, EndReason::Timeout))
     }
 
     fn of(
-        word: &str,
-        (stored, end): (Option<Timestamp>, Option<Timestamp>),
+        stored: &Stored,
+        (stored_end, end): (Option<Timestamp>, Option<Timestamp>),
         (at, reason, by): Said,
-        (now, why): (Timestamp, &str),
+        (now, why): (Timestamp, EndReason),
     ) -> Self {
-        if word != "active" {
-            return Self { status: Status::of(word, None, now), expires_at: stored, at, reason, by };
+        let status = status_now(stored, end, now);
+        if !stored.is(SessionStatus::Active) {
+            return Self { status, expires_at: stored_end, at, reason, by };
         }
-        let status = Status::of(word, end, now);
-        if status == Status::Expired {
-            return Self { status, expires_at: end, at: end, reason: Some(why.to_owned()), by: None };
+        if status == SessionStatus::Expired {
+            return Self { status, expires_at: end, at: end, reason: Some(why.into()), by: None };
         }
         Self { status, expires_at: end, at: None, reason: None, by: None }
     }
@@ -213,9 +222,9 @@ impl Session {
             None => End::of_archon(&row.status, &time, said, moment),
         };
         let state = match end.status {
-            Status::Active if moment.is_used(&time) => State::Active,
-            Status::Active => State::Idle,
-            Status::Disconnected | Status::Expired => State::Ended,
+            SessionStatus::Active if moment.is_used(&time) => State::Active,
+            SessionStatus::Active => State::Idle,
+            SessionStatus::Disconnected | SessionStatus::Expired => State::Ended,
         };
         Self {
             state,

@@ -4,10 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Queries;
 use crate::store::StoreError;
-pub use crate::store::reports::standings::{Ended, Living};
-
-/// A client of one user with this number of open sessions is one to look at.
-pub const CROWD: i64 = 20;
+pub use crate::store::reports::standings::{Crowd, Ended, Living};
 
 /// How many sessions stand where: `{"active": 12, "idle": 3, "ended": 47, "disconnected": 40, "expired": 7}`. Active, idle
 /// and ended ones are all of them; disconnected and expired ones have ended.
@@ -43,17 +40,6 @@ impl Counts {
     }
 }
 
-/// A client of one user with many open sessions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Crowd {
-    /// The client's type.
-    pub client_type: String,
-    /// Whose; empty if unknown.
-    pub user_name: String,
-    /// How many.
-    pub sessions: i64,
-}
-
 impl Queries {
     /// How many sessions have ended.
     ///
@@ -72,18 +58,12 @@ impl Queries {
         self.store.living(&moment).await
     }
 
-    /// Clients of one user that have [`CROWD`] sessions in use or more.
+    /// Clients of one user that have at least that many sessions in use.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn crowds(&self) -> Result<Vec<Crowd>, StoreError> {
+    pub async fn crowds(&self, at_least: i64) -> Result<Vec<Crowd>, StoreError> {
         let moment = self.moment().await?;
-        let rows = self.store.crowds(&moment, CROWD).await?;
-        let crowd = |row: crate::store::reports::standings::Crowd| Crowd {
-            client_type: row.client_type,
-            user_name: row.user_name,
-            sessions: row.sessions,
-        };
-        Ok(rows.into_iter().map(crowd).collect())
+        self.store.crowds(&moment, at_least).await
     }
 }

@@ -8,8 +8,11 @@ use super::Queries;
 use super::events::{Event, EventQuery};
 use super::find::Found;
 use super::requests::{Request, RequestQuery};
-use super::sessions::{End, Session, State, Status};
+use super::sessions::{End, Session, SessionStatus, State};
+use crate::model::event::{Actor, EventKind};
+use crate::model::session::{EndReason, SessionRule};
 use crate::model::timestamp::Timestamp;
+use crate::model::word::Word;
 use crate::store::StoreError;
 use crate::store::reports::alive::Moment;
 use crate::store::reports::story::{ArchonRow, ProtocolRow};
@@ -52,10 +55,9 @@ pub struct ProtocolSession {
     /// The client's version as given.
     pub client_version: Option<String>,
     /// What it is now.
-    pub status: Status,
-    /// How it was bound to the Archon session: `new` (it made it), `client` (its client named it), `bound` (it found it
-    /// bound); none while it has called no tool.
-    pub bound_by: Option<String>,
+    pub status: SessionStatus,
+    /// The rule that bound it to the Archon session; none while it has called no tool.
+    pub bound_by: Option<Word<SessionRule>>,
     /// When it began.
     pub connected_at: Timestamp,
     /// When it was last used.
@@ -65,9 +67,9 @@ pub struct ProtocolSession {
     /// When it ended.
     pub disconnected_at: Option<Timestamp>,
     /// Why it ended.
-    pub disconnect_reason: Option<String>,
+    pub disconnect_reason: Option<Word<EndReason>>,
     /// Who ended it.
-    pub ended_by: Option<String>,
+    pub ended_by: Option<Word<Actor>>,
 }
 
 /// An Archon session of a connection.
@@ -78,7 +80,7 @@ pub struct ArchonSession {
     /// The connection that opened it, if another one did.
     pub shared_from: Option<String>,
     /// What it is now.
-    pub status: Status,
+    pub status: SessionStatus,
     /// When it began.
     pub connected_at: Timestamp,
     /// When it was last used.
@@ -88,9 +90,9 @@ pub struct ArchonSession {
     /// When it ended.
     pub disconnected_at: Option<Timestamp>,
     /// Why it ended.
-    pub disconnect_reason: Option<String>,
+    pub disconnect_reason: Option<Word<EndReason>>,
     /// Who ended it.
-    pub ended_by: Option<String>,
+    pub ended_by: Option<Word<Actor>>,
     /// How long it lasted, or has lasted so far, in whole seconds.
     pub duration_s: u64,
     /// Tool calls.
@@ -172,10 +174,10 @@ impl Queries {
         let requests = self.requests(&of_it, requests).await?;
         let of_it = EventQuery { session: Some(own), ..EventQuery::default() };
         let events = self.events(&of_it, Some(EVENTS)).await?;
-        let note = events.iter().rev().filter(|_| session.state == State::Ended).find(|e| e.kind == "expire");
+        let note = events.iter().rev().filter(|_| session.state == State::Ended).find(|e| e.kind.is(EventKind::Expire));
         let kept: i64 = archon_sessions.iter().map(|archon| archon.calls).sum();
         // The first event of a connection goes when what is that old goes.
-        let old = session.protocol_session_id.is_some() && !events.iter().any(|e| e.kind == "initialised");
+        let old = session.protocol_session_id.is_some() && !events.iter().any(|e| e.kind.is(EventKind::Initialised));
         Ok(Some(Story {
             older_removed: old && kept < session.calls,
             client_capabilities,

@@ -3,27 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::Queries;
 use super::requests::Request;
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
-use crate::store::reports::trends::ToolHourRow;
-
-/// The calls of one tool in one hour: `{"tool": "health_check", "hour": "2026-01-10T12:00:00.000Z", "calls": 120}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ToolHour {
-    /// The tool.
-    pub tool: String,
-    /// The beginning of the hour.
-    pub hour: Timestamp,
-    /// How many.
-    pub calls: i64,
-    /// How slow the slowest was: its latency bucket, or its microseconds where there are no sums.
-    #[serde(skip)]
-    pub top: i64,
-}
+pub use crate::store::reports::trends::ToolHour;
 
 /// The hours of all tools, and the slowest call of each.
 #[derive(Debug, Clone, Default)]
@@ -60,14 +44,9 @@ impl Trends {
 
     /// Takes in hours that were read now: from the one of `since` on they replace those before; older than `first` none
     /// is kept.
-    fn take(&mut self, rows: Vec<ToolHourRow>, since: Timestamp, first: Timestamp) {
+    fn take(&mut self, rows: Vec<ToolHour>, since: Timestamp, first: Timestamp) {
         self.hours.retain(|hour| hour.hour >= first.hour() && hour.hour < since.hour());
-        self.hours.extend(rows.into_iter().map(|row| ToolHour {
-            tool: row.tool_name,
-            hour: row.hour,
-            calls: row.calls,
-            top: row.top,
-        }));
+        self.hours.extend(rows);
     }
 
     /// The hour with the slowest call of each tool; of several the last.
@@ -112,8 +91,7 @@ impl Queries {
     }
 
     async fn slowest_of(&self, top: &ToolHour, most: i64) -> Result<Option<Request>, StoreError> {
-        let row = ToolHourRow { tool_name: top.tool.clone(), hour: top.hour, calls: top.calls, top: top.top };
-        Ok(self.store.slowest_call(&row, most).await?.map(Request::from))
+        Ok(self.store.slowest_call(top, most).await?.map(Request::from))
     }
 }
 
@@ -123,8 +101,8 @@ mod tests {
 
     const HOUR: i64 = 3_600_000;
 
-    fn row(tool: &str, hour: i64, calls: i64, top: i64) -> ToolHourRow {
-        ToolHourRow { tool_name: tool.into(), hour: Timestamp::from_millis(hour * HOUR), calls, top }
+    fn row(tool: &str, hour: i64, calls: i64, top: i64) -> ToolHour {
+        ToolHour { tool: tool.into(), hour: Timestamp::from_millis(hour * HOUR), calls, top }
     }
 
     #[test]

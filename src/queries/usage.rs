@@ -7,32 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use super::Queries;
 use super::percentiles::{Latencies, Percentiles, Scale};
+pub use crate::model::group::Group;
+use crate::model::request::RequestStatus;
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
-use crate::store::reports::usage::{CounterRow, Group, UsageRow};
+use crate::store::reports::usage::{CounterRow, UsageRow};
 
 /// Where there are no more calls to read than this, statistics by session and user come from the rows even unasked.
 const READ_UNASKED: i64 = 20_000;
 /// Hours and days without a call are told too, up to this number.
 const MOST_GAPS: usize = 10_000;
-
-/// What calls are grouped by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum By {
-    /// The tool.
-    Tool,
-    /// The client's type.
-    Client,
-    /// The Archon session.
-    Session,
-    /// The user.
-    User,
-    /// The day, in UTC.
-    Day,
-    /// The hour, in UTC.
-    Hour,
-}
 
 /// Where statistics come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,9 +48,12 @@ pub struct Usage {
     pub timeouts: Option<i64>,
     /// The mean latency; unknown to counters.
     pub mean_ms: Option<f64>,
-    /// The latency that half of them, 95 % and 99 % did not exceed; unknown to counters.
-    #[serde(flatten)]
-    pub latency: Percentiles,
+    /// The latency that half of them did not exceed; unknown to counters.
+    pub p50_ms: Option<f64>,
+    /// The same of 95 %.
+    pub p95_ms: Option<f64>,
+    /// The same of 99 %.
+    pub p99_ms: Option<f64>,
     /// Tokens of arguments.
     pub prompt_tokens: i64,
     /// Tokens of results.
@@ -77,7 +64,7 @@ pub struct Usage {
 #[derive(Debug, Clone)]
 pub struct Statistics {
     /// By what.
-    pub by: By,
+    pub by: Group,
     /// Where they come from.
     pub source: Source,
     /// Since when, exactly.
@@ -96,7 +83,7 @@ pub struct Statistics {
 #[derive(Debug, Clone, Copy)]
 pub struct UsageQuery {
     /// Grouped by.
-    pub by: By,
+    pub by: Group,
     /// Within that time; `None` is all.
     pub since: Option<Duration>,
     /// Whether the very rows are read.
@@ -116,8 +103,8 @@ struct Sum {
 impl Sum {
     fn add(&mut self, row: &UsageRow) {
         self.usage.calls += row.calls;
-        self.usage.errors += if row.status == "success" { 0 } else { row.calls };
-        self.timeouts += if row.status == "timeout" { row.calls } else { 0 };
+        self.usage.errors += if row.status.is(RequestStatus::Success) { 0 } else { row.calls };
+        self.timeouts += if row.status.is(RequestStatus::Timeout) { row.calls } else { 0 };
         self.usage.prompt_tokens += row.prompt_tokens;
         self.usage.completion_tokens += row.completion_tokens;
         self.duration_us += row.duration_us;
@@ -129,9 +116,8 @@ impl Sum {
         let mean = |us: i64, calls: i64| (us as f64 / calls as f64 / 10.0).round() / 100.0;
         self.usage.mean_ms = (self.usage.calls > 0).then(|| mean(self.duration_us, self.usage.calls));
         self.usage.timeouts = Some(self.timeouts);
-        self.usage.latency = self.latencies.percentiles(scale);
-        self.usage.name = name;
-        self.usage
+        let Percentiles { p50_ms, p95_ms, p99_ms } = self.latencies.percentiles(scale);
+        Usage { name, p50_ms, p95_ms, p99_ms, ..self.usage }
     }
 }
 
@@ -144,23 +130,15 @@ impl Queries {
         let now = self.clock.now();
         let since = query.since.map(|since| now.minus(since));
         let from = since.unwrap_or(Timestamp::from_millis(0));
-        let group = match query.by {
-            By::Tool => Group::Tool,
-            By::Client => Group::Client,
-            By::Session => Group::Session,
-            By::User => Group::User,
-            By::Day => Group::Day,
-            By::Hour => Group::Hour,
-        };
-        let counted = matches!(query.by, By::Session | By::User);
+        let counted = matches!(query.by, Group::Session | Group::User);
         let (source, (total, mut groups)) = if query.exact || !self.store.has_sums() {
-            (Source::Rows, add_up(&self.store.summed(group, from).await?, query.by, Scale::Exact))
+            (Source::Rows, add_up(&self.store.summed(query.by, from).await?, query.by, Scale::Exact))
         } else if counted {
-            self.by_counters(query, group, from).await?
+            self.by_counters(query, from).await?
         } else {
-            (Source::Rollups, add_up(&self.store.rolled_up(group, from).await?, query.by, Scale::Buckets))
+            (Source::Rollups, add_up(&self.store.rolled_up(query.by, from).await?, query.by, Scale::Buckets))
         };
-        let limit = query.limit.filter(|_| !matches!(query.by, By::Day | By::Hour)).unwrap_or(usize::MAX);
+        let limit = query.limit.filter(|_| !matches!(query.by, Group::Day | Group::Hour)).unwrap_or(usize::MAX);
         let more = groups.len() > limit;
         groups.truncate(limit);
         // Rollups know whole minutes.
@@ -171,15 +149,14 @@ impl Queries {
     async fn by_counters(
         &self,
         query: UsageQuery,
-        group: Group,
         from: Timestamp,
     ) -> Result<(Source, (Usage, Vec<Usage>)), StoreError> {
         // One more tells whether there are more.
         let limit = query.limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1));
-        let (total, rows) = tokio::join!(self.store.counted_in_all(from), self.store.counted(group, from, limit));
+        let (total, rows) = tokio::join!(self.store.counted_in_all(from), self.store.counted(query.by, from, limit));
         let (total, rows) = (Usage::from(total?), rows?);
         if total.calls <= READ_UNASKED {
-            return Ok((Source::Rows, add_up(&self.store.summed(group, from).await?, query.by, Scale::Exact)));
+            return Ok((Source::Rows, add_up(&self.store.summed(query.by, from).await?, query.by, Scale::Exact)));
         }
         Ok((Source::Counters, (total, rows.into_iter().map(Usage::from).collect())))
     }
@@ -199,7 +176,7 @@ impl From<CounterRow> for Usage {
 }
 
 /// The rows of each group, and of all, in one sum each.
-fn add_up(rows: &[UsageRow], by: By, scale: Scale) -> (Usage, Vec<Usage>) {
+fn add_up(rows: &[UsageRow], by: Group, scale: Scale) -> (Usage, Vec<Usage>) {
     let mut total = Sum::default();
     let mut sums = HashMap::<&str, Sum>::new();
     for row in rows {
@@ -207,13 +184,13 @@ fn add_up(rows: &[UsageRow], by: By, scale: Scale) -> (Usage, Vec<Usage>) {
         total.add(row);
     }
     let name = |text: &str| match (by, Timestamp::parse_sql(text)) {
-        (By::Day | By::Hour, Some(begin)) => begin.to_string(),
+        (Group::Day | Group::Hour, Some(begin)) => begin.to_string(),
         _ => text.to_owned(),
     };
     let mut groups: Vec<_> = sums.into_iter().map(|(text, sum)| sum.finished(name(text), scale)).collect();
     match by {
-        By::Hour => fill_gaps(&mut groups, Duration::from_hours(1)),
-        By::Day => fill_gaps(&mut groups, Duration::from_hours(24)),
+        Group::Hour => fill_gaps(&mut groups, Duration::from_hours(1)),
+        Group::Day => fill_gaps(&mut groups, Duration::from_hours(24)),
         _ => groups.sort_by(|a, b| b.calls.cmp(&a.calls).then_with(|| a.name.cmp(&b.name))),
     }
     (total.finished(String::new(), scale), groups)
@@ -248,11 +225,10 @@ fn fill_gaps(groups: &mut Vec<Usage>, step: Duration) {
 mod tests {
     use super::*;
 
-    fn row(name: &str, status: &str, latency: i64, calls: i64) -> UsageRow {
-        let (name, status) = (name.into(), status.into());
+    fn row(name: &str, status: RequestStatus, latency: i64, calls: i64) -> UsageRow {
         UsageRow {
-            name,
-            status,
+            name: name.into(),
+            status: status.into(),
             latency,
             calls,
             duration_us: latency * calls,
@@ -263,21 +239,20 @@ mod tests {
 
     #[test]
     fn groups_are_sums_of_their_rows_and_the_total_of_all() {
-        let rows = [row("a", "success", 1000, 3), row("a", "timeout", 9000, 1), row("b", "error", 2000, 5)];
-        let (total, groups) = add_up(&rows, By::Tool, Scale::Exact);
+        use RequestStatus::{Error, Success, Timeout};
+        let rows = [row("a", Success, 1000, 3), row("a", Timeout, 9000, 1), row("b", Error, 2000, 5)];
+        let (total, groups) = add_up(&rows, Group::Tool, Scale::Exact);
         let names: Vec<_> = groups.iter().map(|g| (g.name.as_str(), g.calls, g.errors, g.timeouts)).collect();
         assert_eq!(names, [("b", 5, 5, Some(0)), ("a", 4, 1, Some(1))]);
         assert_eq!((total.calls, total.errors, total.mean_ms), (9, 6, Some(2.44)));
-        assert_eq!(
-            (groups[1].mean_ms, groups[1].latency.p50_ms, groups[1].latency.p99_ms),
-            (Some(3.0), Some(1.0), Some(9.0))
-        );
+        assert_eq!((groups[1].mean_ms, groups[1].p50_ms, groups[1].p99_ms), (Some(3.0), Some(1.0), Some(9.0)));
     }
 
     #[test]
     fn hours_without_a_call_are_told() {
-        let rows = [row("2026-01-10 12:00:00.000", "success", 1, 1), row("2026-01-10 15:00:00.000", "success", 1, 2)];
-        let (_, groups) = add_up(&rows, By::Hour, Scale::Exact);
+        let row = |begin: &str, calls| row(begin, RequestStatus::Success, 1, calls);
+        let rows = [row("2026-01-10 12:00:00.000", 1), row("2026-01-10 15:00:00.000", 2)];
+        let (_, groups) = add_up(&rows, Group::Hour, Scale::Exact);
         let calls: Vec<_> = groups.iter().map(|g| (g.name.as_str(), g.calls)).collect();
         let expected = [
             ("2026-01-10T12:00:00.000Z", 1),
@@ -286,8 +261,8 @@ mod tests {
             ("2026-01-10T15:00:00.000Z", 2),
         ];
         assert_eq!(calls, expected);
-        let days = [row("2026-01-10 00:00:00.000", "success", 1, 3), row("2026-01-12 00:00:00.000", "success", 1, 1)];
-        let (_, days) = add_up(&days, By::Day, Scale::Exact);
+        let days = [row("2026-01-10 00:00:00.000", 3), row("2026-01-12 00:00:00.000", 1)];
+        let (_, days) = add_up(&days, Group::Day, Scale::Exact);
         assert_eq!((days.len(), days[0].name.as_str(), days[1].calls), (3, "2026-01-10T00:00:00.000Z", 0));
     }
 }

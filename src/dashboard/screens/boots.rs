@@ -12,6 +12,7 @@ use crate::dashboard::app::App;
 use crate::dashboard::table::{Cell, Column, Listing, Row, figure, text};
 use crate::dashboard::text::{span, when};
 use crate::dashboard::theme::Tone;
+use crate::model::boot::EndCause;
 use crate::queries::boots::Boot;
 
 const COLUMNS: &[Column] = &[
@@ -43,10 +44,10 @@ pub(super) fn listing(app: &App) -> Listing {
 fn row(app: &App, boot: &Boot) -> Row {
     let up = boot.is_up(app.now);
     let end = if up { app.now } else { boot.ended_at.unwrap_or(boot.heartbeat_at) };
-    let state = match (up, boot.end_cause.as_deref()) {
+    let state = match (up, boot.end_cause.as_ref()) {
         (true, _) => Cell::text("running").toned(Tone::Good),
-        (false, Some("clean")) => Cell::text("clean").toned(Tone::Plain),
-        (false, Some(cause)) => Cell::text(cause).toned(Tone::Warn),
+        (false, Some(cause)) if cause.is(EndCause::Clean) => Cell::text(cause.as_str()),
+        (false, Some(cause)) => Cell::text(cause.as_str()).toned(Tone::Warn),
         (false, None) => Cell::text("silent").toned(Tone::Bad),
     };
     let cleanup = boot.cleanup_at.map(|at| format!("{} ago", span(app.now.since(at))));

@@ -27,6 +27,15 @@ const COLUMNS: &[Column] = &[
     text("warning", "NOTE", (13, 20), 1),
 ];
 
+/// So many sessions of a client must have run out of time, or be open, before it is said to close none.
+const RUN_OUT: i64 = 3;
+const OPEN: i64 = 10;
+
+/// Whether a client never closes what it opens: the time of several ran out or many are open, and it closed none.
+fn leaks(client: &ClientUse) -> bool {
+    client.closed == 0 && (client.timed_out >= RUN_OUT || client.open >= OPEN)
+}
+
 /// The list.
 pub(super) fn listing(app: &App) -> Listing {
     let Some(clients) = &app.data.sums.clients else {
@@ -36,7 +45,7 @@ pub(super) fn listing(app: &App) -> Listing {
 }
 
 fn row(client: &ClientUse) -> Row {
-    let note = if client.leaks() {
+    let note = if leaks(client) {
         Cell::text("closes none").toned(Tone::Warn)
     } else if client.silent > 0 && client.silent == client.sessions {
         Cell::text("calls no tool").toned(Tone::Dim)

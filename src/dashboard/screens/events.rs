@@ -12,6 +12,8 @@ use crate::dashboard::app::App;
 use crate::dashboard::table::{Cell, Column, Listing, Row, text};
 use crate::dashboard::text::clock;
 use crate::dashboard::theme::Tone;
+use crate::model::event::EventKind;
+use crate::model::word::Word;
 use crate::queries::events::Event;
 
 const COLUMNS: &[Column] = &[
@@ -36,12 +38,12 @@ pub(super) fn listing(app: &App) -> Listing {
 }
 
 /// How an event looks.
-pub(super) fn tone(kind: &str) -> Tone {
-    match kind {
-        "created" | "initialised" => Tone::Good,
-        "refused" => Tone::Bad,
-        "ended" | "expire" | "reinitialised" => Tone::Warn,
-        _ => Tone::Plain,
+pub(super) fn tone(kind: &Word<EventKind>) -> Tone {
+    match kind.ours() {
+        Some(EventKind::Created | EventKind::Initialised) => Tone::Good,
+        Some(EventKind::Refused) => Tone::Bad,
+        Some(EventKind::Ended | EventKind::Expire | EventKind::Reinitialised) => Tone::Warn,
+        Some(EventKind::Recovered) | None => Tone::Plain,
     }
 }
 
@@ -54,14 +56,14 @@ fn row(event: &Event) -> Row {
         key: event.id.to_string(),
         cells: vec![
             Cell::text(clock(event.at)),
-            Cell::text(&event.kind).toned(tone(&event.kind)),
+            Cell::text(event.kind.as_str()).toned(tone(&event.kind)),
             Cell::text(short(if event.protocol_session_id.is_some() {
                 &event.protocol_session_id
             } else {
                 &event.session_id
             })),
             Cell::text(short(&event.session_id)),
-            Cell::text(event.actor.as_deref().unwrap_or_default()),
+            Cell::text(event.actor.as_ref().map(Word::as_str).unwrap_or_default()),
             Cell::text(event.reason.as_deref().unwrap_or_default()),
         ],
         hidden,

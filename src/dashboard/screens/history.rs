@@ -80,7 +80,7 @@ fn row(step: Step, time: &str, sessions: i64, usage: &Usage, most: i64) -> Row {
             success,
             Cell::count(usage.errors).toned(if usage.errors > 0 { Tone::Warn } else { Tone::Dim }),
             Cell::millis(usage.mean_ms),
-            Cell::millis(usage.latency.p95_ms),
+            Cell::millis(usage.p95_ms),
             Cell::count(usage.prompt_tokens + usage.completion_tokens),
             Cell::text(bar(usage.calls as f64, most as f64, BAR)).toned(Tone::Good),
         ],

@@ -14,6 +14,8 @@ use crate::dashboard::app::App;
 use crate::dashboard::text::{clean, millis};
 use crate::dashboard::theme::Tone;
 use crate::dashboard::view::Detail;
+use crate::model::session::SessionRule;
+use crate::model::word::Word;
 use crate::queries::requests::Request;
 
 /// The columns of the screen that a name takes.
@@ -37,7 +39,7 @@ pub(super) fn lines(app: &App, room: usize) -> Vec<(&'static str, String, Tone)>
         let named = wrapped.into_iter().enumerate().map(|(n, line)| (if n == 0 { name } else { "" }, line, tone));
         lines.extend(named);
     }
-    let words = app.data.closer.words.as_ref().filter(|(number, _)| *number == request.number);
+    let words = app.data.closer.words.as_ref().filter(|(number, _)| *number == request.number());
     match words.map(|(_, words)| words) {
         Some(Some(words)) => {
             block(&mut lines, "arguments", &words.arguments, room);
@@ -59,13 +61,13 @@ fn facts(request: &Request) -> Vec<(&'static str, String, Tone)> {
     let mut fact = |name, text: Option<String>, tone| {
         facts.extend(text.filter(|text| !text.is_empty()).map(|text| (name, text, tone)));
     };
-    let status = request.status.as_deref().unwrap_or_default();
+    let status = request.status.as_ref();
     let method = request.method.as_deref().unwrap_or_default();
     let tool = request.tool_name.as_ref().map(|tool| format!("{} ({})", clean(tool), clean(method)));
     fact("time", request.timestamp.map(|at| format!("{} UTC", at.sql_text())), Tone::Plain);
     fact("tool", tool, Tone::Strong);
     fact("method", request.tool_name.is_none().then(|| clean(method)), Tone::Strong);
-    fact("status", Some(status.to_owned()), super::requests::tone(status));
+    fact("status", status.map(ToString::to_string), super::requests::tone(status));
     fact("error", request.error_message.as_deref().map(clean), Tone::Warn);
     fact("late", request.late.then(|| "it began before its session ended and finished after".to_owned()), Tone::Warn);
     fact("took", request.duration_ms.map(millis), Tone::Plain);
@@ -76,11 +78,11 @@ fn facts(request: &Request) -> Vec<(&'static str, String, Tone)> {
     fact("user", request.user_name.as_deref().map(clean), Tone::Plain);
     fact("session", request.protocol_session_id.as_deref().map(clean), Tone::Plain);
     fact("archon", request.session_id.clone(), Tone::Plain);
-    let rule = request.session_rule.as_deref().map(|rule| match rule {
-        "client" => "the client named the Archon session".to_owned(),
-        "bound" => "its connection was bound to the Archon session".to_owned(),
-        "new" => "it began the Archon session".to_owned(),
-        other => clean(other),
+    let rule = request.session_rule.as_ref().map(|rule| match rule {
+        Word::Ours(SessionRule::Client) => "the client named the Archon session".to_owned(),
+        Word::Ours(SessionRule::Bound) => "its connection was bound to the Archon session".to_owned(),
+        Word::Ours(SessionRule::New) => "it began the Archon session".to_owned(),
+        Word::Other(rule) => clean(rule),
     });
     fact("why", rule, Tone::Dim);
     facts

@@ -12,6 +12,8 @@ use crate::dashboard::app::App;
 use crate::dashboard::table::{Cell, Column, Listing, Row, figure, text};
 use crate::dashboard::text::clock;
 use crate::dashboard::theme::Tone;
+use crate::model::request::RequestStatus;
+use crate::model::word::Word;
 use crate::queries::requests::Request;
 
 const COLUMNS: &[Column] = &[
@@ -53,12 +55,12 @@ pub(super) fn of<'a>(requests: impl Iterator<Item = &'a Request>) -> Listing {
 }
 
 /// How a status looks.
-pub(super) fn tone(status: &str) -> Tone {
-    if status == "success" { Tone::Good } else { Tone::Bad }
+pub(super) fn tone(status: Option<&Word<RequestStatus>>) -> Tone {
+    if status.is_some_and(|status| status.is(RequestStatus::Success)) { Tone::Good } else { Tone::Bad }
 }
 
 fn row(request: &Request) -> Row {
-    let status = request.status.as_deref().unwrap_or_default();
+    let status = request.status.as_ref();
     let tokens = request.prompt_tokens.unwrap_or(0) + request.completion_tokens.unwrap_or(0);
     let session = request.protocol_session_id.as_deref().or(request.session_id.as_deref()).unwrap_or_default();
     let name = request.tool_name.as_deref().or(request.method.as_deref()).unwrap_or_default();
@@ -79,7 +81,7 @@ fn row(request: &Request) -> Row {
             Cell::text(request.client_type.as_deref().unwrap_or_default()),
             Cell::text(request.user_name.as_deref().unwrap_or_default()),
             Cell::text(name).toned(if request.tool_name.is_some() { Tone::Plain } else { Tone::Dim }),
-            Cell::text(status).toned(tone(status)),
+            Cell::text(status.map(Word::as_str).unwrap_or_default()).toned(tone(status)),
             Cell::millis(request.duration_ms),
             if tokens > 0 { Cell::count(tokens) } else { Cell::default() },
             request.estimated_cost_usd.map_or_else(Cell::default, |usd| Cell::number(usd, format!("{usd:.6}"))),

@@ -21,7 +21,9 @@ use crate::dashboard::table::Listing;
 use crate::dashboard::text::{clean, clock, curve, millis, pad, several, span, when};
 use crate::dashboard::theme::Tone;
 use crate::dashboard::warnings;
-use crate::queries::sessions::{State, Status};
+use crate::model::request::RequestStatus;
+use crate::model::word::Word;
+use crate::queries::sessions::{SessionStatus, State};
 use crate::queries::story::{ArchonSession, Story};
 
 type Line = Vec<(String, Tone)>;
@@ -61,11 +63,11 @@ pub(super) fn draw(app: &App, body: Rect, buffer: &mut Buffer) {
     let head = vec![("Events".to_owned(), Tone::Strong)];
     write(app, (body.x + 1, list.bottom()), body.right(), &head, buffer);
     for (y, event) in (list.bottom() + 1..body.bottom()).zip(story.events.iter().rev()) {
-        let by = event.actor.as_deref().map(|by| format!("  by {}", clean(by))).unwrap_or_default();
+        let by = event.actor.as_ref().map(|by| format!("  by {}", clean(by.as_str()))).unwrap_or_default();
         let why = event.reason.as_deref().map(|why| format!("  {}", clean(why))).unwrap_or_default();
         let line = [
             (format!("{}  ", clock(event.at)), Tone::Dim),
-            (event.kind.clone(), super::events::tone(&event.kind)),
+            (event.kind.to_string(), super::events::tone(&event.kind)),
             (format!("{by}{why}"), Tone::Plain),
         ];
         write(app, (body.x + 1, y), body.right(), &line, buffer);
@@ -125,8 +127,8 @@ fn times(app: &App, story: &Story) -> Line {
     let text = if session.state == State::Ended {
         let lasted = span(Duration::from_secs(session.duration_s));
         let at = session.disconnected_at.map(when).unwrap_or_default();
-        let by = session.ended_by.as_deref().map(|by| format!(" by {}", clean(by))).unwrap_or_default();
-        let why = session.disconnect_reason.as_deref().map(clean).unwrap_or_default();
+        let by = session.ended_by.as_ref().map(|by| format!(" by {}", clean(by.as_str()))).unwrap_or_default();
+        let why = session.disconnect_reason.as_ref().map(|why| clean(why.as_str())).unwrap_or_default();
         let note = story.end_note.as_deref().map(|note| format!(": {}", clean(note))).unwrap_or_default();
         format!("began {began}, lasted {lasted}   ended {at}{by}, {why}{note}")
     } else {
@@ -160,14 +162,14 @@ fn archon(app: &App, story: &Story) -> Vec<Line> {
 }
 
 fn archon_line(app: &App, archon: &ArchonSession) -> Line {
-    let live = archon.status == Status::Active;
+    let live = archon.status == SessionStatus::Active;
     let lasted = if live { app.now.since(archon.connected_at) } else { Duration::from_secs(archon.duration_s) };
     let end = match (live, archon.expires_at) {
         (true, Some(end)) => format!("  ends in {} unless used", span(end.since(app.now))),
         (true, None) => String::new(),
         (false, _) => {
-            let by = archon.ended_by.as_deref().map(|by| format!(" by {}", clean(by))).unwrap_or_default();
-            format!("  ended{by}, {}", clean(archon.disconnect_reason.as_deref().unwrap_or_default()))
+            let by = archon.ended_by.as_ref().map(|by| format!(" by {}", clean(by.as_str()))).unwrap_or_default();
+            format!("  ended{by}, {}", clean(archon.disconnect_reason.as_ref().map(Word::as_str).unwrap_or_default()))
         }
     };
     let shared = if archon.shared_from.is_some() { "  opened by another connection" } else { "" };
@@ -213,7 +215,7 @@ fn life(app: &App, story: &Story, room: usize) -> String {
         let Some(at) = request.timestamp else { continue };
         let place = at.since(from).as_millis() * (room as u128 - 1) / whole;
         let Some(mark) = usize::try_from(place).ok().and_then(|place| line.get_mut(place)) else { continue };
-        let failed = request.status.as_deref().is_some_and(|status| status != "success");
+        let failed = request.status.as_ref().is_some_and(|status| !status.is(RequestStatus::Success));
         *mark = if failed || *mark == '✗' { '✗' } else { '▪' };
     }
     line.into_iter().collect()

@@ -83,7 +83,7 @@ fn row(app: &App, session: &Session) -> Row {
     hidden.extend(session.protocol_session_id.clone().map(|id| ("id", id)));
     hidden.extend(session.client_name.clone().map(|name| ("client", name)));
     hidden.extend(session.user_email.clone().map(|email| ("user", email)));
-    hidden.extend(session.disconnect_reason.clone().map(|reason| ("reason", reason)));
+    hidden.extend(session.disconnect_reason.as_ref().map(|reason| ("reason", reason.to_string())));
     hidden.push(("state", if live { "live" } else { session.state.as_str() }.to_owned()));
     Row {
         key: session.id().to_owned(),

@@ -24,6 +24,7 @@ mod schema;
 mod scratch;
 mod sqlite;
 pub(super) mod transaction;
+mod words;
 mod workers;
 
 pub(super) use bulk::{RowStatement, json};

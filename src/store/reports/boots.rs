@@ -1,6 +1,8 @@
 //! Boots, as they are listed: each run of a server, how it ended, and how many sessions went on in it.
 
+use crate::model::boot::EndCause;
 use crate::model::timestamp::Timestamp;
+use crate::model::word::Word;
 use crate::store::backend::report;
 use crate::store::{Store, StoreError};
 
@@ -21,8 +23,8 @@ pub struct BootRow {
     pub cleanup_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// `clean`, `interrupt`, `crash`, …
-    pub end_cause: Option<String>,
+    /// How it ended.
+    pub end_cause: Option<Word<EndCause>>,
     /// How long no server had been alive before it.
     pub outage_ms: i64,
 }

@@ -1,16 +1,23 @@
 //! Sessions by client, and by the hour in which they began.
 
+use serde::{Deserialize, Serialize};
+
 use super::alive::Moment;
 use super::lines::{Line, Standing};
 use super::once;
-use super::usage::Group;
+use crate::model::group::Group;
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::report;
 use crate::store::{Store, StoreError};
 
-/// The sessions of one client type and version.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct ClientRow {
+/// The sessions of one client type and version:
+///
+/// ```json
+/// {"client_type": "Claude Code", "client_version": "1.0.0", "sessions": 12, "open": 3, "silent": 1, "closed": 8,
+///  "timed_out": 1, "calls": 240, "errors": 2, "archon_sessions": 14, "lasted": 9, "lasted_s": 5400}
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+pub struct ClientUse {
     /// The client's type.
     pub client_type: String,
     /// The client's version as given; empty if unknown.
@@ -29,7 +36,7 @@ pub struct ClientRow {
     pub calls: i64,
     /// Tool calls that failed.
     pub errors: i64,
-    /// Its Archon sessions.
+    /// Its Archon sessions: one connection has one after the other.
     pub archon_sessions: i64,
     /// Those of them with a duration.
     pub lasted: i64,
@@ -72,12 +79,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn clients(&self, moment: &Moment) -> Result<Vec<ClientRow>, StoreError> {
+    pub async fn clients(&self, moment: &Moment) -> Result<Vec<ClientUse>, StoreError> {
         let mut texts: Vec<_> = Line::ALL.iter().map(|line| line.by_client(moment)).collect();
         texts.push(LASTED.to_owned());
-        let mut rows: Vec<ClientRow> = Vec::new();
+        let mut rows: Vec<ClientUse> = Vec::new();
         for sql in texts {
-            let part: Vec<ClientRow> = report!(self, db => once(self.report_text(sql)).fetch_all(db).await)?;
+            let part: Vec<ClientUse> = report!(self, db => once(self.report_text(sql)).fetch_all(db).await)?;
             for row in part {
                 row.add_to(&mut rows);
             }
@@ -105,7 +112,13 @@ impl Store {
     }
 }
 
-impl ClientRow {
+impl ClientUse {
+    /// How long its Archon sessions lasted on average, in seconds.
+    pub fn mean_s(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "a mean of seconds")]
+        (self.lasted > 0).then(|| self.lasted_s as f64 / self.lasted as f64)
+    }
+
     /// Adds it to the row of the same client, or as a row of its own.
     fn add_to(self, rows: &mut Vec<Self>) {
         let same = |row: &&mut Self| row.client_type == self.client_type && row.client_version == self.client_version;

@@ -1,22 +1,30 @@
 //! Events in the lives of sessions, by filters.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::all_of;
 use super::requests::Part;
+use crate::model::event::{Actor, EventKind};
 use crate::model::timestamp::Timestamp;
+use crate::model::word::Word;
 use crate::store::backend::{DbUuid, report};
 use crate::store::{Store, StoreError};
 
-/// One change in a session's life.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct EventRow {
+/// One change in a session's life:
+///
+/// ```json
+/// {"id": 3, "at": "2026-01-10T12:00:00.000Z", "kind": "ended", "session_id": "…", "protocol_session_id": null,
+///  "reason": "timeout", "actor": "server"}
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+pub struct Event {
     /// Its number.
     pub id: i64,
     /// When.
     pub at: Timestamp,
-    /// `initialised`, `created`, `ended`, …
-    pub kind: String,
+    /// What happened.
+    pub kind: Word<EventKind>,
     /// The Archon session it concerns.
     pub session_id: Option<String>,
     /// The protocol session it concerns.
@@ -24,7 +32,7 @@ pub struct EventRow {
     /// Why.
     pub reason: Option<String>,
     /// Who.
-    pub actor: Option<String>,
+    pub actor: Option<Word<Actor>>,
 }
 
 /// Whose events.
@@ -54,7 +62,7 @@ pub struct EventFilter {
     /// Whose.
     pub session: Option<Concerns>,
     /// Of that kind.
-    pub kind: Option<String>,
+    pub kind: Option<Word<EventKind>>,
     /// Since.
     pub since: Option<Timestamp>,
 }
@@ -64,7 +72,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn events(&self, filter: &EventFilter, part: Part) -> Result<Vec<EventRow>, StoreError> {
+    pub async fn events(&self, filter: &EventFilter, part: Part) -> Result<Vec<Event>, StoreError> {
         let (archon, connection) = match &filter.session {
             Some(Concerns::Archon(id)) => (Some(DbUuid(*id)), None),
             Some(Concerns::Connection(id)) => (None, Some(id.as_str())),
@@ -85,8 +93,8 @@ impl Store {
             "SELECT id, at, kind, CAST(session_id AS TEXT) AS session_id, protocol_session_id, reason, actor \
              FROM archon_mcp_session_events WHERE {conditions} ORDER BY id {direction} LIMIT $4"
         );
-        let mut rows: Vec<EventRow> = report!(self, db => sqlx::query_as(self.report_text(sql))
-            .bind(archon).bind(filter.kind.as_deref()).bind(filter.since).bind(limit).bind(after).bind(connection)
+        let mut rows: Vec<Event> = report!(self, db => sqlx::query_as(self.report_text(sql))
+            .bind(archon).bind(filter.kind.as_ref().map(Word::as_str)).bind(filter.since).bind(limit).bind(after).bind(connection)
             .fetch_all(db).await)?;
         if direction == "DESC" {
             rows.reverse();

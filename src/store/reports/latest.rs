@@ -1,6 +1,10 @@
 //! The latest calls of some sessions, and the words of one call.
 
+use serde::{Deserialize, Serialize};
+
+use crate::model::request::RequestStatus;
 use crate::model::timestamp::Timestamp;
+use crate::model::word::Word;
 use crate::store::backend::{Dialect, report};
 use crate::store::{Store, StoreError};
 
@@ -13,15 +17,15 @@ pub struct CallRow {
     pub timestamp: Option<Timestamp>,
     /// The tool.
     pub tool_name: String,
-    /// `success`, `error`, `timeout`.
-    pub status: String,
+    /// How it went.
+    pub status: Word<RequestStatus>,
     /// How long the tool took, in microseconds.
     pub duration_us: i64,
 }
 
-/// What was said in a call, masked.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct WordsRow {
+/// What was said in a call, masked: kept only where the server's operator asked for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+pub struct Words {
     /// The arguments, as JSON, perhaps cut.
     pub arguments: String,
     /// The answer, where it was kept.
@@ -58,7 +62,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn words(&self, request: i64) -> Result<Option<WordsRow>, StoreError> {
+    pub async fn words(&self, request: i64) -> Result<Option<Words>, StoreError> {
         report!(self, db => sqlx::query_as(self.report_text(
             "SELECT c.arguments, c.answer FROM archon_mcp_requests r \
              JOIN archon_mcp_captures c ON c.boot = r.boot AND c.seq = r.seq WHERE r.id = $1"))

@@ -1,6 +1,8 @@
 //! Calls by minute, for curves.
 
+use crate::model::request::RequestStatus;
 use crate::model::timestamp::Timestamp;
+use crate::model::word::Word;
 use crate::store::backend::{Dialect, report};
 use crate::store::{Store, StoreError};
 
@@ -9,8 +11,8 @@ use crate::store::{Store, StoreError};
 pub struct MinuteRow {
     /// The minute.
     pub minute: Timestamp,
-    /// `success`, `error`, `timeout`.
-    pub status: String,
+    /// How they went.
+    pub status: Word<RequestStatus>,
     /// The latency bucket, or exact microseconds where there are no sums.
     pub latency: i64,
     /// How many.

@@ -5,7 +5,10 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::all_of;
+use crate::model::request::RequestStatus;
+use crate::model::session::SessionRule;
 use crate::model::timestamp::Timestamp;
+use crate::model::word::Word;
 use crate::store::backend::{DbUuid, report};
 use crate::store::{Store, StoreError};
 
@@ -33,8 +36,8 @@ pub struct RequestRow {
     pub method: Option<String>,
     /// The tool.
     pub tool_name: Option<String>,
-    /// `success`, `error`, `timeout`.
-    pub status: Option<String>,
+    /// How it went.
+    pub status: Option<Word<RequestStatus>>,
     /// How long the tool alone took, in microseconds.
     pub duration_us: Option<i64>,
     /// Tokens of the arguments.
@@ -46,7 +49,7 @@ pub struct RequestRow {
     /// What went wrong.
     pub error_message: Option<String>,
     /// The rule that gave it its Archon session.
-    pub session_rule: Option<String>,
+    pub session_rule: Option<Word<SessionRule>>,
     /// It began before its session ended and finished after.
     pub late: bool,
 }
@@ -80,8 +83,8 @@ pub struct RequestFilter {
     pub user: Option<String>,
     /// Of that tool.
     pub tool: Option<String>,
-    /// `success`, `error`, `timeout`.
-    pub status: Option<String>,
+    /// That went like this.
+    pub status: Option<RequestStatus>,
     /// Arrived since.
     pub since: Option<Timestamp>,
 }
@@ -199,7 +202,7 @@ impl Store {
         };
         let mut rows: Vec<RequestRow> = report!(self, db => sqlx::query_as(self.report_text(sql))
             .bind(session).bind(protocol).bind(filter.client.as_deref()).bind(filter.user.as_deref())
-            .bind(filter.tool.as_deref()).bind(filter.status.as_deref()).bind(filter.since).bind(first)
+            .bind(filter.tool.as_deref()).bind(filter.status.map(RequestStatus::as_str)).bind(filter.since).bind(first)
             .bind(limit).bind(after).fetch_all(db).await)?;
         if matches!(part, Part::Last(_)) {
             rows.reverse();

@@ -6,7 +6,10 @@ use super::alive::{Moment, Time};
 pub use super::lines::Standing;
 use super::lines::{Line, of_its_archon};
 use super::{all_of, once};
+use crate::model::event::Actor;
+use crate::model::session::{EndReason, SessionStatus};
 use crate::model::timestamp::Timestamp;
+use crate::model::word::Word;
 use crate::store::backend::{DbUuid, report};
 use crate::store::{Store, StoreError};
 
@@ -27,8 +30,8 @@ pub struct SessionRow {
     pub client_name: Option<String>,
     /// The client's version as given.
     pub client_version: Option<String>,
-    /// `active`, `disconnected`, `expired`.
-    pub status: String,
+    /// As it is stored; an original's `idle` is `active`.
+    pub status: Word<SessionStatus>,
     /// When it began.
     pub connected_at: Timestamp,
     /// When it was last used.
@@ -42,9 +45,9 @@ pub struct SessionRow {
     /// When it ended.
     pub disconnected_at: Option<Timestamp>,
     /// Why it ended.
-    pub disconnect_reason: Option<String>,
+    pub disconnect_reason: Option<Word<EndReason>>,
     /// Who ended it.
-    pub ended_by: Option<String>,
+    pub ended_by: Option<Word<Actor>>,
     /// From the token file.
     pub user_id: Option<String>,
     /// From the token file.

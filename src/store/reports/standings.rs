@@ -1,5 +1,7 @@
 //! How many sessions stand where: of the lines of lists.
 
+use serde::{Deserialize, Serialize};
+
 use super::alive::Moment;
 use super::lines::Line;
 use super::once;
@@ -26,12 +28,12 @@ pub struct Ended {
     pub expired: i64,
 }
 
-/// Clients of one kind and user with many open sessions.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+/// A client of one user with many open sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Crowd {
     /// The client's type.
     pub client_type: String,
-    /// Whose.
+    /// Whose; empty if unknown.
     pub user_name: String,
     /// How many.
     pub sessions: i64,

@@ -3,7 +3,10 @@
 use uuid::Uuid;
 
 use super::alive::Time;
+use crate::model::event::Actor;
+use crate::model::session::{EndReason, SessionRule, SessionStatus};
 use crate::model::timestamp::Timestamp;
+use crate::model::word::Word;
 use crate::store::backend::{DbUuid, report};
 use crate::store::{Store, StoreError};
 
@@ -18,8 +21,8 @@ pub struct ProtocolRow {
     pub client_name: Option<String>,
     /// The client's version as given.
     pub client_version: Option<String>,
-    /// `active`, `disconnected`, `expired`.
-    pub status: String,
+    /// As it is stored.
+    pub status: Word<SessionStatus>,
     /// When it began.
     pub connected_at: Timestamp,
     /// When it was last used.
@@ -33,11 +36,11 @@ pub struct ProtocolRow {
     /// When it ended.
     pub disconnected_at: Option<Timestamp>,
     /// Why it ended.
-    pub disconnect_reason: Option<String>,
+    pub disconnect_reason: Option<Word<EndReason>>,
     /// Who ended it.
-    pub ended_by: Option<String>,
+    pub ended_by: Option<Word<Actor>>,
     /// The rule that first gave one of its calls this Archon session.
-    pub bound_by: Option<String>,
+    pub bound_by: Option<Word<SessionRule>>,
 }
 
 /// An Archon session of a connection.
@@ -47,8 +50,8 @@ pub struct ArchonRow {
     pub session_id: String,
     /// The connection that opened it.
     pub opened_by: Option<String>,
-    /// `active`, `disconnected`, `expired`.
-    pub status: String,
+    /// As it is stored.
+    pub status: Word<SessionStatus>,
     /// When it began.
     pub connected_at: Timestamp,
     /// When it was last used.
@@ -60,9 +63,9 @@ pub struct ArchonRow {
     /// When it ended.
     pub disconnected_at: Option<Timestamp>,
     /// Why it ended.
-    pub disconnect_reason: Option<String>,
+    pub disconnect_reason: Option<Word<EndReason>>,
     /// Who ended it.
-    pub ended_by: Option<String>,
+    pub ended_by: Option<Word<Actor>>,
     /// Tool calls.
     pub calls: i64,
     /// Tool calls that failed.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::requests::{self, RequestRow};
 use crate::model::latency::upper_micros;
 use crate::model::timestamp::Timestamp;
@@ -13,16 +15,18 @@ const OUT_OF_ORDER: Duration = Duration::from_secs(10);
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
-/// The calls of one tool in one hour.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct ToolHourRow {
+/// The calls of one tool in one hour: `{"tool": "health_check", "hour": "2026-01-10T12:00:00.000Z", "calls": 120}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+pub struct ToolHour {
     /// The tool.
-    pub tool_name: String,
+    #[sqlx(rename = "tool_name")]
+    pub tool: String,
     /// The beginning of the hour.
     pub hour: Timestamp,
     /// How many.
     pub calls: i64,
-    /// The latency bucket of the slowest; where there are no sums, its microseconds.
+    /// How slow the slowest was: its latency bucket, or its microseconds where there are no sums.
+    #[serde(skip)]
     pub top: i64,
 }
 
@@ -31,7 +35,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn tool_hours(&self, since: Timestamp) -> Result<Vec<ToolHourRow>, StoreError> {
+    pub async fn tool_hours(&self, since: Timestamp) -> Result<Vec<ToolHour>, StoreError> {
         let sql = match (self.has_sums(), self.dialect()) {
             (false, Dialect::Postgres) => {
                 "SELECT tool_name, date_trunc('hour', timestamp, 'UTC') AS hour, COUNT(*) AS calls, \
@@ -61,7 +65,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn slowest_call(&self, of: &ToolHourRow, most: i64) -> Result<Option<RequestRow>, StoreError> {
+    pub async fn slowest_call(&self, of: &ToolHour, most: i64) -> Result<Option<RequestRow>, StoreError> {
         let (from, to, numbers) = if self.has_sums() {
             let Some(minute) = self.slowest_minute(of).await? else { return Ok(None) };
             // So the few rows of a minute are read, not those of all times. A row is written when its call ends.
@@ -75,15 +79,15 @@ impl Store {
         let sql = requests::slowest_sql(self.request_id(), self.request_order());
         let (first, after) = numbers;
         report!(self, db => sqlx::query_as(self.report_text(sql))
-            .bind(&of.tool_name).bind(from).bind(to).bind(first).bind(after).fetch_optional(db).await)
+            .bind(&of.tool).bind(from).bind(to).bind(first).bind(after).fetch_optional(db).await)
     }
 
     /// The last minute of that hour with a call of the tool in its slowest bucket.
-    async fn slowest_minute(&self, of: &ToolHourRow) -> Result<Option<Timestamp>, StoreError> {
+    async fn slowest_minute(&self, of: &ToolHour) -> Result<Option<Timestamp>, StoreError> {
         report!(self, db => sqlx::query_scalar(self.report_text(
             "SELECT minute FROM archon_mcp_rollups \
              WHERE minute >= $1 AND minute < $2 AND tool_name = $3 AND bucket = $4 ORDER BY minute DESC LIMIT 1"))
-            .bind(of.hour).bind(of.hour.plus(HOUR)).bind(&of.tool_name).bind(of.top).fetch_optional(db).await)
+            .bind(of.hour).bind(of.hour.plus(HOUR)).bind(&of.tool).bind(of.top).fetch_optional(db).await)
     }
 }
 

@@ -2,34 +2,20 @@
 
 use std::time::Duration;
 
+use crate::model::group::Group;
+use crate::model::request::RequestStatus;
 use crate::model::timestamp::Timestamp;
+use crate::model::word::Word;
 use crate::store::backend::{Dialect, report};
 use crate::store::{Store, StoreError};
-
-/// What calls are summed by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Group {
-    /// The tool.
-    Tool,
-    /// The client's type.
-    Client,
-    /// The Archon session.
-    Session,
-    /// The user.
-    User,
-    /// The hour in which they arrived.
-    Hour,
-    /// The day.
-    Day,
-}
 
 /// Calls of one group, status and latency.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct UsageRow {
     /// The tool, the client, the id, the user, or the beginning of the hour or day as `YYYY-MM-DD HH:MM:SS.SSS`.
     pub name: String,
-    /// `success`, `error`, `timeout`.
-    pub status: String,
+    /// How they went.
+    pub status: Word<RequestStatus>,
     /// The latency bucket, or the exact latency in microseconds.
     pub latency: i64,
     /// How many.
@@ -47,7 +33,7 @@ pub struct UsageRow {
 #[derive(sqlx::FromRow)]
 struct PackedRow {
     name: String,
-    status: String,
+    status: Word<RequestStatus>,
     /// `bucket calls,bucket calls,…`
     buckets: String,
     duration_us: i64,
