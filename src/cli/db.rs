@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::database::{Database, NoDatabase};
 use super::exit::DONE;
-use super::output::{Cell, Column, List, Listed, Output, column};
+use super::output::{List, Output};
 use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
+use crate::queries::columns::{Cell, Column, Listed, Value, members};
 use crate::store::reports::migrations::Migration;
 use crate::store::{OpenError, Role};
 
@@ -104,7 +105,7 @@ impl Migrate {
 }
 
 /// A step that was done.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Step {
     version: i64,
     description: String,
@@ -117,11 +118,16 @@ impl From<Migration> for Step {
 }
 
 impl Listed for Step {
-    const LIST: &'static str = "applied";
-    const FIELDS: &'static [&'static str] = &["version", "description"];
-    const COLUMNS: &'static [Column] = &[column("VERSION", 0, 0).right(), column("STEP", 8, 0)];
+    type Context = Timestamp;
 
-    fn cells(&self, _now: Timestamp) -> Vec<Cell> {
-        vec![Cell::new(self.version.to_string()), Cell::new(&self.description)]
+    const LIST: &'static str = "applied";
+
+    const TABLE: &'static [Column<Self>] = &[
+        Column::figure("version", "VERSION", 0, |step, _| Value::Number(step.version).into()),
+        Column::text("step", "STEP", 8, 0, |step, _| Cell::text(&step.description)),
+    ];
+
+    fn members() -> &'static [&'static str] {
+        members::<Self>()
     }
 }

@@ -9,10 +9,9 @@ use humantime::parse_duration as duration;
 use super::database::Database;
 use super::exit::{DONE, Usage};
 use super::follow::{Numbered, Source, follow};
-use super::output::{Cell, Column, List, Listed, Output, column, when};
+use super::output::{List, Output};
 use super::which;
 use super::which::Limit;
-use crate::model::timestamp::Timestamp;
 use crate::model::word::Word;
 use crate::queries::Queries;
 use crate::queries::events::{Event, EventQuery};
@@ -98,30 +97,5 @@ impl Source<Event> for Rows<'_> {
 impl Numbered for Event {
     fn number(&self) -> i64 {
         self.id
-    }
-}
-
-impl Listed for Event {
-    const LIST: &'static str = "events";
-    const FIELDS: &'static [&'static str] =
-        &["id", "at", "kind", "session_id", "protocol_session_id", "reason", "actor"];
-    const COLUMNS: &'static [Column] = &[
-        column("TIME", 19, 0),
-        column("EVENT", 8, 0),
-        column("SESSION", 9, 0),
-        column("REASON", 8, 1),
-        column("BY", 6, 2),
-        column("ARCHON SESSION", 9, 3),
-    ];
-
-    fn cells(&self, _now: Timestamp) -> Vec<Cell> {
-        vec![
-            Cell::new(when(self.at)),
-            Cell::new(self.kind.as_str()),
-            Cell::or_dash(self.protocol_session_id.as_deref().or(self.session_id.as_deref())),
-            Cell::or_dash(self.reason.as_deref()),
-            Cell::or_dash(self.actor.as_ref().map(Word::as_str)),
-            Cell::or_dash(self.session_id.as_deref()),
-        ]
     }
 }

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use humantime::parse_duration as duration;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::database::Database;
 use super::exit::{DONE, NO, NoSession, Usage};
-use super::list::client_text;
-use super::output::{Cell, Column, List, Listed, Output, Screen, View, ago, column, tell};
+use super::output::{List, Output, Screen, View, tell};
 use super::{identity, which};
 use crate::model::text::clean;
 use crate::model::timestamp::Timestamp;
 use crate::model::word::Word;
 use crate::queries::Queries;
+use crate::queries::columns::{Cell, Column, Listed, members, program};
 use crate::queries::find::Found;
 use crate::queries::sessions::{Session, SessionFilter, Standing, State};
 use crate::session::operator::{Order, Targets, expire};
@@ -171,7 +171,7 @@ struct Done {
 }
 
 /// A session that was ended, or would be.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Ended {
     session_id: String,
     protocol_session_id: Option<String>,
@@ -227,26 +227,20 @@ impl View for Done {
 }
 
 impl Listed for Ended {
+    type Context = Timestamp;
+
     const LIST: &'static str = "sessions";
-    const FIELDS: &'static [&'static str] =
-        &["session_id", "protocol_session_id", "client_type", "client_version", "user_name", "last_activity", "calls"];
-    const COLUMNS: &'static [Column] = &[
-        column("SESSION", 9, 0),
-        column("CLIENT", 8, 0),
-        column("USER", 6, 2),
-        column("LAST USED", 0, 0),
-        column("CALLS", 0, 1).right(),
-        column("ARCHON SESSION", 9, 3),
+
+    const TABLE: &'static [Column<Self>] = &[
+        Column::text("id", "SESSION", 9, 0, |e, _| Cell::id(e.protocol_session_id.as_ref().unwrap_or(&e.session_id))),
+        Column::text("client", "CLIENT", 8, 0, |e, _| Cell::text(program(&e.client_type, e.client_version.as_deref()))),
+        Column::text("user", "USER", 6, 2, |e, _| Cell::maybe(e.user_name.as_deref())),
+        Column::text("used", "LAST USED", 0, 0, |e, now| Cell::ago(e.last_activity, *now)),
+        Column::figure("calls", "CALLS", 1, |e, _| Cell::count(e.calls)),
+        Column::text("archon", "ARCHON SESSION", 9, 3, |e, _| Cell::id(&e.session_id)),
     ];
 
-    fn cells(&self, now: Timestamp) -> Vec<Cell> {
-        vec![
-            Cell::new(self.protocol_session_id.as_ref().unwrap_or(&self.session_id)),
-            Cell::new(client_text(&self.client_type, self.client_version.as_deref())),
-            Cell::or_dash(self.user_name.as_deref()),
-            Cell::new(ago(self.last_activity, now)),
-            Cell::new(self.calls.to_string()),
-            Cell::new(&self.session_id),
-        ]
+    fn members() -> &'static [&'static str] {
+        members::<Self>()
     }
 }

@@ -4,10 +4,13 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::output::{Format, List, Listed, Output, Screen, View, Widths, write_out};
+use serde::Serialize;
+
+use super::output::{Format, List, Output, Screen, View, Widths, write_out};
 use super::signal::interrupted;
 use super::watch::ended_by;
 use crate::model::timestamp::Timestamp;
+use crate::queries::columns::Listed;
 use crate::store::Store;
 
 /// How often new rows are looked for.
@@ -33,7 +36,7 @@ pub(super) trait Source<T> {
 ///
 /// # Errors
 /// When they cannot be read or written.
-pub(super) async fn follow<T: Listed + Numbered>(
+pub(super) async fn follow<T: Listed + Serialize + Numbered>(
     source: &impl Source<T>,
     store: &Store,
     output: &Output,
@@ -77,7 +80,12 @@ async fn all_after<T: Numbered>(source: &impl Source<T>, number: i64) -> anyhow:
     Ok(all)
 }
 
-fn print<T: Listed>(rows: Vec<T>, output: &Output, widths: &mut Widths, first: &mut bool) -> anyhow::Result<()> {
+fn print<T: Listed + Serialize>(
+    rows: Vec<T>,
+    output: &Output,
+    widths: &mut Widths,
+    first: &mut bool,
+) -> anyhow::Result<()> {
     let list = List::new(rows, Timestamp::default());
     let screen = Screen::of_standard_output();
     let text = match output.format() {

@@ -7,13 +7,12 @@ use clap::Args;
 use humantime::parse_duration as duration;
 
 use super::database::Database;
-use super::output::{Cell, Column, List, Listed, Output, ago, column};
+use super::output::{List, Output};
 use super::watch::Watch;
 use super::which::Limit;
 use super::words::one_of;
-use crate::model::timestamp::Timestamp;
 use crate::queries::Queries;
-use crate::queries::sessions::{Session, SessionFilter, SessionStatus, Standing, State, StatusFilter};
+use crate::queries::sessions::{Session, SessionFilter, Standing, StatusFilter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -114,96 +113,4 @@ impl Filter {
     fn is_set(&self) -> bool {
         self.client.is_some() || self.user.is_some() || self.since.is_some()
     }
-}
-
-impl Listed for Session {
-    const LIST: &'static str = "sessions";
-    const FIELDS: &'static [&'static str] = &[
-        "session_id",
-        "protocol_session_id",
-        "protocol_version",
-        "status",
-        "state",
-        "called_tools",
-        "client_type",
-        "client_name",
-        "client_version",
-        "user_id",
-        "user_name",
-        "user_email",
-        "connected_at",
-        "last_activity",
-        "expires_at",
-        "disconnected_at",
-        "disconnect_reason",
-        "ended_by",
-        "duration_s",
-        "calls",
-        "errors",
-        "prompt_tokens",
-        "completion_tokens",
-    ];
-    const COLUMNS: &'static [Column] = &[
-        column("SESSION", 9, 0),
-        column("STATUS", 6, 0),
-        column("CLIENT", 8, 0),
-        column("USER", 6, 5),
-        column("STARTED", 0, 4),
-        column("LAST USED", 0, 1),
-        column("CALLS", 0, 2).right(),
-        column("ERRORS", 0, 3).right(),
-        column("TOKENS", 0, 6).right(),
-        column("ENDED BY", 8, 7),
-        column("ARCHON SESSION", 9, 8),
-    ];
-
-    fn cells(&self, now: Timestamp) -> Vec<Cell> {
-        vec![
-            Cell::new(self.id()),
-            self.status_cell(),
-            Cell::new(client_text(&self.client_type, self.client_version.as_deref())),
-            Cell::or_dash(self.user_name.as_deref().or(self.user_email.as_deref())),
-            Cell::new(ago(self.connected_at, now)),
-            Cell::new(ago(self.last_activity, now)),
-            if self.called_tools { Cell::new(self.calls.to_string()) } else { Cell::new("none yet").faint() },
-            errors_cell(self.errors),
-            Cell::new((self.prompt_tokens + self.completion_tokens).to_string()),
-            Cell::or_dash(self.end()),
-            Cell::new(&self.session_id),
-        ]
-    }
-}
-
-impl Session {
-    /// Whether somebody is there; of an ended one, how it ended.
-    fn status_cell(&self) -> Cell {
-        match self.state {
-            State::Active => Cell::new(self.state.as_str()).good(),
-            State::Idle => Cell::new(self.state.as_str()),
-            State::Ended => status_cell(self.status),
-        }
-    }
-
-    /// `timeout (server)`.
-    fn end(&self) -> Option<String> {
-        let reason = self.disconnect_reason.as_ref()?;
-        Some(self.ended_by.as_ref().map_or_else(|| reason.to_string(), |by| format!("{by}, {reason}")))
-    }
-}
-
-/// The program and its version.
-pub(super) fn client_text(client_type: &str, version: Option<&str>) -> String {
-    version.map_or_else(|| client_type.to_owned(), |version| format!("{client_type} {version}"))
-}
-
-/// A status in its colour.
-pub(super) fn status_cell(status: SessionStatus) -> Cell {
-    let cell = Cell::new(status.as_str());
-    if status == SessionStatus::Active { cell.good() } else { cell.faint() }
-}
-
-/// A count that should be zero.
-pub(super) fn errors_cell(errors: i64) -> Cell {
-    let cell = Cell::new(errors.to_string());
-    if errors > 0 { cell.bad() } else { cell }
 }

@@ -9,13 +9,11 @@ use humantime::parse_duration as duration;
 use super::database::Database;
 use super::exit::{DONE, Usage};
 use super::follow::{Numbered, Source, follow};
-use super::output::{Cell, Column, List, Listed, Output, column, millis, when};
+use super::output::{List, Output};
 use super::which;
 use super::which::Limit;
 use super::words::one_of;
 use crate::model::request::RequestStatus;
-use crate::model::timestamp::Timestamp;
-use crate::model::word::Word;
 use crate::queries::Queries;
 use crate::queries::requests::{Request, RequestQuery};
 
@@ -126,55 +124,5 @@ impl Source<Request> for Rows<'_> {
 impl Numbered for Request {
     fn number(&self) -> i64 {
         Self::number(self)
-    }
-}
-
-impl Listed for Request {
-    const LIST: &'static str = "requests";
-    const FIELDS: &'static [&'static str] = &[
-        "id",
-        "timestamp",
-        "session_id",
-        "protocol_session_id",
-        "client_type",
-        "user_name",
-        "method",
-        "tool_name",
-        "status",
-        "duration_ms",
-        "prompt_tokens",
-        "completion_tokens",
-        "estimated_cost_usd",
-        "error_message",
-        "session_rule",
-        "late",
-    ];
-    const COLUMNS: &'static [Column] = &[
-        column("TIME", 19, 0),
-        column("SESSION", 9, 2),
-        column("CLIENT", 8, 5),
-        column("METHOD", 10, 4),
-        column("TOOL", 8, 0),
-        column("STATUS", 7, 0),
-        column("TOOK", 6, 1).right(),
-        column("TOKENS", 0, 6).right(),
-        column("ERROR", 10, 3),
-    ];
-
-    fn cells(&self, _now: Timestamp) -> Vec<Cell> {
-        let status = Cell::or_dash(self.status.as_ref().map(Word::as_str));
-        let succeeded = self.status.as_ref().is_none_or(|status| status.is(RequestStatus::Success));
-        let error = self.error_message.as_deref().or(self.late.then_some("its session had ended"));
-        vec![
-            Cell::or_dash(self.timestamp.map(when)),
-            Cell::or_dash(self.protocol_session_id.as_deref().or(self.session_id.as_deref())),
-            Cell::or_dash(self.client_type.as_deref()),
-            Cell::or_dash(self.method.as_deref()),
-            Cell::or_dash(self.tool_name.as_deref()),
-            if succeeded { status.good() } else { status.bad() },
-            Cell::or_dash(self.duration_ms.map(millis)),
-            Cell::or_dash(self.prompt_tokens.zip(self.completion_tokens).map(|(p, c)| (p + c).to_string())),
-            Cell::or_dash(error),
-        ]
     }
 }

@@ -8,18 +8,16 @@ use serde::Serialize;
 
 use super::database::Database;
 use super::exit::NoSession;
-use super::list::{client_text, errors_cell, status_cell};
-use super::output::{Cell, Column, List, Listed, Output, Screen, VERSION, View, Widths, ago, column, line, span, when};
+use super::output::{List, Output, Screen, VERSION, View, Widths, ago, line, span, when};
 use super::watch::Watch;
 use super::which;
-use crate::model::event::Actor;
-use crate::model::session::{EndReason, SessionRule};
 use crate::model::timestamp::Timestamp;
 use crate::model::word::Word;
 use crate::queries::Queries;
+use crate::queries::columns::Listed;
 use crate::queries::find::Found;
 use crate::queries::sessions::{SessionStatus, State};
-use crate::queries::story::{ArchonSession, ProtocolSession, Story};
+use crate::queries::story::Story;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -180,7 +178,7 @@ impl Told {
 
     fn client(&self) -> String {
         let session = &self.story.session;
-        let client = client_text(&session.client_type, session.client_version.as_deref());
+        let client = session.client();
         match &session.client_name {
             Some(name) if *name != session.client_type => format!("{client} ({name})"),
             _ => client,
@@ -206,100 +204,5 @@ impl Told {
         }
         let tokens = format!("{} tokens in, {} out", session.prompt_tokens, session.completion_tokens);
         format!("{}, {} failed; {tokens}", session.calls, session.errors)
-    }
-}
-
-impl Listed for ArchonSession {
-    const LIST: &'static str = "archon_sessions";
-    const FIELDS: &'static [&'static str] = &[
-        "session_id",
-        "shared_from",
-        "status",
-        "connected_at",
-        "last_activity",
-        "expires_at",
-        "disconnected_at",
-        "disconnect_reason",
-        "ended_by",
-        "duration_s",
-        "calls",
-        "errors",
-        "prompt_tokens",
-        "completion_tokens",
-    ];
-    const COLUMNS: &'static [Column] = &[
-        column("ID", 9, 0),
-        column("STATUS", 6, 0),
-        column("STARTED", 0, 4),
-        column("LAST USED", 0, 1),
-        column("LASTED", 0, 3).right(),
-        column("CALLS", 0, 2).right(),
-        column("ERRORS", 0, 5).right(),
-        column("ENDED", 8, 3),
-        column("OPENED BY", 9, 6),
-    ];
-
-    fn cells(&self, now: Timestamp) -> Vec<Cell> {
-        vec![
-            Cell::new(&self.session_id),
-            status_cell(self.status),
-            Cell::new(ago(self.connected_at, now)),
-            Cell::new(ago(self.last_activity, now)),
-            Cell::new(span(std::time::Duration::from_secs(self.duration_s))),
-            Cell::new(self.calls.to_string()),
-            errors_cell(self.errors),
-            Cell::or_dash(ended(self.disconnect_reason.as_ref(), self.ended_by.as_ref())),
-            Cell::or_dash(self.shared_from.as_deref()),
-        ]
-    }
-}
-
-/// `timeout by server`.
-fn ended(reason: Option<&Word<EndReason>>, by: Option<&Word<Actor>>) -> Option<String> {
-    reason.map(|reason| by.map_or_else(|| reason.to_string(), |by| format!("{reason} by {by}")))
-}
-
-impl Listed for ProtocolSession {
-    const LIST: &'static str = "protocol_sessions";
-    const FIELDS: &'static [&'static str] = &[
-        "protocol_session_id",
-        "protocol_version",
-        "client_name",
-        "client_version",
-        "status",
-        "bound_by",
-        "connected_at",
-        "last_activity",
-        "expires_at",
-        "disconnected_at",
-        "disconnect_reason",
-        "ended_by",
-    ];
-    const COLUMNS: &'static [Column] = &[
-        column("ID", 9, 0),
-        column("STATUS", 6, 0),
-        column("BOUND BY", 0, 2),
-        column("REVISION", 0, 5),
-        column("STARTED", 0, 4),
-        column("LAST USED", 0, 1),
-        column("ENDED", 8, 3),
-    ];
-
-    fn cells(&self, now: Timestamp) -> Vec<Cell> {
-        let bound = self.bound_by.as_ref().map(|rule| match rule {
-            Word::Ours(SessionRule::New) => "making it",
-            Word::Ours(SessionRule::Client) => "its client's word",
-            Word::Ours(SessionRule::Bound) => "its client's connection",
-            Word::Other(rule) => rule,
-        });
-        vec![
-            Cell::new(&self.protocol_session_id),
-            status_cell(self.status),
-            Cell::or_dash(bound),
-            Cell::new(&self.protocol_version),
-            Cell::new(ago(self.connected_at, now)),
-            Cell::new(ago(self.last_activity, now)),
-            Cell::or_dash(ended(self.disconnect_reason.as_ref(), self.ended_by.as_ref())),
-        ]
     }
 }

@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
 use crate::protocol::tools::{ToolAnnotations, ToolDescription};
+use crate::queries::columns::{Cell, Column, Listed};
 
 use super::exit::{self, Failure};
 use super::item::Item;
-use super::output::{Cell, Column, List, Listed, Output, column, printable};
+use super::output::{List, Output, printable};
 use super::signal::or_interrupted;
 use super::signature::{Argument, arguments, meant_tool, signature};
 use super::target::{ProgramOption, Target};
@@ -91,17 +92,30 @@ fn no_such(name: &str, tools: &[ToolDescription]) -> Failure {
 struct Row(ToolDescription);
 
 impl Listed for Row {
-    const LIST: &'static str = "tools";
-    const FIELDS: &'static [&'static str] = &["name", "title", "signature", "description"];
-    const COLUMNS: &'static [Column] =
-        &[column("TOOL", 0, 0), column("ARGUMENTS", 12, 2), column("DESCRIPTION", 20, 1)];
+    type Context = Timestamp;
 
-    fn cells(&self, _now: Timestamp) -> Vec<Cell> {
+    const LIST: &'static str = "tools";
+
+    const TABLE: &'static [Column<Self>] = &[
+        Column::text("tool", "TOOL", 0, 0, |row, _| Cell::text(&row.0.name)),
+        Column::text("arguments", "ARGUMENTS", 12, 2, |row, _| Cell::text(row.arguments())),
+        Column::text("description", "DESCRIPTION", 20, 1, |row, _| Cell::maybe(row.first_line())),
+    ];
+
+    fn members() -> &'static [&'static str] {
+        &["name", "title", "signature", "description"]
+    }
+}
+
+impl Row {
+    fn arguments(&self) -> String {
         let signature = signature(&self.0);
         let arguments = signature.strip_prefix(self.0.name.as_ref()).unwrap_or(&signature);
-        let arguments = arguments.trim_start_matches('(').trim_end_matches(')');
-        let first = self.0.description.lines().map(str::trim).find(|line| !line.is_empty());
-        vec![Cell::new(&self.0.name), Cell::or_dash(Some(arguments)), Cell::or_dash(first)]
+        arguments.trim_start_matches('(').trim_end_matches(')').to_owned()
+    }
+
+    fn first_line(&self) -> Option<&str> {
+        self.0.description.lines().map(str::trim).find(|line| !line.is_empty())
     }
 }
 

@@ -6,6 +6,8 @@
 
 pub mod boots;
 pub mod clients;
+pub mod columns;
+mod end;
 pub mod events;
 pub mod find;
 pub mod latest;

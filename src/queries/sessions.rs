@@ -5,13 +5,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Queries;
+use super::end::End;
 use crate::model::event::Actor;
 use crate::model::session::EndReason;
 pub use crate::model::session::SessionStatus;
 use crate::model::timestamp::Timestamp;
 use crate::model::word::{Word, words};
 use crate::store::StoreError;
-use crate::store::reports::alive::{Moment, Time};
+use crate::store::reports::alive::Moment;
 pub use crate::store::reports::sessions::Standing;
 use crate::store::reports::sessions::{Page, SessionRow};
 
@@ -119,15 +120,6 @@ impl StatusFilter {
     }
 }
 
-/// What a stored status is now, by the end of its time.
-fn status_now(stored: &Stored, end: Option<Timestamp>, now: Timestamp) -> SessionStatus {
-    match stored.ours() {
-        Some(SessionStatus::Active) if end.is_some_and(|end| end < now) => SessionStatus::Expired,
-        Some(status) => status,
-        None => SessionStatus::Disconnected,
-    }
-}
-
 /// Which sessions.
 #[derive(Debug, Clone, Default)]
 pub struct SessionFilter {
@@ -154,57 +146,6 @@ pub struct Sessions {
     pub more: bool,
     /// When.
     pub now: Timestamp,
-}
-
-/// The end of a row, as far as it has one: a row that is past its time ended then.
-#[derive(Debug)]
-pub(super) struct End {
-    pub(super) status: SessionStatus,
-    pub(super) expires_at: Option<Timestamp>,
-    pub(super) at: Option<Timestamp>,
-    pub(super) reason: Option<Word<EndReason>>,
-    pub(super) by: Option<Word<Actor>>,
-}
-
-/// What a row says of its end: when, why, by whom.
-pub(super) type Said = (Option<Timestamp>, Option<Word<EndReason>>, Option<Word<Actor>>);
-
-/// The status of a row, as it is stored.
-pub(super) type Stored = Word<SessionStatus>;
-
-impl End {
-    /// Of a connection's columns.
-    pub(super) fn of_connection(stored: &Stored, time: &Time, said: Said, moment: &Moment) -> Self {
-        let end = moment.end_of_connection(time);
-        let old = end.is_some_and(|end| moment.is_too_old(time, end));
-        Self::of(
-            stored,
-            (time.expires_at, end),
-            said,
-            (moment.now, if old { EndReason::MaxAge } else { EndReason::Timeout }),
-        )
-    }
-
-    /// Of an Archon session's.
-    pub(super) fn of_archon(stored: &Stored, time: &Time, said: Said, moment: &Moment) -> Self {
-        Self::of(stored, (time.expires_at, moment.end_of_archon(time)), said, (moment.now, EndReason::Timeout))
-    }
-
-    fn of(
-        stored: &Stored,
-        (stored_end, end): (Option<Timestamp>, Option<Timestamp>),
-        (at, reason, by): Said,
-        (now, why): (Timestamp, EndReason),
-    ) -> Self {
-        let status = status_now(stored, end, now);
-        if !stored.is(SessionStatus::Active) {
-            return Self { status, expires_at: stored_end, at, reason, by };
-        }
-        if status == SessionStatus::Expired {
-            return Self { status, expires_at: end, at: end, reason: Some(why.into()), by: None };
-        }
-        Self { status, expires_at: end, at: None, reason: None, by: None }
-    }
 }
 
 impl Session {
@@ -300,5 +241,37 @@ impl Queries {
             sum += self.store.session_count(*standing, &moment, &page).await?;
         }
         Ok(sum)
+    }
+}
+
+#[cfg(test)]
+impl Session {
+    /// A made-up one, of a connection that began an hour before and is in use.
+    pub(crate) fn made_up(id: &str, now: Timestamp) -> Self {
+        Self {
+            session_id: format!("archon-{id}"),
+            protocol_session_id: Some(id.to_owned()),
+            protocol_version: Some("2025-06-18".to_owned()),
+            status: SessionStatus::Active,
+            state: State::Active,
+            called_tools: true,
+            client_type: "Cursor".to_owned(),
+            client_name: None,
+            client_version: Some("1.0.0".to_owned()),
+            user_id: None,
+            user_name: None,
+            user_email: None,
+            connected_at: now.minus(Duration::from_hours(1)),
+            last_activity: now,
+            expires_at: Some(now.plus(Duration::from_hours(1))),
+            disconnected_at: None,
+            disconnect_reason: None,
+            ended_by: None,
+            duration_s: 3600,
+            calls: 10,
+            errors: 0,
+            prompt_tokens: 0,
+            completion_tokens: 0,
+        }
     }
 }

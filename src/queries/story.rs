@@ -5,10 +5,11 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::Queries;
+use super::end::End;
 use super::events::{Event, EventQuery};
 use super::find::Found;
 use super::requests::{Request, RequestQuery};
-use super::sessions::{End, Session, SessionStatus, State};
+use super::sessions::{Session, SessionStatus, State};
 use crate::model::event::{Actor, EventKind};
 use crate::model::session::{EndReason, SessionRule};
 use crate::model::timestamp::Timestamp;

@@ -6,10 +6,12 @@ use clap::{Args, CommandFactory};
 use serde::Serialize;
 
 use super::value::of_command;
-use crate::cli::output::{Cell, Column, List, Listed, Output, column};
+use crate::cli::output::{List, Output};
 use crate::cli::settings::Settings;
 use crate::cli::{Cli, paths};
 use crate::model::timestamp::Timestamp;
+use crate::model::word::words;
+use crate::queries::columns::{Cell, Column, Listed, Tone};
 use crate::store::Location;
 
 const EXAMPLES: &str = "\
@@ -31,8 +33,19 @@ pub(super) struct Options {
 struct Place {
     name: &'static str,
     path: String,
-    /// `exists`, `missing`, or `remote`.
-    state: &'static str,
+    state: State,
+}
+
+words! {
+    /// Whether it is there.
+    enum State, "state" {
+        /// It is.
+        Exists = "exists",
+        /// It is not.
+        Missing = "missing",
+        /// It is elsewhere, and was not asked.
+        Remote = "remote",
+    }
 }
 
 impl Options {
@@ -49,7 +62,7 @@ impl Options {
         places.push(local("state folder", &state));
         places.push(match database(&settings)? {
             Location::SqliteFile(path) => local("database", &path),
-            other => Place { name: "database", path: other.shown(), state: "remote" },
+            other => Place { name: "database", path: other.shown(), state: State::Remote },
         });
         places.push(local("remembered sessions", &sessions));
         if let Some(fault) = &settings.fault {
@@ -61,7 +74,7 @@ impl Options {
 }
 
 fn local(name: &'static str, path: &Path) -> Place {
-    let state = if path.exists() { "exists" } else { "missing" };
+    let state = if path.exists() { State::Exists } else { State::Missing };
     Place { name, path: path.display().to_string(), state }
 }
 
@@ -75,12 +88,23 @@ fn database(settings: &Settings) -> anyhow::Result<Location> {
 }
 
 impl Listed for Place {
-    const LIST: &'static str = "paths";
-    const FIELDS: &'static [&'static str] = &["name", "path", "state"];
-    const COLUMNS: &'static [Column] = &[column("NAME", 8, 0), column("PATH", 0, 0), column("STATE", 6, 0)];
+    type Context = Timestamp;
 
-    fn cells(&self, _now: Timestamp) -> Vec<Cell> {
-        let state = Cell::new(self.state);
-        vec![Cell::new(self.name), Cell::new(&self.path), if self.state == "missing" { state.faint() } else { state }]
+    const LIST: &'static str = "paths";
+
+    const TABLE: &'static [Column<Self>] = &[
+        Column::text("name", "NAME", 8, 0, |place, _| Cell::text(place.name)),
+        Column::text("path", "PATH", 0, 0, |place, _| Cell::text(&place.path)),
+        Column::text("state", "STATE", 6, 0, |place, _| place.state_cell()),
+    ];
+
+    fn members() -> &'static [&'static str] {
+        &["name", "path", "state"]
+    }
+}
+
+impl Place {
+    fn state_cell(&self) -> Cell {
+        Cell::text(self.state).toned(if self.state == State::Missing { Tone::Dim } else { Tone::Plain })
     }
 }

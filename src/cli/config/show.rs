@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use super::value::{Effective, Origin, find, masked, of_command};
 use crate::cli::Cli;
-use crate::cli::output::{Cell, Column, List, Listed, Output, column};
+use crate::cli::output::{List, Output};
 use crate::cli::settings::Settings;
 use crate::model::timestamp::Timestamp;
+use crate::queries::columns::{Cell, Column, Listed};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -97,27 +98,41 @@ fn setting(mut value: Effective, settings: &Settings) -> Setting {
 }
 
 impl Listed for Setting {
-    const LIST: &'static str = "settings";
-    const FIELDS: &'static [&'static str] = &["command", "name", "value", "origin", "place"];
-    const COLUMNS: &'static [Column] =
-        &[column("COMMAND", 5, 0), column("SETTING", 8, 0), column("VALUE", 8, 0), column("ORIGIN", 7, 0)];
+    type Context = Timestamp;
 
-    fn cells(&self, _now: Timestamp) -> Vec<Cell> {
-        let origin =
-            self.place.as_ref().map_or_else(|| self.origin.to_owned(), |place| format!("{} {place}", self.origin));
-        let value = Cell::or_dash(self.value.shown());
-        vec![Cell::new(&self.command), Cell::new(&self.name), value, Cell::new(origin)]
+    const LIST: &'static str = "settings";
+
+    const TABLE: &'static [Column<Self>] = &[
+        Column::text("command", "COMMAND", 5, 0, |setting, _| Cell::text(&setting.command)),
+        Column::text("setting", "SETTING", 8, 0, |setting, _| Cell::text(&setting.name)),
+        Column::text("value", "VALUE", 8, 0, |setting, _| Cell::maybe(setting.value.shown())),
+        Column::text("origin", "ORIGIN", 7, 0, |setting, _| Cell::text(setting.origin())),
+    ];
+
+    fn members() -> &'static [&'static str] {
+        &["command", "name", "value", "origin", "place"]
     }
 }
 
 impl Listed for Plain {
-    const LIST: &'static str = Setting::LIST;
-    const FIELDS: &'static [&'static str] = Setting::FIELDS;
-    const COLUMNS: &'static [Column] = &[column("COMMAND", 5, 0), column("SETTING", 8, 0), column("VALUE", 8, 0)];
+    type Context = Timestamp;
 
-    fn cells(&self, now: Timestamp) -> Vec<Cell> {
-        let mut cells = self.0.cells(now);
-        cells.truncate(Self::COLUMNS.len());
-        cells
+    const LIST: &'static str = Setting::LIST;
+
+    const TABLE: &'static [Column<Self>] = &[
+        Column::text("command", "COMMAND", 5, 0, |plain, _| Cell::text(&plain.0.command)),
+        Column::text("setting", "SETTING", 8, 0, |plain, _| Cell::text(&plain.0.name)),
+        Column::text("value", "VALUE", 8, 0, |plain, _| Cell::maybe(plain.0.value.shown())),
+    ];
+
+    fn members() -> &'static [&'static str] {
+        Setting::members()
+    }
+}
+
+impl Setting {
+    /// `file config.toml:3`.
+    fn origin(&self) -> String {
+        self.place.as_ref().map_or_else(|| self.origin.to_owned(), |place| format!("{} {place}", self.origin))
     }
 }

@@ -6,35 +6,22 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Cell, Column, Screen, VERSION, View, Widths, table};
+use super::{Screen, VERSION, View, Widths, table};
 use crate::model::timestamp::Timestamp;
-
-/// One thing of a list.
-pub(in crate::cli) trait Listed: Serialize {
-    /// The list's name in a JSON document.
-    const LIST: &'static str;
-    /// The members of the thing's JSON object in order, which are the columns of CSV.
-    const FIELDS: &'static [&'static str];
-    /// The columns of the table.
-    const COLUMNS: &'static [Column];
-
-    /// The thing as a line of the table.
-    fn cells(&self, now: Timestamp) -> Vec<Cell>;
-}
+use crate::queries::columns::{Cell, Column, Head, Listed};
 
 /// A list.
-#[derive(Debug)]
-pub(in crate::cli) struct List<T> {
+pub(in crate::cli) struct List<T: Listed> {
     /// The things, in the order in which they are shown.
     pub(in crate::cli) rows: Vec<T>,
-    /// When they were read: for "ago".
-    pub(in crate::cli) now: Timestamp,
+    /// What their cells need besides: the moment, and what follows from it.
+    pub(in crate::cli) context: T::Context,
     /// Members of the JSON document before the list.
     pub(in crate::cli) head: Vec<(&'static str, Value)>,
     /// The columns of the table.
-    pub(in crate::cli) columns: Vec<Column>,
+    pub(in crate::cli) columns: Vec<Column<T>>,
     /// The sum of all, as the last line of the table.
-    pub(in crate::cli) total: Option<T>,
+    pub(in crate::cli) total: Option<(T, T::Context)>,
     /// What people should know besides; for an empty list, what may be done about it.
     pub(in crate::cli) note: Option<String>,
 }
@@ -42,7 +29,12 @@ pub(in crate::cli) struct List<T> {
 impl<T: Listed> List<T> {
     /// A list of things as they were at that moment.
     pub(in crate::cli) fn new(rows: Vec<T>, now: Timestamp) -> Self {
-        Self { rows, now, head: Vec::new(), columns: T::COLUMNS.to_vec(), total: None, note: None }
+        Self::of(rows, now.into())
+    }
+
+    /// A list of things with what their cells need.
+    pub(in crate::cli) fn of(rows: Vec<T>, context: T::Context) -> Self {
+        Self { rows, context, head: Vec::new(), columns: T::TABLE.to_vec(), total: None, note: None }
     }
 
     /// With another member in the JSON document.
@@ -73,12 +65,19 @@ impl<T: Listed> List<T> {
         if self.rows.is_empty() {
             return String::new();
         }
-        let rows = self.rows.iter().chain(&self.total).map(|row| row.cells(self.now)).collect();
-        table(&self.columns, rows, screen, widths)
+        let rows = self.rows.iter().map(|row| (row, &self.context));
+        let rows = rows.chain(self.total.iter().map(|(total, context)| (total, context)));
+        let rows: Vec<_> = rows.map(|(row, context)| self.cells(row, context)).collect();
+        let heads: Vec<Head> = self.columns.iter().map(|column| column.head).collect();
+        table(&heads, &rows, screen, widths)
+    }
+
+    fn cells(&self, row: &T, context: &T::Context) -> Vec<Cell> {
+        self.columns.iter().map(|column| (column.cell)(row, context)).collect()
     }
 }
 
-impl<T: Listed> View for List<T> {
+impl<T: Listed + Serialize> View for List<T> {
     fn text(&self, screen: &Screen) -> String {
         self.continued(screen, &mut Widths::default())
     }
@@ -98,11 +97,11 @@ impl<T: Listed> View for List<T> {
     fn csv(&self, header: bool) -> io::Result<String> {
         let mut csv = csv::Writer::from_writer(Vec::new());
         if header {
-            csv.write_record(T::FIELDS)?;
+            csv.write_record(T::members())?;
         }
         for row in &self.rows {
             let object = serde_json::to_value(row)?;
-            csv.write_record(T::FIELDS.iter().map(|field| csv_cell(&object[field])))?;
+            csv.write_record(T::members().iter().map(|member| csv_cell(&object[member])))?;
         }
         let bytes = csv.into_inner().map_err(|e| io::Error::other(e.to_string()))?;
         String::from_utf8(bytes).map_err(io::Error::other)
@@ -118,14 +117,14 @@ pub(in crate::cli) fn csv_cell(value: &Value) -> String {
     }
 }
 
-impl<T: Listed> Serialize for List<T> {
+impl<T: Listed + Serialize> Serialize for List<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut document = serializer.serialize_map(None)?;
         document.serialize_entry("version", &VERSION)?;
         for (name, value) in &self.head {
             document.serialize_entry(name, value)?;
         }
-        if let Some(total) = &self.total {
+        if let Some((total, _)) = &self.total {
             document.serialize_entry("total", total)?;
         }
         document.serialize_entry(T::LIST, &self.rows)?;
@@ -135,7 +134,6 @@ impl<T: Listed> Serialize for List<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::column;
     use super::*;
 
     #[derive(Serialize)]
@@ -147,12 +145,16 @@ mod tests {
     }
 
     impl Listed for Thing {
-        const LIST: &'static str = "things";
-        const FIELDS: &'static [&'static str] = &["name", "calls", "user", "tags"];
-        const COLUMNS: &'static [Column] = &[column("NAME", 4, 0), column("USER", 4, 1)];
+        type Context = Timestamp;
 
-        fn cells(&self, _now: Timestamp) -> Vec<Cell> {
-            vec![Cell::new(self.name), Cell::or_dash(self.user)]
+        const LIST: &'static str = "things";
+        const TABLE: &'static [Column<Self>] = &[
+            Column::text("name", "NAME", 4, 0, |thing, _| Cell::text(thing.name)),
+            Column::text("user", "USER", 4, 1, |thing, _| Cell::maybe(thing.user)),
+        ];
+
+        fn members() -> &'static [&'static str] {
+            &["name", "calls", "user", "tags"]
         }
     }
 

@@ -15,9 +15,9 @@ use clap::{Args, ValueEnum};
 
 use super::pretty::pretty;
 
-pub(super) use list::{List, Listed, csv_cell};
+pub(super) use list::{List, csv_cell};
 pub(super) use screen::Screen;
-pub(super) use table::{Cell, Column, Widths, column, table};
+pub(super) use table::{Widths, table};
 pub(super) use text::{ago, line, millis, printable, span, when};
 
 /// The version of our JSON documents.

@@ -4,90 +4,38 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table, Width};
 
 use super::Screen;
-use super::text::line;
+use super::text::{line, millis, percent, span, when};
+use crate::queries::columns::{Cell, Head, Tone, Value};
 
 /// Between two columns.
 const GAP: usize = 2;
 /// No word is parted here, so that a cell is cut just where it ends to fit.
 const NO_DELIMITER: char = '\u{1f}';
 
-/// A column of a table.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::cli) struct Column {
-    title: &'static str,
-    /// Narrower than this it says nothing; 0 means that it is never cut.
-    least: usize,
-    /// The highest goes first when the terminal is too narrow; 0 stays.
-    rank: u8,
-    right: bool,
-}
-
-/// A column that is cut to no less than `least` (0: never), and hidden by its `rank` (0: never).
-pub(in crate::cli) const fn column(title: &'static str, least: usize, rank: u8) -> Column {
-    Column { title, least, rank, right: false }
-}
-
-impl Column {
-    /// The same under another title.
-    pub(in crate::cli) const fn titled(self, title: &'static str) -> Self {
-        Self { title, ..self }
-    }
-
-    /// The same for numbers.
-    pub(in crate::cli) const fn right(self) -> Self {
-        Self { right: true, ..self }
+/// What stands in a cell as a command writes it: ids and counts whole, a dash for nothing; a text without what a terminal
+/// would obey, in one line.
+fn written(value: &Value) -> String {
+    match value {
+        Value::None => "-".to_owned(),
+        Value::Text(text) | Value::Id(text) => line(text),
+        Value::Number(n) | Value::Count(n) | Value::Faults(n) => n.to_string(),
+        Value::Share(part, whole) => percent(*part, *whole),
+        Value::Millis(ms) => millis(*ms),
+        Value::Span(duration) => span(*duration),
+        Value::Ago(duration) => format!("{} ago", span(*duration)),
+        Value::Time(at) | Value::When(at) => when(*at),
+        Value::Dollars(usd) => format!("{usd:.6}"),
     }
 }
 
-/// What stands in a cell, and how it is meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) struct Cell {
-    text: String,
-    tone: Tone,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tone {
-    Plain,
-    Good,
-    Bad,
-    Faint,
-}
-
-impl Cell {
-    /// A text; what a terminal would obey is taken out, and line breaks with it.
-    pub(in crate::cli) fn new(text: impl AsRef<str>) -> Self {
-        Self { text: line(text.as_ref()), tone: Tone::Plain }
-    }
-
-    /// A text, or a dash for none.
-    pub(in crate::cli) fn or_dash(text: Option<impl AsRef<str>>) -> Self {
-        text.filter(|text| !text.as_ref().is_empty()).map_or_else(|| Self::new("-").faint(), Self::new)
-    }
-
-    /// As it should be.
-    pub(in crate::cli) fn good(self) -> Self {
-        Self { tone: Tone::Good, ..self }
-    }
-
-    /// Worth a look.
-    pub(in crate::cli) fn bad(self) -> Self {
-        Self { tone: Tone::Bad, ..self }
-    }
-
-    /// Over and done with.
-    pub(in crate::cli) fn faint(self) -> Self {
-        Self { tone: Tone::Faint, ..self }
-    }
-
-    fn drawn(self) -> comfy_table::Cell {
-        let cell = comfy_table::Cell::new_owned(self.text);
-        match self.tone {
-            Tone::Plain => cell,
-            Tone::Good => cell.fg(Color::Green),
-            Tone::Bad => cell.fg(Color::Red),
-            Tone::Faint => cell.add_attribute(Attribute::Dim),
-        }
+fn drawn(cell: &Cell) -> comfy_table::Cell {
+    let drawn = comfy_table::Cell::new_owned(written(&cell.value));
+    match (&cell.value, cell.tone) {
+        (Value::None, _) | (_, Tone::Dim) => drawn.add_attribute(Attribute::Dim),
+        (Value::Faults(1..), _) | (_, Tone::Warn | Tone::Bad) => drawn.fg(Color::Red),
+        (_, Tone::Good) => drawn.fg(Color::Green),
+        (_, Tone::Strong) => drawn.add_attribute(Attribute::Bold),
+        (_, Tone::Plain) => drawn,
     }
 }
 
@@ -97,7 +45,7 @@ pub(in crate::cli) struct Widths(Vec<Option<usize>>);
 
 /// The table, without a line break at its end. With the `widths` of an earlier part it has no header, and columns stay as
 /// wide as they were unless something new needs more.
-pub(in crate::cli) fn table(columns: &[Column], rows: Vec<Vec<Cell>>, screen: &Screen, widths: &mut Widths) -> String {
+pub(in crate::cli) fn table(columns: &[Head], rows: &[Vec<Cell>], screen: &Screen, widths: &mut Widths) -> String {
     let first = widths.0.is_empty();
     let mut table = Table::new();
     table.load_style(NOTHING).set_delimiter(NO_DELIMITER).set_content_arrangement(ContentArrangement::Dynamic);
@@ -108,10 +56,10 @@ pub(in crate::cli) fn table(columns: &[Column], rows: Vec<Vec<Cell>>, screen: &S
     } else {
         table.force_no_tty()
     };
-    let title = |c: &Column| comfy_table::Cell::new(c.title).add_attribute(Attribute::Bold);
+    let title = |c: &Head| comfy_table::Cell::new(c.title).add_attribute(Attribute::Bold);
     table.set_header(Row::from(columns.iter().map(title)));
     for row in rows {
-        let mut row = Row::from(row.into_iter().map(Cell::drawn));
+        let mut row = Row::from(row.iter().map(drawn));
         row.max_height(1);
         table.add_row(row);
     }
@@ -122,7 +70,7 @@ pub(in crate::cli) fn table(columns: &[Column], rows: Vec<Vec<Cell>>, screen: &S
     if first { text } else { text.split_once('\n').map(|(_, rows)| rows.to_owned()).unwrap_or_default() }
 }
 
-fn arrange(table: &mut Table, columns: &[Column], widths: &Widths) {
+fn arrange(table: &mut Table, columns: &[Head], widths: &Widths) {
     let last = widths.0.iter().rposition(Option::is_some);
     for (i, (drawn, column)) in table.column_iter_mut().zip(columns).enumerate() {
         let gap = if Some(i) == last { 0 } else { GAP };
@@ -139,7 +87,7 @@ fn arrange(table: &mut Table, columns: &[Column], widths: &Widths) {
 }
 
 /// The widths of the columns that are shown. The widest gives way first; if all are as narrow as can be, a column goes.
-fn fit(columns: &[Column], natural: Vec<usize>, width: Option<usize>, before: &Widths) -> Widths {
+fn fit(columns: &[Head], natural: Vec<usize>, width: Option<usize>, before: &Widths) -> Widths {
     let mut widths: Vec<_> = natural.into_iter().map(Some).collect();
     for (now, before) in widths.iter_mut().zip(&before.0) {
         *now = before.and_then(|before| now.map(|now| now.max(before)));
@@ -149,7 +97,7 @@ fn fit(columns: &[Column], natural: Vec<usize>, width: Option<usize>, before: &W
         let shown = widths.iter().flatten().count();
         let taken = widths.iter().flatten().sum::<usize>() + GAP * shown.saturating_sub(1);
         let Some(too_much) = taken.checked_sub(room).filter(|n| *n > 0) else { return Widths(widths) };
-        let gives = |(c, w): (&Column, &mut Option<usize>)| -> usize {
+        let gives = |(c, w): (&Head, &mut Option<usize>)| -> usize {
             let least = if c.least == 0 { usize::MAX } else { c.least };
             w.map_or(0, |w| w.saturating_sub(least))
         };
@@ -178,17 +126,19 @@ fn fit(columns: &[Column], natural: Vec<usize>, width: Option<usize>, before: &W
 mod tests {
     use super::*;
 
-    const COLUMNS: &[Column] =
-        &[column("ID", 4, 0), column("NAME", 6, 0), column("CALLS", 0, 1).right(), column("NOTE", 5, 2)];
+    const COLUMNS: &[Head] = &[
+        Head::text("id", "ID", 4, 0),
+        Head::text("name", "NAME", 6, 0),
+        Head::figure("calls", "CALLS", 1),
+        Head::text("note", "NOTE", 5, 2),
+    ];
 
     fn drawn(width: Option<usize>, colour: bool) -> String {
         let screen = Screen { terminal: width.is_some(), width, height: 24, colour };
-        let row = |id: &str, calls: &str| {
-            let calls = Cell::new(calls).bad();
-            vec![Cell::new(id), Cell::new("a long\nna\u{1b}me"), calls, Cell::or_dash(None::<&str>)]
+        let row = |id: &str, calls: i64| {
+            vec![Cell::id(id), Cell::text("a long\nna\u{1b}me"), Cell::faults(calls), Cell::default()]
         };
-        let rows = vec![row("550e8400-e29b", "1"), row("7", "1000")];
-        table(COLUMNS, rows, &screen, &mut Widths::default())
+        table(COLUMNS, &[row("550e8400-e29b", 1), row("7", 1000)], &screen, &mut Widths::default())
     }
 
     #[test]
@@ -225,10 +175,10 @@ ID             NAME          CALLS  NOTE
     fn the_next_part_stands_under_the_first() {
         let screen = Screen { terminal: false, width: None, height: 24, colour: false };
         let mut widths = Widths::default();
-        let columns = &[column("A", 1, 0), column("B", 1, 0)];
-        let row = |a: &str| vec![vec![Cell::new(a), Cell::new("b")]];
-        assert_eq!(table(columns, row("long"), &screen, &mut widths), "A     B\nlong  b");
-        assert_eq!(table(columns, row("x"), &screen, &mut widths), "x     b");
-        assert_eq!(table(columns, row("longer"), &screen, &mut widths), "longer  b");
+        let columns = &[Head::text("a", "A", 1, 0), Head::text("b", "B", 1, 0)];
+        let row = |a: &str| [vec![Cell::text(a), Cell::text("b")]];
+        assert_eq!(table(columns, &row("long"), &screen, &mut widths), "A     B\nlong  b");
+        assert_eq!(table(columns, &row("x"), &screen, &mut widths), "x     b");
+        assert_eq!(table(columns, &row("longer"), &screen, &mut widths), "longer  b");
     }
 }
