@@ -10,19 +10,20 @@
 //! | 3 | [`store`], [`client`] | SQL on two databases; MCP from the other side |
 //! | 4 | [`session`], [`accounting`] | the life of a session: opened, validated, bound, touched, reaped, recovered; tokens, prices, captured words |
 //! | 5 | [`catalog`], [`queries`] | what can be called and read: tools, resources, prompts; read models for people |
-//! | 6 | [`tools`], [`selftest`] | the built-in tools; scripted checks of a server |
+//! | 6 | [`tools`], [`selftest`], [`diagnosis`] | the built-in tools; scripted checks of a server; rules: what is wrong, and why |
 //! | 7 | [`mcp`], [`dashboard`] | what a server does with a message; the live view |
 //! | 8 | [`server`], [`stdio`] | HTTP: routes, headers, status codes, event streams; two pipes |
 //! | 9 | [`cli`] | one file a subcommand; the only reader of arguments and environment |
 //!
 //! A request goes `server → mcp → session → store`, and to a tool by `mcp → catalog`, which `cli` has filled. An operator
-//! looks by `cli → queries → store`, and ends sessions by `cli → session → store`.
+//! looks by `cli → queries → store` and `dashboard → diagnosis → queries`, and ends sessions by `cli → session → store`.
 
 pub mod accounting;
 pub mod catalog;
 pub mod cli;
 pub mod client;
 pub mod dashboard;
+pub mod diagnosis;
 pub mod mcp;
 pub mod model;
 pub mod protocol;

@@ -10,7 +10,7 @@ use super::screens;
 use super::text::span;
 use super::update::{set_filter, tell};
 use super::view::{Detail, Place, Tab};
-use super::warnings::{self, Subject};
+use super::warnings::{self, Target};
 use crate::queries::requests::Request;
 use crate::queries::sessions::{Session, State};
 
@@ -232,11 +232,11 @@ fn toggle(app: &mut App) {
 }
 
 fn to_warning(app: &mut App) {
-    match warnings::overall(app).into_iter().find_map(|warning| warning.subject) {
-        Some(Subject::Session(id)) => open_session(app, Some(id)),
-        Some(Subject::Failures) => filtered(app, Tab::Requests, "status", Some("error".to_owned())),
-        Some(Subject::Client(client)) => filtered(app, Tab::Sessions, "client", Some(client)),
-        Some(Subject::Boots) => show(app, Tab::Boots),
+    match warnings::overall(app).iter().find_map(warnings::target) {
+        Some(Target::Session(id)) => open_session(app, Some(id)),
+        Some(Target::Failures) => filtered(app, Tab::Requests, "status", Some("error".to_owned())),
+        Some(Target::Client(client)) => filtered(app, Tab::Sessions, "client", Some(client)),
+        Some(Target::Boots) => show(app, Tab::Boots),
         None => tell(app, "All is well: there is no warning."),
     }
 }

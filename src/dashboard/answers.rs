@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::data::{Answer, History, MINUTES, Part, Pulse, Question, SESSIONS, STREAM, Step};
 use super::feed::Feed;
+use crate::diagnosis::Thresholds;
 use crate::model::request::RequestStatus;
 use crate::queries::Queries;
 use crate::queries::events::EventQuery;
@@ -15,8 +16,6 @@ use crate::queries::usage::{Group, UsageQuery};
 use crate::store::StoreError;
 use crate::store::tail::Tail;
 
-/// A client of one user with this number of open sessions is one to look at.
-const CROWD: i64 = 20;
 /// How many boots the header knows.
 const BOOTS: usize = 20;
 /// How many boots and requests of a session are listed.
@@ -47,7 +46,7 @@ impl Feed {
         Ok(match question {
             Question::Pulse => self.pulse().await?,
             Question::Counts | Question::Ended => self.counts(question).await?,
-            Question::Crowds => Answer::Crowds(queries.crowds(CROWD).await?),
+            Question::Crowds => Answer::Crowds(queries.crowds(Thresholds::default().client.crowd).await?),
             Question::Sessions(query) => Answer::Sessions(queries.window(query, SESSIONS).await?),
             Question::Latest(ids) => Answer::Latest(queries.latest(ids).await?),
             Question::Story(id) => {

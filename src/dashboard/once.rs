@@ -143,8 +143,10 @@ pub async fn document(options: &Options) -> Result<String, DashboardError> {
         desk.fill(&mut app).await?;
     }
     super::actions::show(&mut app, Tab::Sessions);
-    let warnings: Vec<_> =
-        warnings::overall(&app).iter().map(|w| json!({"urgency": w.urgency, "text": w.text})).collect();
+    let warnings: Vec<_> = warnings::overall(&app)
+        .iter()
+        .map(|w| json!({"urgency": w.rule.urgency(), "text": warnings::line(w)}))
+        .collect();
     let document = Document { version: VERSION, at: app.now, warnings, app: &app };
     Ok(document.json().to_string())
 }

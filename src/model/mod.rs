@@ -5,6 +5,7 @@ pub mod client_type;
 pub mod clock;
 pub mod encoding;
 pub mod event;
+pub mod figures;
 pub mod group;
 pub mod latency;
 pub mod mask;

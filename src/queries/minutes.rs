@@ -1,6 +1,7 @@
 //! Calls by minute: the curves of the last half hour.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,13 @@ pub struct Minute {
     pub errors: i64,
     /// The latency that 95 % of them did not exceed.
     pub p95_ms: Option<f64>,
+}
+
+/// Calls and errors of the last minutes, this one included.
+pub fn last(minutes: &[Minute], now: Timestamp, count: u64) -> (i64, i64) {
+    let since = now.minus(Duration::from_mins(count)).minute();
+    let recent = minutes.iter().filter(|minute| minute.minute >= since);
+    recent.fold((0, 0), |(calls, errors), minute| (calls + minute.calls, errors + minute.errors))
 }
 
 impl Queries {

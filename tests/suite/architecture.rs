@@ -8,7 +8,7 @@ use std::{fs, io};
 mod circles;
 mod paths;
 
-/// The rooms from the ground floor up. A new folder in `src` needs its place here.
+/// The rooms from the ground floor up, those that are still to come among them. A new folder in `src` needs its place here.
 const FLOORS: [&[&str]; 10] = [
     &["protocol"],
     &["model"],

@@ -4,7 +4,8 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table, Width};
 
 use super::Screen;
-use super::text::{line, millis, percent, span, when};
+use super::text::{line, millis, span, when};
+use crate::model::figures::percent;
 use crate::queries::columns::{Cell, Head, Tone, Value};
 
 /// Between two columns.

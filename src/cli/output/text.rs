@@ -44,12 +44,6 @@ pub(in crate::cli) fn millis(ms: f64) -> String {
     }
 }
 
-/// A share of a whole: `0.8%`; nothing of nothing.
-#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-pub(in crate::cli) fn percent(part: i64, whole: i64) -> String {
-    if whole == 0 { String::new() } else { format!("{:.1}%", part as f64 * 100.0 / whole as f64) }
-}
-
 /// A moment to the second, in UTC: `2026-01-10 12:00:00`.
 pub(in crate::cli) fn when(moment: Timestamp) -> String {
     let mut text = moment.sql_text();

@@ -11,6 +11,8 @@ use super::{LOADING, nothing_yet};
 use crate::dashboard::app::App;
 use crate::dashboard::table::{Cell, Column, Listing, Row, figure, text};
 use crate::dashboard::theme::Tone;
+use crate::dashboard::warnings;
+use crate::diagnosis::{Thresholds, of_client};
 use crate::queries::clients::ClientUse;
 
 const COLUMNS: &[Column] = &[
@@ -27,15 +29,6 @@ const COLUMNS: &[Column] = &[
     text("warning", "NOTE", (13, 20), 1),
 ];
 
-/// So many sessions of a client must have run out of time, or be open, before it is said to close none.
-const RUN_OUT: i64 = 3;
-const OPEN: i64 = 10;
-
-/// Whether a client never closes what it opens: the time of several ran out or many are open, and it closed none.
-fn leaks(client: &ClientUse) -> bool {
-    client.closed == 0 && (client.timed_out >= RUN_OUT || client.open >= OPEN)
-}
-
 /// The list.
 pub(super) fn listing(app: &App) -> Listing {
     let Some(clients) = &app.data.sums.clients else {
@@ -45,13 +38,8 @@ pub(super) fn listing(app: &App) -> Listing {
 }
 
 fn row(client: &ClientUse) -> Row {
-    let note = if leaks(client) {
-        Cell::text("closes none").toned(Tone::Warn)
-    } else if client.silent > 0 && client.silent == client.sessions {
-        Cell::text("calls no tool").toned(Tone::Dim)
-    } else {
-        Cell::default()
-    };
+    let note = of_client(client, &Thresholds::default().client)
+        .map_or_else(Cell::default, |finding| Cell::text(&finding.text).toned(warnings::tone(&finding)));
     let errors = Cell::count(client.errors).toned(if client.errors > 0 { Tone::Warn } else { Tone::Dim });
     Row {
         key: format!("{}\t{}", client.client_type, client.client_version),

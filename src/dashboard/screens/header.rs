@@ -20,7 +20,7 @@ use crate::dashboard::text::{clock, count, curve, cut, millis, percent, span, wi
 use crate::dashboard::theme::Tone;
 use crate::dashboard::warnings;
 use crate::model::timestamp::Timestamp;
-use crate::queries::minutes::Minute;
+use crate::queries::minutes::{self, Minute};
 
 /// From this number of columns on, words stand in full.
 const WIDE: u16 = 76;
@@ -114,7 +114,7 @@ fn sessions(app: &App, wide: bool) -> Vec<(String, Tone)> {
         if wide { "calls/s" } else { "/s" },
         Tone::Strong,
     );
-    let (calls, errors) = warnings::last_minutes(app, 5);
+    let (calls, errors) = minutes::last(&pulse.minutes, app.now, 5);
     let tone = if errors > 0 { Tone::Warn } else { Tone::Strong };
     if calls > 0 {
         figure(&mut pieces, format!("  {}", percent(errors, calls)), if wide { "errors" } else { "err" }, tone);
@@ -180,12 +180,12 @@ fn urgent(app: &App) -> (String, Tone, String) {
         let text = if app.data.pulse.is_some() { "✓ all is well" } else { "" };
         return (text.to_owned(), Tone::Dim, String::new());
     };
-    let more = match (&warning.subject, warnings.len() - 1) {
+    let more = match (warnings::target(warning), warnings.len() - 1) {
         (None, _) => String::new(),
         (Some(_), 0) => " (w: go there)".to_owned(),
         (Some(_), others) => format!(" (w: go there; {others} more)"),
     };
-    (format!("⚠ {}", warning.text), warning.tone(), more)
+    (format!("⚠ {}", warnings::line(warning)), warnings::tone(warning), more)
 }
 
 /// The database does not answer: why, and how old the data is.

@@ -87,7 +87,7 @@ fn lines(app: &App, room: usize) -> Vec<Line> {
     lines.extend(
         warnings::of_session(app, &story.session)
             .iter()
-            .map(|warning| vec![(format!("⚠ {}", warning.text), warning.tone())]),
+            .map(|warning| vec![(format!("⚠ {}", warning.text), warnings::tone(warning))]),
     );
     lines.push(times(app, story));
     lines.extend(archon(app, story));

@@ -76,7 +76,7 @@ fn row(app: &App, session: &Session) -> Row {
     let errors = Cell::count(session.errors).toned(if session.errors > 0 { Tone::Warn } else { Tone::Dim });
     let warnings = warnings::of_session(app, session);
     let warning =
-        warnings.first().map_or_else(Cell::default, |warning| Cell::text(&warning.text).toned(warning.tone()));
+        warnings.first().map_or_else(Cell::default, |warning| Cell::text(&warning.text).toned(warnings::tone(warning)));
     let era = if revision.is_empty() { "" } else { era(revision) };
     let idle = if live { Cell::span(app.now.since(session.last_activity)) } else { Cell::default() };
     let mut hidden = vec![("id", session.session_id.clone())];

@@ -1,0 +1,103 @@
+//! Is a server alive, does it do its work, and does the database answer.
+
+use super::finding::{Finding, Rule, Subject};
+use super::snapshot::Snapshot;
+use super::thresholds::ServerThresholds;
+use crate::model::figures::{millis, span};
+use crate::queries::boots::Boot;
+
+/// What is wrong with the server and its database.
+pub(super) fn of_server(snapshot: &Snapshot<'_>, thresholds: &ServerThresholds) -> Vec<Finding> {
+    let up = snapshot.boots.map(|boots| boots.iter().find(|boot| boot.is_up(snapshot.now)));
+    let server = match up {
+        None => None,
+        Some(None) => Some(no_server(snapshot)),
+        Some(Some(boot)) => no_cleanup(boot, snapshot, thresholds),
+    };
+    server.into_iter().chain(slow_database(snapshot, thresholds)).collect()
+}
+
+fn no_server(snapshot: &Snapshot<'_>) -> Finding {
+    let last = snapshot.boots.and_then(<[Boot]>::first);
+    let at = last.map(|boot| boot.ended_at.unwrap_or(boot.heartbeat_at));
+    let since = at.map_or_else(String::new, |at| format!(" for {}", span(snapshot.now.since(at))));
+    let evidence = last.zip(at).map(|(boot, at)| format!("the last one, boot {}, was alive at {at}", boot.number));
+    Finding {
+        rule: Rule::NoServer,
+        subject: Subject::Server,
+        text: format!("no server is alive{since}"),
+        evidence: evidence.unwrap_or_else(|| "none has ever run on this database".to_owned()),
+        next_step: format!("start one: {}", snapshot.start),
+    }
+}
+
+fn no_cleanup(boot: &Boot, snapshot: &Snapshot<'_>, thresholds: &ServerThresholds) -> Option<Finding> {
+    let cleaned = boot.cleanup_at.unwrap_or(boot.started_at);
+    let since = snapshot.now.since(cleaned);
+    (since >= thresholds.no_cleanup).then(|| Finding {
+        rule: Rule::NoCleanup,
+        subject: Subject::Server,
+        text: format!("no cleanup for {}: sessions may outlive their time", span(since)),
+        evidence: format!("boot {} last cleaned up at {cleaned}", boot.number),
+        next_step: "look into the server's log for what keeps it from cleaning up".to_owned(),
+    })
+}
+
+fn slow_database(snapshot: &Snapshot<'_>, thresholds: &ServerThresholds) -> Option<Finding> {
+    let took = snapshot.answer.filter(|took| *took >= thresholds.slow_database)?;
+    let took = millis(took.as_secs_f64() * 1000.0);
+    Some(Finding {
+        rule: Rule::SlowDatabase,
+        subject: Subject::Database,
+        text: format!("the database is slow: {took}"),
+        evidence: format!("a small question took {took}"),
+        next_step: "see what else uses the database, its disk or the way to it".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::timestamp::Timestamp;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_768_046_400_000);
+
+    fn boot(heartbeat: u64, cleanup: u64) -> Boot {
+        let ago = |seconds| NOW.minus(Duration::from_secs(seconds));
+        Boot {
+            number: 3,
+            pid: None,
+            version: "0.2.0".to_owned(),
+            started_at: ago(7200),
+            heartbeat_at: ago(heartbeat),
+            cleanup_at: Some(ago(cleanup)),
+            ended_at: None,
+            end_cause: None,
+            outage_s: 0,
+            recovered: None,
+        }
+    }
+
+    fn found(boots: Option<&[Boot]>, answer: u64) -> Vec<String> {
+        let answer = Some(Duration::from_millis(answer));
+        let snapshot = Snapshot { now: NOW, boots, answer, start: "archonctl serve", ..Snapshot::default() };
+        let found = of_server(&snapshot, &ServerThresholds::default());
+        found.iter().map(|finding| format!("{}: {}", finding.rule, finding.text)).collect()
+    }
+
+    #[test]
+    fn a_server_that_is_up_and_cleans_up_is_well() {
+        assert!(found(Some(&[boot(5, 300)]), 1).is_empty());
+        assert!(found(None, 1).is_empty(), "nothing is known of servers");
+    }
+
+    #[test]
+    fn no_server_no_cleanup_and_a_slow_database_are_found() {
+        assert_eq!(found(Some(&[]), 1), ["no_server: no server is alive"]);
+        assert_eq!(found(Some(&[boot(600, 700)]), 1), ["no_server: no server is alive for 10m00s"]);
+        let cleanup = "no_cleanup: no cleanup for 20m00s: sessions may outlive their time";
+        assert_eq!(found(Some(&[boot(5, 1200)]), 300), [cleanup, "slow_database: the database is slow: 300ms"]);
+    }
+}
