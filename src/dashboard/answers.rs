@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::data::{Answer, History, MINUTES, Part, Pulse, Question, SESSIONS, STREAM, Step};
-use super::feed::Feed;
+use super::data::{Answer, History, MINUTES, Part, Pulse, SESSIONS, STREAM};
+use super::question::{Question, Step};
 use crate::diagnosis::Thresholds;
 use crate::model::request::RequestStatus;
 use crate::queries::Queries;
@@ -25,9 +25,16 @@ const LOOK_BACK: i64 = 500;
 /// What is told of tools reaches back so far.
 const DAY: Duration = Duration::from_hours(24);
 
+/// Answers questions.
+#[derive(Debug)]
+pub(super) struct Answers {
+    queries: Queries,
+    known: Known,
+}
+
 /// What was read before, so that the next time only what is new is read.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+struct Known {
     /// How many sessions have not ended, and how many have.
     standings: Option<(Living, Ended)>,
     /// The stream of requests, with that status.
@@ -39,7 +46,22 @@ pub(super) struct Known {
     primed: bool,
 }
 
-impl Feed {
+impl Answers {
+    /// Answers from that store.
+    pub(super) fn new(queries: Queries) -> Self {
+        Self { queries, known: Known::default() }
+    }
+
+    /// The store, as it is asked.
+    pub(super) fn queries(&self) -> &Queries {
+        &self.queries
+    }
+
+    /// From here on the answers are of one moment.
+    pub(super) fn stand_still(&mut self) {
+        self.queries.stand_still();
+    }
+
     /// Asks a question.
     pub(super) async fn ask(&mut self, question: &Question) -> Result<Answer, StoreError> {
         let queries = self.queries.clone();
@@ -75,7 +97,7 @@ impl Feed {
 
     async fn pulse(&mut self) -> Result<Answer, StoreError> {
         let minutes = if self.known.primed { 3 } else { MINUTES as u64 };
-        let minutes = self.queries.minutes(self.now().minus(Duration::from_secs(60 * minutes))).await?;
+        let minutes = self.queries.minutes(self.queries.clock().now().minus(Duration::from_secs(60 * minutes))).await?;
         let boots = self.queries.boots(BOOTS).await?;
         let boots_today = self.queries.boots_today().await?;
         self.known.primed = true;

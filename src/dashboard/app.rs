@@ -1,156 +1,51 @@
-//! The state of the dashboard: what is held, what is looked at, what was chosen.
+//! The dashboard: its state, and what is seen of it.
 
-use std::time::Duration;
+use super::state::State;
+use super::view_model::ViewModel;
 
-use super::data::Data;
-use super::filter::Filter;
-use super::screens;
-use super::table::Listing;
-use super::theme::Theme;
-use super::view::{Detail, ListState, Place, Tab, View};
-use crate::model::timestamp::Timestamp;
-use crate::queries::sessions::Session;
-
-/// The intervals of refreshing, in milliseconds.
-pub(super) const INTERVALS: [u64; 7] = [500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
-
-/// What the operator chose.
-#[derive(Debug, Clone)]
-pub(super) struct Settings {
-    /// Which of [`INTERVALS`].
-    pub(super) interval: usize,
-    /// Nothing is refreshed.
-    pub(super) paused: bool,
-    /// Nothing can be changed.
-    pub(super) read_only: bool,
-    /// Colours.
-    pub(super) theme: Theme,
-    /// The database's kind.
-    pub(super) database: String,
-    /// How to start a server on this very database.
-    pub(super) serve_hint: String,
-}
-
-impl Settings {
-    /// The time between two refreshes.
-    pub(super) fn interval(&self) -> Duration {
-        Duration::from_millis(INTERVALS[self.interval.min(INTERVALS.len() - 1)])
-    }
-}
-
-/// What stands over the screen.
-#[derive(Debug, Clone)]
-pub(super) enum Dialog {
-    /// A filter is typed; the one before comes back on Esc.
-    Filter(String, Box<Filter>),
-    /// A command is typed.
-    Command(String),
-    /// The keys, from that line on.
-    Help(usize),
-    /// Whether these sessions shall end.
-    Confirm(Vec<Session>),
-}
-
-/// The database, as far as it answers.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Link {
-    /// Why it does not answer.
-    pub(super) error: Option<String>,
-    /// When it last answered.
-    pub(super) answered_at: Option<Timestamp>,
-    /// How long its last answer to a small question took.
-    pub(super) took: Option<Duration>,
-    /// How much its clock is ahead of ours.
-    pub(super) ahead_ms: i64,
-}
-
-/// All of it.
+/// A state and what is seen of it, which is made anew whenever the state has changed: by [`App::change`], and by nothing
+/// else.
 #[derive(Debug, Clone)]
 pub(super) struct App {
-    /// The clock.
-    pub(super) now: Timestamp,
-    /// The size of the terminal.
-    pub(super) size: (u16, u16),
-    /// What is held.
-    pub(super) data: Data,
-    /// The database.
-    pub(super) link: Link,
-    /// What is looked at.
-    pub(super) view: View,
-    /// What the operator chose.
-    pub(super) settings: Settings,
-    /// What stands over the screen.
-    pub(super) dialog: Option<Dialog>,
-    /// What was done last, and until when that is told.
-    pub(super) notice: Option<(String, Timestamp)>,
+    state: State,
+    seen: ViewModel,
 }
 
 impl App {
-    /// A dashboard that knows nothing yet.
-    pub(super) fn new(settings: Settings, now: Timestamp, size: (u16, u16)) -> Self {
-        let (data, link, view) = (Data::default(), Link::default(), View::default());
-        Self { now, size, data, link, view, settings, dialog: None, notice: None }
+    /// A dashboard in that state.
+    pub(super) fn new(state: State) -> Self {
+        let seen = ViewModel::of(&state);
+        let mut app = Self { state, seen };
+        app.settle();
+        app
     }
 
-    /// The list that is seen, if one is.
-    pub(super) fn place(&self) -> Option<Place> {
-        match self.view.details.last() {
-            None => Some(Place::Tab(self.view.tab)),
-            Some(Detail::Session(_)) => Some(Place::Session),
-            Some(Detail::Request(_)) => None,
-        }
+    /// The state.
+    pub(super) fn state(&self) -> &State {
+        &self.state
     }
 
-    /// The state of a list.
-    pub(super) fn list(&self, place: Place) -> ListState {
-        self.view.lists.get(&place).cloned().unwrap_or_default()
+    /// What is seen.
+    pub(super) fn seen(&self) -> &ViewModel {
+        &self.seen
     }
 
-    /// The state of the list that is seen, to be changed.
-    pub(super) fn list_mut(&mut self) -> Option<&mut ListState> {
-        let place = self.place()?;
-        Some(self.view.lists.entry(place).or_default())
-    }
-
-    /// The list that is seen: sorted and filtered.
-    pub(super) fn listing(&self) -> Option<Listing> {
-        let place = self.place()?;
-        let state = self.list(place);
-        let mut listing = screens::listing(self, place);
-        let seen_to: &[&str] = if place == Place::Tab(Tab::Sessions) { &["tool"] } else { &[] };
-        state.filter.apply(&mut listing, seen_to);
-        if let Some(sort) = state.sort {
-            listing.sort(sort);
-        }
-        Some(listing)
-    }
-
-    /// The key of the row under the cursor.
-    pub(super) fn under_cursor(&self) -> Option<String> {
-        let listing = self.listing()?;
-        let cursor = self.list(self.place()?).cursor;
-        listing.rows.get(cursor).map(|row| row.key.clone())
+    /// Changes the state, by what was seen until now.
+    pub(super) fn change<T>(&mut self, change: impl FnOnce(&mut State, &ViewModel) -> T) -> T {
+        let done = change(&mut self.state, &self.seen);
+        self.seen = ViewModel::of(&self.state);
+        self.settle();
+        done
     }
 
     /// Puts the cursor of the list that is seen where its row is now, and the row where it is seen.
-    pub(super) fn settle(&mut self) {
-        let Some(listing) = self.listing() else { return };
-        let height = screens::list_height(self).max(1);
-        let Some(state) = self.list_mut() else { return };
-        let found = state.key.as_ref().and_then(|key| listing.rows.iter().position(|row| row.key == *key));
-        let last = listing.rows.len().saturating_sub(1);
-        state.cursor = found.unwrap_or(if state.key.is_none() { 0 } else { state.cursor }).min(last);
-        state.offset = state.offset.clamp((state.cursor + 1).saturating_sub(height), state.cursor);
-        state.offset = state.offset.min(listing.rows.len().saturating_sub(height));
-    }
-
-    /// A session of the list, or the one that is looked at, by its id.
-    pub(super) fn session(&self, id: &str) -> Option<&Session> {
-        let listed = self.data.sessions.as_ref().and_then(|list| list.rows.iter().find(|s| s.id() == id));
-        listed.or_else(|| {
-            let looked_at = self.view.details.last() == Some(&Detail::Session(id.to_owned()));
-            let story = self.data.closer.story.as_ref()?;
-            (looked_at || story.session.id() == id).then_some(&story.session)
-        })
+    fn settle(&mut self) {
+        let height = self.seen.list_height().max(1);
+        let (Some(listing), Some(list)) = (self.seen.listing(), self.state.list_mut()) else { return };
+        let found = list.key.as_ref().and_then(|key| listing.rows.iter().position(|row| row.key == *key));
+        let end = listing.rows.len().saturating_sub(1);
+        list.cursor = found.unwrap_or(if list.key.is_none() { 0 } else { list.cursor }).min(end);
+        list.offset = list.offset.clamp((list.cursor + 1).saturating_sub(height), list.cursor);
+        list.offset = list.offset.min(listing.rows.len().saturating_sub(height));
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::data::Question;
 use super::feed::{self, Feed, FeedError};
 use super::message::Message;
+use super::refresh::{Occasion, Wants};
 use crate::queries::sessions::Session;
 use crate::store::{OpenOptions, Store};
 
@@ -17,30 +17,6 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Ends come in crowds: how long they are gathered to make one refresh.
 const GATHER: Duration = Duration::from_millis(250);
-
-/// Why there is a refresh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Occasion {
-    /// It is time.
-    Interval,
-    /// Sessions have ended.
-    Ended,
-    /// Everything shall be asked.
-    All,
-}
-
-/// What is asked now.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Wants {
-    /// The questions.
-    pub(super) questions: Vec<Question>,
-    /// How often.
-    pub(super) interval: Duration,
-    /// Not at all.
-    pub(super) paused: bool,
-    /// Counts up when everything shall be asked at once.
-    pub(super) refresh: u64,
-}
 
 /// Sessions to be ended, and by whom.
 pub(super) type Orders = mpsc::Receiver<(Vec<Session>, String)>;

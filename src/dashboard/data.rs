@@ -1,9 +1,8 @@
-//! What the screens show: the questions to the store, and the answers to them that are held.
+//! What the screens show: the answers of the store that are held.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
 
-use crate::model::request::RequestStatus;
+use super::question::Step;
 use crate::model::timestamp::Timestamp;
 use crate::queries::boots::Boot;
 use crate::queries::clients::ClientUse;
@@ -15,7 +14,7 @@ use crate::queries::standings::{Counts, Crowd};
 use crate::queries::story::Story;
 use crate::queries::trends::Trends;
 use crate::queries::usage::Statistics;
-use crate::queries::window::{SessionWindow, WindowQuery};
+use crate::queries::window::SessionWindow;
 
 /// So many sessions are on a list.
 pub(super) const SESSIONS: usize = 300;
@@ -24,114 +23,36 @@ pub(super) const STREAM: usize = 1000;
 /// The number of minutes that curves reach back.
 pub(super) const MINUTES: usize = 30;
 
-/// What a screen wants to know.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Question {
-    /// The header: boots and curves.
-    Pulse,
-    /// How many sessions have not ended.
-    Counts,
-    /// How many have.
-    Ended,
-    /// Who has many sessions open.
-    Crowds,
-    /// A list of sessions.
-    Sessions(WindowQuery),
-    /// What those sessions did last.
-    Latest(Vec<String>),
-    /// All of one session, by an id of either kind.
-    Story(String),
-    /// The stream of requests, with that status.
-    Requests(Option<RequestStatus>),
-    /// What was said in a call.
-    Words(i64),
-    /// Tools of the last day.
-    Tools,
-    /// Their hours and slowest calls.
-    Trends,
-    /// Clients.
-    Clients,
-    /// The stream of events.
-    Events,
-    /// Hours of the last two days, or days of the last month.
-    History(Step),
-    /// Boots.
-    Boots,
-}
-
-impl Question {
-    /// Its name, for figures.
-    pub(super) const fn name(&self) -> &'static str {
-        match self {
-            Self::Pulse => "pulse",
-            Self::Counts => "counts",
-            Self::Ended => "ended",
-            Self::Crowds => "crowds",
-            Self::Sessions(_) => "sessions",
-            Self::Latest(_) => "latest",
-            Self::Story(_) => "story",
-            Self::Requests(_) => "requests",
-            Self::Words(_) => "words",
-            Self::Tools => "tools",
-            Self::Trends => "trends",
-            Self::Clients => "clients",
-            Self::Events => "events",
-            Self::History(_) => "history",
-            Self::Boots => "boots",
-        }
-    }
-}
-
-/// The steps of history.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(super) enum Step {
-    /// By the hour.
-    #[default]
-    Hour,
-    /// By the day.
-    Day,
-}
-
-impl Step {
-    /// How far back it goes.
-    pub(super) const fn reach(self) -> Duration {
-        match self {
-            Self::Hour => Duration::from_hours(48),
-            Self::Day => Duration::from_hours(24 * 30),
-        }
-    }
-}
-
 /// An answer.
 #[derive(Debug, Clone)]
 pub(super) enum Answer {
-    /// To [`Question::Pulse`].
+    /// To [`super::question::Question::Pulse`].
     Pulse(Pulse),
-    /// To [`Question::Counts`] and [`Question::Ended`].
+    /// To [`super::question::Question::Counts`] and [`super::question::Question::Ended`].
     Counts(Counts),
-    /// To [`Question::Crowds`].
+    /// To [`super::question::Question::Crowds`].
     Crowds(Vec<Crowd>),
-    /// To [`Question::Sessions`].
+    /// To [`super::question::Question::Sessions`].
     Sessions(SessionWindow),
-    /// To [`Question::Latest`].
+    /// To [`super::question::Question::Latest`].
     Latest(HashMap<String, Latest>),
-    /// To [`Question::Story`], with the id that was asked for; none when the session is gone.
+    /// To [`super::question::Question::Story`], with the id that was asked for; none when the session is gone.
     Story(String, Option<Box<Story>>),
-    /// To [`Question::Requests`]: all, or those that came since.
+    /// To [`super::question::Question::Requests`]: all, or those that came since.
     Requests(Vec<Request>, Part),
-    /// To [`Question::Words`].
+    /// To [`super::question::Question::Words`].
     Words(i64, Option<Words>),
-    /// To [`Question::Tools`].
+    /// To [`super::question::Question::Tools`].
     Tools(Statistics),
-    /// To [`Question::Trends`].
+    /// To [`super::question::Question::Trends`].
     Trends(Trends),
-    /// To [`Question::Clients`].
+    /// To [`super::question::Question::Clients`].
     Clients(Vec<ClientUse>),
-    /// To [`Question::Events`]: all, or those that came since.
+    /// To [`super::question::Question::Events`]: all, or those that came since.
     Events(Vec<Event>, Part),
-    /// To [`Question::History`].
+    /// To [`super::question::Question::History`].
     History(History),
-    /// To [`Question::Boots`].
+    /// To [`super::question::Question::Boots`].
     Boots(Vec<Boot>),
 }
 
@@ -254,6 +175,12 @@ impl Data {
             Answer::History(history) => self.sums.history = Some(history),
             Answer::Boots(boots) => self.sums.boots = Some(boots),
         }
+    }
+
+    /// The slowest call of a tool, as far as it is known.
+    pub(super) fn slowest(&self, tool: &str) -> Option<&Request> {
+        let mut all = self.sums.trends.as_ref()?.slowest();
+        all.find(|request| request.tool_name.as_deref() == Some(tool))
     }
 
     /// Minutes that were read again replace those that were there.

@@ -4,20 +4,21 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use super::app::App;
 use super::message::Export;
+use super::state::State;
 use super::table::{Cell, Listing};
 use super::view::Place;
+use super::view_model::ViewModel;
 
 /// The list that is seen, as a file.
-pub(super) fn current(app: &App, as_json: bool, path: Option<PathBuf>) -> Option<Export> {
-    let listing = app.listing()?;
-    let name = match app.place()? {
+pub(super) fn current(state: &State, seen: &ViewModel, as_json: bool, path: Option<PathBuf>) -> Option<Export> {
+    let listing = seen.listing()?;
+    let name = match state.place()? {
         Place::Tab(tab) => tab.title().to_lowercase(),
         Place::Session => "session".to_owned(),
     };
-    let stamp: String = app.now.to_string().chars().filter(char::is_ascii_alphanumeric).take(15).collect();
-    let (extension, content) = if as_json { ("json", document(&listing, &name)) } else { ("csv", table(&listing)) };
+    let stamp: String = state.now.to_string().chars().filter(char::is_ascii_alphanumeric).take(15).collect();
+    let (extension, content) = if as_json { ("json", document(listing, &name)) } else { ("csv", table(listing)) };
     Some(Export { path, name: format!("archonctl-{name}-{stamp}"), extension, content })
 }
 
@@ -67,16 +68,17 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::{Column, Row, figure, text};
+    use super::super::table::Row;
     use super::*;
-
-    const COLUMNS: &[Column] = &[text("client", "CLIENT", (4, 20), 0), figure("idle", "IDLE", 0)];
+    use crate::queries::columns::{self, Head};
 
     #[test]
     fn figures_are_figures_and_texts_are_quoted() {
-        let cells = vec![Cell::text("a, \"b\""), Cell::number(90.0, "1m30s")];
+        let idle = columns::Cell::span(std::time::Duration::from_secs(90));
+        let cells = [columns::Cell::text("a, \"b\""), idle].map(Cell::written).to_vec();
         let rows = vec![Row { key: "=1".into(), cells, hidden: vec![] }];
-        let listing = Listing { columns: COLUMNS, rows, empty: String::new() };
+        let columns = vec![Head::text("client", "CLIENT", 4, 0), Head::figure("idle", "IDLE", 0)];
+        let listing = Listing { columns, rows, empty: String::new() };
         assert_eq!(table(&listing), "key,client,idle\n'=1,\"a, \"\"b\"\"\",90\n");
         let document: Value = serde_json::from_str(&document(&listing, "sessions")).expect("JSON");
         assert_eq!(document["sessions"][0], json!({"key": "=1", "client": "a, \"b\"", "idle": 90.0}));

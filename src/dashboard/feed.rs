@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::answers::Known;
-use super::background::{Occasion, Wants};
+use super::answers::Answers;
 use super::message::Message;
 use super::pace::{Marks, Pace, Turn};
+use super::refresh::{Occasion, Wants};
 use crate::model::timestamp::Timestamp;
 use crate::queries::sessions::Session;
 use crate::queries::{Queries, clock_of};
@@ -32,11 +32,10 @@ pub(super) enum FeedError {
 
 /// An open database, and what was asked of it.
 pub(super) struct Feed {
-    pub(super) queries: Queries,
+    answers: Answers,
     /// The file that it is, by its number on the disk.
     inode: Option<u64>,
     pace: Pace,
-    pub(super) known: Known,
 }
 
 /// Opens the database as its role allows: an original's only to look.
@@ -49,7 +48,7 @@ pub(super) async fn open(options: &OpenOptions) -> Result<Feed, FeedError> {
     };
     let inode = inode(store.location());
     let clock = clock_of(&store).await?;
-    Ok(Feed { queries: Queries::new(store, clock), inode, pace: Pace::default(), known: Known::default() })
+    Ok(Feed { answers: Answers::new(Queries::new(store, clock)), inode, pace: Pace::default() })
 }
 
 fn inode(location: &Location) -> Option<u64> {
@@ -62,12 +61,12 @@ fn inode(location: &Location) -> Option<u64> {
 impl Feed {
     /// The moment, by the database's clock.
     pub(super) fn now(&self) -> Timestamp {
-        self.queries.clock().now()
+        self.answers.queries().clock().now()
     }
 
     /// The store.
     pub(super) fn store(&self) -> &Store {
-        self.queries.store()
+        self.answers.queries().store()
     }
 
     /// What each question costs.
@@ -82,13 +81,13 @@ impl Feed {
         occasion: Occasion,
         out: &mpsc::Sender<Message>,
     ) -> Result<Duration, FeedError> {
-        if let Location::SqliteFile(path) = self.queries.store().location()
-            && inode(self.queries.store().location()) != self.inode
+        if let Location::SqliteFile(path) = self.store().location()
+            && inode(self.store().location()) != self.inode
         {
             return Err(FeedError::Gone(path.display().to_string()));
         }
         let began = Instant::now();
-        self.queries.stand_still();
+        self.answers.stand_still();
         let marks = self.marks().await?;
         let mut spent = began.elapsed();
         self.pace.travelled(spent / 2);
@@ -100,7 +99,7 @@ impl Feed {
             if occasion == Occasion::All { wants.questions.clone() } else { self.pace.due(&wants.questions, turn) };
         for question in &due {
             let began = Instant::now();
-            let answer = self.ask(question).await?;
+            let answer = self.answers.ask(question).await?;
             let cost = began.elapsed();
             spent += cost;
             self.pace.asked(question, cost, (Instant::now(), marks));
@@ -110,7 +109,7 @@ impl Feed {
     }
 
     async fn marks(&self) -> Result<Marks, StoreError> {
-        let store = self.queries.store();
+        let store = self.store();
         if !store.has_events() {
             // Without events nothing tells that nothing happened.
             return Ok((self.now().millis(), self.now().millis()));
@@ -125,6 +124,6 @@ impl Feed {
             targets.add(&session.session_id, session.protocol_session_id.as_deref());
         }
         let order = Order { by: by.to_owned(), note: None, at: self.now() };
-        Ok(expire(self.queries.store(), &targets, &order).await?.len())
+        Ok(expire(self.store(), &targets, &order).await?.len())
     }
 }

@@ -4,9 +4,8 @@
 //! claude status:error idle>10m errors>0 -user:alice
 //! ```
 
-use std::time::Duration;
-
 use super::table::{Listing, Row};
+use super::term::{Operator, Term, Test, canonical};
 
 /// A filter: what was typed, and its conditions. All must hold.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,65 +16,10 @@ pub(super) struct Filter {
     pub(super) terms: Vec<Term>,
 }
 
-/// One condition.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Term {
-    /// What has to be so.
-    pub(super) test: Test,
-    /// Or must not be.
-    pub(super) not: bool,
-}
-
-/// What has to be so.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Test {
-    /// The letters stand somewhere in the row.
-    Word(String),
-    /// The letters stand in that column.
-    Field(String, String),
-    /// The figure of that column compares so.
-    Compare(String, Operator, f64),
-}
-
-/// How figures compare.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operator {
-    /// `>`
-    Above,
-    /// `>=`
-    AtLeast,
-    /// `<`
-    Below,
-    /// `<=`
-    AtMost,
-    /// `=`
-    Equal,
-}
-
-const OPERATORS: [(&str, Operator); 5] = [
-    (">=", Operator::AtLeast),
-    ("<=", Operator::AtMost),
-    (">", Operator::Above),
-    ("<", Operator::Below),
-    ("=", Operator::Equal),
-];
-
-/// Other names of columns.
-const ALIASES: [(&str, &str); 8] = [
-    ("status", "state"),
-    ("session", "id"),
-    ("err", "errors"),
-    ("last_tool", "tool"),
-    ("duration", "ms"),
-    ("took", "ms"),
-    ("warn", "warning"),
-    ("expires", "left"),
-];
-
 impl Filter {
     /// Reads a filter; every text is one.
     pub(super) fn parse(text: &str) -> Self {
-        let terms = words(text).iter().map(|word| term(word)).collect();
+        let terms = words(text).iter().map(|word| Term::parse(word)).collect();
         Self { text: text.trim().to_owned(), terms }
     }
 
@@ -126,45 +70,6 @@ impl Filter {
     }
 }
 
-impl Term {
-    fn holds(&self, row: &Row, listing: &Listing, seen_to: &[&str]) -> bool {
-        let holds = match &self.test {
-            Test::Word(word) => {
-                let mut texts = row.cells.iter().map(|cell| &cell.text).chain(row.hidden.iter().map(|(_, text)| text));
-                row.key.to_lowercase().contains(word) || texts.any(|text| text.to_lowercase().contains(word))
-            }
-            Test::Field(name, _) | Test::Compare(name, ..) if seen_to.contains(&canonical(name)) => return true,
-            Test::Field(name, value) => {
-                let name = canonical(name);
-                let cell = listing.column(name).and_then(|at| row.cells.get(at)).map(|cell| &cell.text);
-                let hidden = row.hidden.iter().filter(|(key, _)| *key == name).map(|(_, text)| text);
-                cell.into_iter().chain(hidden).any(|text| text.to_lowercase().contains(value))
-            }
-            Test::Compare(name, operator, value) => {
-                let cell = listing.column(canonical(name)).and_then(|at| row.cells.get(at));
-                cell.and_then(|cell| cell.number).is_some_and(|number| operator.holds(number, *value))
-            }
-        };
-        holds != self.not
-    }
-}
-
-impl Operator {
-    fn holds(self, a: f64, b: f64) -> bool {
-        match self {
-            Self::Above => a > b,
-            Self::AtLeast => a >= b,
-            Self::Below => a < b,
-            Self::AtMost => a <= b,
-            Self::Equal => (a - b).abs() < f64::EPSILON,
-        }
-    }
-}
-
-fn canonical(name: &str) -> &str {
-    ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name)
-}
-
 fn is_known(name: &str, listing: &Listing) -> bool {
     let name = canonical(name);
     listing.column(name).is_some() || listing.rows.iter().any(|row| row.hidden.iter().any(|(key, _)| *key == name))
@@ -192,56 +97,20 @@ fn requoted(word: &str) -> String {
     }
 }
 
-fn term(word: &str) -> Term {
-    match word.strip_prefix('-') {
-        Some(rest) if !rest.is_empty() => Term { test: test(rest), not: true },
-        _ => Term { test: test(word), not: false },
-    }
-}
-
-fn test(word: &str) -> Test {
-    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let plain = || Test::Word(word.to_lowercase());
-    let Some(at) = word.find(['>', '<', '=', ':']) else { return plain() };
-    let (name, rest) = word.split_at(at);
-    if !is_name(name) {
-        return plain();
-    }
-    let name = name.to_lowercase();
-    if let Some(value) = rest.strip_prefix(':') {
-        return Test::Field(name, value.to_lowercase());
-    }
-    let operator = OPERATORS.iter().find_map(|(sign, operator)| Some((*operator, rest.strip_prefix(sign)?)));
-    match operator.and_then(|(operator, value)| Some((operator, figure(value)?))) {
-        Some((operator, value)) => Test::Compare(name, operator, value),
-        None => plain(),
-    }
-}
-
-/// `10`, `2.5k`, `20%`, `150ms`, `10m`, `1h30m`: times are in seconds, but for those in `ms`.
-fn figure(text: &str) -> Option<f64> {
-    let scaled = |suffix: &str, by: f64| text.strip_suffix(suffix)?.parse::<f64>().ok().map(|n| n * by);
-    text.parse()
-        .ok()
-        .or_else(|| scaled("ms", 1.0))
-        .or_else(|| scaled("%", 1.0))
-        .or_else(|| scaled("k", 1e3))
-        .or_else(|| scaled("M", 1e6))
-        .or_else(|| humantime::parse_duration(text).ok().as_ref().map(Duration::as_secs_f64))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::table::{Cell, Column, figure as figures, text};
+    use super::super::table::Cell;
     use super::*;
+    use crate::queries::columns::{self, Head};
 
-    const COLUMNS: &[Column] =
-        &[text("client", "CLIENT", (4, 20), 0), text("state", "STATE", (4, 20), 0), figures("idle", "IDLE", 0)];
+    fn text(text: &str) -> Cell {
+        Cell::written(columns::Cell::text(text))
+    }
 
     fn listing() -> Listing {
         let row = |key: &str, client: &str, state: &str, idle: f64| Row {
             key: key.into(),
-            cells: vec![Cell::text(client), Cell::text(state), Cell::number(idle, "x")],
+            cells: vec![text(client), text(state), Cell { number: Some(idle), ..text("x") }],
             hidden: vec![("id", format!("protocol-{key}"))],
         };
         let rows = vec![
@@ -249,7 +118,12 @@ mod tests {
             row("2", "Cursor", "active", 900.0),
             row("3", "会話", "expired", 60.0),
         ];
-        Listing { columns: COLUMNS, rows, empty: String::new() }
+        let columns = vec![
+            Head::text("client", "CLIENT", 4, 0),
+            Head::text("state", "STATE", 4, 0),
+            Head::figure("idle", "IDLE", 0),
+        ];
+        Listing { columns, rows, empty: String::new() }
     }
 
     fn keys(filter: &str) -> String {

@@ -4,9 +4,11 @@ mod rows;
 
 use std::time::Duration;
 
-use super::app::{App, Settings};
-use super::data::{Answer, History, Part, Pulse, Step};
+use super::app::App;
+use super::data::{Answer, History, Part, Pulse};
 use super::message::Message;
+use super::question::Step;
+use super::state::{Settings, State};
 use super::theme::Theme;
 use super::update::update;
 use crate::model::boot::EndCause;
@@ -39,7 +41,7 @@ pub(super) fn blank(size: (u16, u16)) -> App {
         database: "sqlite".to_owned(),
         serve_hint: "archonctl serve".to_owned(),
     };
-    App::new(settings, NOW, size)
+    App::new(State::new(settings, NOW, size))
 }
 
 pub(super) fn give(app: &mut App, answer: Answer) {
@@ -139,7 +141,7 @@ pub(super) fn troubled(size: (u16, u16)) -> App {
         failed_in_a_row: 0,
     };
     give(&mut app, Answer::Latest([(archon_id(2), stuck), (archon_id(1), slow)].into_iter().collect()));
-    let mut list = app.data.sessions.clone().expect("a list");
+    let mut list = app.state().data.sessions.clone().expect("a list");
     list.rows[1].errors = 6;
     list.rows[2].expires_at = Some(NOW.plus(Duration::from_secs(100)));
     list.rows.push(Session { called_tools: false, ..session(4, "Gemini CLI", None, (300, 301), (0, 0)) });
@@ -161,7 +163,7 @@ pub(super) fn troubled(size: (u16, u16)) -> App {
         ),
     );
     let dead = Boot { heartbeat_at: ago(300), recovered: Some(0), ..boot(10, 200_000) };
-    let boots = app.data.sums.boots.clone().unwrap_or_default();
+    let boots = app.state().data.sums.boots.clone().unwrap_or_default();
     give(&mut app, Answer::Boots(boots.into_iter().chain([dead]).collect()));
     app
 }
@@ -172,7 +174,7 @@ pub(super) fn strange(size: (u16, u16)) -> App {
     const LONG: &str = "An extraordinarily long name of a client that nobody would choose";
     const EVIL: &str = "evil\u{1b}[2Jname\nof two lines";
     let mut app = populated(size);
-    let mut list = app.data.sessions.clone().expect("a list");
+    let mut list = app.state().data.sessions.clone().expect("a list");
     list.rows[0].client_type = WIDE.into();
     list.rows[0].user_name = Some("山田太郎山田太郎山田太郎".into());
     list.rows[1].client_type = LONG.into();
@@ -197,7 +199,7 @@ pub(super) fn strange(size: (u16, u16)) -> App {
         ..event(n, EventKind::Ended)
     };
     give(&mut app, Answer::Events((1..).zip(&names).map(end).collect(), Part::Whole));
-    let history = app.data.sums.history.clone().expect("a history");
+    let history = app.state().data.sums.history.clone().expect("a history");
     let clients = names.iter().map(client).collect();
     give(&mut app, Answer::History(History { clients, ..history }));
     app

@@ -10,6 +10,7 @@ use super::fixture::{archon_id, broken, empty, give, id, populated, stale, story
 use super::once::text_of;
 use super::screens;
 use super::tests::press;
+use super::view_model::areas;
 use crate::queries::latest::Words;
 use crate::queries::sessions::{Session, SessionStatus, State};
 
@@ -29,7 +30,7 @@ const TABS: [(&str, &str); 8] = [
 
 /// The lines of a frame without spaces at their ends, and without empty lines in a row: those say nothing.
 fn lines(app: &App) -> Vec<String> {
-    let mut terminal = Terminal::new(TestBackend::new(app.size.0, app.size.1)).expect("a terminal");
+    let mut terminal = Terminal::new(TestBackend::new(app.state().size.0, app.state().size.1)).expect("a terminal");
     terminal.draw(|frame| screens::draw(app, frame.buffer_mut())).expect("a frame");
     let mut lines: Vec<String> = text_of(terminal.backend().buffer()).lines().map(str::to_owned).collect();
     lines.dedup_by(|a, b| a.is_empty() && b.is_empty());
@@ -38,7 +39,7 @@ fn lines(app: &App) -> Vec<String> {
 
 /// All screens of one dashboard, one below the other; the header, which they share, only once.
 fn all(mut app: App) -> String {
-    let body = usize::from(screens::areas(app.size).tabs.y);
+    let body = usize::from(areas(app.state().size).tabs.y);
     let mut all = Vec::new();
     let mut add = |app: &App, name: &str, whole: bool| {
         all.push(format!("== {name}"));
@@ -49,11 +50,12 @@ fn all(mut app: App) -> String {
         add(&app, name, n == 0);
     }
     press(&mut app, "1");
-    if app.under_cursor().is_some() {
+    if app.seen().under_cursor(app.state()).is_some() {
         press(&mut app, "<enter>");
         add(&app, "session, while it is read", false);
         let mut told = story();
-        told.session = app.data.sessions.as_ref().and_then(|list| list.rows.first().cloned()).expect("a session");
+        told.session =
+            app.state().data.sessions.as_ref().and_then(|list| list.rows.first().cloned()).expect("a session");
         give(&mut app, Answer::Story(told.session.id().to_owned(), Some(Box::new(told))));
         add(&app, "session", false);
         press(&mut app, "<enter>");
@@ -111,7 +113,7 @@ fn what_stands_over_the_screens() {
 fn no_state_is_told_by_colour_alone() {
     // What is printed has no colours: the words must tell the states apart.
     let mut app = populated((120, 40));
-    let mut list = app.data.sessions.clone().expect("a list");
+    let mut list = app.state().data.sessions.clone().expect("a list");
     let all = [SessionStatus::Disconnected, SessionStatus::Expired];
     for (row, status) in list.rows.iter_mut().zip(all) {
         (row.status, row.state) = (status, State::Ended);

@@ -9,12 +9,15 @@ use futures_util::StreamExt;
 use tokio::sync::{mpsc, watch};
 
 use super::app::App;
-use super::background::{self, Wants};
+use super::background;
+use super::error::DashboardError;
 use super::message::{Effect, Export, Message};
+use super::options::Options;
 use super::preferences::Preferences;
+use super::refresh::Wants;
 use super::terminal::Screen;
 use super::update::update;
-use super::{DashboardError, Options};
+use super::wants::wants;
 use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
 use crate::queries::sessions::Session;
@@ -30,6 +33,8 @@ struct Ends {
     orders: mpsc::Sender<(Vec<Session>, String)>,
     refresh: u64,
     saved: Preferences,
+    /// How much the database's clock is ahead of ours, in milliseconds.
+    ahead: i64,
 }
 
 /// Runs the dashboard until its user leaves, or `stop` is done.
@@ -40,10 +45,10 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
     let mut screen = Screen::take()?;
     let mut app = options.app(Screen::size()?);
     let (out, mut messages) = mpsc::channel(WAITING);
-    let (wants, asked) = watch::channel(wanted(&app, 0));
+    let (wanted_now, asked) = watch::channel(wanted(&app, 0));
     let (orders, ordered) = mpsc::channel(1);
     let feed = tokio::spawn(background::run(options.open.clone(), asked, ordered, out));
-    let mut ends = Ends { wants, orders, refresh: 0, saved: Preferences::of(&app) };
+    let mut ends = Ends { wants: wanted_now, orders, refresh: 0, saved: Preferences::of(app.state()), ahead: 0 };
     let mut events = EventStream::new();
     let mut ticks = tokio::time::interval(TICK);
     let mut stop = std::pin::pin!(stop);
@@ -60,7 +65,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
                 Some(message) => Some(message),
                 None => break Err(io::Error::other("nobody asks the database any more").into()),
             },
-            _ = ticks.tick() => Some(Message::Tick(now(&app))),
+            _ = ticks.tick() => Some(Message::Tick(ends.now())),
             () = &mut stop => break Ok(()),
         };
         let mut next = message;
@@ -88,7 +93,7 @@ fn step(
     options: &Options,
 ) -> Result<bool, DashboardError> {
     match &message {
-        Message::Answer(_, at) => app.link.ahead_ms = ahead(*at),
+        Message::Answer(_, at) => ends.ahead = ahead(*at),
         Message::Resize(width, height) => screen.renew((*width, *height))?,
         _ => {}
     }
@@ -97,10 +102,11 @@ fn step(
         Some(Effect::Quit) => return Ok(true),
         Some(Effect::Suspend) => {
             screen.suspend()?;
-            app.size = Screen::size()?;
+            let size = Screen::size()?;
+            app.change(|state, _| state.size = size);
         }
         Some(Effect::Refresh) => {
-            screen.renew(app.size)?;
+            screen.renew(app.state().size)?;
             ends.refresh += 1;
         }
         Some(Effect::Copy(text)) => Screen::copy(&text)?,
@@ -116,6 +122,11 @@ fn step(
 }
 
 impl Ends {
+    /// The moment by the database's clock, as far as its last answer told it.
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(Clock::uncorrected().millis() + self.ahead)
+    }
+
     /// Asks what the screen wants now, and keeps what was chosen.
     fn follow(&mut self, app: &App, preferences: Option<&Path>) {
         let wants = wanted(app, self.refresh);
@@ -124,8 +135,8 @@ impl Ends {
             before.clone_from(&wants);
             changed
         });
-        let chosen = Preferences::of(app);
-        if let Some(path) = preferences.filter(|_| app.dialog.is_none() && chosen != self.saved) {
+        let chosen = Preferences::of(app.state());
+        if let Some(path) = preferences.filter(|_| app.state().dialog.is_none() && chosen != self.saved) {
             // A folder that cannot be written costs the memory of a choice, nothing else.
             _ = chosen.write(path);
             self.saved = chosen;
@@ -134,15 +145,11 @@ impl Ends {
 }
 
 fn wanted(app: &App, refresh: u64) -> Wants {
-    Wants { questions: app.wants(), interval: app.settings.interval(), paused: app.settings.paused, refresh }
+    let settings = &app.state().settings;
+    Wants { questions: wants(app), interval: settings.interval(), paused: settings.paused, refresh }
 }
 
-/// The moment by the database's clock, as far as its last answer told it.
-fn now(app: &App) -> Timestamp {
-    Timestamp::from_millis(Clock::uncorrected().millis() + app.link.ahead_ms)
-}
-
-/// How much that clock is ahead of ours; less than a second is the time that the answer took to get here.
+/// How much the database's clock is ahead of ours, by its answer of that moment; less than a second is the time that the answer took to get here.
 fn ahead(at: Timestamp) -> i64 {
     let ahead = at.millis() - Clock::uncorrected().millis();
     if ahead.abs() < 1000 { 0 } else { ahead }

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::actions::show;
-use super::background::Occasion;
+use super::error::DashboardError;
 use super::message::Message;
 use super::once::{Desk, VERSION, drawn};
+use super::options::Options;
+use super::refresh::Occasion;
 use super::update::update;
 use super::view::Tab;
-use super::{DashboardError, Options};
+use super::wants::wants;
 
 /// How dear frames are, measured without a terminal, as one JSON document: the time to the first frame, the time that the
 /// database takes for a refresh, the time from a key to its frame, and the memory before and after a number of refreshes.
@@ -22,16 +24,16 @@ pub async fn measure(options: &Options, size: (u16, u16), refreshes: usize) -> R
     let mut app = options.app(size);
     let mut desk = Desk::open(options).await?;
     // Header and list; what they warn of comes after them.
-    let wants = app.wants().into_iter().take(3).collect();
-    desk.ask(&mut app, wants, Occasion::All).await?;
+    let questions = wants(&app).into_iter().take(3).collect();
+    desk.ask(&mut app, questions, Occasion::All).await?;
     drawn(&app);
     let first = began.elapsed();
     desk.fill(&mut app).await?;
     let (mut spent, mut memory_before) = (Vec::new(), None);
     for turn in 0..refreshes {
-        tokio::time::sleep(app.settings.interval()).await;
-        let wants = app.wants();
-        spent.push(desk.ask(&mut app, wants, Occasion::Interval).await?);
+        tokio::time::sleep(app.state().settings.interval()).await;
+        let questions = wants(&app);
+        spent.push(desk.ask(&mut app, questions, Occasion::Interval).await?);
         drawn(&app);
         // The first tenth fills what is held.
         if turn == refreshes / 10 {
@@ -70,7 +72,7 @@ pub async fn endure(options: &Options, size: (u16, u16), refreshes: usize) -> Re
     let mut desk = Desk::open(options).await?;
     let mut before = None;
     for (turn, tab) in (0..refreshes).zip(Tab::ALL.into_iter().cycle()) {
-        show(&mut app, tab);
+        app.change(|state, _| show(state, tab));
         desk.fill(&mut app).await?;
         drawn(&app);
         // The first third fills what is held: streams, and caches of statements.

@@ -8,16 +8,20 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use super::actions::show;
 use super::app::App;
-use super::background::{Occasion, Wants};
-use super::data::Question;
+use super::error::DashboardError;
 use super::feed::{self, Feed, FeedError};
 use super::message::Message;
+use super::options::Options;
+use super::question::Question;
+use super::refresh::{Occasion, Wants};
 use super::screens;
 use super::update::update;
 use super::view::{Place, Tab};
+use super::wants::wants;
 use super::warnings;
-use super::{DashboardError, Options};
+use crate::diagnosis::Finding;
 use crate::model::timestamp::Timestamp;
 use crate::queries::trends::Trends;
 
@@ -47,8 +51,9 @@ impl Desk {
         questions: Vec<Question>,
         occasion: Occasion,
     ) -> Result<Duration, DashboardError> {
-        app.now = self.feed.now();
-        let wants = Wants { questions, interval: app.settings.interval(), paused: false, refresh: 0 };
+        let now = self.feed.now();
+        app.change(|state, _| state.now = now);
+        let wants = Wants { questions, interval: app.state().settings.interval(), paused: false, refresh: 0 };
         let spent = self.feed.refresh(&wants, occasion, &self.out).await.map_err(told)?;
         while let Ok(message) = self.messages.try_recv() {
             _ = update(app, message);
@@ -58,9 +63,9 @@ impl Desk {
 
     /// Asks what the screen wants, and what it wants then: the rows that are seen are known only when they are there.
     pub(super) async fn fill(&mut self, app: &mut App) -> Result<(), DashboardError> {
-        let wants = app.wants();
-        self.ask(app, wants, Occasion::All).await?;
-        let more = app.wants().into_iter().filter(|question| matches!(question, Question::Latest(_))).collect();
+        let questions = wants(app);
+        self.ask(app, questions, Occasion::All).await?;
+        let more = wants(app).into_iter().filter(|question| matches!(question, Question::Latest(_))).collect();
         self.ask(app, more, Occasion::All).await?;
         Ok(())
     }
@@ -82,7 +87,7 @@ pub async fn frame(options: &Options, size: (u16, u16)) -> Result<String, Dashbo
     let mut app = options.app(size);
     Desk::open(options).await?.fill(&mut app).await?;
     // Nothing can be typed into a printed frame: that nothing can be changed by it goes without saying.
-    app.settings.read_only = false;
+    app.change(|state, _| state.settings.read_only = false);
     Ok(text(&app))
 }
 
@@ -113,7 +118,8 @@ pub(super) fn text_of(buffer: &Buffer) -> String {
 }
 
 pub(super) fn drawn(app: &App) -> Buffer {
-    let mut buffer = Buffer::empty(Rect { x: 0, y: 0, width: app.size.0, height: app.size.1 });
+    let (width, height) = app.state().size;
+    let mut buffer = Buffer::empty(Rect { x: 0, y: 0, width, height });
     screens::draw(app, &mut buffer);
     buffer
 }
@@ -139,15 +145,13 @@ pub async fn document(options: &Options) -> Result<String, DashboardError> {
     let mut app = options.app((200, 500));
     let mut desk = Desk::open(options).await?;
     for tab in Tab::ALL {
-        super::actions::show(&mut app, tab);
+        app.change(|state, _| show(state, tab));
         desk.fill(&mut app).await?;
     }
-    super::actions::show(&mut app, Tab::Sessions);
-    let warnings: Vec<_> = warnings::overall(&app)
-        .iter()
-        .map(|w| json!({"urgency": w.rule.urgency(), "text": warnings::line(w)}))
-        .collect();
-    let document = Document { version: VERSION, at: app.now, warnings, app: &app };
+    app.change(|state, _| show(state, Tab::Sessions));
+    let warned = |finding: &Finding| json!({"urgency": finding.rule.urgency(), "text": warnings::line(finding)});
+    let warnings = app.seen().findings.iter().map(warned).collect();
+    let document = Document { version: VERSION, at: app.state().now, warnings, app: &app };
     Ok(document.json().to_string())
 }
 
@@ -162,24 +166,22 @@ struct Document<'a> {
 
 impl Document<'_> {
     fn json(&self) -> serde_json::Value {
-        let (data, sums) = (&self.app.data, &self.app.data.sums);
+        let (data, sums) = (&self.app.state().data, &self.app.state().data.sums);
         let pulse = data.pulse.as_ref();
         let boots = sums.boots.as_ref();
         let up = pulse.is_some_and(|pulse| pulse.boots.iter().any(|boot| boot.is_up(self.at)));
         let sessions = {
             // With the filter of the list, in its order.
-            let keys = match self.app.place() {
-                Some(Place::Tab(Tab::Sessions)) => self.app.listing().unwrap_or_default().rows,
-                _ => Vec::new(),
-            };
-            keys.iter().filter_map(|row| self.app.session(&row.key)).collect::<Vec<_>>()
+            let is_seen = self.app.state().place() == Some(Place::Tab(Tab::Sessions));
+            let rows = self.app.seen().listing().filter(|_| is_seen).into_iter().flat_map(|listing| &listing.rows);
+            rows.filter_map(|row| self.app.state().session(&row.key)).collect::<Vec<_>>()
         };
         json!({
             "version": self.version,
             "at": self.at,
             "database": {
-                "kind": self.app.settings.database,
-                "answer_ms": self.app.link.took.map(|took| took.as_secs_f64() * 1000.0),
+                "kind": self.app.state().settings.database,
+                "answer_ms": self.app.state().link.took.map(|took| took.as_secs_f64() * 1000.0),
             },
             "server": {"up": up, "boots_today": pulse.map(|pulse| pulse.boots_today), "boots": boots},
             "counts": data.counts,

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::data::Question;
+use super::question::Question;
 
 /// How many times its cost a question waits before it is asked again: one that a glance needs takes a hundredth of
 /// the database's time at most, any other a four hundredth, and the count of all that ever ended a thousandth.

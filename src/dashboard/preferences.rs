@@ -6,10 +6,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::app::{App, INTERVALS};
 use super::filter::Filter;
-use super::screens;
+use super::state::{INTERVALS, State};
 use super::view::{ListState, Place, Tab};
+use super::view_model::columns;
 
 /// The file's content. What a later version adds is passed over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,40 +31,40 @@ struct List {
 
 impl Preferences {
     /// What is chosen now.
-    pub(super) fn of(app: &App) -> Self {
+    pub(super) fn of(state: &State) -> Self {
         let list = |tab: Tab| {
-            let state = app.view.lists.get(&Place::Tab(tab))?;
-            let (sort, descending) = state.sort.unzip();
+            let seen = state.view.lists.get(&Place::Tab(tab))?;
+            let (sort, descending) = seen.sort.unzip();
             let list = List {
-                filter: state.filter.text.clone(),
+                filter: seen.filter.text.clone(),
                 sort: sort.map(str::to_owned),
                 descending: descending.unwrap_or(false),
             };
             (list != List::default()).then_some((tab, list))
         };
         Self {
-            tab: app.view.tab,
-            interval_ms: INTERVALS[app.settings.interval.min(INTERVALS.len() - 1)],
-            all: app.view.all,
+            tab: state.view.tab,
+            interval_ms: INTERVALS[state.settings.interval.min(INTERVALS.len() - 1)],
+            all: state.view.all,
             lists: Tab::ALL.into_iter().filter_map(list).collect(),
         }
     }
 
     /// Chooses it again. What is no column any more is passed over.
-    pub(super) fn apply(&self, app: &mut App) {
-        app.view.tab = self.tab;
-        app.view.all = self.all;
-        app.settings.interval =
-            INTERVALS.iter().position(|ms| *ms == self.interval_ms).unwrap_or(app.settings.interval);
+    pub(super) fn apply(&self, state: &mut State) {
+        state.view.tab = self.tab;
+        state.view.all = self.all;
+        let interval = INTERVALS.iter().position(|ms| *ms == self.interval_ms);
+        state.settings.interval = interval.unwrap_or(state.settings.interval);
         for (tab, list) in &self.lists {
-            let listing = screens::listing(app, Place::Tab(*tab));
-            let column = list.sort.as_ref().and_then(|key| listing.column(key));
-            let state = ListState {
+            let columns = columns(Place::Tab(*tab));
+            let column = list.sort.as_ref().and_then(|key| columns.iter().find(|column| column.key == key));
+            let list = ListState {
                 filter: Filter::parse(&list.filter),
-                sort: column.map(|at| (listing.columns[at].key, list.descending)),
+                sort: column.map(|column| (column.key, list.descending)),
                 ..ListState::default()
             };
-            app.view.lists.insert(Place::Tab(*tab), state);
+            state.view.lists.insert(Place::Tab(*tab), list);
         }
     }
 

@@ -3,39 +3,12 @@
 
 use std::cmp::Ordering;
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-
-use super::text::{pad, width};
-use super::theme::{Theme, Tone};
+use super::text::{clean, clock, count, millis, percent, span, when, width};
+use super::theme::Tone;
+use crate::queries::columns::{self, Column, Head, Listed, Value};
 
 /// Between two columns.
-const GAP: usize = 2;
-
-/// A column.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Column {
-    /// Its name in filters, sorting and exports.
-    pub(super) key: &'static str,
-    /// Its head.
-    pub(super) title: &'static str,
-    /// The least and the most columns of the screen that it takes.
-    pub(super) width: (usize, usize),
-    /// Zero stays longest where there is no room for all.
-    pub(super) rank: u8,
-    /// Figures stand to the right.
-    pub(super) right: bool,
-}
-
-/// A column of text.
-pub(super) const fn text(key: &'static str, title: &'static str, width: (usize, usize), rank: u8) -> Column {
-    Column { key, title, width, rank, right: false }
-}
-
-/// A column of figures.
-pub(super) const fn figure(key: &'static str, title: &'static str, rank: u8) -> Column {
-    Column { key, title, width: (1, 12), rank, right: true }
-}
+pub(super) const GAP: usize = 2;
 
 /// A cell: what it shows, and what it is sorted and compared by.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -49,35 +22,30 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// A text.
-    pub(super) fn text(text: impl AsRef<str>) -> Self {
-        Self { text: super::text::clean(text.as_ref()), number: None, tone: Tone::Plain }
-    }
-
-    /// A figure, and how it is written.
-    pub(super) fn number(number: f64, text: impl Into<String>) -> Self {
-        Self { text: text.into(), number: Some(number), tone: Tone::Plain }
-    }
-
-    /// A count.
+    /// A cell as the dashboard writes it: ids and counts shortened, nothing for nothing.
     #[expect(clippy::cast_precision_loss, reason = "counts beyond 2^53 do not occur")]
-    pub(super) fn count(n: i64) -> Self {
-        Self::number(n as f64, super::text::count(n))
-    }
-
-    /// A latency.
-    pub(super) fn millis(ms: Option<f64>) -> Self {
-        ms.map_or_else(Self::default, |ms| Self::number(ms, super::text::millis(ms)))
-    }
-
-    /// A span of time, compared in seconds.
-    pub(super) fn span(span: std::time::Duration) -> Self {
-        Self::number(span.as_secs_f64(), super::text::span(span))
+    pub(super) fn written(cell: columns::Cell) -> Self {
+        let number = |number: f64, text: String| Self { text, number: Some(number), tone: cell.tone };
+        let text = |text: String| Self { text, number: None, tone: cell.tone };
+        match cell.value {
+            Value::None => Self { tone: cell.tone, ..Self::default() },
+            Value::Text(words) => text(clean(&words)),
+            Value::Id(id) => text(clean(id.get(..8).unwrap_or(&id))),
+            Value::Number(n) => number(n as f64, n.to_string()),
+            Value::Count(n) => number(n as f64, count(n)),
+            Value::Faults(n) => number(n as f64, count(n)).toned(if n > 0 { Tone::Warn } else { Tone::Dim }),
+            Value::Share(part, whole) => number(part as f64 * 100.0 / whole as f64, percent(part, whole)),
+            Value::Millis(ms) => number(ms, millis(ms)),
+            Value::Span(time) => number(time.as_secs_f64(), span(time)),
+            Value::Ago(time) => number(time.as_secs_f64(), format!("{} ago", span(time))),
+            Value::Time(at) => text(clock(at)),
+            Value::When(at) => text(when(at)),
+            Value::Dollars(usd) => number(usd, format!("{usd:.6}")),
+        }
     }
 
     /// The same cell in that tone.
-    #[must_use]
-    pub(super) fn toned(mut self, tone: Tone) -> Self {
+    fn toned(mut self, tone: Tone) -> Self {
         self.tone = tone;
         self
     }
@@ -108,11 +76,21 @@ pub(super) struct Row {
     pub(super) hidden: Vec<(&'static str, String)>,
 }
 
+/// The cells of a thing.
+pub(super) fn cells<T: Listed>(columns: &[Column<T>], thing: &T, context: &T::Context) -> Vec<Cell> {
+    columns.iter().map(|column| Cell::written((column.cell)(thing, context))).collect()
+}
+
+/// What stands above columns.
+pub(super) fn heads<T: Listed>(columns: &[Column<T>]) -> Vec<Head> {
+    columns.iter().map(|column| column.head).collect()
+}
+
 /// A list.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Listing {
-    /// Its columns.
-    pub(super) columns: &'static [Column],
+    /// What stands above its columns.
+    pub(super) columns: Vec<Head>,
     /// Its rows.
     pub(super) rows: Vec<Row>,
     /// What to do where it is empty.
@@ -123,6 +101,11 @@ pub(super) struct Listing {
 pub(super) type Sort = (&'static str, bool);
 
 impl Listing {
+    /// A list of rows with such columns; the text says what to do where there are none.
+    pub(super) fn of<T: Listed>(columns: &[Column<T>], rows: Vec<Row>, empty: impl Into<String>) -> Self {
+        Self { columns: heads(columns), rows, empty: empty.into() }
+    }
+
     /// Which column has that name.
     pub(super) fn column(&self, key: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.key == key)
@@ -147,7 +130,7 @@ impl Listing {
         let mut wanted: Vec<_> = (0..self.columns.len())
             .filter_map(|i| {
                 let (most, head) = natural(i)?;
-                let (least, greatest) = self.columns[i].width;
+                let Head { least, most: greatest, .. } = self.columns[i];
                 let wish = most.min(greatest).max(head);
                 // A figure that is cut is another figure.
                 let least = if self.columns[i].right { wish } else { wish.min(least.max(head)) };
@@ -164,7 +147,7 @@ impl Listing {
         let mut spare = room.saturating_sub(least_room(&wanted));
         let mut order: Vec<_> = (0..wanted.len()).collect();
         // Names before sentences: a sentence takes what is left.
-        order.sort_by_key(|at| (self.columns[wanted[*at].0].width.1, self.columns[wanted[*at].0].rank));
+        order.sort_by_key(|at| (self.columns[wanted[*at].0].most, self.columns[wanted[*at].0].rank));
         for at in order {
             let more = (wanted[at].2 - wanted[at].1).min(spare);
             wanted[at].1 += more;
@@ -188,76 +171,4 @@ impl Listing {
 
 fn least_room(wanted: &[(usize, usize, usize)]) -> usize {
     wanted.iter().map(|(_, least, _)| least + GAP).sum::<usize>().saturating_sub(GAP)
-}
-
-/// Where a table stands.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Looks<'a> {
-    /// The colours.
-    pub(super) theme: Theme,
-    /// The first row that is seen.
-    pub(super) offset: usize,
-    /// The row under the cursor.
-    pub(super) cursor: Option<usize>,
-    /// How it is sorted.
-    pub(super) sort: Option<Sort>,
-    /// The keys of tagged rows.
-    pub(super) tagged: &'a std::collections::BTreeSet<String>,
-}
-
-/// Draws a table: heads, then rows; the first column of the screen shows tags.
-pub(super) fn draw(listing: &Listing, area: Rect, buffer: &mut Buffer, looks: Looks<'_>) {
-    if area.height == 0 || area.width < 2 {
-        return;
-    }
-    let columns = listing.fit(usize::from(area.width) - 1);
-    let mut head = String::from(" ");
-    for (i, wide) in &columns {
-        let column = &listing.columns[*i];
-        let sign = match looks.sort {
-            Some((key, true)) if key == column.key => "▾",
-            Some((key, false)) if key == column.key => "▴",
-            _ => "",
-        };
-        // The sign of the order stands next to the name, and in the gap where the name takes all.
-        let inside = !column.right && width(column.title) < *wide;
-        head.push_str(&pad(
-            &if inside { format!("{}{sign}", column.title) } else { column.title.to_owned() },
-            *wide,
-            column.right,
-        ));
-        head.push_str(&pad(if inside { "" } else { sign }, GAP, false));
-    }
-    buffer.set_stringn(area.x, area.y, &head, area.width.into(), looks.theme.style(Tone::Strong));
-    for (line, (at, row)) in listing.rows.iter().enumerate().skip(looks.offset).enumerate() {
-        let Some(y) = u16::try_from(line + 1).ok().filter(|line| *line < area.height).map(|line| area.y + line) else {
-            break;
-        };
-        draw_row(row, &columns, listing.columns, Rect { y, height: 1, ..area }, buffer, looks);
-        if looks.cursor == Some(at) {
-            buffer.set_style(Rect { y, height: 1, ..area }, Theme::cursor());
-        }
-    }
-}
-
-fn draw_row(
-    row: &Row,
-    fitted: &[(usize, usize)],
-    columns: &[Column],
-    area: Rect,
-    buffer: &mut Buffer,
-    looks: Looks<'_>,
-) {
-    let tag = if looks.tagged.contains(&row.key) { "*" } else { " " };
-    buffer.set_stringn(area.x, area.y, tag, 1, looks.theme.style(Tone::Warn));
-    let mut x = area.x + 1;
-    for (i, wide) in fitted {
-        let Some(cell) = row.cells.get(*i) else { continue };
-        let text = pad(&cell.text, *wide, columns[*i].right);
-        buffer.set_stringn(x, area.y, &text, area.right().saturating_sub(x).into(), looks.theme.style(cell.tone));
-        x = x.saturating_add(u16::try_from(wide + GAP).unwrap_or(u16::MAX));
-        if x >= area.right() {
-            break;
-        }
-    }
 }

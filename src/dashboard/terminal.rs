@@ -63,7 +63,7 @@ impl Screen {
     pub(super) fn draw(&mut self, app: &App) -> io::Result<()> {
         let Some(terminal) = &mut self.terminal else { return Ok(()) };
         terminal.draw(|frame| {
-            if (frame.area().width, frame.area().height) == app.size {
+            if (frame.area().width, frame.area().height) == app.state().size {
                 screens::draw(app, frame.buffer_mut());
             }
         })?;

@@ -80,6 +80,35 @@ fn step(value: f64, most: f64, steps: usize) -> usize {
     ((value / most * steps as f64).round() as usize).clamp(1, steps)
 }
 
+/// The text in lines that are no wider than a number of columns, apart at spaces where there are some. Indented lines stay so.
+pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let mut current: String = line.chars().take_while(|c| *c == ' ').collect();
+        let mut empty = true;
+        for word in line.split(' ').filter(|word| !word.is_empty()) {
+            if !empty && width(&current) + 1 + width(word) > columns {
+                lines.push(std::mem::take(&mut current));
+                empty = true;
+            }
+            if !empty {
+                current.push(' ');
+            }
+            empty = false;
+            for c in clean(word).chars() {
+                current.push(c);
+                if width(&current) > columns {
+                    current.pop();
+                    lines.push(std::mem::take(&mut current));
+                    current.push(c);
+                }
+            }
+        }
+        lines.push(current);
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,5 +128,13 @@ mod tests {
     fn a_curve_shows_what_is_above_nothing() {
         assert_eq!(curve(&[0.0, 0.001, 1.0]), " ▁█");
         assert_eq!(bar(1.0, 2.0, 10), "█████");
+    }
+
+    #[test]
+    fn lines_are_broken_at_spaces_or_within_long_words() {
+        assert_eq!(wrapped("a bc def", 4), ["a bc", "def"]);
+        assert_eq!(wrapped("  \"key\": 1\n}", 20), ["  \"key\": 1", "}"]);
+        assert_eq!(wrapped("abcdef", 4), ["abcd", "ef"]);
+        assert_eq!(wrapped("会話会話", 5), ["会話", "会話"]);
     }
 }

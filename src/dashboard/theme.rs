@@ -3,23 +3,10 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-/// What a piece of text is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Tone {
-    /// Like any other.
-    #[default]
-    Plain,
-    /// Less important.
-    Dim,
-    /// As it should be.
-    Good,
-    /// To be looked at.
-    Warn,
-    /// Wrong.
-    Bad,
-    /// A heading.
-    Strong,
-}
+pub(super) use crate::queries::columns::Tone;
+
+/// Pieces of text, one after the other.
+pub(super) type Line = Vec<(String, Tone)>;
 
 /// Whether there are colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

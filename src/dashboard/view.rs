@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::data::Step;
 use super::filter::Filter;
+use super::question::Step;
 use super::table::Sort;
 use crate::queries::requests::Request;
 

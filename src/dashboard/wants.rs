@@ -1,86 +1,82 @@
 //! What the screen wants to know: the questions that follow from what is looked at.
 
 use super::app::App;
-use super::data::Question;
-use super::screens;
+use super::question::Question;
+use super::state::State;
 use super::table::Sort;
 use super::view::{Detail, Place, Tab};
 use crate::queries::sessions::{Standing, StatusFilter};
 use crate::queries::window::WindowQuery;
 use crate::store::reports::page::Order;
 
-impl App {
-    /// What the screen wants to know.
-    pub(super) fn wants(&self) -> Vec<Question> {
-        let mut wants = vec![Question::Pulse, Question::Counts];
-        match self.view.details.last() {
-            Some(Detail::Session(id)) => {
-                let archon = self.session(id).filter(|session| session.calls > 0).map(|s| s.session_id.clone());
-                let latest = Question::Latest(archon.into_iter().collect());
-                wants.extend([Question::Story(id.clone()), latest, Question::Tools]);
-            }
-            Some(Detail::Request(request)) => {
-                wants.extend((request.number() > 0).then(|| Question::Words(request.number())));
-            }
-            None => wants.extend(self.tab_wants()),
+/// What the screen wants to know.
+pub(super) fn wants(app: &App) -> Vec<Question> {
+    let state = app.state();
+    let mut wants = vec![Question::Pulse, Question::Counts];
+    match state.view.details.last() {
+        Some(Detail::Session(id)) => {
+            let archon = state.session(id).filter(|session| session.calls > 0).map(|s| s.session_id.clone());
+            let latest = Question::Latest(archon.into_iter().collect());
+            wants.extend([Question::Story(id.clone()), latest, Question::Tools]);
         }
-        // Last: what is only warned of, or hardly changes, can wait for what is looked at.
-        wants.extend([Question::Ended, Question::Crowds]);
-        wants
-    }
-
-    fn tab_wants(&self) -> Vec<Question> {
-        match self.view.tab {
-            Tab::Sessions => {
-                vec![Question::Sessions(self.window_query()), Question::Latest(self.seen_sessions()), Question::Tools]
-            }
-            Tab::Requests => {
-                let filter = self.list(Place::Tab(Tab::Requests)).filter;
-                vec![Question::Requests(filter.field("status").and_then(|word| word.parse().ok()))]
-            }
-            Tab::Tools => vec![Question::Tools, Question::Trends],
-            Tab::Clients => vec![Question::Clients],
-            Tab::Events => vec![Question::Events],
-            Tab::History => vec![Question::History(self.view.step)],
-            Tab::Boots => vec![Question::Boots],
+        Some(Detail::Request(request)) => {
+            wants.extend((request.number() > 0).then(|| Question::Words(request.number())));
         }
+        None => wants.extend(tab_wants(app)),
     }
+    // Last: what is only warned of, or hardly changes, can wait for what is looked at.
+    wants.extend([Question::Ended, Question::Crowds]);
+    wants
+}
 
-    /// The Archon sessions of the part of the list that is seen.
-    fn seen_sessions(&self) -> Vec<String> {
-        let place = Place::Tab(Tab::Sessions);
-        let (Some(listing), state) = (self.listing(), self.list(place)) else { return Vec::new() };
-        let seen = listing.rows.iter().skip(state.offset).take(screens::list_height(self));
-        let called = seen.filter_map(|row| self.session(&row.key)).filter(|session| session.calls > 0);
-        called.map(|session| session.session_id.clone()).collect()
-    }
-
-    /// What the list of sessions asks the store for: as much of filter and sorting as the store can do, because it holds
-    /// more than a screen does.
-    fn window_query(&self) -> WindowQuery {
-        let state = self.list(Place::Tab(Tab::Sessions));
-        let field = |name| state.filter.field(name).map(str::to_owned);
-        let standings = match field("state") {
-            Some(word) => named(&word),
-            None if self.view.all => Vec::new(),
-            None => vec![Standing::Alive],
-        };
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "seconds and counts that were typed"
-        )]
-        let whole = |figure: f64| figure.max(0.0) as u64;
-        WindowQuery {
-            standings,
-            client: field("client"),
-            user: field("user"),
-            id: field("id"),
-            tool: field("tool"),
-            idle_s: state.filter.least("idle").map(whole),
-            errors: state.filter.least("errors").and_then(|n| i64::try_from(whole(n)).ok()),
-            order: order(state.sort),
+fn tab_wants(app: &App) -> Vec<Question> {
+    let state = app.state();
+    match state.view.tab {
+        Tab::Sessions => {
+            vec![Question::Sessions(window_query(state)), Question::Latest(seen_sessions(app)), Question::Tools]
         }
+        Tab::Requests => {
+            let filter = state.list(Place::Tab(Tab::Requests)).filter;
+            vec![Question::Requests(filter.field("status").and_then(|word| word.parse().ok()))]
+        }
+        Tab::Tools => vec![Question::Tools, Question::Trends],
+        Tab::Clients => vec![Question::Clients],
+        Tab::Events => vec![Question::Events],
+        Tab::History => vec![Question::History(state.view.step)],
+        Tab::Boots => vec![Question::Boots],
+    }
+}
+
+/// The Archon sessions of the part of the list that is seen.
+fn seen_sessions(app: &App) -> Vec<String> {
+    let (state, seen) = (app.state(), app.seen());
+    let (Some(listing), list) = (seen.listing(), state.list(Place::Tab(Tab::Sessions))) else { return Vec::new() };
+    let rows = listing.rows.iter().skip(list.offset).take(seen.list_height());
+    let called = rows.filter_map(|row| state.session(&row.key)).filter(|session| session.calls > 0);
+    called.map(|session| session.session_id.clone()).collect()
+}
+
+/// What the list of sessions asks the store for: as much of filter and sorting as the store can do, because it holds more
+/// than a screen does.
+fn window_query(state: &State) -> WindowQuery {
+    let list = state.list(Place::Tab(Tab::Sessions));
+    let field = |name| list.filter.field(name).map(str::to_owned);
+    let standings = match field("state") {
+        Some(word) => named(&word),
+        None if state.view.all => Vec::new(),
+        None => vec![Standing::Alive],
+    };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds and counts that were typed")]
+    let whole = |figure: f64| figure.max(0.0) as u64;
+    WindowQuery {
+        standings,
+        client: field("client"),
+        user: field("user"),
+        id: field("id"),
+        tool: field("tool"),
+        idle_s: list.filter.least("idle").map(whole),
+        errors: list.filter.least("errors").and_then(|n| i64::try_from(whole(n)).ok()),
+        order: order(list.sort),
     }
 }
 

@@ -1,9 +1,9 @@
 //! What rules find in what is held, how it looks on the screens, and where it leads.
 
-use super::app::App;
+use super::state::State;
 use super::theme::Tone;
-use crate::diagnosis::{self, Finding, Rule, Severity, Snapshot, Subject, Thresholds};
-use crate::queries::sessions::Session;
+use crate::diagnosis::{Finding, Rule, Severity, Snapshot, Subject};
+use crate::queries::columns::Cell;
 
 /// Where a finding leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,28 +43,23 @@ pub(super) fn line(finding: &Finding) -> String {
     if finding.rule == Rule::NoServer { format!("{}; {}", finding.line(), finding.next_step) } else { finding.line() }
 }
 
-/// What is to be said of a session, the most urgent first.
-pub(super) fn of_session(app: &App, session: &Session) -> Vec<Finding> {
-    diagnosis::of_session(&snapshot(app), session, &Thresholds::default())
-}
-
-/// What is to be said in all, the most urgent first.
-pub(super) fn overall(app: &App) -> Vec<Finding> {
-    diagnosis::overall(&snapshot(app), &Thresholds::default())
+/// It in a list of what it is about.
+pub(super) fn cell(finding: &Finding) -> Cell {
+    Cell::text(&finding.text).toned(tone(finding))
 }
 
 /// What is held, as rules look at it.
-fn snapshot(app: &App) -> Snapshot<'_> {
-    let (data, pulse) = (&app.data, app.data.pulse.as_ref());
+pub(super) fn snapshot(state: &State) -> Snapshot<'_> {
+    let (data, pulse) = (&state.data, state.data.pulse.as_ref());
     Snapshot {
-        now: app.now,
+        now: state.now,
         boots: pulse.filter(|pulse| !pulse.original).map(|pulse| pulse.boots.as_slice()),
         minutes: pulse.map(|pulse| pulse.minutes.as_slice()).unwrap_or_default(),
         crowds: &data.crowds,
         sessions: data.sessions.as_ref().map(|list| list.rows.as_slice()).unwrap_or_default(),
         latest: Some(&data.latest),
         tools: data.sums.tools.as_ref().map(|tools| tools.groups.as_slice()).unwrap_or_default(),
-        answer: app.link.took,
-        start: &app.settings.serve_hint,
+        answer: state.link.took,
+        start: &state.settings.serve_hint,
     }
 }

@@ -6,13 +6,9 @@
 //! status      error
 //! ```
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-
-use super::{overlay, write};
-use crate::dashboard::app::App;
-use crate::dashboard::text::{clean, millis};
-use crate::dashboard::theme::Tone;
+use crate::dashboard::state::State;
+use crate::dashboard::text::{clean, millis, wrapped};
+use crate::dashboard::theme::{Line, Tone};
 use crate::dashboard::view::Detail;
 use crate::model::session::SessionRule;
 use crate::model::word::Word;
@@ -21,25 +17,25 @@ use crate::queries::requests::Request;
 /// The columns of the screen that a name takes.
 const NAME: usize = 12;
 
-/// Draws it, from the line on to which it is scrolled.
-pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
-    let lines = lines(app, area.width.into());
-    for (y, (name, text, tone)) in (area.y..area.bottom()).zip(lines.into_iter().skip(app.view.scroll)) {
-        let name = format!("{name:<NAME$}");
-        write(app, (area.x, y), area.right(), &[(name, Tone::Dim), (text, tone)], buffer);
-    }
+/// A name, what it is, and how that is meant.
+type Fact = (&'static str, String, Tone);
+
+/// Its lines on so many columns.
+pub(super) fn page(state: &State, room: usize) -> Vec<Line> {
+    let line = |(name, text, tone): Fact| vec![(format!("{name:<NAME$}"), Tone::Dim), (text, tone)];
+    lines(state, room).into_iter().map(line).collect()
 }
 
 /// Names and what they are of it, in lines.
-pub(super) fn lines(app: &App, room: usize) -> Vec<(&'static str, String, Tone)> {
-    let Some(Detail::Request(request)) = app.view.details.last() else { return Vec::new() };
+fn lines(state: &State, room: usize) -> Vec<Fact> {
+    let Some(Detail::Request(request)) = state.view.details.last() else { return Vec::new() };
     let mut lines = Vec::new();
     for (name, text, tone) in facts(request) {
-        let wrapped = overlay::wrapped(&text, room.saturating_sub(NAME).max(10));
-        let named = wrapped.into_iter().enumerate().map(|(n, line)| (if n == 0 { name } else { "" }, line, tone));
+        let broken = wrapped(&text, room.saturating_sub(NAME).max(10));
+        let named = broken.into_iter().enumerate().map(|(n, line)| (if n == 0 { name } else { "" }, line, tone));
         lines.extend(named);
     }
-    let words = app.data.closer.words.as_ref().filter(|(number, _)| *number == request.number());
+    let words = state.data.closer.words.as_ref().filter(|(number, _)| *number == request.number());
     match words.map(|(_, words)| words) {
         Some(Some(words)) => {
             block(&mut lines, "arguments", &words.arguments, room);
@@ -56,7 +52,7 @@ pub(super) fn lines(app: &App, room: usize) -> Vec<(&'static str, String, Tone)>
     lines
 }
 
-fn facts(request: &Request) -> Vec<(&'static str, String, Tone)> {
+fn facts(request: &Request) -> Vec<Fact> {
     let mut facts = Vec::new();
     let mut fact = |name, text: Option<String>, tone| {
         facts.extend(text.filter(|text| !text.is_empty()).map(|text| (name, text, tone)));
@@ -67,7 +63,7 @@ fn facts(request: &Request) -> Vec<(&'static str, String, Tone)> {
     fact("time", request.timestamp.map(|at| format!("{} UTC", at.sql_text())), Tone::Plain);
     fact("tool", tool, Tone::Strong);
     fact("method", request.tool_name.is_none().then(|| clean(method)), Tone::Strong);
-    fact("status", status.map(ToString::to_string), super::requests::tone(status));
+    fact("status", status.map(ToString::to_string), request.status_cell().tone);
     fact("error", request.error_message.as_deref().map(clean), Tone::Warn);
     fact("late", request.late.then(|| "it began before its session ended and finished after".to_owned()), Tone::Warn);
     fact("took", request.duration_ms.map(millis), Tone::Plain);
@@ -89,10 +85,10 @@ fn facts(request: &Request) -> Vec<(&'static str, String, Tone)> {
 }
 
 /// JSON as people read it; what was cut is shown as it is.
-fn block(lines: &mut Vec<(&'static str, String, Tone)>, name: &'static str, text: &str, room: usize) {
+fn block(lines: &mut Vec<Fact>, name: &'static str, text: &str, room: usize) {
     let value = serde_json::from_str::<serde_json::Value>(text);
     let text =
         value.ok().and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| text.to_owned());
-    let wrapped = overlay::wrapped(&text, room.saturating_sub(NAME).max(10));
-    lines.extend(wrapped.into_iter().enumerate().map(|(n, line)| (if n == 0 { name } else { "" }, line, Tone::Plain)));
+    let broken = wrapped(&text, room.saturating_sub(NAME).max(10));
+    lines.extend(broken.into_iter().enumerate().map(|(n, line)| (if n == 0 { name } else { "" }, line, Tone::Plain)));
 }

@@ -12,89 +12,85 @@
 
 use std::time::Duration;
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{LOADING, draw_list, requests, sessions, write};
-use crate::dashboard::app::App;
+use super::empty::LOADING;
+use super::requests;
+use crate::dashboard::state::State;
 use crate::dashboard::table::Listing;
 use crate::dashboard::text::{clean, clock, curve, millis, pad, several, span, when};
-use crate::dashboard::theme::Tone;
+use crate::dashboard::theme::{Line, Tone};
 use crate::dashboard::warnings;
+use crate::diagnosis::{Finding, Thresholds, of_session};
 use crate::model::request::RequestStatus;
 use crate::model::word::Word;
-use crate::queries::sessions::{SessionStatus, State};
+use crate::queries::events::Event;
+use crate::queries::sessions::{Session, SessionStatus, State as Stands};
 use crate::queries::story::{ArchonSession, Story};
-
-type Line = Vec<(String, Tone)>;
 
 /// Events stand below the list where there is room: a head and this number of lines.
 const EVENTS: u16 = 6;
 
-fn story(app: &App) -> Option<&Story> {
-    app.data.closer.story.as_deref()
+fn story(state: &State) -> Option<&Story> {
+    state.data.closer.story.as_deref()
 }
 
 /// Its requests, the newest first.
-pub(super) fn listing(app: &App) -> Listing {
-    match story(app) {
-        Some(story) => requests::of(story.requests.iter().rev()),
-        None => Listing { empty: String::new(), ..requests::of(std::iter::empty()) },
+pub(super) fn listing(state: &State) -> Listing {
+    match story(state) {
+        Some(story) => requests::of_session(state, story.requests.iter().rev()),
+        None => Listing { empty: String::new(), ..requests::of_session(state, std::iter::empty()) },
     }
 }
 
-/// Where the list of requests stands.
-pub(super) fn list_area(app: &App, body: Rect) -> Rect {
-    let facts = u16::try_from(lines(app, body.width.into()).len()).unwrap_or(0);
+/// Where the list of requests stands below that many lines of facts.
+pub(super) fn list_area(facts: usize, body: Rect) -> Rect {
+    let facts = u16::try_from(facts).unwrap_or(u16::MAX);
     // On a low screen the list has half of it; facts are cut from below.
     let above = facts.min(body.height / 2);
     let below = if body.height > above + 2 * EVENTS + 4 { EVENTS + 1 } else { 0 };
     Rect { y: body.y + above, height: body.height - above - below, ..body }
 }
 
-/// Draws it.
-pub(super) fn draw(app: &App, body: Rect, buffer: &mut Buffer) {
-    let list = list_area(app, body);
-    for (y, line) in (body.y..list.y).zip(lines(app, body.width.into())) {
-        write(app, (body.x, y), body.right(), &line, buffer);
-    }
-    draw_list(app, list, buffer);
-    let Some(story) = story(app).filter(|_| list.bottom() < body.bottom()) else { return };
-    let head = vec![("Events".to_owned(), Tone::Strong)];
-    write(app, (body.x + 1, list.bottom()), body.right(), &head, buffer);
-    for (y, event) in (list.bottom() + 1..body.bottom()).zip(story.events.iter().rev()) {
+/// Its events, the newest first, below a head.
+pub(super) fn events(state: &State) -> Vec<Line> {
+    let Some(story) = story(state) else { return Vec::new() };
+    let line = |event: &Event| {
         let by = event.actor.as_ref().map(|by| format!("  by {}", clean(by.as_str()))).unwrap_or_default();
         let why = event.reason.as_deref().map(|why| format!("  {}", clean(why))).unwrap_or_default();
-        let line = [
+        vec![
             (format!("{}  ", clock(event.at)), Tone::Dim),
-            (event.kind.to_string(), super::events::tone(&event.kind)),
+            (event.kind.to_string(), event.tone()),
             (format!("{by}{why}"), Tone::Plain),
-        ];
-        write(app, (body.x + 1, y), body.right(), &line, buffer);
-    }
+        ]
+    };
+    let head = vec![("Events".to_owned(), Tone::Strong)];
+    std::iter::once(head).chain(story.events.iter().rev().map(line)).collect()
 }
 
 /// So many Archon sessions are told.
 const ARCHON_SESSIONS: usize = 3;
 
-fn lines(app: &App, room: usize) -> Vec<Line> {
-    let Some(story) = story(app) else {
-        let gone = app.data.closer.gone;
+/// Facts about it, its life and its latencies, on so many columns.
+pub(super) fn facts(state: &State, room: usize) -> Vec<Line> {
+    let Some(story) = story(state) else {
+        let gone = state.data.closer.gone;
         let text = if gone { "This session is gone: it was older than what the server keeps." } else { LOADING };
         return vec![vec![(text.to_owned(), Tone::Plain)]];
     };
     let mut lines = vec![who(story)];
-    lines.extend(
-        warnings::of_session(app, &story.session)
-            .iter()
-            .map(|warning| vec![(format!("⚠ {}", warning.text), warnings::tone(warning))]),
-    );
-    lines.push(times(app, story));
-    lines.extend(archon(app, story));
+    let findings = of_session(&warnings::snapshot(state), &story.session, &Thresholds::default());
+    let warned = |finding: &Finding| vec![(format!("⚠ {}", finding.text), warnings::tone(finding))];
+    lines.extend(findings.iter().map(warned));
+    lines.push(times(state, story));
+    lines.extend(archon(state, story));
     lines.extend(shared(story));
     lines.push(figures(story));
     if story.session.calls > 0 {
-        lines.push(vec![("life     ".to_owned(), Tone::Dim), (life(app, story, room.saturating_sub(10)), Tone::Plain)]);
+        lines.push(vec![
+            ("life     ".to_owned(), Tone::Dim),
+            (life(state, story, room.saturating_sub(10)), Tone::Plain),
+        ]);
         lines.push(vec![("latency  ".to_owned(), Tone::Dim), (latencies(story, room.saturating_sub(22)), Tone::Good)]);
     }
     lines.push(Line::new());
@@ -103,7 +99,7 @@ fn lines(app: &App, room: usize) -> Vec<Line> {
 
 fn who(story: &Story) -> Line {
     let session = &story.session;
-    let (state, tone) = sessions::state(session);
+    let (standing, tone) = standing(session);
     let mut client = format!("  {}", clean(&session.client_type));
     for part in [&session.client_version, &session.client_name.as_ref().map(|name| format!("({name})"))] {
         client.extend(part.iter().flat_map(|part| [" ".to_owned(), clean(part)]));
@@ -115,16 +111,22 @@ fn who(story: &Story) -> Line {
         let names: Vec<_> = can.keys().map(|name| clean(name)).collect();
         (!names.is_empty()).then(|| format!("  can {}", names.join(", ")))
     });
-    let revision = session.protocol_version.as_deref();
-    let revision = revision.map(|revision| format!("  {} ({})", clean(revision), sessions::era(revision)));
+    let revision = session.protocol_version.as_deref().zip(session.era());
+    let revision = revision.map(|(revision, era)| format!("  {} ({era})", clean(revision)));
     let rest = format!("{user}{}{}", revision.unwrap_or_default(), can.unwrap_or_default());
-    vec![(state.to_owned(), tone), (client, Tone::Strong), (rest, Tone::Plain)]
+    vec![(standing.to_owned(), tone), (client, Tone::Strong), (rest, Tone::Plain)]
 }
 
-fn times(app: &App, story: &Story) -> Line {
+/// Where it stands in a word, and how that is meant.
+fn standing(session: &Session) -> (&'static str, Tone) {
+    let word = if session.state == Stands::Ended { session.status.as_str() } else { session.state.as_str() };
+    (word, session.state_cell().tone)
+}
+
+fn times(state: &State, story: &Story) -> Line {
     let session = &story.session;
     let began = when(session.connected_at);
-    let text = if session.state == State::Ended {
+    let text = if session.state == Stands::Ended {
         let lasted = span(Duration::from_secs(session.duration_s));
         let at = session.disconnected_at.map(when).unwrap_or_default();
         let by = session.ended_by.as_ref().map(|by| format!(" by {}", clean(by.as_str()))).unwrap_or_default();
@@ -132,15 +134,15 @@ fn times(app: &App, story: &Story) -> Line {
         let note = story.end_note.as_deref().map(|note| format!(": {}", clean(note))).unwrap_or_default();
         format!("began {began}, lasted {lasted}   ended {at}{by}, {why}{note}")
     } else {
-        let (age, used) = (span(app.now.since(session.connected_at)), span(app.now.since(session.last_activity)));
-        let end = session.expires_at.map(|end| format!("   ends in {} unless used", span(end.since(app.now))));
+        let (age, used) = (span(state.now.since(session.connected_at)), span(state.now.since(session.last_activity)));
+        let end = session.expires_at.map(|end| format!("   ends in {} unless used", span(end.since(state.now))));
         format!("began {began}, {age} ago   used {used} ago{}", end.unwrap_or_default())
     };
     vec![(text, Tone::Plain)]
 }
 
 /// The Archon sessions of a connection, whose own id stands in the title: the last ones, one after the other.
-fn archon(app: &App, story: &Story) -> Vec<Line> {
+fn archon(state: &State, story: &Story) -> Vec<Line> {
     let session = &story.session;
     let all = &story.archon_sessions;
     let skipped = all.len().saturating_sub(ARCHON_SESSIONS);
@@ -152,20 +154,20 @@ fn archon(app: &App, story: &Story) -> Vec<Line> {
         (n, false) => lines.push(vec![(format!("{n} earlier Archon sessions"), Tone::Dim)]),
         (n, true) => lines.push(vec![(format!("{n} earlier Archon sessions; {removed}"), Tone::Dim)]),
     }
-    lines.extend(all.iter().skip(skipped).map(|archon| archon_line(app, archon)));
+    lines.extend(all.iter().skip(skipped).map(|archon| archon_line(state, archon)));
     let is_there = all.iter().any(|archon| archon.session_id == session.session_id);
-    if session.protocol_session_id.is_some() && session.state != State::Ended && !is_there {
+    if session.protocol_session_id.is_some() && session.state != Stands::Ended && !is_there {
         let id = (format!("Archon session {}", clean(&session.session_id)), Tone::Plain);
         lines.push(vec![id, ("  reserved for the next tool call".to_owned(), Tone::Dim)]);
     }
     lines
 }
 
-fn archon_line(app: &App, archon: &ArchonSession) -> Line {
+fn archon_line(state: &State, archon: &ArchonSession) -> Line {
     let live = archon.status == SessionStatus::Active;
-    let lasted = if live { app.now.since(archon.connected_at) } else { Duration::from_secs(archon.duration_s) };
+    let lasted = if live { state.now.since(archon.connected_at) } else { Duration::from_secs(archon.duration_s) };
     let end = match (live, archon.expires_at) {
-        (true, Some(end)) => format!("  ends in {} unless used", span(end.since(app.now))),
+        (true, Some(end)) => format!("  ends in {} unless used", span(end.since(state.now))),
         (true, None) => String::new(),
         (false, _) => {
             let by = archon.ended_by.as_ref().map(|by| format!(" by {}", clean(by.as_str()))).unwrap_or_default();
@@ -206,9 +208,9 @@ fn figures(story: &Story) -> Line {
 }
 
 /// The session's life from its beginning to its end or now: where it called, and where a call failed.
-fn life(app: &App, story: &Story, room: usize) -> String {
+fn life(state: &State, story: &Story, room: usize) -> String {
     let session = &story.session;
-    let (from, to) = (session.connected_at, session.disconnected_at.unwrap_or(app.now));
+    let (from, to) = (session.connected_at, session.disconnected_at.unwrap_or(state.now));
     let (room, whole) = (room.clamp(10, 120), to.since(from).as_millis().max(1));
     let mut line = vec!['·'; room];
     for request in &story.requests {
