@@ -1,16 +1,14 @@
-//! Who may knock: the Host and Origin rules against DNS rebinding (basic/transports, security), and bearer tokens.
+//! The Host and Origin rules against DNS rebinding (basic/transports, security).
 
-use http::header::{AUTHORIZATION, HOST, ORIGIN};
+use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Version};
 
-use super::App;
 use super::authority::Authority;
 use super::headers::members;
 use super::origin::{Origin, OriginPattern};
 use super::patterns::HostPattern;
 use super::refusal::Refusal;
-use crate::model::principal::Principal;
 
 /// Which `Host` and `Origin` headers are let in, besides the loopback ones.
 #[derive(Debug, Clone, Default)]
@@ -91,7 +89,7 @@ impl HostRules {
 }
 
 /// By which name the client asks for us (RFC 9112, 3.2): the target's, where it has one, else that of `Host`.
-fn named(request: &Parts) -> Result<Authority<'_>, Refusal> {
+pub(super) fn named(request: &Parts) -> Result<Authority<'_>, Refusal> {
     let mut lines = request.headers.get_all(HOST).iter();
     let host = match (lines.next(), lines.next()) {
         (Some(one), None) => one.as_bytes(),
@@ -101,49 +99,6 @@ fn named(request: &Parts) -> Result<Authority<'_>, Refusal> {
     };
     let named = request.uri.authority().map_or_else(|| Authority::of(host), |own| Authority::parse(own.as_str()));
     named.ok_or_else(|| Refusal::bad_host("the Host header is not HOST or HOST:PORT"))
-}
-
-impl App {
-    /// Lets in by name and page. Probes come by whatever name: an orchestrator asks an address, and learns nothing else.
-    pub(super) fn admit(&self, request: &Parts, page: &Page, is_probe: bool) -> Result<(), Refusal> {
-        let named = named(request)?;
-        if is_probe {
-            return Ok(());
-        }
-        let judged = self.hosts.check_host(&named, &request.headers).and_then(|()| match page {
-            Page::Stranger => Err(Refusal::foreign_origin(members(&request.headers, "origin").last().unwrap_or(b""))),
-            Page::None | Page::Allowed(_) => Ok(()),
-        });
-        judged.inspect_err(|refusal| self.strangers.note(&refusal.body.message))
-    }
-
-    /// Whose request this is.
-    pub(super) fn principal(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
-        let principals = self.principals.now();
-        if !principals.are_required() {
-            return Ok(Principal::anonymous());
-        }
-        // One line is one value: its token may hold a comma.
-        let mut lines = headers.get_all(AUTHORIZATION).iter();
-        if let (Some(line), None) = (lines.next(), lines.next())
-            && let Some(principal) = bearer_token(line.as_bytes()).and_then(|token| principals.of_token(token))
-        {
-            return Ok(principal.clone());
-        }
-        let mut credentials = members(headers, AUTHORIZATION.as_str());
-        let first = credentials.next().ok_or_else(|| Refusal::unauthorized("a bearer token is needed"))?;
-        let unknown = || Refusal::unauthorized("the bearer token is not known here");
-        let token = bearer_token(first).ok_or_else(unknown)?;
-        if credentials.any(|other| bearer_token(other) != Some(token)) {
-            return Err(Refusal::unauthorized("two Authorization headers differ"));
-        }
-        principals.of_token(token).cloned().ok_or_else(unknown)
-    }
-}
-
-fn bearer_token(credentials: &[u8]) -> Option<&str> {
-    let (scheme, token) = str::from_utf8(credentials).ok()?.split_once([' ', '\t'])?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 #[cfg(test)]

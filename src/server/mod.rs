@@ -2,6 +2,7 @@
 
 mod accepts;
 mod activity;
+mod admit;
 mod authority;
 mod body;
 mod cors;
@@ -23,6 +24,7 @@ mod post;
 pub mod principals;
 mod refusal;
 mod reply;
+mod reread;
 mod route;
 mod strangers;
 mod wire;

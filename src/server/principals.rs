@@ -8,7 +8,6 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::App;
 use crate::model::principal::Principal;
 
 /// The longest name, in bytes: it stands in indexes, and an entry of PostgreSQL's takes 2,700.
@@ -47,6 +46,11 @@ pub enum TokenFileError {
 }
 
 impl Principals {
+    /// How many tokens there are.
+    pub(super) fn count(&self) -> usize {
+        self.known.len()
+    }
+
     /// Everybody, as one and the same.
     pub fn everybody() -> Self {
         Self::default()
@@ -129,7 +133,7 @@ impl Readings {
     }
 
     /// Takes the next reading; gives the names that the one before lacked, too.
-    fn take(&self, next: Principals) -> Vec<Arc<str>> {
+    pub(super) fn take(&self, next: Principals) -> Vec<Arc<str>> {
         let before = self.now();
         let mut missing = self.missing();
         missing.retain(|name| !next.names().any(|there| there == name));
@@ -139,37 +143,9 @@ impl Readings {
         gone
     }
 
-    fn missing(&self) -> MutexGuard<'_, HashSet<Arc<str>>> {
+    /// The names that the last reading lacked.
+    pub(super) fn missing(&self) -> MutexGuard<'_, HashSet<Arc<str>>> {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl App {
-    /// Reads the token file again. One that cannot be used changes nothing. Who is not in it any more is not let in from
-    /// now on; at the second reading without them their sessions end.
-    pub async fn read_principals(&self, file: &Path) {
-        let next = match Principals::read(file) {
-            Ok(next) => next,
-            Err(error) => {
-                tracing::error!("{error}; the tokens stay as they were");
-                return;
-            }
-        };
-        let count = next.known.len();
-        let gone = self.principals.take(next);
-        tracing::info!("the token file {} was read again: it has {count} tokens", file.display());
-        for name in gone {
-            match self.engine.sessions().dismiss(&name).await {
-                Ok(ended) => {
-                    self.principals.missing().remove(&name);
-                    tracing::info!(principal = %name, "{ended} sessions of a principal without a token have ended");
-                }
-                Err(error) => tracing::warn!(
-                    principal = %name, %error,
-                    "the sessions of a principal without a token cannot be ended now; the next reading tries again"
-                ),
-            }
-        }
     }
 }
 

@@ -9,41 +9,26 @@
 //! ```
 
 mod check;
+mod error;
 pub mod expect;
 pub mod format;
+mod nearest;
 mod place;
 pub mod step;
 pub(in crate::selftest) mod template;
 pub mod value;
 
-use std::collections::BTreeSet;
-
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
-use thiserror::Error;
 
+pub use error::ScriptError;
 pub use format::Scenario;
+pub use nearest::nearest;
 
 use place::Text;
 
 /// A scenario's file is no longer than this.
 const MAX_FILE: usize = 1 << 20;
-
-/// What is wrong with a script, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{file}:{line}:{column}: {message}")]
-pub struct ScriptError {
-    /// The file, as it was named.
-    pub file: String,
-    /// The line, from 1.
-    pub line: usize,
-    /// The character in the line, from 1.
-    pub column: usize,
-    /// What is wrong.
-    pub message: String,
-    /// What would be right, such as the nearest valid name.
-    pub hint: Option<String>,
-}
 
 /// Reads a scenario and checks all of it.
 ///
@@ -81,12 +66,4 @@ fn nearest_in(message: &str) -> Option<String> {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let wrong = quoted.next().filter(|_| message.starts_with("unknown "))?;
     nearest(wrong, quoted)
-}
-
-/// `did you mean …?`, where one of the names is near enough.
-pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let names: BTreeSet<&str> = names.into_iter().collect();
-    let scored = names.into_iter().map(|name| (strsim::jaro_winkler(wrong, name), name));
-    let (score, name) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (score > 0.75).then(|| format!("did you mean {name}?"))
 }

@@ -1,5 +1,7 @@
 //! What scenarios are run against: a server of our own, a running one, or one that a command starts.
 
+mod error;
+mod facts;
 mod probe;
 mod process;
 mod server;
@@ -7,38 +9,14 @@ pub(in crate::selftest) mod stage;
 
 use std::ffi::OsString;
 
-use thiserror::Error;
-
-use crate::client::{ClientError, ClientOptions, OptionsError};
+use crate::client::ClientOptions;
 use crate::selftest::script::Scenario;
 use crate::selftest::script::format::{DatabaseKind, Era};
-use crate::store::{Location, OpenError};
+use crate::store::Location;
 
-pub use probe::Facts;
+pub use error::TargetError;
+pub use facts::Facts;
 pub(in crate::selftest) use stage::Stage;
-
-/// Why there is no server to run against.
-#[derive(Debug, Error)]
-pub enum TargetError {
-    /// The program of `--server-cmd` is not there.
-    #[error("there is no program {0:?}")]
-    NoProgram(String),
-    /// The command of `--server-cmd` cannot be read.
-    #[error("the server's command cannot be read: {0}")]
-    Command(String),
-    /// A server that cannot be started, ended or moved.
-    #[error("{0}")]
-    Server(String),
-    /// The database cannot be opened.
-    #[error(transparent)]
-    Database(#[from] OpenError),
-    /// The server cannot be reached, or is none of MCP.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// Its URL or token is of no use.
-    #[error(transparent)]
-    Options(#[from] OptionsError),
-}
 
 /// What scenarios are run against.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Target, TargetError};
+use super::{Facts, Target, TargetError};
 use crate::client::{Backoff, Client, ClientOptions, RawClient, RawRequest};
 use crate::protocol::header::{PROTOCOL_VERSION, SESSION};
 use crate::protocol::revision::Revision;
@@ -15,26 +15,6 @@ use crate::store::{Location, Scratch};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// An answer to a handshake is no longer than this.
 const LIMIT: usize = 1 << 20;
-
-/// What is known of a server.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// Whether it is one of ours: it names an Archon session.
-    pub is_archonctl: bool,
-    /// Whether it issues session ids.
-    pub has_sessions: bool,
-    /// Its name and version.
-    pub server: String,
-    /// For each revision, the one that it agrees on.
-    pub agreed: BTreeMap<String, String>,
-}
-
-impl Facts {
-    fn ours() -> Self {
-        let agreed = Revision::ALL.map(|r| (r.as_str().to_owned(), r.as_str().to_owned())).into();
-        Self { is_archonctl: true, has_sessions: true, server: "archonctl".to_owned(), agreed }
-    }
-}
 
 impl Target {
     /// Finds out what kind of server it is. A server that a command starts is started once for it.
