@@ -3,18 +3,20 @@
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
-use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
+use clap::{ArgMatches, Command, FromArgMatches};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 
 use crate::client::Client;
 use crate::queries::sessions::{Session, SessionFilter, Sessions, Standing};
 use crate::tools::BUILTIN;
 
-use super::Cli;
 use super::database::Database;
 use super::output::{ago, line, printable};
 use super::settings::Settings;
 use super::target::Target;
+
+/// Makes all commands.
+type Commands = fn() -> Command;
 
 /// Somebody sits there with a finger on the key.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -27,28 +29,28 @@ const OF_SESSIONS: [(&str, &str); 4] =
 /// More than that nobody reads through.
 const MOST: usize = 200;
 
-/// The commands with candidates for what only the running system knows.
-pub(super) fn attach(command: Command) -> Command {
+/// A command of all those with candidates for what only the running system knows.
+pub(super) fn attach(command: Command, all: Commands) -> Command {
     let here = command.get_name().to_owned();
     let command = command.mut_args(|arg| {
         let place = (here.as_str(), arg.get_id().as_str());
         if OF_TOOLS.contains(&place) {
-            arg.add(ArgValueCandidates::new(tools))
+            arg.add(ArgValueCandidates::new(move || tools(all)))
         } else if OF_SESSIONS.contains(&place) {
-            arg.add(ArgValueCandidates::new(sessions))
+            arg.add(ArgValueCandidates::new(move || sessions(all)))
         } else {
             arg
         }
     });
-    command.mut_subcommands(attach)
+    command.mut_subcommands(|below| attach(below, all))
 }
 
 /// Name and title of a tool.
 type Named = (String, Option<String>);
 
 /// The server's tools; if it does not answer, those that each of ours has.
-fn tools() -> Vec<CompletionCandidate> {
-    let found = soon(tools_of_server())
+fn tools(all: Commands) -> Vec<CompletionCandidate> {
+    let found = soon(tools_of_server(all))
         .unwrap_or_else(|| BUILTIN.map(|(name, title)| (name.into(), Some(title.into()))).into());
     let candidate =
         |(name, title): Named| CompletionCandidate::new(name).help(title.map(|title| printable(&title).into()));
@@ -60,8 +62,8 @@ fn is_plain(word: &str) -> bool {
     !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
 }
 
-async fn tools_of_server() -> Option<Vec<Named>> {
-    let typed = typed()?;
+async fn tools_of_server(all: Commands) -> Option<Vec<Named>> {
+    let typed = typed(all)?;
     if typed.try_get_one::<String>("stdio").is_ok_and(|program| program.is_some()) {
         // Nothing is started for a key. None of our tools is among its own.
         return Some(Vec::new());
@@ -75,8 +77,8 @@ async fn tools_of_server() -> Option<Vec<Named>> {
 }
 
 /// The live sessions, the most recently used first.
-fn sessions() -> Vec<CompletionCandidate> {
-    let Some(found) = soon(live_sessions()) else { return Vec::new() };
+fn sessions(all: Commands) -> Vec<CompletionCandidate> {
+    let Some(found) = soon(live_sessions(all)) else { return Vec::new() };
     let candidate = |(rank, session): (usize, Session)| {
         let user = session.user_name.as_ref().map_or_else(String::new, |name| format!(" of {name}"));
         let help = format!("{}{user}, used {}", session.client_type, ago(session.last_activity, found.now));
@@ -85,17 +87,17 @@ fn sessions() -> Vec<CompletionCandidate> {
     found.rows.into_iter().enumerate().map(candidate).collect()
 }
 
-async fn live_sessions() -> Option<Sessions> {
-    let queries = Database::from_arg_matches(&typed()?).ok()?.look().await.ok()?;
+async fn live_sessions(all: Commands) -> Option<Sessions> {
+    let queries = Database::from_arg_matches(&typed(all)?).ok()?.look().await.ok()?;
     let filter = SessionFilter { standings: vec![Standing::Alive], limit: Some(MOST), ..SessionFilter::default() };
     queries.sessions(&filter).await.ok()
 }
 
 /// The words typed so far, as far as they can be understood, with environment and configuration file: a `--url` before
 /// the cursor says whose tools they are.
-fn typed() -> Option<ArgMatches> {
+fn typed(all: Commands) -> Option<ArgMatches> {
     let words: Vec<OsString> = std::env::args_os().skip_while(|word| word != OsStr::new("--")).skip(1).collect();
-    let command = Settings::load(Cli::command()).command.ignore_errors(true);
+    let command = Settings::load(all()).command.ignore_errors(true);
     let (_, matches) = command.try_get_matches_from(words).ok()?.remove_subcommand()?;
     Some(matches)
 }

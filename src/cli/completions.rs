@@ -8,10 +8,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Args, CommandFactory, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 use clap_complete::env::{CompleteEnv, Shells};
 
-use super::{Cli, candidates, exit};
+use super::{candidates, exit};
 
 /// Set by a script when it asks, to the shell's name.
 const VARIABLE: &str = "ARCHONCTL_COMPLETE";
@@ -63,17 +63,17 @@ impl Options {
     }
 }
 
-/// Answers a script that asks, and says whether one did.
+/// Answers a script that asks about these commands, and says whether one did.
 ///
 /// # Errors
 /// When it asks in a way that is not understood.
-pub(super) fn answer(args: &[OsString]) -> anyhow::Result<bool> {
+pub(super) fn answer(args: &[OsString], commands: fn() -> Command) -> anyhow::Result<bool> {
     if std::env::var_os(VARIABLE).is_some_and(|shell| !shell.is_empty()) && args.len() > 2 {
         // Whatever a command would tell a person now: it would land in the middle of what is being typed.
         let nowhere = std::fs::OpenOptions::new().write(true).open("/dev/null")?;
         rustix::stdio::dup2_stderr(&nowhere)?;
     }
     let folder = std::env::current_dir().ok();
-    let complete = CompleteEnv::with_factory(|| candidates::attach(Cli::command())).var(VARIABLE).bin(NAME);
+    let complete = CompleteEnv::with_factory(move || candidates::attach(commands(), commands)).var(VARIABLE).bin(NAME);
     Ok(complete.completer(NAME).try_complete(args, folder.as_deref())?)
 }

@@ -2,6 +2,7 @@
 
 mod apps;
 mod change;
+mod entry;
 mod file;
 mod json;
 mod toml;
@@ -17,8 +18,9 @@ use super::exit::{DONE, Usage};
 use super::output::tell;
 use super::paths;
 use crate::client::ClientOptions;
-use apps::{App, Entry};
+use apps::App;
 use change::{Added, Refusal, Was};
+use entry::Entry;
 use file::Kept;
 
 const EXAMPLES: &str = "\

@@ -1,5 +1,8 @@
 //! Exit codes, and how an error is told.
 
+mod client;
+mod codes;
+mod failures;
 mod style;
 mod verdict;
 
@@ -8,32 +11,14 @@ use std::process::ExitCode;
 
 use anyhow::Error;
 use serde_json::json;
-use thiserror::Error;
 
 use super::output::printable;
-use crate::client::ClientError;
 use crate::store::{OpenError, StoreError};
+pub use codes::{AUTH, DONE, FAILED, INTERRUPTED, NO, NO_SESSION, TERMINATED, UNREACHABLE, USAGE};
+pub(super) use failures::Failure;
+pub use failures::{NoSession, Usage};
 pub(super) use style::Style;
-use verdict::{Verdict, judge, of_client};
-
-/// It is done.
-pub const DONE: u8 = 0;
-/// It ran, and the answer is no: checks failed, unhealthy.
-pub const NO: u8 = 1;
-/// Usage or configuration, this machine's files included.
-pub const USAGE: u8 = 2;
-/// Authentication.
-pub const AUTH: u8 = 3;
-/// A server or database cannot be reached, or did not answer in time.
-pub const UNREACHABLE: u8 = 4;
-/// The tool or the server answered with an error.
-pub const FAILED: u8 = 5;
-/// No such session, or it has ended, or it is not yours.
-pub const NO_SESSION: u8 = 6;
-/// Ended by SIGINT (128 + 2).
-pub const INTERRUPTED: u8 = 130;
-/// Ended by SIGTERM (128 + 15).
-pub const TERMINATED: u8 = 143;
+use verdict::{Verdict, judge};
 
 /// The codes as `--help` prints them.
 pub const HELP: &str = "\
@@ -47,57 +32,6 @@ Exit codes:
   6    no such session, ended, or not yours
   130  interrupted (SIGINT)
   143  terminated (SIGTERM)";
-
-/// Wrong usage or configuration that the argument parser cannot see.
-#[derive(Debug, Error)]
-#[error("{message}")]
-pub struct Usage {
-    /// What is wrong.
-    pub message: String,
-    /// What would be right.
-    pub hint: Option<String>,
-}
-
-impl Usage {
-    /// Wrong usage, and what would be right.
-    pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: Some(hint.into()) }
-    }
-}
-
-/// An id that leads to no session, or to one that has ended.
-#[derive(Debug, Error)]
-#[error("{message}")]
-pub struct NoSession {
-    /// What is wrong.
-    pub message: String,
-    /// What may be done.
-    pub hint: String,
-}
-
-/// What a command found out by itself, with all that a script wants to know of it.
-#[derive(Debug, Error)]
-#[error("{message}")]
-pub(super) struct Failure {
-    /// One of the codes above.
-    pub(super) exit: u8,
-    /// A stable word.
-    pub(super) code: &'static str,
-    /// What is wrong.
-    pub(super) message: String,
-    /// What to do next.
-    pub(super) hint: Option<String>,
-}
-
-impl Failure {
-    /// A client's error with a better hint than it has.
-    pub(super) fn advised(error: &ClientError, hint: String) -> Self {
-        let (exit, code) = of_client(error);
-        // A server may say its own in its message as well.
-        let former = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
-        Self { exit, code, message: error.to_string().replace(&former, ""), hint: Some(hint) }
-    }
-}
 
 /// Tells an error on standard error and gives the exit code for it. A reader that went away, as `head` does, has what it
 /// wanted: that is success.
@@ -172,7 +106,7 @@ fn is_closed_pipe(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Stage;
+    use crate::client::{ClientError, Stage};
     use anyhow::Context;
     use clap::Parser;
 

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
 use super::exit::{self, Usage};
-use super::{Cli, settings};
+use super::settings;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,13 +32,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// Prints or writes.
+    /// Prints or writes, of these commands.
     ///
     /// # Errors
     /// When there is no such command, or the page cannot be written.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
+    pub fn run(self, commands: Command) -> anyhow::Result<ExitCode> {
         // As the environment makes them, without what the configuration file says: that is of this machine.
-        let mut root = settings::with_variables(Cli::command()).disable_help_subcommand(true);
+        let mut root = settings::with_variables(commands).disable_help_subcommand(true);
         root.build();
         if let Some(folder) = self.dir {
             fs::create_dir_all(&folder)

@@ -124,9 +124,9 @@ impl Command {
             Self::Demo(options) => options.run().await,
             Self::Db(options) => options.run().await,
             Self::Connect(options) => options.run(),
-            Self::Config(options) => options.run(),
+            Self::Config(options) => options.run(Cli::command()),
             Self::Completions(options) => options.run(),
-            Self::Man(options) => options.run(),
+            Self::Man(options) => options.run(Cli::command()),
         }
     }
 }
@@ -142,7 +142,7 @@ pub fn main() -> ExitCode {
 fn run(args: &[OsString]) -> anyhow::Result<ExitCode> {
     // Before anything else that a server does: whenever it is asked to stop, it stops in order.
     let early = if args.get(1).is_some_and(|command| command == "serve") { Some(early()?) } else { None };
-    if completions::answer(args)? {
+    if completions::answer(args, Cli::command)? {
         return Ok(ExitCode::from(exit::DONE));
     }
     let cli = parse(args)?;

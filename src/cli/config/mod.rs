@@ -6,7 +6,7 @@ mod value;
 
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Command, Subcommand};
 
 use super::exit;
 
@@ -55,14 +55,14 @@ impl Options {
         matches!(self.what, What::Show(_))
     }
 
-    /// Shows it.
+    /// Shows it, of these commands.
     ///
     /// # Errors
     /// When there is no such command, or what is set is of no use.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
+    pub fn run(self, commands: Command) -> anyhow::Result<ExitCode> {
         match self.what {
-            What::Show(options) => options.run()?,
-            What::Paths(options) => options.run()?,
+            What::Show(options) => options.run(commands)?,
+            What::Paths(options) => options.run(commands)?,
         }
         Ok(ExitCode::from(exit::DONE))
     }

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use serde::Serialize;
 
 use super::value::of_command;
 use crate::cli::output::{List, Output};
+use crate::cli::paths;
 use crate::cli::settings::Settings;
-use crate::cli::{Cli, paths};
 use crate::model::timestamp::Timestamp;
 use crate::model::word::words;
 use crate::queries::columns::{Cell, Column, Listed, Tone};
@@ -53,8 +53,8 @@ impl Options {
     ///
     /// # Errors
     /// When no variable names a folder, or the database's URL is none.
-    pub(super) fn run(self) -> anyhow::Result<()> {
-        let settings = Settings::load(Cli::command());
+    pub(super) fn run(self, commands: Command) -> anyhow::Result<()> {
+        let settings = Settings::load(commands);
         let state = paths::state_folder()?;
         let sessions = state.join("sessions.json");
         let mut places = Vec::new();

@@ -1,10 +1,9 @@
 //! `archonctl config show`: each flag of each command, as it is without being given.
 
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use serde::Serialize;
 
 use super::value::{Effective, Origin, find, masked, of_command};
-use crate::cli::Cli;
 use crate::cli::output::{List, Output};
 use crate::cli::settings::Settings;
 use crate::model::timestamp::Timestamp;
@@ -58,8 +57,8 @@ impl Options {
     ///
     /// # Errors
     /// When there is no such command, or what is set is of no use.
-    pub(super) fn run(self) -> anyhow::Result<()> {
-        let settings = Settings::load(Cli::command());
+    pub(super) fn run(self, commands: Command) -> anyhow::Result<()> {
+        let settings = Settings::load(commands);
         let path: Vec<&str> = self.command.iter().map(String::as_str).collect();
         let mut all = Vec::new();
         for path in leaves(find(&settings.command, &path)?, &path) {

@@ -7,6 +7,7 @@ use jsonc_parser::cst::CstInputValue;
 use jsonc_parser::json;
 
 use super::change::{Added, Refusal};
+use super::entry::Entry;
 use super::json::Wanted;
 use super::{json as edit_json, toml as edit_toml};
 use crate::cli::exit::Usage;
@@ -29,19 +30,6 @@ pub(super) enum App {
     Codex,
     /// Gemini CLI
     Gemini,
-}
-
-/// What a client has to know of the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// What it is called in the file.
-    pub(super) name: String,
-    /// The MCP endpoint, with whatever secrets its URL holds.
-    pub(super) url: String,
-    /// Whether a token is to be sent.
-    pub(super) with_token: bool,
-    /// Whether it may take the place of another server's entry.
-    pub(super) replace: bool,
 }
 
 impl App {

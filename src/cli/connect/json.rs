@@ -3,8 +3,8 @@
 use jsonc_parser::cst::{CstInputValue, CstNode, CstObject, CstObjectProp, CstRootNode};
 use serde_json::Value;
 
-use super::apps::Entry;
 use super::change::{Added, Former, Refusal, Was};
+use super::entry::Entry;
 use crate::cli::target::LIKE_EDITORS;
 
 /// What a client's file has to hold.

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 use similar::TextDiff;
 use toml_edit::{DocumentMut, Item, Table, TableLike, TomlError, value};
 
-use super::apps::Entry;
 use super::change::{Added, Former, Refusal, Was};
+use super::entry::Entry;
 
 const LIST: &str = "mcp_servers";
 const URL: &str = "url";

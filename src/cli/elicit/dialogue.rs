@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
 use super::super::output::{line, printable};
-use super::Outcome;
 use super::field::Field;
 use super::form::Form;
+use super::outcome::Outcome;
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: usize = 64 * 1024;

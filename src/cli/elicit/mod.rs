@@ -3,17 +3,19 @@
 mod dialogue;
 mod field;
 mod form;
+mod outcome;
 
 use std::io::IsTerminal;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::io::{AsyncBufRead, BufReader, Stdin, stdin};
 use tokio::sync::Mutex;
 
 use super::board::Board;
 use dialogue::Dialogue;
 pub(super) use form::Form;
+use outcome::Outcome;
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,27 +33,6 @@ impl Manner {
     pub(super) fn found() -> Self {
         let is_there = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
         if is_there { Self::Person } else { Self::Nobody }
-    }
-}
-
-/// What a form came to.
-#[derive(Debug, PartialEq)]
-enum Outcome {
-    /// It was filled in.
-    Accept(Map<String, Value>),
-    /// The person does not want to give it.
-    Decline,
-    /// The person went away from it.
-    Cancel,
-}
-
-impl Outcome {
-    fn result(self) -> Value {
-        match self {
-            Self::Accept(content) => json!({"action": "accept", "content": content}),
-            Self::Decline => json!({"action": "decline"}),
-            Self::Cancel => json!({"action": "cancel"}),
-        }
     }
 }
 

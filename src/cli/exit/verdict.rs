@@ -2,7 +2,9 @@
 
 use anyhow::Error;
 
-use super::{AUTH, FAILED, Failure, INTERRUPTED, NO_SESSION, NoSession, TERMINATED, UNREACHABLE, USAGE, Usage};
+use super::client::of_client;
+use super::codes::{INTERRUPTED, NO_SESSION, TERMINATED, UNREACHABLE, USAGE};
+use super::failures::{Failure, NoSession, Usage};
 use crate::cli::database::NoDatabase;
 use crate::cli::signal::Interrupted;
 use crate::client::{ClientError, FileError, OptionsError};
@@ -96,24 +98,12 @@ fn of_database(error: &OpenError) -> &'static str {
     }
 }
 
-pub(super) fn of_client(error: &ClientError) -> (u8, &'static str) {
-    match error {
-        ClientError::Session { .. } => (NO_SESSION, "session"),
-        ClientError::Connection { .. } => (UNREACHABLE, "connection"),
-        ClientError::Program { .. } => (UNREACHABLE, "program"),
-        ClientError::Timeout { .. } => (UNREACHABLE, "timeout"),
-        ClientError::Tool(_) => (FAILED, "tool"),
-        ClientError::Protocol(_) => (FAILED, "protocol"),
-        ClientError::Auth { .. } => (AUTH, "auth"),
-        ClientError::Http { .. } => (FAILED, "http"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io;
 
     use super::*;
+    use crate::cli::exit::{AUTH, FAILED};
     use crate::client::{ProtocolError, Stage};
 
     fn connection() -> ClientError {

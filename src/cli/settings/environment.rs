@@ -3,7 +3,7 @@
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Command};
 
-use super::name_of;
+use super::name::name_of;
 
 /// Gives a variable to each argument that may have one and has none yet.
 pub(in crate::cli) fn apply(command: Command) -> Command {

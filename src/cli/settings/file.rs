@@ -15,7 +15,7 @@ use crate::cli::paths::ConfigFile;
 use crate::model::encoding;
 use crate::model::text::nearest;
 
-use super::{THIS_TIME_ONLY, name_of};
+use super::name::{THIS_TIME_ONLY, name_of};
 
 /// One value of the file.
 #[derive(Debug)]

@@ -5,50 +5,18 @@
 
 mod environment;
 mod file;
+mod name;
 
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, Command};
 
 use super::exit::Usage;
 use super::paths;
 
 pub(in crate::cli) use environment::apply as with_variables;
 pub(super) use file::Entry;
-
-/// Flags that say what this one invocation does, or what a script reads from it: neither a variable nor a file may say
-/// that for all of them: least of all which sessions are ended, which program is started, and what is agreed to. A header
-/// may hold a token.
-const THIS_TIME_ONLY: &[&str] = &[
-    "accept-defaults",
-    "all",
-    "archon-session",
-    "args",
-    "check",
-    "cli",
-    "client",
-    "config",
-    "dir",
-    "dry-run",
-    "follow",
-    "header",
-    "idle",
-    "json",
-    "kind",
-    "once",
-    "origin",
-    "output",
-    "reason",
-    "server",
-    "session",
-    "since",
-    "status",
-    "stdio",
-    "tool",
-    "user",
-    "watch",
-    "yes",
-];
+pub(super) use name::name_of;
 
 /// The commands as environment and file make them.
 #[derive(Debug)]
@@ -83,20 +51,6 @@ impl Settings {
     pub(super) fn entry(&self, command: &[&str], arg: &Arg) -> Option<&Entry> {
         file::find(&self.entries, command, arg)
     }
-}
-
-/// What the file and the environment call an argument; `None` where neither may speak of it.
-pub(super) fn name_of<'a>(command: &str, arg: &'a Arg) -> Option<&'a str> {
-    let kind = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append | ArgAction::SetTrue);
-    let long = arg.get_long().filter(|long| kind && !arg.is_hide_set() && !THIS_TIME_ONLY.contains(long))?;
-    Some(match (command, long) {
-        // A server's file holds hashes of everybody's tokens, a client's its own token.
-        ("serve", _) => long,
-        (_, "token-file") => "client-token-file",
-        // What is checked, and how, is said each time: least of all may a variable name a database or server for it.
-        ("selftest", other) if other != "jobs" => return None,
-        _ => long,
-    })
 }
 
 #[cfg(test)]
