@@ -1,67 +1,33 @@
 //! `archonctl serve`: the server.
 
 mod asked;
+mod command;
 mod keeper;
 mod manager;
 mod options;
 mod pipes;
 mod port;
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::net::{IpAddr, TcpListener};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Args;
 
-use super::database::Database;
 use super::exit::{DONE, Usage};
 use super::logging;
 use super::signal::{self, Signals};
 use crate::accounting::prices::PriceTable;
 use crate::accounting::tokens::TokenCounter;
-use crate::catalog::Current;
-use crate::mcp::{Engine, Patience, Tracking};
 use crate::model::clock::Clock;
-use crate::server::{App, HostRules, Limits, Listener, Principals, Shutdown};
-use crate::session::{Caps, Policy, Sessions};
+use crate::server::{App, Listener, Principals, Shutdown};
+use crate::session::{Policy, Sessions};
 use crate::store::{Broken, Location, OpenError, OpenOptions, Role, Store};
-use crate::tools::{builtin, testing};
+pub use command::Options;
 use keeper::Keeper;
-use options::{AccessOptions, CallOptions, OnOff, RunOptions, SessionOptions, Sync};
 
 /// What a boot that is told to stop while it is recorded has to end in.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
-
-const EXAMPLES: &str = "\
-Examples:
-  archonctl serve
-  archonctl serve --bind 127.0.0.1:9000 --database-url sqlite://archon.db --session-timeout 8h
-  archonctl serve --bind 0.0.0.0:8051 --token-file tokens --allow-host archon.example.org \\
-      --database-url postgres://archon@db.example.org/archon
-
-TIME is a number and a unit, such as 250ms, 90s, 5m, 1h30m or 2d.";
-
-/// Serve MCP over HTTP, with sessions that survive a restart
-#[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub struct Options {
-    /// Address and port to listen on; port 0 takes a free one
-    #[arg(long, default_value = "127.0.0.1:8051", env = "ARCHONCTL_BIND", value_name = "ADDR:PORT")]
-    bind: SocketAddr,
-    #[command(flatten)]
-    database: Database,
-    #[command(flatten)]
-    sessions: SessionOptions,
-    #[command(flatten)]
-    calls: CallOptions,
-    #[command(flatten)]
-    access: AccessOptions,
-    #[command(flatten)]
-    running: RunOptions,
-}
 
 /// What a server has from its first moment on, before its options are read.
 #[derive(Debug)]
@@ -117,7 +83,7 @@ impl Options {
             Some(file) => Principals::read(file)?,
             None => Principals::everybody(),
         };
-        let prices = self.calls.prices.as_deref().map(price_table).transpose()?;
+        let prices = self.prices()?;
         let options = self.open_options()?;
         if self.running.check {
             return self.check(options).await;
@@ -192,23 +158,6 @@ impl Options {
         Ok(())
     }
 
-    /// Sessions at work, and what can be called.
-    fn engine(&self, sessions: &Arc<Sessions>, tokens: TokenCounter, prices: Option<PriceTable>) -> Arc<Engine> {
-        sessions.start_housekeeping();
-        if let Err(error) = tokens.load_in_background() {
-            tracing::warn!(%error, "no tokenizer: token counts stay estimates");
-        }
-        let capture = self.calls.capture.into();
-        let tracking = Tracking { on: self.calls.tracking == OnOff::On, tokens, prices, capture };
-        let catalog = builtin(sessions);
-        let catalog = if self.calls.test_tools { testing::add_to(catalog, sessions) } else { catalog };
-        let patience = Patience { tool: self.calls.tool_timeout, commit: self.calls.ack_deadline };
-        let engine = Engine::new(sessions.clone(), Arc::new(Current::new(catalog)), tracking, patience);
-        let telling = engine.clone();
-        sessions.supervisor().keep("tell changes", move |stopping| telling.clone().tell_changes(stopping));
-        engine
-    }
-
     /// The socket that was given to us, by whoever keeps the port or by a service manager. It is what `--bind` would be.
     fn given_socket(&mut self, handed_over: Option<TcpListener>) -> anyhow::Result<Option<TcpListener>> {
         let socket = if self.running.kept_by.is_some() { Some(port::standard_input()?) } else { handed_over };
@@ -259,53 +208,6 @@ impl Options {
             "add --token-file FILE, or --insecure if that is meant",
         ))
     }
-
-    fn open_options(&self) -> anyhow::Result<OpenOptions> {
-        let location = self.database.location()?;
-        if location == Location::SqliteMemory {
-            tracing::warn!("sessions in memory end with this process: nothing survives a restart");
-        }
-        Ok(OpenOptions { location, role: Role::Server, sync_full: self.sessions.sync == Sync::Full })
-    }
-
-    fn policy(&self, token_method: &'static str) -> Policy {
-        Policy {
-            timeout: self.sessions.session_timeout,
-            protocol_timeout: self.sessions.protocol_session_timeout,
-            max_age: self.sessions.max_session_age,
-            recover_window: self.sessions.recover_window,
-            cleanup_interval: self.sessions.cleanup_interval,
-            retention: self.sessions.retention.0,
-            capture_retention: self.calls.capture_retention.0,
-            store_grace: self.sessions.store_grace,
-            caps: Caps {
-                sessions: Some(self.sessions.max_sessions),
-                per_principal: self.sessions.max_sessions_per_principal,
-                opened_per_second: self.sessions.max_initialize_rate,
-            },
-            token_method,
-            listen: None,
-            on_tick: manager::watchdog(),
-        }
-    }
-
-    fn host_rules(&self) -> HostRules {
-        let mut hosts = self.access.allow_host.clone();
-        // The address that we listen on is ours, unless it stands for all.
-        if !self.bind.ip().is_unspecified() {
-            hosts.push(self.bind.ip().into());
-        }
-        HostRules::new(hosts, self.access.allow_origin.clone(), self.access.trust_proxy)
-    }
-
-    fn limits(&self) -> Limits {
-        Limits {
-            head_time: self.running.head_time,
-            body_time: self.running.body_time,
-            write_time: self.running.write_time,
-            ..Limits::default()
-        }
-    }
 }
 
 /// Whether there is room for a file at that place, as far as one can see.
@@ -320,12 +222,4 @@ fn can_be_made(location: &Location) -> Result<(), OpenError> {
         return Err(unwritable("what should be its folder is a file"));
     }
     Ok(())
-}
-
-fn price_table(file: &Path) -> Result<PriceTable, Usage> {
-    let hint = "a price table is TOML: [default], prompt_per_1k = 0.003, completion_per_1k = 0.015";
-    let text = std::fs::read(file)
-        .and_then(crate::model::encoding::decode)
-        .map_err(|e| Usage::new(format!("cannot read the price table {}: {e}", file.display()), hint))?;
-    PriceTable::parse(&text).map_err(|e| Usage::new(format!("{}: {e}", file.display()), hint))
 }

@@ -14,7 +14,7 @@ use anyhow::Context;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use super::Options;
+use super::command::Options;
 use crate::accounting::prices::PriceTable;
 use crate::accounting::tokens::TokenCounter;
 use crate::cli::exit::{DONE, Usage};
@@ -154,7 +154,7 @@ async fn own(
     pipes: &mut Pipes,
     (stop, signals): (&CancellationToken, &Signals),
 ) -> anyhow::Result<()> {
-    let prices = options.calls.prices.as_deref().map(super::price_table).transpose()?;
+    let prices = options.prices()?;
     let served = serve(options, store.clone(), pipes, (prices, stop, signals)).await;
     // Without its writer it ends as by a crash: nothing that still runs is to be trusted.
     if !served.as_ref().is_err_and(anyhow::Error::is::<Broken>)
