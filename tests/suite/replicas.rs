@@ -3,6 +3,7 @@
 
 mod balancer;
 mod calm;
+mod cancelled;
 mod faults;
 mod given_up;
 mod killed;
