@@ -5,7 +5,7 @@ use crate::model::request::RequestStatus;
 use crate::model::text::clean;
 use crate::store::rows::Captured;
 
-/// So much of each text is kept, in bytes.
+/// How much of each text is kept, in bytes.
 const KEPT_BYTES: usize = 4096;
 /// Longer texts are not even looked through: masking costs their length.
 const READ_BYTES: usize = 64 * 1024;

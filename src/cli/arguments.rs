@@ -93,7 +93,7 @@ fn parse_pair(pair: &str) -> Result<(String, Given), Usage> {
     let (left, right) = pair.split_once('=').unwrap_or_default();
     let key = left.strip_suffix(':').unwrap_or(left);
     if key.is_empty() {
-        return Err(Usage::new(format!("{pair:?} is no argument"), "write key=value, or key:=json"));
+        return Err(Usage::new(format!("{pair:?} is not a valid argument"), "write key=value, or key:=json"));
     }
     if left == key {
         return Ok((key.to_owned(), Given::Text(right.to_owned())));

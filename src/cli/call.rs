@@ -88,7 +88,7 @@ struct Way {
     /// Treat an answer that the tool marks as an error like any other
     #[arg(long)]
     ignore_tool_error: bool,
-    /// Twice is as good as once: repeat a call whose answer was lost, whatever the tool says
+    /// Treat the call as idempotent: repeat it if the answer was lost, whatever the tool says
     #[arg(long)]
     idempotent: bool,
 }
@@ -107,7 +107,7 @@ struct Talk {
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Measuring")]
 struct PlanOptions {
-    /// Call that often, and print how long it took in place of the answers
+    /// Call N times, and print latency statistics instead of the answers
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     repeat: Option<u32>,
     /// With --repeat: that many calls at the same time

@@ -31,13 +31,13 @@ pub struct Options {
     /// Go on with new ones as they come, until Ctrl-C
     #[arg(short, long)]
     follow: bool,
-    /// Only those of that session
+    /// Filter by session
     #[arg(long, value_name = "ID")]
     session: Option<String>,
-    /// Only those of that kind: initialised, created, ended, recovered, refused, …
+    /// Filter by kind: initialised, created, ended, recovered, refused, …
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
-    /// Only those of that time, such as 15m or 2d
+    /// Only the last TIME, such as 15m or 2d
     #[arg(long, value_name = "TIME", value_parser = duration)]
     since: Option<Duration>,
     #[command(flatten)]

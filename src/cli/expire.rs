@@ -48,7 +48,7 @@ pub struct Options {
     /// End the sessions that have been idle for at least this time, such as 2h
     #[arg(long, value_name = "TIME", value_parser = duration)]
     idle: Option<Duration>,
-    /// End those of that client: its type, or its name as given
+    /// End the sessions of this client: its type or its reported name
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
     /// End every live session, idle ones included

@@ -55,10 +55,10 @@ pub struct Options {
 
 #[derive(Debug, Clone, Args)]
 struct Filter {
-    /// Only those of that client: its type, or its name as given
+    /// Filter by client type or reported name
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
-    /// Only those of that user: name, address or id
+    /// Filter by user: name, email or id
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// Only those used within that time, such as 15m or 2d

@@ -28,7 +28,7 @@ The last ones are shown, the newest at the end. A session's id may be of either 
 an Archon session's means its own requests, a connection's all that it ever made.
 JSON: {\"version\": 1, \"requests\": [...]}; with -f a line for each request.";
 
-/// Show handled requests, as they come with -f
+/// List requests, or follow them with -f
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
@@ -47,23 +47,23 @@ pub struct Options {
 
 #[derive(Debug, Args)]
 struct Filter {
-    /// Only those of that session
+    /// Filter by session
     #[arg(long, value_name = "ID")]
     session: Option<String>,
-    /// Only those of that client: its type, or its name as given
+    /// Filter by client type or reported name
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
-    /// Only those of that user: name or address
+    /// Filter by user: name or email
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Only those of that tool
+    /// Filter by tool
     #[arg(long, value_name = "TOOL")]
     tool: Option<String>,
     /// Only those that ended in success, error or timeout
     #[arg(long, value_name = "STATUS", hide_possible_values = true,
           value_parser = one_of(RequestStatus::ALL.iter().copied()))]
     status: Option<RequestStatus>,
-    /// Only those of that time, such as 15m or 2d
+    /// Only the last TIME, such as 15m or 2d
     #[arg(long, value_name = "TIME", value_parser = duration)]
     since: Option<Duration>,
 }

@@ -30,7 +30,7 @@ an Archon session's means the connection that it belongs to. JSON: {\"version\":
 \"client_capabilities\": {...}, \"end_note\": null, \"archon_sessions\": [...], \"older_removed\": false,
 \"protocol_sessions\": [...], \"requests\": [...], \"events\": [...]}. CSV is the session alone.";
 
-/// So many Archon sessions of a connection are told; JSON has all.
+/// The number of Archon sessions of a connection that are shown; JSON has all.
 const ARCHON_SESSIONS: usize = 20;
 
 /// Tell a session's whole story

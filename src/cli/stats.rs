@@ -39,7 +39,7 @@ pub struct Options {
     /// Only calls of that time, such as 15m or 2d
     #[arg(long, value_name = "TIME", value_parser = duration)]
     since: Option<Duration>,
-    /// Read the very rows
+    /// Compute from raw rows instead of totals (slower, exact)
     #[arg(long)]
     exact: bool,
     #[command(flatten)]

@@ -28,7 +28,7 @@ pub struct ClientOptions {
     pub token: Option<Token>,
     /// The name and version that the server is told (`clientInfo`).
     pub client: Implementation,
-    /// The longest that one request may take, repeats and waits included.
+    /// The time limit of one request, repeats and waits included.
     pub timeout: Duration,
     /// When nobody waits for anything any more, however long a single request may take. A goodbye may take
     /// half a second beyond it.

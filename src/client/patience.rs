@@ -15,7 +15,7 @@ use super::tool::Repeat;
 /// No wait is longer; it keeps the sum with the present inside what a clock can hold.
 const LONGEST_WAIT: Duration = Duration::from_hours(365 * 24);
 
-/// So long nobody wonders about a busy server.
+/// How long a busy server may take before the user is told that we wait.
 const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// A moment after which nobody waits any more.

@@ -36,7 +36,7 @@ impl From<Box<RawValue>> for Arguments {
 /// Whether a request may be sent again when its connection broke midway, so that it may have run already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
-    /// Twice is as good as once: the tool says so (see [`may_repeat`]), or the caller does.
+    /// It is idempotent: the tool says so (see [`may_repeat`]), or the caller does.
     Allowed,
     /// Once at most.
     Never,

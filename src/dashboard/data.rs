@@ -16,7 +16,7 @@ use crate::queries::trends::Trends;
 use crate::queries::usage::Statistics;
 use crate::queries::window::SessionWindow;
 
-/// So many sessions are on a list.
+/// The number of sessions on a list.
 pub(super) const SESSIONS: usize = 300;
 /// The number of requests, and of events, that are held.
 pub(super) const STREAM: usize = 1000;

@@ -28,7 +28,7 @@ pub(super) enum Message {
     Failed(String),
     /// Something that was asked for was done, or not; in words.
     Done(Result<String, String>),
-    /// So many sessions were ended.
+    /// The number of sessions that were ended.
     Expired(Result<usize, String>),
 }
 

@@ -7,7 +7,7 @@ use super::sessions::{Session, State};
 use crate::store::StoreError;
 use crate::store::reports::candidates::Candidate;
 
-/// So many ids are looked up and named when one is ambiguous.
+/// The number of ids that are looked up and named when one is ambiguous.
 const NAMED: usize = 10;
 
 /// A session that was meant.

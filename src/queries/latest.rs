@@ -11,7 +11,7 @@ use crate::store::StoreError;
 use crate::store::reports::latest::CallRow;
 pub use crate::store::reports::latest::Words;
 
-/// So many calls of a session are looked at.
+/// The number of calls of a session that are looked at.
 pub const LOOKED_AT: usize = 30;
 
 /// The last calls of a session, in figures.
@@ -23,7 +23,7 @@ pub struct Latest {
     pub last_ms: Option<f64>,
     /// The latency that 95 % of the last [`LOOKED_AT`] calls did not exceed.
     pub p95_ms: Option<f64>,
-    /// So many of the last calls in a row were of that tool and failed.
+    /// The number of last calls in a row that were of that tool and failed.
     pub failed_in_a_row: usize,
 }
 

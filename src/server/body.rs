@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::Limits;
 use super::refusal::Refusal;
 
-/// So many times the largest body is read of one that is refused, only to be thrown away.
+/// A refused body is drained up to this multiple of the largest that is taken.
 const DISCARDED: usize = 4;
 /// A refused body that pauses for longer is not waited for: its client has stopped sending, and listens.
 const PAUSE: Duration = Duration::from_secs(1);

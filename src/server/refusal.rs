@@ -15,7 +15,7 @@ pub(super) struct Refusal {
     pub(super) allow: Option<&'static str>,
 }
 
-/// So many characters of a name are shown: the longest that DNS has.
+/// The number of characters of a name that are shown: the longest that DNS has.
 const SHOWN: usize = 253;
 /// What the MCP endpoint takes.
 pub(super) const MCP_METHODS: &str = "GET, POST, DELETE";

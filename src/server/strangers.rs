@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So many are told of in one minute, and then their number.
+/// The number of refusals that are logged in one minute; of the others, how many there were.
 const TOLD: u32 = 10;
 const MINUTE: Duration = Duration::from_mins(1);
 

@@ -1,4 +1,4 @@
-//! `initialize`: a session is on disk before its id leaves the house.
+//! `initialize`: a session is on disk before its client sees the id.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};

@@ -30,7 +30,7 @@ const STEP: i64 = 2000;
 const OVERDUE: Duration = Duration::from_secs(3);
 /// How long to wait while the clock stands still.
 const STILL: Duration = Duration::from_millis(20);
-/// So many heartbeats in a row must be well before the cleanup goes on.
+/// The number of heartbeats in a row that must succeed before the cleanup goes on.
 const CALM_AFTER: u8 = 2;
 
 /// What is known of the time.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Mutex, PoisonError};
 
-/// So many things are remembered (16 bytes each); then all are forgotten, and may be said once more.
+/// The number of things that are remembered (16 bytes each); beyond it all are forgotten, and may be said once more.
 const REMEMBERED: usize = 4096;
 
 /// What has been warned of.

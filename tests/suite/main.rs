@@ -46,3 +46,4 @@ mod target;
 mod terminal;
 mod tools;
 mod visit;
+mod words;

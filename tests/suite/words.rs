@@ -1,6 +1,7 @@
 //! Every text that a user may see, and every comment, read once by a machine: all texts are written to a file that a person
 //! can read in one go, and what has confused readers before is refused.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -53,7 +54,8 @@ fn texts(tokens: TokenStream, found: &mut Vec<(usize, String)>) {
 /// Words for people: more than one, and no SQL.
 fn is_prose(text: &str) -> bool {
     let words = text.split_whitespace().filter(|word| word.chars().filter(|c| c.is_alphabetic()).count() > 1).count();
-    let is_sql = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WHERE ", " FROM "].iter().any(|word| text.contains(word));
+    let is_sql =
+        ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WHERE ", " FROM "].iter().any(|word| text.contains(word));
     words > 2 && !is_sql
 }
 
@@ -88,7 +90,7 @@ fn every_text_can_be_read_by_a_stranger() {
         let mut here = Vec::new();
         texts(source.parse().expect("tokens"), &mut here);
         for (line, text) in here.iter().filter(|(_, text)| is_prose(text)) {
-            listed.push_str(&format!("{place}:{line}: {text}\n"));
+            writeln!(listed, "{place}:{line}: {text}").expect("memory");
             found.extend(faults(&place, *line, text, &rules));
         }
         for (line, text) in comments(&source) {

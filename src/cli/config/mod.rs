@@ -15,7 +15,7 @@ Examples:
   archonctl config show --origin
   archonctl config paths
 
-A flag goes before its environment variable, that before the configuration file, and the file before the default.
+Precedence: flag, environment variable, configuration file, default.
 
 The variable of --session-timeout is ARCHONCTL_SESSION_TIMEOUT, and so on; that of --database-url is DATABASE_URL, and
 that of a client's --token-file ARCHONCTL_CLIENT_TOKEN_FILE. A switch takes true or false.

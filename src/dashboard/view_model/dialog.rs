@@ -7,7 +7,7 @@ use crate::dashboard::text::{clean, count, pad, several, width, wrapped};
 use crate::dashboard::theme::{Line, Tone};
 use crate::queries::sessions::Session;
 
-/// So many sessions are named before one agrees to end them.
+/// The number of sessions that are named before one agrees to end them.
 const NAMED: usize = 8;
 
 /// A page over the screen.

@@ -68,7 +68,7 @@ pub(super) fn events(state: &State) -> Vec<Line> {
     std::iter::once(head).chain(story.events.iter().rev().map(line)).collect()
 }
 
-/// So many Archon sessions are told.
+/// The number of Archon sessions that are shown.
 const ARCHON_SESSIONS: usize = 3;
 
 /// Facts about it, its life and its latencies, on so many columns.

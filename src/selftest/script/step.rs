@@ -161,7 +161,7 @@ pub struct Log {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parallel {
-    /// So many branches, each of which takes all the steps; without it each step is a branch of its own.
+    /// The number of branches, each of which takes all the steps; without it each step is a branch of its own.
     #[schemars(range(min = 1, max = 1000))]
     pub times: Option<usize>,
     /// The variable with the branch's number, from 0 [default: index].

@@ -28,7 +28,7 @@ const LONG_PATIENCE: Duration = Duration::from_secs(2);
 const SMALL_EVERY: Duration = Duration::from_secs(30);
 /// When readers were in the way, they are left alone for this long.
 const PAUSE: Duration = Duration::from_secs(1);
-/// So many pages take their time to be moved: writers go on meanwhile.
+/// The number of pages that take their time to be moved: writers go on meanwhile.
 const MANY_PAGES: i64 = 4096;
 
 #[derive(Debug)]

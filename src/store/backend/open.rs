@@ -139,7 +139,7 @@ pub(in crate::store) async fn open_postgres(
     let unreachable = |error: sqlx::Error| OpenError::Unreachable { database: database.clone(), reason: error.into() };
     // Plain connections first: their refusal is clear at once, where a pool would try until its time is over.
     let silent = |_| OpenError::Unreachable { database: database.clone(), reason: "it does not answer".into() };
-    // Whoever only looks does as if there were one: that costs less than finding out.
+    // For readers it is taken for granted: that costs less than finding out.
     let pooled = options.role != Role::Server
         || timeout(CONNECT_PATIENCE, pooler::is_in_between(&pg)).await.map_err(silent)?.map_err(unreachable)?;
     if pooled {
