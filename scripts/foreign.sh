@@ -115,6 +115,22 @@ if [[ $ended -ne 2 ]]; then
   exit 1
 fi
 
+# And what a call says before its answer, by a port and by pipes.
+name='clients that hear'
+port=$(free_port)
+node=$cache/npm/node_modules/.bin/node modules=$cache/npm/node_modules
+pipes=("$program" serve --stdio --test-tools --database-url "sqlite://$folder/pipes.db")
+env -i PATH="$PATH" HOME="$folder" "$program" serve --test-tools --bind "127.0.0.1:$port" \
+  --database-url "sqlite://$folder/talking.db" >>"$folder/log" 2>&1 &
+server=$!
+until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do sleep 0.1; done
+timeout 60 "$node" tests/clients/talking.mjs "$modules" "http://127.0.0.1:$port/mcp"
+HOME=$folder timeout 60 "$node" tests/clients/talking.mjs "$modules" "${pipes[@]}"
+HOME=$folder timeout 60 "$cache/python/bin/python" tests/clients/pipes.py "${pipes[@]}" 2>>"$folder/log"
+kill "$server"
+wait "$server"
+server=
+
 # Behind a port that outlives the server no client object is lost by a restart.
 clients=1 restarts=2 replaced=1
 [[ -z ${FOREIGN_LONG:-} ]] || clients=10 restarts=20 replaced=5

@@ -30,13 +30,16 @@ serve() {
     { echo 'the server does not listen; its log:' >&2; cat "$folder/log" >&2; exit 1; }
 }
 
-# inspect WANTED ARGUMENT…: asks, and fails unless the answer holds the text WANTED.
+# inspect WANTED ARGUMENT…: asks the server at `url`, or the one that `program` starts, and fails unless the answer holds the
+# text WANTED.
+program=()
 inspect() {
-  local wanted=$1 code=0
+  local wanted=$1 code=0 where=("${program[@]}")
+  ((${#where[@]})) || where=("$url" --transport http)
   shift
   # MCP_INSPECTOR_SECRET_STORE: a machine without a desktop has no keychain.
   HOME=$folder MCP_INSPECTOR_SECRET_STORE=memory timeout 60 "$cache/node_modules/.bin/node" \
-    "$cache/node_modules/.bin/mcp-inspector" --cli "$url" --transport http --format json -q "$@" \
+    "$cache/node_modules/.bin/mcp-inspector" --cli "${where[@]}" --format json -q "$@" \
     >"$folder/output" 2>"$folder/errors" || code=$?
   if [[ $code -eq 0 ]] && grep -qF -- "$wanted" <(tr -d ' \n\\' <"$folder/output"); then
     echo "ok      $*"
@@ -79,3 +82,8 @@ serve "${address%/mcp}"
 echo 'killed and started again'
 look
 by_launcher
+echo 'started by the Inspector, on pipes'
+{ kill "$server" && wait "$server"; } 2>/dev/null || true
+server=
+program=("${CARGO_TARGET_DIR:-target}/debug/archonctl" serve --stdio --database-url "sqlite://$folder/archon.db")
+look

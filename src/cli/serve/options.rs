@@ -171,7 +171,7 @@ pub(super) struct RunOptions {
     pub(super) grace: Duration,
     /// Speak on standard input and output instead of a port: one client, one session, which ends with the pipe. Where
     /// another server holds the SQLite file, pass everything on to that one, and take the file over when it ends
-    #[arg(long, conflicts_with_all = ["keep_port", "kept_by", "test_clock", "check"])]
+    #[arg(long, conflicts_with_all = ["kept_by", "test_clock", "check"])]
     pub(super) stdio: bool,
     /// A small parent process holds the port and restarts the server whenever it exits. On SIGUSR2 it checks the program now
     /// at its path and, if that is sound, replaces the running server

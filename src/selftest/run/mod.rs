@@ -97,7 +97,7 @@ pub struct Outcome {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// Its how-manieth run, from 1.
+    /// Its number among the runs, from 1.
     pub round: usize,
     /// How it ended.
     pub verdict: Verdict,
