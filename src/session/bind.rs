@@ -1,21 +1,20 @@
 //! Which Archon session a call belongs to: the one that the client names, the one bound to its protocol session, or a
 //! new one under the reserved id (guide, "Client Session ID Validation").
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::live::{Archon, Bound, Live, Times};
+use super::live::{Archon, Bound, Live};
 use super::renew::RENEWAL;
+use super::times::Times;
 use super::{Opening, SessionError, Sessions};
 use crate::model::principal::Principal;
 use crate::model::session::SessionRule;
 use crate::model::text::clean;
-use crate::store::commit::{Commit, Ticket};
-use crate::store::rows::{Binding, ClientFacts, NewSession, Write};
+use crate::store::rows::{Binding, Write};
 use crate::store::sessions::{Reserver, StoredSession};
 
 /// What a named id turned out to be.
@@ -123,7 +122,7 @@ impl Sessions {
 
     /// A session in memory of that id and principal, if it is trusted without the store.
     fn known_archon(&self, text: &str, principal: &Principal) -> Option<Arc<Archon>> {
-        let archon = self.archons.get(&Uuid::parse_str(text).ok()?)?.value().clone();
+        let archon = self.cache.archon(Uuid::parse_str(text).ok()?)?;
         let is_trusted = archon.times.was_checked_within(self.policy.store_grace, self.uptime_ms());
         (is_trusted && archon.principal == principal.name && !self.is_done(&archon)).then_some(archon)
     }
@@ -134,7 +133,7 @@ impl Sessions {
     /// [`SessionError::Unavailable`] when the store cannot tell.
     async fn named_archon(&self, text: &str, principal: &Principal, protocol_id: &str) -> Result<Named, SessionError> {
         let Ok(id) = Uuid::parse_str(text) else { return Ok(self.invalid(text, protocol_id)) };
-        let cached = self.archons.get(&id).map(|entry| entry.value().clone());
+        let cached = self.cache.archon(id);
         if let Some(archon) = cached
             && archon.times.is_leased(self.uptime_ms())
             && !self.is_done(&archon)
@@ -185,120 +184,13 @@ impl Sessions {
     /// The copy in memory of a stored Archon session: the same for all who use it.
     pub(super) fn archon_from(&self, stored: &StoredSession, uptime: u64) -> Arc<Archon> {
         let expires_at = self.archon_end(&stored.life);
-        let entry = self.archons.entry(stored.session_id).or_insert_with(|| {
+        let archon = self.cache.archon_or(stored.session_id, || {
             let times = Times::new(stored.life.started, self.last_use(&stored.life), expires_at, uptime);
             Arc::new(Archon::new(stored.session_id, Arc::from(stored.principal.as_str()), times, false))
         });
-        entry.pending.store(false, Relaxed);
-        entry.times.confirm(expires_at, uptime);
-        entry.value().clone()
-    }
-
-    /// Rule 3: a new Archon session. Of concurrent first calls one makes it; its row is queued before any of theirs.
-    async fn create(
-        &self,
-        live: &Arc<Live>,
-        id: Uuid,
-        principal: &Principal,
-        patience: Duration,
-    ) -> (Arc<Archon>, SessionRule) {
-        // Another protocol session with the same reserved id may have made it already.
-        let mut rule = SessionRule::Bound;
-        let (archon, client, ticket) = {
-            let mut bound = live.bound();
-            let client = match &*bound {
-                Bound::Exists(archon) => return (archon.clone(), SessionRule::Bound),
-                Bound::Reserved(_, client) => client.clone(),
-            };
-            let make = || {
-                rule = SessionRule::New;
-                Arc::new(self.new_archon(id, principal))
-            };
-            let archon = self.archons.entry(id).or_insert_with(make).value().clone();
-            let row = self.session_row(&live.id, &archon, &client, principal);
-            let ticket = self.store.writer().submit(Write::Create(Box::new(row)));
-            *bound = Bound::Exists(archon.clone());
-            (archon, client, ticket)
-        };
-        if !self.is_created(ticket, &archon, &client, patience).await {
-            *live.bound() = Bound::Reserved(Uuid::new_v4(), client);
-        }
-        (archon, rule)
-    }
-
-    /// Rule 1 for a caller with a session of its own: the one that it names is made for the protocol session that has
-    /// reserved it, and the caller's own binding stays.
-    async fn create_for(
-        &self,
-        owner: Reserver,
-        id: Uuid,
-        principal: &Principal,
-        patience: Duration,
-    ) -> Option<(Arc<Archon>, SessionRule)> {
-        let mut rule = SessionRule::Client;
-        let client = owner.client.facts();
-        let make = || {
-            rule = SessionRule::New;
-            Arc::new(self.new_archon(id, principal))
-        };
-        let archon = self.archons.entry(id).or_insert_with(make).value().clone();
-        let row = self.session_row(&Arc::from(owner.protocol_session_id), &archon, &client, principal);
-        let ticket = self.store.writer().submit(Write::Create(Box::new(row)));
-        self.is_created(ticket, &archon, &client, patience).await.then_some((archon, rule))
-    }
-
-    /// Waits for the commit of a new Archon session. `false` when the store refused its row; late is not refused.
-    async fn is_created(&self, ticket: Ticket, archon: &Archon, client: &ClientFacts, patience: Duration) -> bool {
-        match ticket.within(patience).await {
-            Commit::Done => {
-                archon.pending.store(false, Relaxed);
-                archon.times.confirm(archon.times.expires_at(), self.uptime_ms());
-                tracing::info!(
-                    session = %archon.id, client = %client.client_type,
-                    "Archon tracking session created on first tool call - session: {}, client: {}", archon.id, client.client_type
-                );
-            }
-            Commit::Deferred => {}
-            Commit::Refused(reason) => {
-                tracing::warn!(session = %archon.id, reason, "Failed to persist session to database");
-                self.archons.remove(&archon.id);
-                return false;
-            }
-        }
-        true
-    }
-
-    fn new_archon(&self, id: Uuid, principal: &Principal) -> Archon {
-        let now = self.clock.now();
-        let times = Times::new(now, now, self.policy.archon_end(now, now), self.uptime_ms());
-        Archon::new(id, principal.name.clone(), times, true)
-    }
-
-    fn session_row(
-        &self,
-        protocol_id: &Arc<str>,
-        archon: &Archon,
-        client: &ClientFacts,
-        principal: &Principal,
-    ) -> NewSession {
-        let metadata = serde_json::json!({ "name": client.client_name, "version": client.client_version });
-        // Held while the times are read: no outage is credited between them and the number of the last one.
-        let credits = self.credits.read().unwrap_or_else(PoisonError::into_inner);
-        NewSession {
-            session_id: archon.id,
-            protocol_session_id: protocol_id.clone(),
-            principal: principal.name.clone(),
-            client: client.clone(),
-            connected_at: archon.times.started(),
-            last_activity: archon.times.last_activity(),
-            expires_at: archon.times.expires_at(),
-            boot: self.boot.begun.number,
-            credited: credits.latest(),
-            user_id: principal.id,
-            user_email: principal.email.clone(),
-            user_name: (!principal.name.is_empty()).then(|| principal.name.clone()),
-            metadata: RawValue::from_string(metadata.to_string()).ok(),
-        }
+        archon.pending.store(false, Relaxed);
+        archon.times.confirm(expires_at, uptime);
+        archon
     }
 }
 

@@ -205,10 +205,8 @@ impl Sessions {
             evicted = self.store.evict(rule, &in_use).await?;
         }
         for id in &evicted {
-            if let Some((_, live)) = self.live.remove(id.as_str()) {
-                let reason = EndReason::Evicted.to_string();
-                live.mark_ended(Ended { at: Some(rule.now), reason, by: "server".to_owned() });
-            }
+            let reason = EndReason::Evicted.to_string();
+            self.cache.end(id, Ended { at: Some(rule.now), reason, by: "server".to_owned() });
         }
         if !evicted.is_empty() {
             tracing::info!("{} idle connections gave way to new ones", evicted.len());

@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::Sessions;
+use super::cache::Dirty;
 use super::live::{Archon, Live};
-use super::{Dirty, Sessions};
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
 use crate::store::sessions::{CreditRule, Ended, Pruned, ReapRule, StreamTouch};
@@ -54,7 +55,7 @@ impl Sessions {
                 tracing::debug!("Session {id} marked as expired in database");
             }
             for id in &reaped.protocol {
-                if let Some((_, live)) = self.live.remove(id.as_str()) {
+                if let Some(live) = self.cache.forget(id) {
                     let reason = self.reason_of_expiry(live.times.started(), now).to_string();
                     live.mark_ended(Ended { at: Some(now), reason, by: "server".to_owned() });
                 }
@@ -75,9 +76,7 @@ impl Sessions {
 
     /// Touches every session in which a request runs, so that no reaper anywhere takes it.
     pub fn touch_busy(&self) {
-        // Collected first: touching takes another lock, and a shard of the map is held while iterating.
-        let busy: Vec<_> = self.live.iter().filter(|e| e.value().is_busy()).map(|e| e.value().clone()).collect();
-        for live in busy {
+        for live in self.cache.busy() {
             self.touch(&live, live.archon().as_ref());
             for archon in live.runs().archons() {
                 self.touch(&live, Some(&archon));
@@ -194,11 +193,8 @@ impl Sessions {
     /// Drops from memory what has not been used for a while; it comes back from the store when it is.
     pub(super) fn evict_idle(&self) {
         let idle_since = self.clock.now().minus(KEPT_IDLE);
-        let idle = |times: &super::live::Times| !times.is_dirty() && times.last_activity() < idle_since;
-        // One with an open stream hears of its end only as long as it is here.
-        self.live.retain(|_, live| live.is_busy() || live.has_stream() || !idle(&live.times));
-        // One that a connection in memory holds stays, or there would be two of it.
-        self.archons.retain(|_, archon| Arc::strong_count(archon) > 1 || !idle(&archon.times));
+        let idle = |times: &super::times::Times| !times.is_dirty() && times.last_activity() < idle_since;
+        self.cache.evict(idle);
     }
 }
 
@@ -210,7 +206,7 @@ struct InHand<'a> {
 
 impl<'a> InHand<'a> {
     fn take(sessions: &'a Sessions) -> Self {
-        let dirty = std::mem::take(&mut *sessions.dirty());
+        let dirty = std::mem::take(&mut *sessions.cache.dirty());
         dirty.live.iter().for_each(|live| live.times.clean());
         dirty.archons.iter().for_each(|archon| archon.times.clean());
         Self { sessions, dirty }
@@ -268,7 +264,7 @@ impl<'a> InHand<'a> {
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
         let Dirty { live, archons } = std::mem::take(&mut self.dirty);
-        let mut again = self.sessions.dirty();
+        let mut again = self.sessions.cache.dirty();
         // One that was touched meanwhile is on the list already.
         again.live.extend(live.into_iter().filter(|live| live.times.soil()));
         again.archons.extend(archons.into_iter().filter(|archon| archon.times.soil()));
@@ -276,63 +272,4 @@ impl Drop for InHand<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::clock::Clock;
-    use crate::session::live::Times;
-    use crate::session::{Caps, Policy};
-    use crate::store::{Location, OpenOptions, Role, Store};
-    use uuid::Uuid;
-
-    async fn sessions() -> Arc<Sessions> {
-        let options = OpenOptions { location: Location::SqliteMemory, role: Role::Server, sync_full: false };
-        let store = Store::open(&options).await.expect("a store");
-        let policy = Policy {
-            timeout: Duration::from_mins(1),
-            protocol_timeout: Duration::from_mins(2),
-            max_age: None,
-            recover_window: Duration::ZERO,
-            cleanup_interval: Duration::from_mins(1),
-            retention: None,
-            capture_retention: None,
-            store_grace: Duration::from_mins(1),
-            caps: Caps::default(),
-            token_method: "off",
-            listen: None,
-            on_tick: None,
-        };
-        Sessions::begin(store, Clock::default(), policy).await.expect("a boot")
-    }
-
-    /// It finds no row until that is free.
-    #[tokio::test]
-    async fn a_touch_waits_for_a_session_whose_row_waits() {
-        let sessions = sessions().await;
-        let now = sessions.clock.now();
-        let archons = [true, false].map(|is_pending| {
-            let times = Times::new(now, now, now, 0);
-            Arc::new(Archon::new(Uuid::new_v4(), Arc::from(""), times, is_pending))
-        });
-        for (keeps_rows, left) in [(false, 0), (true, 1)] {
-            sessions.dirty().archons.extend(archons.iter().filter(|archon| archon.times.soil()).cloned());
-            InHand::take(&sessions).arrived_but(&Touches::default(), keeps_rows);
-            assert_eq!(sessions.dirty().archons.len(), left);
-        }
-        assert!(Arc::ptr_eq(&sessions.dirty().archons[0], &archons[0]) && !archons[1].times.is_dirty());
-    }
-
-    #[tokio::test]
-    async fn what_is_left_stays_and_nothing_else_does() {
-        let sessions = sessions().await;
-        let now = sessions.clock.now();
-        let new = || Arc::new(Archon::new(Uuid::new_v4(), Arc::from(""), Times::new(now, now, now, 0), false));
-        let archons = [new(), new()];
-        sessions.dirty().archons.extend(archons.iter().filter(|archon| archon.times.soil()).cloned());
-        let in_hand = InHand::take(&sessions);
-        let mut left = in_hand.touches(1);
-        left.archon.truncate(1);
-        in_hand.arrived_but(&left, false);
-        assert_eq!(sessions.dirty().archons.len(), 1);
-        assert!(archons[0].times.is_dirty() && !archons[1].times.is_dirty());
-    }
-}
+mod tests;

@@ -40,7 +40,7 @@ impl Sessions {
         // Somebody was faster; the row says who.
         let row = self.store.protocol_session(&live.id).await?;
         let Some(ended) = row.and_then(|row| row.life.ended) else {
-            self.live.remove(&live.id);
+            self.cache.forget(&live.id);
             return Err(SessionError::Unknown);
         };
         self.forget(live, ended.clone());

@@ -26,9 +26,7 @@ impl Sessions {
                 let (reason, at) = (EndReason::Operator, self.clock.now());
                 let ending = Ending { reason, by: BY, at };
                 ended += u64::from(self.store.end_protocol_session(&id, ending).await?);
-                if let Some((_, live)) = self.live.remove(id.as_str()) {
-                    live.mark_ended(Ended { at: Some(at), reason: reason.to_string(), by: BY.to_owned() });
-                }
+                self.cache.end(&id, Ended { at: Some(at), reason: reason.to_string(), by: BY.to_owned() });
             }
         }
     }

@@ -16,7 +16,7 @@ impl Sessions {
     pub fn touch_stream(&self, live: &Arc<Live>) {
         let now = self.clock.now();
         if live.times.touch_stream(now, self.policy.protocol_end(live.times.started(), now)) {
-            self.dirty().live.push(live.clone());
+            self.cache.dirty().live.push(live.clone());
         }
     }
 
@@ -41,7 +41,7 @@ impl Sessions {
     /// A cancellation that came to another server.
     pub(super) fn heed_cancellation(&self, cancelled: &Cancellation) {
         let session = &*cancelled.protocol_session_id;
-        let live = self.live.get(session).map(|entry| entry.value().clone());
+        let live = self.cache.live(session);
         let count = live.map_or(0, |live| live.runs().cancel(&cancelled.request));
         if count > 0 {
             tracing::debug!(

@@ -4,11 +4,15 @@
 //! made on demand and dropped when idle: no task, no channel, and nothing that a `kill -9` could take with it.
 
 mod bind;
+mod cache;
 mod caps;
 mod cleanup;
 mod closing;
+mod create;
 mod dismissed;
 mod error;
+mod gap;
+mod heartbeat;
 mod housekeeping;
 mod listening;
 mod live;
@@ -20,15 +24,15 @@ mod running;
 pub mod status;
 mod supervisor;
 mod timekeeping;
+mod times;
 mod validate;
 mod visitor;
 mod warned;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use dashmap::DashMap;
 use uuid::Uuid;
 
 pub use caps::{BURST, Cap, Caps};
@@ -44,6 +48,7 @@ use crate::model::timestamp::Timestamp;
 use crate::store::boots::{Begun, Credits, NewBoot, Rules};
 use crate::store::rows::{NewEvent, Write};
 use crate::store::{Store, StoreError};
+use cache::Cache;
 use caps::Tallies;
 use recent::StatusCache;
 use timekeeping::Timekeeping;
@@ -65,9 +70,7 @@ pub struct Sessions {
     time: Timekeeping,
     /// When the store last left a question about a session unanswered, by uptime; zero: never.
     unanswered_at: AtomicU64,
-    live: DashMap<Arc<str>, Arc<Live>>,
-    archons: DashMap<Uuid, Arc<Archon>>,
-    dirty: Mutex<Dirty>,
+    cache: Cache,
     /// One flush at a time.
     flushing: tokio::sync::Mutex<()>,
     warned: Warned,
@@ -117,13 +120,6 @@ pub struct Boot {
     pub started_at: Timestamp,
     /// The same on the monotonic clock, for leases and uptime.
     pub started: Instant,
-}
-
-/// Sessions used since the last flush.
-#[derive(Debug, Default)]
-struct Dirty {
-    live: Vec<Arc<Live>>,
-    archons: Vec<Arc<Archon>>,
 }
 
 #[derive(Debug)]
@@ -185,9 +181,7 @@ impl Sessions {
             credits: RwLock::new(Arc::new(credits)),
             time: Timekeeping::default(),
             unanswered_at: AtomicU64::new(0),
-            live: DashMap::new(),
-            archons: DashMap::new(),
-            dirty: Mutex::default(),
+            cache: Cache::default(),
             flushing: tokio::sync::Mutex::default(),
             warned: Warned::default(),
             counters: Counters::default(),
@@ -219,7 +213,7 @@ impl Sessions {
 
     /// How many sessions stand in memory.
     pub fn cached(&self) -> usize {
-        self.live.len()
+        self.cache.len()
     }
 
     /// How many sessions were opened in this boot.
@@ -246,23 +240,19 @@ impl Sessions {
     pub fn touch(&self, live: &Arc<Live>, archon: Option<&Arc<Archon>>) {
         let now = self.clock.now();
         if live.times.touch(now, self.policy.protocol_end(live.times.started(), now)) {
-            self.dirty().live.push(live.clone());
+            self.cache.dirty().live.push(live.clone());
         }
         if let Some(archon) = archon
             && !archon.has_ended()
             && archon.times.touch(now, self.policy.archon_end(archon.times.started(), now))
         {
-            self.dirty().archons.push(archon.clone());
+            self.cache.dirty().archons.push(archon.clone());
         }
     }
 
     /// Milliseconds since this boot began, by the monotonic clock: what leases are counted in.
     fn uptime_ms(&self) -> u64 {
         u64::try_from(self.boot.started.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    fn dirty(&self) -> std::sync::MutexGuard<'_, Dirty> {
-        self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn event(&self, kind: &'static str, live: Option<&Live>, protocol_id: &str, reason: Option<String>) {

@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::bind::Reservable;
-use super::live::{Bound, Live, Times};
+use super::live::{Bound, Live};
+use super::times::Times;
 use super::{SessionError, Sessions};
 use crate::model::client_type;
 use crate::model::principal::Principal;
@@ -108,7 +109,7 @@ impl Sessions {
         let credits = self.credits.read().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now();
         credits.outages.iter().filter(|outage| outage.number > credited).for_each(|it| live.times.credit(it, now));
-        self.live.insert(live.id.clone(), live.clone());
+        self.cache.insert(live.clone());
     }
 }
 

@@ -9,21 +9,16 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use humantime::format_duration;
 use tokio::sync::Notify;
 
 use super::Sessions;
-use super::live::Times;
-use super::supervisor::Stopping;
+use super::gap::{ahead, lost_of, span, tell};
+use super::times::Times;
 use crate::model::clock::{Follows, Gap, TICK};
 use crate::model::timestamp::Timestamp;
 use crate::store::boots::{Cause, Credits, Lost};
-use crate::store::{Location, StoreError, Work};
+use crate::store::{Location, StoreError};
 
-/// A boot says at least this often that it is alive.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
-/// The same while the database takes no writes, or after a gap.
-const HEARTBEAT_SOON: Duration = Duration::from_secs(1);
 /// The database's clock and ours differ by more than this only if one of them was set, in milliseconds.
 const STEP: i64 = 2000;
 /// A heartbeat that is this late waits for the database.
@@ -41,11 +36,11 @@ pub(super) struct Timekeeping {
     /// Heartbeats in a row since the last gap, up to [`CALM_AFTER`].
     well: AtomicU8,
     state: Mutex<State>,
-    wake: Notify,
+    pub(super) wake: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+pub(super) struct State {
     /// Gaps that the heartbeat has not looked at.
     gaps: Vec<Gap>,
     /// Time to be recorded.
@@ -53,13 +48,13 @@ struct State {
     /// When the last heartbeat was written, and what the clock said then.
     beat: Option<(Instant, Timestamp)>,
     /// One has failed since.
-    has_failed: bool,
+    pub(super) has_failed: bool,
     /// How much of the time since was a freeze, in milliseconds.
     frozen_ms: i64,
 }
 
 impl State {
-    fn has_beaten(&mut self, at: Timestamp) {
+    pub(super) fn has_beaten(&mut self, at: Timestamp) {
         (self.beat, self.has_failed, self.frozen_ms) = (Some((Instant::now(), at)), false, 0);
     }
 }
@@ -86,12 +81,12 @@ impl Timekeeping {
         self.wake.notify_one();
     }
 
-    fn doubt(&self) {
+    pub(super) fn doubt(&self) {
         self.is_unsettled.store(true, SeqCst);
         self.well.store(0, SeqCst);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -174,36 +169,6 @@ impl Sessions {
             Location::Postgres(_) => Follows::Database,
             Location::SqliteFile(_) | Location::SqliteMemory => Follows::Wall,
         }
-    }
-
-    /// Says regularly that this boot is alive.
-    pub(super) async fn beat(self: Arc<Self>, stopping: Stopping) {
-        self.time.state().has_beaten(self.clock.now());
-        let turn = async || {
-            tokio::select! {
-                () = self.clock.sleep(self.pause()) => {}
-                () = self.time.wake.notified() => {}
-            }
-        };
-        while stopping.or(turn()).await.is_some() {
-            let outcome = self.beat_once().await;
-            if outcome.is_err() {
-                self.time.state().has_failed = true;
-                // How long that lasts is known when the next one is written: until then nobody is taken for idle.
-                self.time.doubt();
-            }
-            self.store.outage().note(Work::Heartbeat, outcome.as_ref().copied());
-        }
-    }
-
-    /// While something is wrong the database is asked more often: this is how a quiet server learns that it is back. An
-    /// outage as long as the grace must not fit between two heartbeats.
-    fn pause(&self) -> Duration {
-        if self.store.outage().is_suspected() || !self.is_calm() { HEARTBEAT_SOON } else { self.interval() }
-    }
-
-    fn interval(&self) -> Duration {
-        HEARTBEAT_EVERY.min(self.policy.store_grace / 4).min(self.policy.timeout / 4).max(HEARTBEAT_SOON)
     }
 
     pub(super) async fn beat_once(&self) -> Result<(), StoreError> {
@@ -299,37 +264,10 @@ impl Sessions {
         // Somebody else may have learnt of them meanwhile.
         for outage in fresh.into_iter().filter(|outage| outage.number > credits.latest()) {
             let now = self.clock.now();
-            self.live.iter().for_each(|live| live.value().times.credit(&outage, now));
-            self.archons.iter().for_each(|archon| archon.value().times.credit(&outage, now));
+            self.cache.credit(&outage, now);
             next.outages.push(outage);
         }
         *credits = Arc::new(next);
         Ok(())
     }
-}
-
-/// What the wall clock says that a gap has cost.
-fn lost_of(gap: Gap) -> Lost {
-    let cause = if gap.stepped_ms == 0 { Cause::Freeze } else { Cause::Clock };
-    let credit_ms = gap.frozen_ms + gap.stepped_ms;
-    Lost { began: gap.since, ended: gap.since.shifted(credit_ms), credit_ms, cause }
-}
-
-fn tell(gap: Gap) {
-    if gap.stepped_ms != 0 {
-        let words =
-            if gap.stepped_ms > 0 { "the clock was set ahead, or the machine slept" } else { "the clock was set back" };
-        tracing::warn!("{words} ({}): sessions do not count it as idle", span(gap.stepped_ms.abs()));
-    }
-    if gap.frozen_ms > 0 {
-        tracing::warn!("nothing ran for {}: sessions do not count it as idle", span(gap.frozen_ms));
-    }
-}
-
-fn ahead(millis: i64) -> String {
-    format!("{} by {}", if millis > 0 { "ahead" } else { "back" }, span(millis.abs()))
-}
-
-fn span(millis: i64) -> String {
-    format_duration(Duration::from_secs(u64::try_from(millis / 1000).unwrap_or(0))).to_string()
 }

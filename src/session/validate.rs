@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use uuid::Uuid;
 
-use super::live::{Bound, Live, Times};
+use super::live::{Bound, Live};
+use super::times::Times;
 use super::{SessionError, Sessions};
 use crate::model::principal::Principal;
 use crate::model::session::EndReason;
@@ -40,7 +41,7 @@ impl Sessions {
         if !header::is_session_id(id) {
             return Err(SessionError::Malformed);
         }
-        let cached = self.live.get(id).map(|entry| entry.value().clone());
+        let cached = self.cache.live(id);
         // The rare ways are boxed: every request's future would carry their size along.
         let Some(live) = cached else { return Box::pin(self.load(id, principal)).await };
         self.check_owner(id, &live.principal, principal)?;
@@ -92,7 +93,7 @@ impl Sessions {
 
     /// Whether the time of a stored Archon session is over, by its row and by what is in memory.
     pub(super) fn is_stored_over(&self, stored: &StoredSession) -> bool {
-        let known = self.archons.get(&stored.session_id).map(|archon| archon.times.expires_at());
+        let known = self.cache.archon(stored.session_id).map(|archon| archon.times.expires_at());
         self.has_passed(self.archon_end(&stored.life).max(known.unwrap_or_default()))
     }
 
@@ -143,10 +144,7 @@ impl Sessions {
         let capabilities = ClientCapabilities::read(client.client_capabilities.as_deref());
         let client = (client.client_type, capabilities);
         let live = Arc::new(Live::new(Arc::from(id), principal.name.clone(), revision, client, times, bound));
-        // Of concurrent first hits one wins, and all go on with its entry.
-        let entry = self.live.entry(live.id.clone());
-        let first = matches!(entry, dashmap::Entry::Vacant(_));
-        let live = entry.or_insert(live).value().clone();
+        let (live, first) = self.cache.insert(live);
         // Not used in this boot before: it has come through a restart.
         if first && row.life.last_activity < self.boot.started_at {
             self.counters.resumed.fetch_add(1, Relaxed);
@@ -247,12 +245,12 @@ impl Sessions {
     /// Takes a session that has ended out of memory.
     pub(super) fn forget(&self, live: &Live, ended: Ended) {
         live.mark_ended(ended);
-        self.live.remove(&live.id);
+        self.cache.forget(&live.id);
     }
 
     /// The same of an Archon session: its connections look for the next one.
     pub(super) fn forget_archon(&self, id: Uuid) {
-        if let Some((_, archon)) = self.archons.remove(&id) {
+        if let Some(archon) = self.cache.forget_archon(id) {
             archon.mark_ended();
         }
     }
@@ -261,8 +259,7 @@ impl Sessions {
     pub(super) fn heed(&self, end: &End) {
         match (&end.protocol_session_id, end.session_id) {
             (Some(id), _) => {
-                if let Some((_, live)) = self.live.remove(id.as_str()) {
-                    live.mark_ended(end.ended.clone());
+                if self.cache.end(id, end.ended.clone()) {
                     self.counters.ended_elsewhere.fetch_add(1, Relaxed);
                 }
             }

@@ -1,6 +1,8 @@
 //! What a parser cannot see: steps with two things to do, variables that nobody saved, needs that are not told, loops
 //! beyond measure. All of it before anything runs.
 
+mod variables;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -10,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::format::Scenario;
 use super::place::Text;
 use super::step::{KINDS, Step};
-use super::template::{self, Piece};
+use super::template::{self};
 use super::{ScriptError, nearest};
 
 /// Steps within steps within steps.
@@ -248,42 +250,6 @@ impl Checker<'_> {
             if !pointer.get_ref().is_empty() && !pointer.get_ref().starts_with('/') {
                 let message = format!("{:?} is no JSON pointer", pointer.get_ref());
                 return self.fail(&value.span(), message, Some(format!("write \"/{}\"", pointer.get_ref())));
-            }
-        }
-        Ok(())
-    }
-
-    fn variables_in(&self, step: &Step, value: &Spanned<DeValue<'_>>) -> Result<(), ScriptError> {
-        match value.get_ref() {
-            DeValue::String(text) => self.variables(step, text, &value.span()),
-            DeValue::Array(list) => list.iter().try_for_each(|value| self.variables_in(step, value)),
-            DeValue::Table(table) => table.values().try_for_each(|value| self.variables_in(step, value)),
-            _ => Ok(()),
-        }
-    }
-
-    fn variables(&self, step: &Step, text: &str, at: &Range<usize>) -> Result<(), ScriptError> {
-        let pieces = match template::pieces(text) {
-            Ok(pieces) => pieces,
-            Err(error) => return self.fail(at, error.to_string(), Some("$${ stands for ${ itself".to_owned())),
-        };
-        for piece in pieces {
-            let Piece::Variable(name) = piece else { continue };
-            let is_known = match name.split_once('.') {
-                Some((session, member)) => {
-                    let open = session == "session" && (!self.sessions.is_empty() || step.session.is_some())
-                        || self.sessions.contains(session);
-                    open && OF_A_SESSION.contains(&member)
-                }
-                None => self.known.contains(name),
-            };
-            if !is_known {
-                let sessions = self.sessions.iter().map(String::as_str).chain(["session"]);
-                let of_sessions: Vec<String> =
-                    sessions.flat_map(|s| OF_A_SESSION.map(|member| format!("{s}.{member}"))).collect();
-                let all = self.known.iter().map(String::as_str).chain(of_sessions.iter().map(String::as_str));
-                let hint = nearest(name, all).or_else(|| Some("an earlier step saves it, with save".to_owned()));
-                return self.fail(at, format!("nothing is saved as {name:?} before this step"), hint);
             }
         }
         Ok(())

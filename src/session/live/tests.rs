@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::session::Caps;
+use crate::store::boots::Outage;
 use std::time::Duration;
 
 fn policy() -> Policy {

@@ -7,6 +7,7 @@ mod batch;
 mod browsers;
 mod caps;
 mod capture;
+mod changes;
 mod home;
 mod hostile;
 mod listening;
