@@ -82,15 +82,21 @@ def restart(n):
 
 def judge(name, outcome, kills):
     """Whether a client object went on; what failed may have failed because it was cut off."""
-    cut = [began <= kill + 0.1 and kill <= ended for began, ended, _ in outcome["failed"] for kill in kills]
-    unexplained = [f for f in outcome["failed"] if not any(f[0] <= kill + 0.1 and kill <= f[1] for kill in kills)]
-    if outcome["last"] and not any(cut):
-        print(f"FAILED  {name}: lost: {outcome['last']}; {outcome['failed'][:2]}")
-    elif unexplained and not any(cut):
+
+    def is_cut_off(failure):
+        began, ended, _ = failure
+        return any(began <= kill + 0.1 and kill <= ended for kill in kills)
+
+    failed = outcome["failed"]
+    # Of one that is lost everything fails from then on: its first failure says why.
+    if outcome["last"] and not (failed and is_cut_off(failed[0])):
+        print(f"FAILED  {name}: lost: {outcome['last']}; {failed[:2]}")
+        return False
+    unexplained = [failure for failure in failed if not is_cut_off(failure)]
+    if unexplained and not outcome["last"]:
         print(f"FAILED  {name}: {unexplained[0]}")
-    else:
-        return True
-    return False
+        return False
+    return True
 
 
 with open(f"{folder}/log", "wb") as log:
