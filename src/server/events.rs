@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::time::timeout;
 
@@ -60,7 +60,10 @@ pub(super) fn listening(engine: Arc<Engine>, outlet: Outlet, principal: Principa
         };
         Some((Ok(event), (engine, outlet, principal)))
     });
-    response(headers, Body::from_stream(futures_util::StreamExt::chain(first, events)))
+    let mut response = response(headers, Body::from_stream(futures_util::StreamExt::chain(first, events)));
+    // It ends when the server stops: a client that went on using its connection would meet it just being closed.
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// An event of one message. It has no id yet: nothing keeps it for a client that comes back for it.
