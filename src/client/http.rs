@@ -151,6 +151,8 @@ pub(super) async fn chunk(response: &mut Response, place: &str) -> Result<Option
 
 /// Connections to that server, as all of our clients make them.
 pub(super) fn builder(options: &ClientOptions) -> ClientBuilder {
+    // Once a process: who comes second finds that it is done.
+    _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder =
         reqwest::Client::builder().user_agent(concat!("archonctl/", env!("CARGO_PKG_VERSION"))).tcp_nodelay(true);
     if options.is_loopback() {

@@ -23,13 +23,14 @@ const FLOORS: [&[&str]; 10] = [
 ];
 
 /// What one room, or a room within one, keeps to itself. `main` may hand the arguments to `cli`.
-const KEPT: [(&str, &[&str]); 8] = [
+const KEPT: [(&str, &[&str]); 9] = [
     ("sqlx", &["store"]),
     ("rusqlite", &["store::backend", "store::commit"]),
     ("axum", &["server"]),
     ("hyper", &["server"]),
     ("hyper_util", &["server"]),
     ("reqwest", &["client"]),
+    ("rustls", &["client"]),
     ("ratatui", &["dashboard"]),
     ("std::env", &["cli", "main"]),
 ];
