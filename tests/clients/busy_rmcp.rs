@@ -47,6 +47,8 @@ async fn main() {
     let done = Arc::<AtomicBool>::default();
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..clients {
+        // Once is enough, and more do no harm.
+        _ = rustls::crypto::ring::default_provider().install_default();
         let client = ().serve(StreamableHttpClientTransport::from_uri(url.clone())).await.expect("a session");
         tasks.spawn(work(client, done.clone()));
     }

@@ -56,6 +56,11 @@ impl Answer {
     }
 }
 
+/// What every client of HTTP in this process needs, the official one too. Once is enough, and more do no harm.
+pub(crate) fn install_cryptography() {
+    _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// One TCP connection to a server. Its methods fail after 30 seconds instead of waiting for ever.
 pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
@@ -164,6 +169,7 @@ pub(crate) struct Mcp {
 impl Mcp {
     /// A client of the endpoint at this URL.
     pub(crate) fn new(url: &str) -> Self {
+        install_cryptography();
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("an HTTP client");
         Self { http, url: url.to_owned(), token: None }
     }

@@ -12,6 +12,7 @@ use rmcp::{ServerHandler, ServiceExt, schemars, tool, tool_handler, tool_router}
 use serde_json::json;
 
 use crate::databases::on_every_database;
+use crate::http::install_cryptography;
 use crate::process::ServeProcess;
 
 #[expect(deprecated, reason = "roots and logging go with the era that has sessions, and clients of that era have them")]
@@ -76,6 +77,7 @@ on_every_database!(the_official_client_notices_no_crash, |db| async {
     let mut server = ServeProcess::start(&db, &[]).await;
     // It could heal itself by a new handshake; here it may not.
     let config = StreamableHttpClientTransportConfig::with_uri(server.url()).reinit_on_expired_session(false);
+    install_cryptography();
     let client = ().serve(StreamableHttpClientTransport::from_config(config)).await.expect("connected");
     let tools = client.list_all_tools().await.expect("tools");
     assert!(tools.iter().any(|tool| tool.name == "find_projects"), "{tools:?}");

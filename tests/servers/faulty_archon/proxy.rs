@@ -33,6 +33,7 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Before the server at that address.
     pub(crate) fn new(fault: String, behind: String) -> Self {
+        _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().expect("a client");
         Self { fault, behind, http, memory: Mutex::default() }
     }

@@ -13,6 +13,7 @@ use rmcp::{ClientHandler, ErrorData, RoleClient, ServiceExt};
 use serde_json::json;
 
 use crate::databases::{Database, on_every_database};
+use crate::http::install_cryptography;
 use crate::process::{ServeProcess, archonctl};
 
 /// A client that hears what a call says before its answer.
@@ -69,6 +70,7 @@ async fn hears(client: RunningService<RoleClient, Hearing>, hearing: Hearing) {
 on_every_database!(the_official_client_hears_what_comes_before_an_answer, |db| async {
     let server = ServeProcess::start(&db, &["--test-tools"]).await;
     let hearing = Hearing::default();
+    install_cryptography();
     let transport = StreamableHttpClientTransport::from_uri(server.url());
     hears(hearing.clone().serve(transport).await.expect("connected"), hearing).await;
 });
