@@ -40,7 +40,7 @@ impl Engine {
         let (engine, errand) = (self.clone(), Errand { principal, head, exchange });
         let call = Detached::new(async move { engine.handle(&errand, &body).await }, &self.orphans);
         match listener {
-            Some((listener, silence)) => stream::answered(call, listener, silence).await,
+            Some((listener, silence)) => stream::answered(call, listener, silence, &self.orphans).await,
             None => call.await.unwrap_or_else(|| Refusal::panicked().into()).into(),
         }
     }

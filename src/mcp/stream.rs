@@ -11,6 +11,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::detached::Detached;
@@ -20,7 +22,8 @@ use crate::catalog::Listener;
 
 /// A request that runs, and what it says.
 pub struct Stream {
-    call: Option<Detached<Answer>>,
+    /// The call goes on in a task of its own: whoever reads slowly holds up neither its time limit nor its row.
+    call: Option<oneshot::Receiver<Answer>>,
     listener: Listener,
     archon: Uuid,
     /// The answer is there, and messages from before it are not all taken.
@@ -38,7 +41,12 @@ pub enum Said {
 
 /// Waits for the answer, or until a stream begins: when there is something to say before it, or the client has waited in
 /// silence for that long.
-pub(super) async fn answered(call: Detached<Answer>, listener: Listener, silence: Option<Duration>) -> Outgoing {
+pub(super) async fn answered(
+    call: Detached<Answer>,
+    listener: Listener,
+    silence: Option<Duration>,
+    orphans: &TaskTracker,
+) -> Outgoing {
     let mut call = call;
     let begun = until_begun(&mut call, &listener, silence).await;
     match begun {
@@ -48,7 +56,14 @@ pub(super) async fn answered(call: Detached<Answer>, listener: Listener, silence
             Outgoing::Stream(Stream { call: None, listener, archon, last: Some(answer) })
         }
         Begun::Answered(answer) => answer.into(),
-        Begun::Stream(archon) => Outgoing::Stream(Stream { call: Some(call), listener, archon, last: None }),
+        Begun::Stream(archon) => {
+            let (tell, told) = oneshot::channel();
+            orphans.spawn(async move {
+                // Its client may have hung up.
+                _ = tell.send(call.await.unwrap_or_else(|| Refusal::panicked().into()));
+            });
+            Outgoing::Stream(Stream { call: Some(told), listener, archon, last: None })
+        }
     }
 }
 
@@ -103,7 +118,7 @@ impl Stream {
             && let Poll::Ready(answer) = Pin::new(call).poll(context)
         {
             self.call = None;
-            self.last = Some(answer.unwrap_or_else(|| Refusal::panicked().into()));
+            self.last = Some(answer.unwrap_or_else(|_| Refusal::panicked().into()));
         }
         if let Poll::Ready(message) = self.listener.poll_next(context) {
             return Poll::Ready(Some(Said::Message(message)));
@@ -126,12 +141,9 @@ impl fmt::Debug for Stream {
 mod tests {
     use std::sync::Arc;
 
-    use futures_util::FutureExt;
-    use tokio::sync::oneshot;
-    use tokio_util::task::TaskTracker;
-
     use super::*;
     use crate::catalog::Exchange;
+    use futures_util::FutureExt;
 
     const LIMIT: Duration = Duration::from_millis(60);
 
@@ -147,7 +159,8 @@ mod tests {
             std::future::pending().await
         };
         let call = Detached::new(call, &TaskTracker::new());
-        let mut outgoing = pin!(answered(call, exchange.listen(), Some(LIMIT)));
+        let orphans = TaskTracker::new();
+        let mut outgoing = pin!(answered(call, exchange.listen(), Some(LIMIT), &orphans));
         tokio::time::sleep(LIMIT * 4).await;
         assert!(outgoing.as_mut().now_or_never().is_none(), "it may still be refused");
         admit.send(()).expect("waits");
@@ -188,7 +201,7 @@ mod tests {
     async fn an_answer_in_time_is_no_stream() {
         let exchange = Arc::new(Exchange::default());
         let call = saying(&exchange, &[], LIMIT / 2);
-        assert!(matches!(answered(call, exchange.listen(), Some(LIMIT)).await, Outgoing::Now(_)));
+        assert!(matches!(answered(call, exchange.listen(), Some(LIMIT), &TaskTracker::new()).await, Outgoing::Now(_)));
     }
 
     #[tokio::test]
@@ -196,7 +209,9 @@ mod tests {
         for pause in [Duration::ZERO, LIMIT] {
             let exchange = Arc::new(Exchange::default());
             let call = saying(&exchange, &["a", "b"], pause);
-            let Outgoing::Stream(stream) = answered(call, exchange.listen(), None).await else { panic!("no stream") };
+            let Outgoing::Stream(stream) = answered(call, exchange.listen(), None, &TaskTracker::new()).await else {
+                panic!("no stream")
+            };
             assert_eq!(all(stream).await, ["a", "b", "answer"]);
         }
     }

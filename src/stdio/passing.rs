@@ -34,15 +34,15 @@ impl Pipes {
     /// When the pipe cannot be read.
     pub async fn pass_on(&mut self, relay: &Arc<Relay>, stop: &CancellationToken) -> io::Result<Ended> {
         let (failing, mut failed) = mpsc::channel::<Unpassed>(1);
-        let (running, lost) = (TaskTracker::new(), CancellationToken::new());
-        self.follow(relay);
+        let (running, over) = (TaskTracker::new(), CancellationToken::new());
+        let _over = over.clone().drop_guard();
+        self.follow(relay, &over);
         let outcome = loop {
             let next = tokio::select! {
                 biased;
                 () = stop.cancelled() => break Ok(Ended::Served),
                 Some(unpassed) = failed.recv() => {
                     if self.told(unpassed).await {
-                        lost.cancel();
                         break Ok(Ended::Lost);
                     }
                     continue;
@@ -53,18 +53,29 @@ impl Pipes {
                 Err(error) => break Err(error),
                 Ok(Next::End) => break Ok(Ended::Served),
                 Ok(Next::Message(line)) if is_handshake(&line) => {
-                    if self.pass_handshake(relay, line).await {
+                    let is_lost = tokio::select! {
+                        biased;
+                        () = stop.cancelled() => break Ok(Ended::Served),
+                        is_lost = self.pass_handshake(relay, line, &over) => is_lost,
+                    };
+                    if is_lost {
                         break Ok(Ended::Lost);
                     }
                 }
                 Ok(Next::Message(line)) => {
+                    let place = tokio::select! {
+                        biased;
+                        () = stop.cancelled() => break Ok(Ended::Served),
+                        place = self.place(&line) => place,
+                    };
                     let (relay, session, said) = (relay.clone(), self.session(), self.said.clone());
-                    let failing = failing.clone();
-                    running.spawn(async move {
+                    let (failing, over) = (failing.clone(), over.clone());
+                    running.spawn(over.run_until_cancelled_owned(async move {
                         if let Err(error) = relay.pass(line.clone(), session.as_deref(), &said).await {
                             _ = failing.send(Unpassed { message: line, error }).await;
                         }
-                    });
+                        drop(place);
+                    }));
                 }
             }
         };
@@ -76,22 +87,31 @@ impl Pipes {
             }
         };
         _ = tokio::time::timeout(LAST_ANSWERS, rest).await;
-        if let (Ok(Ended::Served), Some(session)) = (&outcome, self.session()) {
-            // The session of a pipe ends with it, whoever can end it.
-            let ended = tokio::time::timeout(GOODBYE, relay.end(&session)).await;
-            if ended.is_ok_and(|ended| ended.is_err_and(|error| error.is_lost())) {
-                return Ok(Ended::Lost);
-            }
+        match outcome {
+            Ok(Ended::Served) => Ok(self.goodbye(relay).await),
+            outcome => outcome,
         }
-        outcome
+    }
+
+    /// The session of a pipe ends with it, whoever can end it.
+    async fn goodbye(&self, relay: &Relay) -> Ended {
+        let Some(session) = self.session() else { return Ended::Served };
+        let ended = tokio::time::timeout(GOODBYE, relay.end(&session)).await;
+        let is_lost = ended.is_ok_and(|ended| ended.is_err_and(|error| error.is_lost()));
+        if is_lost { Ended::Lost } else { Ended::Served }
     }
 
     /// A handshake waits for its answer: what comes after it names the session. Whether the server is gone.
-    async fn pass_handshake(&mut self, relay: &Arc<Relay>, line: Bytes) -> bool {
+    async fn pass_handshake(&mut self, relay: &Arc<Relay>, line: Bytes, over: &CancellationToken) -> bool {
         match relay.pass(line.clone(), None, &self.said).await {
-            Ok(session) => {
-                self.set_session(session.map(Arc::from));
-                self.follow(relay);
+            Ok(None) => false,
+            Ok(Some(session)) => {
+                if let Some(former) = self.session() {
+                    // Nobody can name it any more.
+                    _ = tokio::time::timeout(GOODBYE, relay.end(&former)).await;
+                }
+                self.set_session(Some(Arc::from(session)));
+                self.follow(relay, over);
                 false
             }
             Err(error) => self.told(Unpassed { message: line, error }).await,
@@ -99,9 +119,9 @@ impl Pipes {
     }
 
     /// What the server says by itself. Where it breaks off, the next message shows whether the server is gone.
-    fn follow(&self, relay: &Arc<Relay>) {
+    fn follow(&self, relay: &Arc<Relay>, over: &CancellationToken) {
         let Some(session) = self.session() else { return };
-        let (relay, said) = (relay.clone(), self.said.clone());
+        let (relay, said, over) = (relay.clone(), self.said.clone(), over.clone());
         tokio::spawn(async move {
             tokio::select! {
                 heard = relay.listen(&session, &said) => {
@@ -110,6 +130,7 @@ impl Pipes {
                     }
                 }
                 () = said.closed() => {}
+                () = over.cancelled() => {}
             }
         });
     }
@@ -120,12 +141,27 @@ impl Pipes {
         let is_lost = error.is_lost();
         if error.is_unsent() {
             self.put_back(message);
-        } else if let Ok(Body::Single(Message::Request(request))) = frame::parse(&message) {
-            let way_out = "call again if that is safe: it may have run";
-            let body = ErrorBody::told(REFUSED, &error, way_out).because("server_lost", way_out);
-            let body = if is_lost { body } else { ErrorBody::new(REFUSED, error.to_string()) };
-            self.say(reply::error(Some(request.id.get()), &body)).await;
+            return is_lost;
+        }
+        let way_out = "call again if that is safe: it may have run";
+        let body = ErrorBody::told(REFUSED, &error, way_out).because("server_lost", way_out);
+        let body = if is_lost { body } else { ErrorBody::new(REFUSED, error.to_string()) };
+        for answer in answers(&message, &body) {
+            self.say(answer).await;
         }
         is_lost
+    }
+}
+
+/// The same error for each request of a message that was not passed on.
+fn answers(message: &[u8], error: &ErrorBody) -> Vec<Vec<u8>> {
+    let one = |message: &Message<'_>| match message {
+        Message::Request(request) => Some(reply::error(Some(request.id.get()), error)),
+        _ => None,
+    };
+    match frame::parse(message) {
+        Ok(Body::Single(message)) => one(&message).into_iter().collect(),
+        Ok(Body::Batch(members)) => members.iter().flatten().filter_map(one).collect(),
+        Err(refused) => vec![reply::error(refused.id.as_deref(), &refused.body)],
     }
 }

@@ -2,10 +2,11 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::lines::{self, Fault, LONGEST, Lines};
@@ -15,6 +16,10 @@ use crate::protocol::reply;
 
 /// How many messages wait for a client that does not read on; then calls wait, too.
 const WAITING: usize = 64;
+/// How many requests run at once; then no more are read.
+const RUNNING: usize = 64;
+/// How long a client that does not read on is waited for at the end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// The pipes.
 pub struct Pipes {
@@ -22,6 +27,7 @@ pub struct Pipes {
     pub(super) said: mpsc::Sender<Bytes>,
     writing: JoinHandle<()>,
     session: Arc<Mutex<Option<Arc<str>>>>,
+    places: Arc<Semaphore>,
     /// Messages that no server has taken.
     again: Vec<Bytes>,
 }
@@ -50,7 +56,14 @@ impl Pipes {
     ) -> Self {
         let (said, to_say) = mpsc::channel(WAITING);
         let writing = tokio::spawn(lines::write(output, to_say));
-        Self { lines: Lines::of(input), said, writing, session: Arc::default(), again: Vec::new() }
+        Self {
+            lines: Lines::of(input),
+            said,
+            writing,
+            session: Arc::default(),
+            places: Arc::new(Semaphore::new(RUNNING)),
+            again: Vec::new(),
+        }
     }
 
     /// The next message. Cancelled midway, none is lost.
@@ -97,11 +110,22 @@ impl Pipes {
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = session;
     }
 
-    /// Returns when all that was said is written.
+    /// A place for a message to be handled. Requests wait for one; what answers a question of ours, or cancels, does not.
+    pub(super) async fn place(&self, line: &[u8]) -> Option<OwnedSemaphorePermit> {
+        if !matches!(frame::parse(line), Ok(Body::Single(Message::Request(_)) | Body::Batch(_))) {
+            return None;
+        }
+        // It is never closed.
+        self.places.clone().acquire_owned().await.ok()
+    }
+
+    /// Returns when all that was said is written, or nobody reads it.
     pub async fn close(self) {
-        let Self { said, writing, .. } = self;
+        let Self { said, mut writing, .. } = self;
         drop(said);
-        _ = writing.await;
+        if tokio::time::timeout(LAST_WORDS, &mut writing).await.is_err() {
+            writing.abort();
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::poll;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,13 +15,23 @@ use super::pipes::{Ended, Next, Pipes, is_handshake};
 use crate::mcp::{Answer, Engine, Head, Incoming, Outgoing, Reads, Said, SessionName};
 use crate::model::principal::Principal;
 
+/// After the grace, what still runs is cut and has this long to be recorded.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
+/// How often an open pipe is noted.
+const STILL_THERE: Duration = Duration::from_secs(15);
+
 impl Pipes {
-    /// Serves the client until it closes its pipe, or `stop` fires; then its session ends. What runs is waited for, unless
-    /// the engine cuts it short.
+    /// Serves the client until it closes its pipe, or `stop` fires; then its session ends. What runs has the time of `grace`,
+    /// and is cut short after it.
     ///
     /// # Errors
     /// When the pipe cannot be read.
-    pub async fn serve(&mut self, engine: &Arc<Engine>, stop: &CancellationToken) -> io::Result<Ended> {
+    pub async fn serve(
+        &mut self,
+        engine: &Arc<Engine>,
+        stop: &CancellationToken,
+        grace: Duration,
+    ) -> io::Result<Ended> {
         let running = TaskTracker::new();
         if let Some(session) = self.session() {
             self.hear(engine, &session).await;
@@ -34,31 +46,49 @@ impl Pipes {
                 Err(error) => break Err(error),
                 Ok(Next::End) => break Ok(Ended::Served),
                 Ok(Next::Message(line)) if is_handshake(&line) => self.open(engine, line).await,
-                Ok(Next::Message(line)) => self.take(engine, line, &running).await,
+                Ok(Next::Message(line)) => {
+                    let place = tokio::select! {
+                        biased;
+                        () = stop.cancelled() => break Ok(Ended::Served),
+                        place = self.place(&line) => place,
+                    };
+                    self.take(engine, line, &running, place).await;
+                }
             }
         };
         running.close();
-        running.wait().await;
+        if timeout(grace, running.wait()).await.is_err() {
+            engine.cut_short();
+            // What cannot even say that it was cut, because nobody reads, ends with the process.
+            _ = timeout(LAST_MOMENT, running.wait()).await;
+        }
         self.end(engine).await;
         outcome
     }
 
-    /// A second handshake takes the place of the first, whose session nobody can name any more.
+    /// A second handshake that opens a session takes the place of the first, which nobody can name any more.
     async fn open(&self, engine: &Arc<Engine>, line: Bytes) {
-        self.end(engine).await;
         let outgoing = engine.dispatch(incoming(Head::default(), line)).await;
         if let Some(session) = say_all(outgoing, &self.said).await {
+            self.end(engine).await;
             self.hear(engine, &session).await;
             self.set_session(Some(session));
         }
     }
 
     /// Requests run beside each other.
-    async fn take(&self, engine: &Arc<Engine>, line: Bytes, running: &TaskTracker) {
+    async fn take(
+        &self,
+        engine: &Arc<Engine>,
+        line: Bytes,
+        running: &TaskTracker,
+        place: Option<OwnedSemaphorePermit>,
+    ) {
         let (engine, said, head) = (engine.clone(), self.said.clone(), head(self.session().as_deref()));
         let mut handling = Box::pin(async move {
             let outgoing = engine.dispatch(incoming(head, line)).await;
             say_all(outgoing, &said).await;
+            drop(place);
         });
         // Begun in the order in which they came: a cancellation finds the request that it means.
         if poll!(&mut handling).is_pending() {
@@ -69,12 +99,19 @@ impl Pipes {
     /// What is said to the client by itself goes the same way as answers.
     async fn hear(&self, engine: &Arc<Engine>, session: &str) {
         let Ok(mut outlet) = engine.listen(&head(Some(session)), &Principal::anonymous()).await else { return };
-        let said = self.said.downgrade();
+        let (said, engine) = (self.said.downgrade(), engine.clone());
         // Not waited for: it ends with the session, or with the engine.
         tokio::spawn(async move {
-            while let Some(message) = outlet.next().await {
-                let Some(said) = said.upgrade() else { return };
-                _ = said.send(message).await;
+            loop {
+                match timeout(STILL_THERE, outlet.next()).await {
+                    Ok(Some(message)) => {
+                        let Some(said) = said.upgrade() else { return };
+                        _ = said.send(message).await;
+                    }
+                    // The pipe is open: that keeps the session, as a stream does.
+                    Err(_) if engine.keep_listening(&outlet, &Principal::anonymous()).await => {}
+                    Ok(None) | Err(_) => return,
+                }
             }
         });
     }

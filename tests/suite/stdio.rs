@@ -262,3 +262,54 @@ async fn what_needs_a_port_is_no_option_of_pipes() {
         assert_eq!(output.status.code(), Some(2), "{other:?}");
     }
 }
+
+/// A second handshake that fails costs nothing, and one that succeeds ends the session before it; then all of it ends.
+#[tokio::test]
+async fn a_second_handshake_is_another_session() {
+    let db = Database::sqlite();
+    let mut first = Piped::initialized(&db, &[]).await;
+    let mut second = Piped::initialized(&db, &[]).await;
+    for client in [&mut first, &mut second] {
+        let before = client.ids().await;
+        assert!(client.ask("initialize", json!({})).await["error"].is_object());
+        assert_eq!(client.ids().await, before, "nothing has changed");
+        let params = json!({"protocolVersion": "2025-11-25"});
+        assert!(client.ask("initialize", params).await["result"].is_object());
+        assert_ne!(client.ids().await.0, before.0);
+    }
+    let alive = "SELECT COUNT(*) FROM archon_mcp_protocol_sessions WHERE status = 'active'";
+    assert_eq!(db.value(alive), "2");
+    for client in [second, first] {
+        assert_eq!(client.close().await.0.code(), Some(0));
+    }
+    assert_eq!(db.value(alive), "0");
+}
+
+/// What runs has the time of the grace, and is cut and recorded after it, whether the client reads or not.
+#[tokio::test]
+async fn a_stop_waits_for_calls_no_longer_than_it_may() {
+    let db = Database::sqlite();
+    let mut client = Piped::initialized(&db, &["--grace", "200ms"]).await;
+    let params = json!({"name": "test_sleep", "arguments": {"ms": 600_000}});
+    client.say(&json!({"jsonrpc": "2.0", "id": 70, "method": "tools/call", "params": params})).await;
+    client.echo("x").await;
+    let (status, log) = client.close().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    let cut = "SELECT error_message FROM archon_mcp_requests WHERE tool_name = 'test_sleep'";
+    assert_eq!(db.value(cut), "the server stopped before the tool had finished");
+}
+
+/// The first server stands still: whoever passes on to it ends all the same.
+#[tokio::test]
+async fn a_server_that_stands_still_holds_nobody() {
+    let db = Database::sqlite();
+    let first = Piped::initialized(&db, &[]).await;
+    let second = Piped::initialized(&db, &[]).await;
+    let pid = first.process.id().expect("it runs").to_string();
+    let tell = |signal: &str| std::process::Command::new("kill").args([signal, &pid]).status().expect("kill");
+    assert!(tell("-STOP").success());
+    let (status, log) = second.close().await;
+    assert!(tell("-CONT").success());
+    assert_eq!(status.code(), Some(0), "{log}");
+    first.close().await;
+}

@@ -87,7 +87,7 @@ async fn found(opening: &OpenOptions, former: Option<String>) -> anyhow::Result<
         let is_waiting = began.elapsed() < RESTART;
         if restarts && is_waiting {
             if let Some(place) = &former
-                && answers(place).await
+                && is_listening(place).await
             {
                 return Ok(Server::Other(place.clone()));
             }
@@ -97,7 +97,9 @@ async fn found(opening: &OpenOptions, former: Option<String>) -> anyhow::Result<
         match Store::open(opening).await {
             Ok(store) => return Ok(Server::Own(store)),
             Err(error @ OpenError::InUse { .. }) => match place(opening).await {
-                Some(place) if former.as_ref() != Some(&place) => return Ok(Server::Other(place)),
+                Some(place) if former.as_ref() != Some(&place) || is_listening(&place).await => {
+                    return Ok(Server::Other(place));
+                }
                 // It is ending, or has not said yet where it is.
                 _ if is_waiting => tokio::time::sleep(PAUSE).await,
                 _ => return Err(error.into()),
@@ -119,9 +121,12 @@ pub(super) async fn named(opening: &OpenOptions, error: OpenError) -> anyhow::Er
     }
 }
 
-/// Whether a server answers at that address.
-async fn answers(place: &str) -> bool {
-    tokio::net::TcpStream::connect(place).await.is_ok()
+/// Whether a server answers at that place.
+async fn is_listening(place: &str) -> bool {
+    match place.strip_prefix(UNIX) {
+        Some(path) => tokio::net::UnixStream::connect(path).await.is_ok(),
+        None => tokio::net::TcpStream::connect(place).await.is_ok(),
+    }
 }
 
 /// Where the server listens that has the file.
@@ -182,7 +187,7 @@ async fn serve(
     let grace = options.running.grace;
     let others = socket.map(|socket| tokio::spawn(socket.serve(engine.clone(), closing.clone(), grace)));
     let outcome = tokio::select! {
-        served = pipes.serve(&engine, stop) => served.map(|_| ()).context("standard input cannot be read"),
+        served = pipes.serve(&engine, stop, grace) => served.map(|_| ()).context("standard input cannot be read"),
         broken = sessions.broken() => return Err(broken.into()),
     };
     engine.begin_draining();
