@@ -26,6 +26,10 @@ impl Piped {
     fn start(db: &Database, arguments: &[&str]) -> Self {
         let mut command = archonctl(db.folder());
         command.args(["serve", "--stdio", "--test-tools", "--database-url", db.url()]).args(arguments);
+        Self::launch(command)
+    }
+
+    fn launch(command: std::process::Command) -> Self {
         let mut command = Command::from(command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut process = command.spawn().expect("started");
@@ -312,4 +316,38 @@ async fn a_server_that_stands_still_holds_nobody() {
     assert!(tell("-CONT").success());
     assert_eq!(status.code(), Some(0), "{log}");
     first.close().await;
+}
+
+/// The socket is for those who come later: without a place for it the client is served all the same.
+#[tokio::test]
+async fn a_socket_that_cannot_be_made_keeps_nobody_out() {
+    let db = Database::sqlite();
+    let mut command = archonctl(db.folder());
+    command.args(["serve", "--stdio", "--database-url", db.url()]).env("XDG_STATE_HOME", "/dev/null");
+    let mut client = Piped::launch(command);
+    assert!(client.ask("initialize", json!({"protocolVersion": "2025-11-25"})).await["result"].is_object());
+    let (status, log) = client.close().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("no socket for others can be made"), "{log}");
+}
+
+/// What a killed server has left is removed by the next.
+#[tokio::test]
+async fn sockets_of_killed_servers_are_removed() {
+    let db = Database::sqlite();
+    let mut killed = Piped::initialized(&db, &[]).await;
+    killed.process.kill().await.expect("killed");
+    let next = Piped::initialized(&db, &[]).await;
+    let mut folders = vec![db.folder().to_owned()];
+    let mut sockets = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            }
+            sockets += usize::from(entry.path().extension().is_some_and(|extension| extension == "sock"));
+        }
+    }
+    assert_eq!(sockets, 1);
+    next.close().await;
 }

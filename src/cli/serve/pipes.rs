@@ -4,8 +4,9 @@
 //! socket, and takes the file over when the first has ended. The client's session is the same all the while.
 
 use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::command::Options;
 use crate::accounting::prices::PriceTable;
@@ -176,7 +178,10 @@ async fn serve(
     pipes: &mut Pipes,
     (prices, stop, signals): (Option<PriceTable>, &CancellationToken, &Signals),
 ) -> anyhow::Result<()> {
-    let socket = Socket::for_others(store.location())?;
+    let socket = Socket::for_others(store.location()).await.unwrap_or_else(|error| {
+        tracing::warn!("{error:#}: a later `serve --stdio` on this database is refused until this one ends");
+        None
+    });
     let tokens = TokenCounter::new(options.calls.tokens);
     let listen = socket.as_ref().map(|socket| format!("{UNIX}{}", socket.path.display()));
     let policy = Policy { listen, on_tick: None, ..options.policy(tokens.as_str()) };
@@ -207,15 +212,15 @@ struct Socket {
 
 impl Socket {
     /// None where a database serves many servers, or is in memory.
-    fn for_others(location: &Location) -> anyhow::Result<Option<Self>> {
+    async fn for_others(location: &Location) -> anyhow::Result<Option<Self>> {
         if !matches!(location, Location::SqliteFile(_)) {
             return Ok(None);
         }
         let folder = paths::state_folder()?.join("sockets");
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).with_context(|| unusable(&folder))?;
-        let path = folder.join(format!("{}.sock", std::process::id()));
-        // Of a process before us that had our number.
-        _ = fs::remove_file(&path);
+        tidy(&folder).await;
+        // Containers may share the folder, and have the same numbers of processes.
+        let path = folder.join(format!("{}.sock", Uuid::new_v4().simple()));
         let listener = UnixListener::bind(&path).with_context(|| unusable(&path))?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).with_context(|| unusable(&path))?;
         Ok(Some(Self { listener, path }))
@@ -230,9 +235,18 @@ impl Socket {
     }
 }
 
-fn unusable(path: &std::path::Path) -> Usage {
-    Usage::new(
-        format!("no socket for others can be made at {}", path.display()),
-        "set XDG_STATE_HOME to a folder that can be written",
-    )
+/// Removes the sockets of servers that were killed.
+async fn tidy(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let refused = tokio::net::UnixStream::connect(&path).await.err();
+        if refused.is_some_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
+            // Somebody else may have been faster.
+            _ = fs::remove_file(&path);
+        }
+    }
+}
+
+fn unusable(path: &Path) -> String {
+    format!("no socket for others can be made at {}", path.display())
 }
