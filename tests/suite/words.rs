@@ -9,7 +9,8 @@ use proc_macro2::{TokenStream, TokenTree};
 use regex::Regex;
 
 /// What no text and no comment says, and what to say instead.
-const REFUSED: [(&str, &str); 8] = [
+const REFUSED: [(&str, &str); 9] = [
+    (r"(?i)\bso many\b", "say how many, or name the number"),
     (r"(?i)\bso (long|many|much|often)\s*([.,;:)]|$)", "say how long or how many, or \"this long\""),
     (r"(^|[.;:(] )(For so|So) (long|many|much|often)\b", "begin with the noun: \"The number of …\", \"How long …\""),
     (r"(?i)\bat (most|least) so\b", "say \"Maximum number of …\""),
@@ -110,6 +111,7 @@ fn what_confuses_is_found_and_the_rest_is_not() {
         "So many are tried at once.",
         "It waits at most so long.",
         "At most so many rows; 0 is all",
+        "The header on so many columns.",
         "an id leaves the house",
         "Show it again every so often",
     ] {

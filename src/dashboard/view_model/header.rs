@@ -38,7 +38,7 @@ pub(in crate::dashboard) struct Header {
     pub(in crate::dashboard) warning: Line,
 }
 
-/// The header on so many columns.
+/// The header, for a terminal `room` columns wide.
 pub(super) fn header(state: &State, findings: &[Finding], room: u16) -> Header {
     let wide = room >= WIDE;
     let mut first = server(state, wide);

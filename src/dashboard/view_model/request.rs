@@ -20,7 +20,7 @@ const NAME: usize = 12;
 /// A name, what it is, and how that is meant.
 type Fact = (&'static str, String, Tone);
 
-/// Its lines on so many columns.
+/// The lines of its page, broken for a terminal `room` columns wide.
 pub(super) fn page(state: &State, room: usize) -> Vec<Line> {
     let line = |(name, text, tone): Fact| vec![(format!("{name:<NAME$}"), Tone::Dim), (text, tone)];
     lines(state, room).into_iter().map(line).collect()

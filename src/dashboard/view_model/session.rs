@@ -71,7 +71,7 @@ pub(super) fn events(state: &State) -> Vec<Line> {
 /// The number of Archon sessions that are shown.
 const ARCHON_SESSIONS: usize = 3;
 
-/// Facts about it, its life and its latencies, on so many columns.
+/// Facts about it, its life and its latencies, for a terminal `room` columns wide.
 pub(super) fn facts(state: &State, room: usize) -> Vec<Line> {
     let Some(story) = story(state) else {
         let gone = state.data.closer.gone;
