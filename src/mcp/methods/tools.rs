@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::catalog::{Call, Catalog, Talk, Tool, ToolOutput, ToolResult};
+use crate::mcp::methods::{Told, bad_params};
 use crate::mcp::outgoing::{Answer, AnswerKind};
 use crate::mcp::record::Handled;
 use crate::mcp::run::{Failed, Outcome};
@@ -27,14 +28,8 @@ struct Target<'a> {
     meta: Option<&'a RawValue>,
 }
 
-/// What the client is told, and what the row says.
-struct Told {
-    body: Vec<u8>,
-    status: RequestStatus,
-    error: Option<String>,
-    /// The tool's answer, for the token count.
-    output: Option<ToolOutput>,
-}
+/// How to call a tool, for a client whose parameters cannot be read.
+const CALL: &str = "send the tool's name and its arguments as an object";
 
 impl Engine {
     pub(super) async fn call(&self, caller: &Caller, request: &Request<'_>) -> Result<Answer, Busy> {
@@ -54,9 +49,9 @@ impl Engine {
         let outcome = self.run_tool(caller, request.id.get(), &target, &archon, (received, began)).await;
         let took = began.elapsed();
         let kind = if matches!(outcome, Outcome::Panicked) { AnswerKind::Broke } else { AnswerKind::Handled };
-        let told = Told::new(request.id, outcome, caller.visitor.revision().has_structured_output());
+        let (told, output) = told(request.id, outcome, caller.visitor.revision().has_structured_output());
         self.meter.count("tools/call", Some(&target.name), told.status, took);
-        let output = told.output.as_ref().map(ToolOutput::as_json).unwrap_or_default();
+        let output = output.as_ref().map(ToolOutput::as_json).unwrap_or_default();
         let arguments = target.arguments.map(RawValue::get);
         let answer = if output.is_empty() { told.error.as_deref().unwrap_or_default() } else { &*output };
         let captured = self.tracking.capture.of(told.status, arguments, answer);
@@ -129,7 +124,7 @@ impl Engine {
 
 /// The tool that is asked for, or why there is none; with the name under which that is recorded.
 fn target<'a>(catalog: &'a Catalog, request: &Request<'a>) -> Result<Target<'a>, (Option<String>, ErrorBody)> {
-    let params: CallToolParams<'a> = request.read_params().map_err(|error| (None, bad_params(error)))?;
+    let params: CallToolParams<'a> = request.read_params().map_err(|error| (None, bad_params(error, CALL)))?;
     if let Some((name, tool)) = catalog.tool(&params.name) {
         return Ok(Target { name: name.clone(), tool, arguments: params.arguments, meta: params.meta });
     }
@@ -142,32 +137,29 @@ fn target<'a>(catalog: &'a Catalog, request: &Request<'a>) -> Result<Target<'a>,
     Err((Some(name), error.because("unknown_tool", hint)))
 }
 
-fn bad_params(message: String) -> ErrorBody {
-    let way_out = "send the tool's name and its arguments as an object";
-    ErrorBody::told(INVALID_PARAMS, message, way_out).because("invalid_params", way_out)
+/// What the client is told, and the tool's answer, for the token count.
+fn told(id: &RawValue, outcome: Outcome<ToolOutput>, structured: bool) -> (Told, Option<ToolOutput>) {
+    // A model reads that its call took too long, and can ask for less.
+    if let Outcome::TimedOut(limit) = outcome {
+        let message = format!("the tool did not finish within {limit:?} and was cancelled");
+        let way_out = "ask for less, or have the server's operator raise --tool-timeout";
+        let body = reply::result(id, &ToolOutput::text(&format!("{message}; {way_out}")).result(true, structured));
+        return (Told { body, status: RequestStatus::Timeout, error: Some(message) }, None);
+    }
+    match outcome.finished(id) {
+        Ok(finished) => {
+            let (told, output) = finished_told(id, finished, structured);
+            (told, Some(output))
+        }
+        Err(Failed { body, status, message }) => (Told { body, status, error: Some(message) }, None),
+    }
 }
 
-impl Told {
-    fn new(id: &RawValue, outcome: Outcome<ToolOutput>, structured: bool) -> Self {
-        // A model reads that its call took too long, and can ask for less.
-        if let Outcome::TimedOut(limit) = outcome {
-            let message = format!("the tool did not finish within {limit:?} and was cancelled");
-            let way_out = "ask for less, or have the server's operator raise --tool-timeout";
-            let body = reply::result(id, &ToolOutput::text(&format!("{message}; {way_out}")).result(true, structured));
-            return Self { body, status: RequestStatus::Timeout, error: Some(message), output: None };
-        }
-        match outcome.finished(id) {
-            Ok(finished) => Self::finished(id, finished, structured),
-            Err(Failed { body, status, message }) => Self { body, status, error: Some(message), output: None },
-        }
-    }
-
-    fn finished(id: &RawValue, finished: ToolResult, structured: bool) -> Self {
-        let (output, status, error) = match finished {
-            Ok(output) => (output, RequestStatus::Success, None),
-            Err(error) => (error.output(), RequestStatus::Error, Some(error.summary())),
-        };
-        let body = reply::result(id, &output.result(status != RequestStatus::Success, structured));
-        Self { body, status, error, output: Some(output) }
-    }
+fn finished_told(id: &RawValue, finished: ToolResult, structured: bool) -> (Told, ToolOutput) {
+    let (output, status, error) = match finished {
+        Ok(output) => (output, RequestStatus::Success, None),
+        Err(error) => (error.output(), RequestStatus::Error, Some(error.summary())),
+    };
+    let body = reply::result(id, &output.result(status != RequestStatus::Success, structured));
+    (Told { body, status, error }, output)
 }
