@@ -199,7 +199,12 @@ fn a_migration_that_is_killed_is_made_by_the_next_start() {
                 took = began.elapsed();
                 continue;
             }
-            done += u32::from(migrate_and_kill(&db, took * n / 20));
+            let after = took * n / 20;
+            if migrate_and_kill(&db, after) {
+                done += 1;
+                // The first run may have met a busy machine; the moments that follow are spread over what it takes now.
+                took = took.min(after);
+            }
             let migrations = count(&db, "archonctl_migrations");
             let has = rows(&db, "SELECT value FROM archonctl_meta WHERE key = 'oldest_program'");
             assert_eq!(migrations == 1, has == [["0.1.0"]], "all or nothing: {migrations} {has:?}");
