@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::Contents;
+
 /// A piece of content of any kind, written down.
 #[derive(Debug, Clone)]
 pub struct Content(Box<RawValue>);
@@ -38,7 +40,7 @@ struct Link<'a> {
 struct Embedded<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
-    resource: &'a super::Contents,
+    resource: &'a Contents,
 }
 
 impl Content {
@@ -63,7 +65,7 @@ impl Content {
     }
 
     /// A resource with its contents.
-    pub fn embedded(resource: &super::Contents) -> Self {
+    pub fn embedded(resource: &Contents) -> Self {
         Self::written(&Embedded { kind: "resource", resource })
     }
 
@@ -92,7 +94,6 @@ impl Serialize for Content {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Contents;
 
     #[test]
     fn is_written_as_the_specification_shows_it() {

@@ -7,7 +7,6 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::ToolOutput;
 use crate::store::StoreError;
 use crate::store::projects::ChangeError;
 
@@ -141,11 +140,6 @@ impl ToolError {
         };
         // Texts and a JSON value: writing them to memory cannot fail.
         to_raw_value(&Body { success: false, error }).unwrap_or_else(|_| RawValue::NULL.to_owned())
-    }
-
-    /// The same as the tool's answer.
-    pub fn output(&self) -> ToolOutput {
-        ToolOutput::object(self.body())
     }
 
     /// One line for the request row: kind and message.

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
+use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::questions::Answered;
+use crate::protocol::reply::ForeignError;
 
 /// How many messages wait for a client that does not read on. More are dropped: progress that nobody sees is no loss.
 const WAITING: usize = 256;
@@ -28,6 +29,9 @@ pub struct Exchange {
     said: Mutex<Said>,
     waker: AtomicWaker,
 }
+
+/// What a client answers to a question: a result, or its error where that can be read.
+pub(super) type Answered = Result<Box<RawValue>, Option<ForeignError>>;
 
 #[derive(Debug, Default)]
 struct Said {

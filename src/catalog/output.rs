@@ -79,7 +79,7 @@ impl ToolOutput {
         if raw.get().starts_with('{') { Ok(Self::object(raw)) } else { Err(no_object("it is not an object")) }
     }
 
-    pub(super) fn object(raw: Box<RawValue>) -> Self {
+    fn object(raw: Box<RawValue>) -> Self {
         Self(Form::Object(raw))
     }
 
@@ -134,6 +134,13 @@ impl ToolOutput {
             Form::Result(raw) => Err(&**raw),
         };
         Written { form }
+    }
+}
+
+/// What the caller of a tool that failed reads.
+impl From<&ToolError> for ToolOutput {
+    fn from(error: &ToolError) -> Self {
+        Self::object(error.body())
     }
 }
 

@@ -13,9 +13,6 @@ use crate::protocol::frame::Response;
 use crate::protocol::message;
 use crate::protocol::reply::ForeignError;
 
-/// What a client answers: a result, or its error where that can be read.
-pub(super) type Answered = Result<Box<RawValue>, Option<ForeignError>>;
-
 /// Why a question has no answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Declined {

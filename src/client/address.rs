@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use reqwest::Url;
 
-use super::options::OptionsError;
+use super::options_error::OptionsError;
 
 /// The URL that a text is: `http` or `https`, or `host:port` for short.
 pub(super) fn parse(text: &str) -> Result<Url, OptionsError> {

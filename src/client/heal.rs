@@ -8,6 +8,7 @@ use tracing::debug;
 
 use super::Client;
 use super::error::ClientError;
+use super::handshake;
 use super::link::Ask;
 use super::options::OnLoss;
 use super::patience::Deadline;
@@ -57,7 +58,7 @@ impl Client {
             return Ok(current);
         }
         let archon_id = current.archon_id.as_deref();
-        let session = Arc::new(session::open(&self.link, &self.options.client, archon_id, deadline).await?);
+        let session = Arc::new(handshake::open(&self.link, &self.options.client, archon_id, deadline).await?);
         self.session.send_replace(session.clone());
         if self.is_listening.load(Ordering::Relaxed) {
             self.link.listen(session.headers()).await;

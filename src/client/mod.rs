@@ -18,6 +18,7 @@ mod answer;
 mod backoff;
 mod cookies;
 mod error;
+mod handshake;
 mod heal;
 mod hearing;
 mod http;
@@ -26,6 +27,7 @@ mod listener;
 mod loss;
 mod messages;
 mod options;
+mod options_error;
 mod pages;
 mod patience;
 mod program;
@@ -61,7 +63,8 @@ pub use backoff::Backoff;
 pub use cookies::Cookie;
 pub use error::{ClientError, ProtocolError, Stage};
 pub use listener::{Answering, Listener};
-pub use options::{ClientOptions, OnLoss, OptionsError};
+pub use options::{ClientOptions, OnLoss};
+pub use options_error::OptionsError;
 pub use program::Program;
 pub use raw::{RawAnswer, RawClient, RawError, RawRequest};
 pub use ready::why_not_ready;
@@ -115,7 +118,7 @@ impl Client {
         let link = Link::new(Transport::new(&options, Vec::new())?, options.backoff, options.listener.clone());
         let deadline = deadline(&options);
         debug!("opening a session with {}", link.place());
-        match session::open(&link, &options.client, options.archon_session.as_deref(), deadline).await {
+        match handshake::open(&link, &options.client, options.archon_session.as_deref(), deadline).await {
             Ok(session) => Ok(Self::with(link, options, session)),
             Err(error) => {
                 link.hang_up().await;

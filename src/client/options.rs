@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use reqwest::Url;
 use sha2::{Digest, Sha256};
-use thiserror::Error;
 
 use crate::protocol::header::{PROTOCOL_VERSION, SESSION, SESSION_ALIAS};
 use crate::protocol::initialize::Implementation;
@@ -16,6 +15,7 @@ use crate::protocol::initialize::Implementation;
 use super::address;
 use super::backoff::Backoff;
 use super::listener::Listener;
+use super::options_error::OptionsError;
 use super::program::Program;
 use super::session::check_id;
 use super::token::Token;
@@ -63,40 +63,6 @@ pub enum OnLoss {
     Reopen,
     /// The request fails with [`super::ClientError::Session`].
     Fail,
-}
-
-/// Why options are of no use.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum OptionsError {
-    /// Not the URL of a server. The text itself is not repeated: it may hold a password.
-    #[error("the server's URL cannot be used: {reason}")]
-    Url {
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The token is empty, or has characters that no HTTP header can carry. It is not repeated either.
-    #[error("the token is empty, or has characters that an HTTP header cannot carry")]
-    Token,
-    /// No session id of any server.
-    #[error("{id:?} is no session id: one has visible ASCII characters alone")]
-    SessionId {
-        /// What was given.
-        id: String,
-    },
-    /// A name or value that no HTTP header can have. The value is not repeated: it may be a secret.
-    #[error("the header {name:?} cannot be sent: {reason}")]
-    Header {
-        /// The name, as given.
-        name: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// A header that says what MCP needs.
-    #[error("the header {name:?} is ours to set")]
-    Reserved {
-        /// The name, as given.
-        name: String,
-    },
 }
 
 /// Headers that the transport and the session set themselves.

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::error::{ClientError, ProtocolError, Stage};
 use super::http::{builder, unconnected};
-use super::options::{ClientOptions, OptionsError};
+use super::options::ClientOptions;
+use super::options_error::OptionsError;
 use super::sse::{Event, Limits, SseReader};
 
 /// A request as it is to be sent.

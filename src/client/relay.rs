@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 use super::error::{ClientError, Stage};
 use super::http::{Http, MAX_ANSWER};
 use super::messages::Messages;
-use super::options::{ClientOptions, OptionsError};
+use super::options::ClientOptions;
+use super::options_error::OptionsError;
 use crate::protocol::header::SESSION;
 
 /// The way to the server to which messages are passed on.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::cookies::Cookie;
-use super::options::OptionsError;
+use super::options_error::OptionsError;
 use super::session::{Session, check_id};
 use crate::model::timestamp::Timestamp;
 use crate::protocol::initialize::Implementation;

@@ -1,19 +1,14 @@
-//! What a client knows of its session, and how one is opened (legacy era, basic/lifecycle).
+//! What a client knows of its session, and the ids that can be one's (legacy era, basic/transports).
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::json;
 use tracing::debug;
 
 use crate::protocol::header::{ARCHON_SESSION, PROTOCOL_VERSION, SESSION};
-use crate::protocol::initialize::{Implementation, InitializeResult};
+use crate::protocol::initialize::Implementation;
 use crate::protocol::revision::Revision;
 
-use super::error::{ClientError, ProtocolError};
-use super::http::MAX_ANSWER;
-use super::link::{Ask, Link};
-use super::options::OptionsError;
-use super::patience::Deadline;
-use super::tool::Repeat;
+use super::error::ProtocolError;
+use super::options_error::OptionsError;
 
 /// A session as its client sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,39 +44,8 @@ impl Session {
     }
 }
 
-/// Opens a session: `initialize`, then `notifications/initialized`. An Archon session of before is named again, so that a
-/// client which lost its protocol session stays one visitor in the statistics.
-///
-/// A handshake whose answer was lost is repeated: it leaves at worst an idle session behind.
-pub(super) async fn open(
-    link: &Link,
-    client: &Implementation,
-    archon_id: Option<&str>,
-    deadline: Deadline,
-) -> Result<Session, ClientError> {
-    let (revision, capabilities) = (Revision::LATEST.as_str(), link.capabilities());
-    let params = json!({"protocolVersion": revision, "capabilities": capabilities, "clientInfo": client}).to_string();
-    let ask = Ask { method: "initialize", params: &params, repeat: Repeat::Allowed, deadline, limit: MAX_ANSWER };
-    let answer = link.ask(ask, &archon_header(archon_id)).await?;
-    let result: InitializeResult = serde_json::from_str(answer.result.get())
-        .map_err(|e| ProtocolError::Result { method: ask.method, reason: e.to_string() })?;
-    let session = Session {
-        id: protocol_id(&answer.headers)?,
-        archon_id: self::archon_id(&answer.headers),
-        revision: Some(
-            Revision::parse(&result.protocol_version)
-                .ok_or(ProtocolError::Revision { asked: result.protocol_version })?,
-        ),
-        server: result.server_info,
-    };
-    link.tell("notifications/initialized", &session.headers(), deadline).await?;
-    let (id, revision) = (session.id.as_deref().unwrap_or("none"), session.revision.map(Revision::as_str));
-    debug!(id, revision, "opened a session with {} {}", session.server.name, session.server.version);
-    Ok(session)
-}
-
 /// The protocol session that a server has opened, if it keeps any. An id that we would refuse later is refused here.
-fn protocol_id(headers: &HeaderMap) -> Result<Option<String>, ProtocolError> {
+pub(super) fn protocol_id(headers: &HeaderMap) -> Result<Option<String>, ProtocolError> {
     let Some(value) = headers.get(SESSION).filter(|value| !value.is_empty()) else { return Ok(None) };
     let id = String::from_utf8_lossy(value.as_bytes()).into_owned();
     match check_id(&id) {
@@ -100,7 +64,8 @@ pub(super) fn archon_id(headers: &HeaderMap) -> Option<String> {
     is_one.then(|| id.to_owned())
 }
 
-fn archon_header(id: Option<&str>) -> HeaderMap {
+/// What an Archon session is named by; nothing where there is none.
+pub(super) fn archon_header(id: Option<&str>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     insert(&mut headers, ARCHON_SESSION, id);
     headers

@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 
-use super::options::OptionsError;
+use super::options_error::OptionsError;
 
 /// A bearer token. `Debug` shows that there is one, not which.
 #[derive(Debug, Clone)]

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::answer::Answer;
 use super::detached::Detached;
 use super::incoming::{Head, Incoming, Reads, Version};
 use super::legacy;
-use super::outgoing::{Answer, Outgoing};
+use super::outgoing::Outgoing;
 use super::refusal::Refusal;
-use super::stream;
+use super::waiting;
 use super::{Caller, Engine};
 use crate::catalog::Exchange;
 use crate::model::principal::Principal;
@@ -40,7 +41,7 @@ impl Engine {
         let (engine, errand) = (self.clone(), Errand { principal, head, exchange });
         let call = Detached::new(async move { engine.handle(&errand, &body).await }, &self.orphans);
         match listener {
-            Some((listener, silence)) => stream::answered(call, listener, silence, &self.orphans).await,
+            Some((listener, silence)) => waiting::answered(call, listener, silence, &self.orphans).await,
             None => call.await.unwrap_or_else(|| Refusal::panicked().into()).into(),
         }
     }

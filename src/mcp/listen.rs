@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::answer::Answer;
 use super::incoming::Head;
 use super::outbox::Outlet;
-use super::outgoing::Answer;
 use super::refusal::Refusal;
 use super::{Engine, Version};
 use crate::catalog::Catalog;

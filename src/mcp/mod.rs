@@ -5,6 +5,7 @@
 //! `legacy` what the era with sessions alone has; `run` watches what is called; `record` writes the row that the answer
 //! waits for.
 
+mod answer;
 mod detached;
 mod dispatch;
 mod incoming;
@@ -14,34 +15,35 @@ mod meter;
 mod methods;
 mod outbox;
 mod outgoing;
+mod plain;
 mod record;
 mod recorded;
 mod refusal;
 mod run;
 mod stream;
+mod told;
+mod tracking;
+mod waiting;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
+pub use answer::{Answer, AnswerKind};
 pub use incoming::{Head, Incoming, Reads, SessionName, Version};
 pub use meter::Meter;
 pub use outbox::Outlet;
-pub use outgoing::{Answer, AnswerKind, Outgoing};
-pub use record::Tracking;
+pub use outgoing::Outgoing;
 pub use recorded::Recorded;
 pub use stream::{Said, Stream};
+pub use tracking::Tracking;
 
 use crate::catalog::{Current, Exchange};
 use crate::model::principal::Principal;
-use crate::model::timestamp::Timestamp;
 use crate::session::{Sessions, Visitor};
-use methods::Told;
 use outbox::Outbox;
-use record::Handled;
 
 /// One server: its sessions, what can be called, and what is kept of calls.
 #[derive(Debug)]
@@ -81,16 +83,6 @@ struct Caller {
 /// The database does not keep up with its rows: nothing was run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Busy;
-
-/// The beginning of a request that runs no tool.
-struct Begin {
-    received: Timestamp,
-    at: Instant,
-    /// The Archon session of its row; none where it does not exist yet.
-    existing: Option<Uuid>,
-    /// The same, or the one that will adopt the row.
-    archon: Uuid,
-}
 
 impl Engine {
     /// A server of these sessions and this catalogue.
@@ -143,39 +135,6 @@ impl Engine {
     fn admits(&self) -> Result<(), Busy> {
         let grace = self.sessions.policy().store_grace;
         if !self.tracking.on || self.sessions.store().writer().admits(grace) { Ok(()) } else { Err(Busy) }
-    }
-
-    /// A request that runs no tool begins: it belongs to the session's own Archon session.
-    fn begin(&self, caller: &Caller) -> Result<Begin, Busy> {
-        self.admits()?;
-        let (received, at) = (self.sessions.clock().now(), Instant::now());
-        let live = caller.visitor.live();
-        let existing = live.archon().map(|archon| archon.id);
-        let archon = existing.unwrap_or_else(|| live.archon_id());
-        caller.exchange.tell_archon(archon);
-        Ok(Begin { received, at, existing, archon })
-    }
-
-    /// Records a request that ran no tool: under this label in the metrics, and under this name in its row.
-    async fn finish_request(
-        &self,
-        caller: &Caller,
-        begin: Begin,
-        (label, name): (&'static str, &str),
-        told: Told,
-    ) -> Answer {
-        let took = begin.at.elapsed();
-        self.meter.count(label, None, told.status, took);
-        let commit = self
-            .record(Handled {
-                session_id: begin.existing,
-                method: name,
-                error: told.error,
-                duration_us: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
-                ..Handled::of(&caller.visitor, begin.received, told.status)
-            })
-            .await;
-        Answer { body: told.body, archon: Some(begin.archon), recorded: commit.into(), ..Answer::default() }
     }
 }
 

@@ -5,9 +5,6 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::Engine;
-use crate::accounting::capture::Capture;
-use crate::accounting::prices::PriceTable;
-use crate::accounting::tokens::TokenCounter;
 use crate::model::mask;
 use crate::model::request::{RequestStatus, Tokens};
 use crate::model::session::SessionRule;
@@ -19,19 +16,6 @@ use crate::store::rows::{Captured, NewRequest, Write};
 
 /// The longest error message that is kept, in characters.
 const MESSAGE_CHARS: usize = 1000;
-
-/// What is written about requests.
-#[derive(Debug)]
-pub struct Tracking {
-    /// Whether a row is written at all.
-    pub on: bool,
-    /// How tokens are counted.
-    pub tokens: TokenCounter,
-    /// What they cost, if the operator says so.
-    pub prices: Option<PriceTable>,
-    /// Whose words are kept.
-    pub capture: Capture,
-}
 
 /// A handled request, to be recorded.
 #[derive(Debug)]

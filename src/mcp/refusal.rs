@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::outgoing::{Answer, AnswerKind};
+use super::answer::{Answer, AnswerKind};
 use super::{Caller, SessionName};
 use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, INVALID_REQUEST, REFUSED, SESSION_NOT_FOUND};
 use crate::protocol::frame::FrameError;

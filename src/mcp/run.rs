@@ -10,11 +10,11 @@ use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use super::told::Told;
 use super::{Caller, Engine};
 use crate::catalog::ToolError;
 use crate::model::request::RequestStatus;
 use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, REFUSED};
-use crate::protocol::reply;
 use crate::session::{Archon, Running};
 use crate::store::sessions::Ended;
 
@@ -28,13 +28,6 @@ pub(super) enum Outcome<T> {
     Revoked(Ended),
     CutShort,
     Panicked,
-}
-
-/// What the client is told of a run that gave nothing, and what the row says.
-pub(super) struct Failed {
-    pub(super) body: Vec<u8>,
-    pub(super) status: RequestStatus,
-    pub(super) message: String,
 }
 
 impl Engine {
@@ -88,37 +81,31 @@ impl Engine {
 
 impl<T> Outcome<T> {
     /// What it gave, or what is told instead.
-    pub(super) fn finished(self, id: &RawValue) -> Result<Result<T, ToolError>, Failed> {
+    pub(super) fn finished(self, id: &RawValue) -> Result<Result<T, ToolError>, Told> {
         Err(match self {
             Self::Finished(finished) => return Ok(finished),
             Self::TimedOut(limit) => {
                 let message = format!("it did not finish within {limit:?} and was cancelled");
                 let way_out = "ask for less, or have the server's operator raise --tool-timeout";
                 let body = ErrorBody::told(REFUSED, &message, way_out).because("timeout", way_out);
-                Failed { body: reply::error(Some(id.get()), &body), status: RequestStatus::Timeout, message }
+                Told { status: RequestStatus::Timeout, ..Told::refused(id, &body, &message) }
             }
-            Self::Cancelled => Failed::because(id, REFUSED, "the client cancelled the call", "cancelled"),
-            Self::Revoked(ended) => Failed::revoked(id, &ended),
-            Self::CutShort => {
-                Failed::because(id, REFUSED, "the server stopped before the tool had finished", "cut_short")
-            }
-            Self::Panicked => Failed::because(id, INTERNAL_ERROR, "the tool broke on our side", "tool_panicked"),
+            Self::Cancelled => because(id, REFUSED, "the client cancelled the call", "cancelled"),
+            Self::Revoked(ended) => revoked(id, &ended),
+            Self::CutShort => because(id, REFUSED, "the server stopped before the tool had finished", "cut_short"),
+            Self::Panicked => because(id, INTERNAL_ERROR, "the tool broke on our side", "tool_panicked"),
         })
     }
 }
 
-impl Failed {
-    fn because(id: &RawValue, code: i32, message: &'static str, reason: &'static str) -> Self {
-        let way_out = "the session is kept; call again if that is safe";
-        let body = ErrorBody::told(code, message, way_out).because(reason, way_out);
-        let body = reply::error(Some(id.get()), &body);
-        Self { body, status: RequestStatus::Error, message: message.to_owned() }
-    }
+fn because(id: &RawValue, code: i32, message: &'static str, reason: &'static str) -> Told {
+    let way_out = "the session is kept; call again if that is safe";
+    Told::refused(id, &ErrorBody::told(code, message, way_out).because(reason, way_out), message)
+}
 
-    fn revoked(id: &RawValue, ended: &Ended) -> Self {
-        let message = format!("the session was ended by the {} ({}) while the call ran", ended.who(), ended.reason);
-        let body = ErrorBody::told(REFUSED, &message, "reconnect the client, and call again if that is safe")
-            .because("session_ended", "call initialize, and call again if that is safe");
-        Self { body: reply::error(Some(id.get()), &body), status: RequestStatus::Error, message }
-    }
+fn revoked(id: &RawValue, ended: &Ended) -> Told {
+    let message = format!("the session was ended by the {} ({}) while the call ran", ended.who(), ended.reason);
+    let body = ErrorBody::told(REFUSED, &message, "reconnect the client, and call again if that is safe")
+        .because("session_ended", "call initialize, and call again if that is safe");
+    Told::refused(id, &body, &message)
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::live::{Archon, Bound, Live};
+use super::archon::Archon;
+use super::live::{Bound, Live};
 use super::renew::RENEWAL;
 use super::times::Times;
-use super::{Opening, SessionError, Sessions};
+use super::{SessionError, Sessions};
 use crate::model::principal::Principal;
 use crate::model::session::SessionRule;
 use crate::model::text::clean;
@@ -161,9 +162,13 @@ impl Sessions {
 
     /// The id to reserve at `initialize`: the client's if it may have it (it is reserved already for the same
     /// principal), else a new one.
-    pub(super) async fn reservable(&self, opening: &Opening<'_>) -> Result<Reservable, SessionError> {
-        let Some(text) = opening.archon else { return Ok(Reservable::New(Uuid::new_v4())) };
-        Ok(match self.named_archon(text, opening.principal, "").await? {
+    pub(super) async fn reservable(
+        &self,
+        archon: Option<&str>,
+        principal: &Principal,
+    ) -> Result<Reservable, SessionError> {
+        let Some(text) = archon else { return Ok(Reservable::New(Uuid::new_v4())) };
+        Ok(match self.named_archon(text, principal, "").await? {
             Named::Live(archon) => Reservable::Exists(archon),
             Named::Reserved(id, _) => Reservable::New(id),
             Named::Refused => Reservable::New(Uuid::new_v4()),

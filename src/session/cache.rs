@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use dashmap::DashMap;
 use uuid::Uuid;
 
-use super::live::{Archon, Live};
+use super::archon::Archon;
+use super::live::Live;
 use super::times::Times;
 use crate::model::timestamp::Timestamp;
 use crate::store::boots::Outage;

@@ -6,8 +6,9 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Sessions;
+use super::archon::Archon;
 use super::cache::Dirty;
-use super::live::{Archon, Live};
+use super::live::Live;
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
 use crate::store::sessions::{CreditRule, Ended, Pruned, ReapRule, StreamTouch};

@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::Sessions;
-use super::live::{Archon, Bound, Live};
+use super::archon::Archon;
+use super::live::{Bound, Live};
 use super::times::Times;
 use crate::model::principal::Principal;
 use crate::model::session::SessionRule;

@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::Policy;
+use super::archon::Archon;
 use super::running::Runs;
 use super::times::Times;
-use crate::model::timestamp::Timestamp;
 use crate::protocol::capabilities::ClientCapabilities;
 use crate::protocol::level::Level;
 use crate::protocol::revision::Revision;
@@ -46,19 +45,6 @@ pub struct Live {
 #[derive(Debug)]
 pub struct OpenStream(Arc<Live>);
 
-/// An Archon session in memory.
-#[derive(Debug)]
-pub struct Archon {
-    /// The id in `X-Archon-Session-Id`.
-    pub id: Uuid,
-    /// Who owns it.
-    pub principal: Arc<str>,
-    pub(super) times: Times,
-    /// Its row is queued and not yet known to be stored.
-    pub(super) pending: AtomicBool,
-    ended: AtomicBool,
-}
-
 /// The Archon session of a protocol session.
 #[derive(Debug, Clone)]
 pub(super) enum Bound {
@@ -66,38 +52,6 @@ pub(super) enum Bound {
     Reserved(Uuid, Arc<ClientFacts>),
     /// It exists.
     Exists(Arc<Archon>),
-}
-
-impl Policy {
-    /// The end of an Archon session's time: min(last use + timeout, start + greatest age).
-    pub fn archon_end(&self, started: Timestamp, last_use: Timestamp) -> Timestamp {
-        self.not_too_old(started, last_use.plus(self.timeout))
-    }
-
-    /// The end of a connection's time, likewise.
-    pub fn protocol_end(&self, started: Timestamp, last_use: Timestamp) -> Timestamp {
-        self.not_too_old(started, last_use.plus(self.protocol_timeout))
-    }
-
-    /// That moment, or that of the greatest age if it comes before.
-    pub(super) fn not_too_old(&self, started: Timestamp, end: Timestamp) -> Timestamp {
-        self.max_age.map_or(end, |age| end.min(started.plus(age)))
-    }
-}
-
-impl Archon {
-    pub(super) fn new(id: Uuid, principal: Arc<str>, times: Times, pending: bool) -> Self {
-        Self { id, principal, times, pending: AtomicBool::new(pending), ended: AtomicBool::new(false) }
-    }
-
-    /// Its end has been seen here: its connections have another one coming, or have ended, too.
-    pub(super) fn mark_ended(&self) {
-        self.ended.store(true, Relaxed);
-    }
-
-    pub(super) fn has_ended(&self) -> bool {
-        self.ended.load(Relaxed)
-    }
 }
 
 impl Live {

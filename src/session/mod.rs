@@ -3,6 +3,8 @@
 //! A session is a row in the store. What stands in memory is a copy with a lease of one second, a few hundred bytes,
 //! made on demand and dropped when idle: no task, no channel, and nothing that a `kill -9` could take with it.
 
+mod admit;
+mod archon;
 mod bind;
 mod cache;
 mod caps;
@@ -18,11 +20,14 @@ mod listening;
 mod live;
 mod open;
 pub mod operator;
+mod policy;
 mod recent;
 mod renew;
+mod report;
 mod running;
 pub mod status;
 mod supervisor;
+mod ticking;
 mod timekeeping;
 mod times;
 mod validate;
@@ -31,16 +36,19 @@ mod warned;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use uuid::Uuid;
 
+pub use archon::Archon;
 pub use caps::{BURST, Cap, Caps};
 pub use error::SessionError;
-pub use live::{Archon, Live, OpenStream};
+pub use live::{Live, OpenStream};
 pub use open::Opening;
+pub use policy::Policy;
 pub use running::{Running, Runs};
 pub use supervisor::{Stopping, Supervisor};
+pub use times::LEASE;
 pub use visitor::Visitor;
 
 use crate::model::clock::Clock;
@@ -53,10 +61,6 @@ use caps::Tallies;
 use recent::StatusCache;
 use timekeeping::Timekeeping;
 use warned::Warned;
-
-/// How long a validated session is valid without asking the store again. An end made anywhere is honoured everywhere
-/// after at most this time.
-pub const LEASE: Duration = Duration::from_secs(1);
 
 /// The sessions of one running server.
 #[derive(Debug)]
@@ -78,35 +82,6 @@ pub struct Sessions {
     recent: StatusCache,
     tallies: Tallies,
     supervisor: Supervisor,
-}
-
-/// The rules that the operator chose.
-#[derive(Debug, Clone)]
-pub struct Policy {
-    /// An Archon session that is not used for longer than this ends; its connection goes on, and opens the next one.
-    pub timeout: Duration,
-    /// A connection that is not used for longer than this ends.
-    pub protocol_timeout: Duration,
-    /// A connection older than this ends, used or not.
-    pub max_age: Option<Duration>,
-    /// The most of the time without a server that is given back to idle sessions.
-    pub recover_window: Duration,
-    /// How often sessions past their time are ended.
-    pub cleanup_interval: Duration,
-    /// Request rows, events and ended sessions older than this are removed; `None` keeps them for ever.
-    pub retention: Option<Duration>,
-    /// The same for captured words, which may be more private than useful.
-    pub capture_retention: Option<Duration>,
-    /// How long a session that was valid is trusted while the store does not answer.
-    pub store_grace: Duration,
-    /// How many sessions there may be.
-    pub caps: Caps,
-    /// How tokens are counted; recorded with the boot.
-    pub token_method: &'static str,
-    /// Where the server listens, if it does; recorded with the boot.
-    pub listen: Option<String>,
-    /// Called each second by the thread that ticks the clock, whatever the database does: a watchdog waits for it.
-    pub on_tick: Option<fn()>,
 }
 
 /// This run of the server.

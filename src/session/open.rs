@@ -62,7 +62,7 @@ impl Sessions {
         let _place = self.admit(opening.principal).await?;
         let (client, client_info) = facts_of(opening.params);
         let client = Arc::new(client);
-        let bound = match self.reservable(opening).await? {
+        let bound = match self.reservable(opening.archon, opening.principal).await? {
             Reservable::Exists(archon) => Bound::Exists(archon),
             Reservable::New(id) => Bound::Reserved(id, client.clone()),
         };

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::live::Archon;
+use super::archon::Archon;
 use crate::protocol::frame::is_same_id;
 
 /// What runs.

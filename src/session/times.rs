@@ -1,10 +1,14 @@
 //! The times of a session in memory: when it was last used, and until when it is valid.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
-use super::LEASE;
 use crate::model::timestamp::Timestamp;
 use crate::store::boots::Outage;
+
+/// How long a validated session is valid without asking the store again. An end made anywhere is honoured everywhere
+/// after at most this time.
+pub const LEASE: Duration = Duration::from_secs(1);
 
 /// The times of a session, moved by touches.
 #[derive(Debug)]
@@ -53,7 +57,7 @@ impl Times {
         self.was_checked_within(LEASE, uptime_ms)
     }
 
-    pub(super) fn was_checked_within(&self, span: std::time::Duration, uptime_ms: u64) -> bool {
+    pub(super) fn was_checked_within(&self, span: Duration, uptime_ms: u64) -> bool {
         u128::from(uptime_ms.saturating_sub(self.checked_at.load(Relaxed))) < span.as_millis()
     }
 
@@ -109,5 +113,42 @@ impl Times {
 
     pub(super) fn is_dirty(&self) -> bool {
         self.dirty.load(Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_at_the_limit_is_still_valid() {
+        let start = Timestamp::from_millis(0);
+        let times = Times::new(start, start, Timestamp::from_millis(1000), 0);
+        assert!(!times.is_over(Timestamp::from_millis(1000)) && times.is_over(Timestamp::from_millis(1001)));
+    }
+
+    #[test]
+    fn a_touch_never_goes_back_and_is_listed_once() {
+        let start = Timestamp::from_millis(0);
+        let times = Times::new(start, start, Timestamp::from_millis(60_000), 0);
+        let touch = |at| times.touch(Timestamp::from_millis(at), Timestamp::from_millis(at + 60_000));
+        assert!(touch(500));
+        assert!(!touch(400));
+        assert_eq!((times.last_activity().millis(), times.expires_at().millis()), (500, 60_500));
+    }
+
+    #[test]
+    fn credit_is_what_came_after_the_last_use() {
+        let at = Timestamp::from_millis;
+        let after = |last: i64, credit_ms: i64| {
+            let times = Times::new(at(0), at(last), at(last + 60_000), 0);
+            times.credit(&Outage { number: 1, credit_ms, ended_at: at(50_000) }, at(51_000));
+            (times.last_activity().millis(), times.expires_at().millis())
+        };
+        assert_eq!(after(10_000, 30_000), (10_000, 100_000));
+        assert_eq!(after(40_000, 30_000), (40_000, 110_000), "used in between");
+        assert_eq!(after(55_000, 30_000), (55_000, 115_000), "used since");
+        assert_eq!(after(55_000, -30_000), (25_000, 85_000), "a clock that was set back");
+        assert_eq!(after(50_500, -30_000), (50_500, 110_500), "used since it was set back");
     }
 }

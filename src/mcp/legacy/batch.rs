@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use crate::mcp::outgoing::{Answer, AnswerKind};
+use crate::mcp::answer::{Answer, AnswerKind};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::{Caller, Engine};
 use crate::protocol::frame::{FrameError, Message};

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use crate::mcp::Engine;
+use crate::mcp::answer::Answer;
 use crate::mcp::dispatch::Errand;
-use crate::mcp::outgoing::Answer;
 use crate::mcp::record::Handled;
 use crate::mcp::refusal::Refusal;
 use crate::model::request::RequestStatus;

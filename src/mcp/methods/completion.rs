@@ -6,9 +6,9 @@ use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 
 use super::reading::{Asked, Reading};
-use super::{Told, bad_params};
 use crate::catalog::{Catalog, Completing, Completion};
 use crate::mcp::Engine;
+use crate::mcp::told::{Told, bad_params};
 
 #[derive(Deserialize)]
 struct Params<'a> {

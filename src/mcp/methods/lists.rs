@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::{Told, bad_params};
 use crate::catalog::{Catalog, Kind};
 use crate::mcp::Caller;
+use crate::mcp::told::{Told, bad_params};
 use crate::protocol::frame::Request;
 
 #[derive(Default, Deserialize)]

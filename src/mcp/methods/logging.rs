@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Empty, Told, bad_params};
 use crate::mcp::Caller;
+use crate::mcp::told::{Empty, Told, bad_params};
 use crate::protocol::frame::Request;
 use crate::protocol::level::Level;
 

@@ -10,39 +10,16 @@ mod tools;
 
 use std::time::Duration;
 
-use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::outgoing::Answer;
+use super::answer::Answer;
+use super::told::{Empty, Told};
 use super::{Busy, Caller, Engine, shortened};
 use crate::catalog::Kind;
 use crate::model::request::RequestStatus;
-use crate::protocol::error::{ErrorBody, INVALID_PARAMS, METHOD_NOT_FOUND};
+use crate::protocol::error::{ErrorBody, METHOD_NOT_FOUND};
 use crate::protocol::frame::Request;
 use crate::protocol::reply;
-
-/// What the client is told, and what the row says.
-pub(super) struct Told {
-    pub(super) body: Vec<u8>,
-    pub(super) status: RequestStatus,
-    pub(super) error: Option<String>,
-}
-
-impl Told {
-    fn result<T: Serialize + ?Sized>(id: &RawValue, result: &T) -> Self {
-        Self { body: reply::result(id, result), status: RequestStatus::Success, error: None }
-    }
-
-    /// `short` is what the row says.
-    fn refused(id: &RawValue, error: &ErrorBody, short: &str) -> Self {
-        let body = reply::error(Some(id.get()), error);
-        Self { body, status: RequestStatus::Error, error: Some(short.to_owned()) }
-    }
-}
-
-/// `{}`.
-#[derive(Serialize)]
-struct Empty {}
 
 impl Engine {
     /// Answers a request other than `initialize`.
@@ -100,8 +77,4 @@ fn no_such_method(name: &str) -> ErrorBody {
     let way_out = "initialize tells what this server has";
     let fact = format!("no such method: {}", shortened(name));
     ErrorBody::told(METHOD_NOT_FOUND, fact, way_out).because("unknown_method", way_out)
-}
-
-fn bad_params(message: impl std::fmt::Display, way_out: &'static str) -> ErrorBody {
-    ErrorBody::told(INVALID_PARAMS, message, way_out).because("invalid_params", way_out)
 }

@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::Told;
 use crate::catalog::{Call, ErrorKind, Talk, ToolError};
-use crate::mcp::run::Failed;
-use crate::mcp::{Begin, Caller, Engine};
+use crate::mcp::plain::Begin;
+use crate::mcp::told::Told;
+use crate::mcp::{Caller, Engine};
 use crate::model::request::RequestStatus;
 use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND};
 use crate::protocol::frame::Request;
@@ -67,7 +67,7 @@ impl<'a> Reading<'a> {
                 let body = reply::error(Some(request.id.get()), &body_of(&error));
                 Told { body, status: RequestStatus::Error, error: Some(error.summary()) }
             }
-            Err(Failed { body, status, message }) => Told { body, status, error: Some(message) },
+            Err(told) => told,
         }
     }
 

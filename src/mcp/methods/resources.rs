@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::reading::{Asked, Reading};
-use super::{Told, bad_params};
 use crate::catalog::{Catalog, Contents};
+use crate::mcp::told::{Told, bad_params};
 use crate::mcp::{Engine, shortened};
 use crate::protocol::error::{ErrorBody, RESOURCE_NOT_FOUND};
 

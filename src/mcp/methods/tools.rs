@@ -7,10 +7,10 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::catalog::{Call, Catalog, Talk, Tool, ToolOutput, ToolResult};
-use crate::mcp::methods::{Told, bad_params};
-use crate::mcp::outgoing::{Answer, AnswerKind};
+use crate::mcp::answer::{Answer, AnswerKind};
 use crate::mcp::record::Handled;
-use crate::mcp::run::{Failed, Outcome};
+use crate::mcp::run::Outcome;
+use crate::mcp::told::{Told, bad_params};
 use crate::mcp::{Busy, Caller, Engine, shortened};
 use crate::model::request::RequestStatus;
 use crate::model::timestamp::Timestamp;
@@ -151,14 +151,14 @@ fn told(id: &RawValue, outcome: Outcome<ToolOutput>, structured: bool) -> (Told,
             let (told, output) = finished_told(id, finished, structured);
             (told, Some(output))
         }
-        Err(Failed { body, status, message }) => (Told { body, status, error: Some(message) }, None),
+        Err(told) => (told, None),
     }
 }
 
 fn finished_told(id: &RawValue, finished: ToolResult, structured: bool) -> (Told, ToolOutput) {
     let (output, status, error) = match finished {
         Ok(output) => (output, RequestStatus::Success, None),
-        Err(error) => (error.output(), RequestStatus::Error, Some(error.summary())),
+        Err(error) => (ToolOutput::from(&error), RequestStatus::Error, Some(error.summary())),
     };
     let body = reply::result(id, &output.result(status != RequestStatus::Success, structured));
     (Told { body, status, error }, output)
