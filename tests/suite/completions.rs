@@ -7,9 +7,9 @@ use std::process::Command;
 use archonctl::cli::exit;
 use serde_json::json;
 
-use crate::config::closed_pipe;
 use crate::databases::{Database, on_every_database};
 use crate::http::Mcp;
+use crate::process::closed_pipe;
 use crate::process::{ServeProcess, archonctl};
 
 /// The shells, and their files in `completions/`.

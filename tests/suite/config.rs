@@ -10,19 +10,19 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::process::archonctl;
+use crate::process::{archonctl, closed_pipe};
 
-const FILE: &str = ".config/archonctl/config.toml";
+pub(crate) const FILE: &str = ".config/archonctl/config.toml";
 
 /// A home with this configuration file.
-fn home(file: &str) -> TempDir {
+pub(crate) fn home(file: &str) -> TempDir {
     let home = TempDir::new().expect("a temporary folder");
     fs::create_dir_all(home.path().join(".config/archonctl")).expect("a folder");
     fs::write(home.path().join(FILE), file).expect("written");
     home
 }
 
-fn run(home: &Path, variables: &[(&str, &str)], args: &[&str]) -> Output {
+pub(crate) fn run(home: &Path, variables: &[(&str, &str)], args: &[&str]) -> Output {
     let mut command = Command::from_std(archonctl(home));
     command.envs(variables.iter().copied()).args(args).timeout(std::time::Duration::from_secs(30));
     command.output().expect("it ran")
@@ -260,36 +260,6 @@ fn a_file_gives_what_a_command_asks_for() {
 }
 
 #[test]
-fn paths_says_what_is_there() {
-    let home = home("");
-    let paths = |variables: &[(&str, &str)]| -> Value {
-        let output = run(home.path(), variables, &["config", "paths", "-o", "json"]);
-        assert!(output.status.success(), "{output:?}");
-        serde_json::from_slice(&output.stdout).expect("one document")
-    };
-    let state = home.path().join(".local/state/archonctl");
-    let expected =
-        |name: &str, path: &Path, state: &str| serde_json::json!({"name": name, "path": path, "state": state});
-    assert_eq!(
-        paths(&[])["paths"],
-        serde_json::json!([
-            expected("configuration file", &home.path().join(FILE), "exists"),
-            expected("state folder", &state, "missing"),
-            expected("database", &state.join("archon.db"), "missing"),
-            expected("remembered sessions", &state.join("sessions.json"), "missing"),
-        ])
-    );
-    fs::create_dir_all(&state).expect("a folder");
-    fs::write(state.join("archon.db"), "").expect("written");
-    assert_eq!(paths(&[])["paths"][2]["state"], "exists");
-    let remote = paths(&[("DATABASE_URL", "postgres://ada:hunter2@db/a")]);
-    assert_eq!(
-        remote["paths"][2],
-        serde_json::json!({"name": "database", "path": "postgres://ada@db/a", "state": "remote"})
-    );
-}
-
-#[test]
 fn config_follows_the_rules_of_output() {
     let home = home("");
     for args in [&["config", "show", "--origin"][..], &["config", "paths"]] {
@@ -309,13 +279,4 @@ fn config_follows_the_rules_of_output() {
     }
     let output = run(home.path(), &[], &["config", "show", "no-such", "--json"]);
     assert!(told(&output, exit::USAGE).starts_with("{\"error\":{\"code\":\"usage\""));
-}
-
-/// How it ends, and what it says, when its reader is gone before it starts.
-pub(crate) fn closed_pipe(home: &Path, args: &[&str]) -> (Option<i32>, String) {
-    let (reader, writer) = std::io::pipe().expect("a pipe");
-    drop(reader);
-    let output =
-        archonctl(home).args(args).stdout(writer).stderr(std::process::Stdio::piped()).output().expect("it ran");
-    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }

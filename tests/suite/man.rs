@@ -6,9 +6,9 @@ use std::process::{Command, Output};
 
 use archonctl::cli::exit;
 
-use crate::config::closed_pipe;
 use crate::help::commands;
 use crate::process::archonctl;
+use crate::process::closed_pipe;
 
 fn man(home: &Path, args: &[&str]) -> Output {
     archonctl(home).arg("man").args(args).output().expect("it ran")

@@ -23,6 +23,8 @@ use tokio::time::timeout;
 
 use crate::databases::Database;
 
+mod tests;
+
 /// How long a server may take until it listens: generous, since a passing test never waits for it.
 const START: Duration = Duration::from_mins(1);
 /// What a server prints once it can be reached, before its URL.
@@ -272,50 +274,10 @@ fn collect(output: impl Read + Send + 'static, lines: Arc<watch::Sender<Vec<Stri
     });
 }
 
-mod tests {
-    use std::os::unix::process::ExitStatusExt;
-
-    use super::*;
-
-    const SOON: Duration = Duration::from_secs(10);
-
-    /// A shell script in the place of the server.
-    async fn shell(script: &str) -> ServeProcess {
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
-        ServeProcess::launch(command, None).await
-    }
-
-    #[tokio::test]
-    async fn reads_the_url_and_talks() {
-        let script = r#"echo '{"message":"listening on http://127.0.0.1:1234/mcp"}' >&2; read line; echo "got $line""#;
-        let mut server = shell(script).await;
-        assert_eq!((server.url(), server.address()), ("http://127.0.0.1:1234/mcp", "127.0.0.1:1234"));
-        server.write_line("advance 65m");
-        assert_eq!(server.wait_for_line("got", SOON).await, "got advance 65m");
-        assert!(server.ended(SOON).await.success());
-        assert_eq!(server.lines().len(), 2);
-    }
-
-    #[tokio::test]
-    async fn stops_by_either_signal() {
-        let script = "trap 'exit 7' TERM; echo listening on http://127.0.0.1:1/mcp; while read line; do :; done";
-        let mut server = shell(script).await;
-        server.sigterm();
-        assert_eq!(server.ended(SOON).await.code(), Some(7));
-        assert_eq!(shell(script).await.sigkill().signal(), Some(9));
-    }
-
-    #[tokio::test]
-    #[should_panic(expected = "it ended without a line that holds")]
-    async fn a_server_that_ends_does_not_start() {
-        ServeProcess::start(&Database::sqlite(), &["--no-such-flag"]).await;
-    }
-
-    #[tokio::test]
-    #[should_panic(expected = "the deadline passed")]
-    async fn a_line_that_never_comes_is_a_failure() {
-        let server = shell("echo listening on http://127.0.0.1:1/mcp; read line").await;
-        server.wait_for_line("Cleaned up", Duration::from_millis(20)).await;
-    }
+/// How it ends, and what it says, when its reader is gone before it starts.
+pub(crate) fn closed_pipe(home: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = archonctl(home).args(args).stdout(writer).stderr(Stdio::piped()).output().expect("it ran");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }

@@ -4,11 +4,11 @@ use std::process::{Command, Output};
 
 use archonctl::cli::exit;
 
-use crate::config::closed_pipe;
 use crate::databases::on_every_database;
 use crate::faulty::{Faulty, Seen};
 use crate::field::{Field, raw};
 use crate::home::nobody;
+use crate::process::closed_pipe;
 use crate::process::{ServeProcess, archonctl};
 
 fn run(mut command: Command) -> (i32, String, String) {

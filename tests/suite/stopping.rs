@@ -4,6 +4,7 @@ mod files;
 mod hang_up;
 mod kept_port;
 mod moments;
+mod replaced;
 mod service_manager;
 
 use std::time::{Duration, Instant};

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 impl House {
     /// Sends bytes on a connection of their own, and all that comes back until the server closes it.
-    async fn exchange(&self, bytes: &[u8]) -> String {
+    pub(super) async fn exchange(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.server.address()).await.expect("a connection");
         // The server may close while we still send.
         _ = stream.write_all(bytes).await;
@@ -38,7 +38,7 @@ impl House {
         assert_eq!(self.request("POST /mcp", &headers, PING).await.status, 200);
     }
 
-    fn host(&self) -> String {
+    pub(super) fn host(&self) -> String {
         format!("Host: {}\r\n", self.server.address())
     }
 }
@@ -180,30 +180,6 @@ async fn a_length_that_lies_harms_only_itself() {
 }
 
 #[tokio::test]
-async fn pipelined_requests_are_answered_in_their_order() {
-    let house = House::open(&[]).await;
-    let session = house.session().await;
-    let mut connection = house.connect().await;
-    let slow = super::call("slow", "test_sleep", serde_json::json!({"ms": 300}));
-    let bytes = [slow.as_str(), PING, "{", PING].map(|body| {
-        format!(
-            "POST /mcp HTTP/1.1\r\n{}Content-Type: application/json\r\nMcp-Session-Id: {}\r\nContent-Length: {}\r\n\r\n{body}",
-            house.host(),
-            session.id,
-            body.len()
-        )
-    });
-    connection.send(bytes.concat()).await.expect("sent");
-    let mut seen = Vec::new();
-    for _ in 0..4 {
-        let answer = connection.answer().await.expect("an answer");
-        seen.push((answer.status, answer.json()["id"].to_string()));
-    }
-    let expected = [(200, "\"slow\""), (200, "7"), (400, "null"), (200, "7")];
-    assert_eq!(seen, expected.map(|(status, id)| (status, id.to_owned())));
-}
-
-#[tokio::test]
 async fn a_client_that_never_reads_fills_its_own_buffers_alone() {
     let house = House::open(&[]).await;
     let neighbour = house.session().await;
@@ -280,29 +256,4 @@ async fn a_client_that_has_said_all_still_listens() {
         timeout(PATIENCE, stream.read_to_string(&mut said)).await.expect("closed by the server").expect("text");
         assert!(said.starts_with(&format!("HTTP/1.1 {status} ")) && said.contains(words), "{request}: {said}");
     }
-}
-
-#[tokio::test]
-async fn http_1_0_is_answered_and_closed() {
-    let house = House::open(&[]).await;
-    let body = initialize(LATEST);
-    let head = format!("{}Content-Type: application/json\r\nContent-Length: {}\r\n", house.host(), body.len());
-    let said = house.exchange(format!("POST /mcp HTTP/1.0\r\n{head}\r\n{body}").as_bytes()).await;
-    assert!(said.starts_with("HTTP/1.0 200") && said.contains("\"protocolVersion\":\"2025-11-25\""), "{said}");
-    // Without a Host there is nothing to check, so it is a stranger.
-    let said = house.exchange(b"GET /mcp HTTP/1.0\r\n\r\n").await;
-    assert!(said.starts_with("HTTP/1.0 403"), "{said}");
-}
-
-#[tokio::test]
-async fn a_client_that_asks_first_is_told_to_go_on() {
-    let house = House::open(&[]).await;
-    let mut connection = house.connect().await;
-    let body = initialize(LATEST);
-    let expect = format!("Expect: 100-continue\r\nContent-Length: {}\r\n", body.len());
-    let head = format!("POST /mcp HTTP/1.1\r\n{}Content-Type: application/json\r\n{expect}\r\n", house.host());
-    connection.send(head).await.expect("sent");
-    assert_eq!(connection.head().await.expect("an interim answer").status, 100);
-    connection.send(body).await.expect("sent");
-    assert_eq!(connection.answer().await.expect("an answer").status, 200);
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{Life, REVISION, SOON, call_body, echo, health, nap, refused, until};
+use super::{Life, REVISION, SOON, echo, health, refused, until};
 use crate::databases::{Database, on_every_database};
 use crate::http::{Mcp, Session};
 use crate::process::ServeProcess;
@@ -13,12 +13,12 @@ use crate::process::ServeProcess;
 /// No cleanup while the test runs: only a request can find a session past its time.
 const NEVER: &str = "1000h";
 
-async fn start(db: &Database, arguments: &[&str]) -> ServeProcess {
+pub(super) async fn start(db: &Database, arguments: &[&str]) -> ServeProcess {
     ServeProcess::start(db, &[&["--test-tools", "--test-clock"], arguments].concat()).await
 }
 
 /// Moves the server's clock and waits until it has moved.
-async fn advance(server: &mut ServeProcess, by: &str) {
+pub(super) async fn advance(server: &mut ServeProcess, by: &str) {
     let moves = |server: &ServeProcess| server.lines().iter().filter(|line| line.contains("clock advanced")).count();
     let (before, begun) = (moves(server), Instant::now());
     server.write_line(&format!("advance {by}"));
@@ -29,7 +29,7 @@ async fn advance(server: &mut ServeProcess, by: &str) {
 }
 
 /// Waits for a cleanup that began after now.
-async fn advance_over_a_cleanup(server: &mut ServeProcess, by: &str) {
+pub(super) async fn advance_over_a_cleanup(server: &mut ServeProcess, by: &str) {
     let before = health(server).await["cleanup"]["last_run"].clone();
     advance(server, by).await;
     let begun = Instant::now();
@@ -39,7 +39,7 @@ async fn advance_over_a_cleanup(server: &mut ServeProcess, by: &str) {
     }
 }
 
-async fn is_valid(session: &Session) -> bool {
+pub(super) async fn is_valid(session: &Session) -> bool {
     let answer = session.request("ping", json!({})).await;
     assert!(matches!(answer.status, 200 | 404), "{}", answer.text());
     answer.status == 200
@@ -53,7 +53,7 @@ async fn two(server: &ServeProcess) -> [Session; 2] {
     sessions
 }
 
-fn archon(session: &Session) -> &str {
+pub(super) fn archon(session: &Session) -> &str {
     session.archon.as_deref().expect("an Archon session")
 }
 
@@ -230,72 +230,6 @@ on_every_database!(the_greatest_age_ends_a_session_in_use, |db| async {
     }
 });
 
-on_every_database!(a_running_call_keeps_its_session, |db| async {
-    let mut server = start(&db, &["--session-timeout", "1h"]).await;
-    let session = Mcp::new(server.url()).initialize(REVISION).await;
-    let nap = nap(&db, &session, 2000).await;
-    for by in ["5h", "6h", "7h"] {
-        advance_over_a_cleanup(&mut server, by).await;
-        assert!(is_valid(&session).await, "after {by}");
-    }
-    let answer = nap.await.expect("joined");
-    assert_eq!(answer.json()["result"]["isError"], false, "{}", answer.text());
-    assert_eq!(echo(&session).await, archon(&session));
-    Life::Archon.assert_active(&db, archon(&session));
-    Life::Protocol.assert_active(&db, &session.id);
-    let late = "SELECT COUNT(*) FROM archon_mcp_requests WHERE CAST(late AS INTEGER) <> 0";
-    assert_eq!(db.value(late), "0");
-});
-
-on_every_database!(a_running_call_keeps_the_session_that_it_names, |db| async {
-    let mut server = start(&db, &["--session-timeout", "1h"]).await;
-    let mcp = Mcp::new(server.url());
-    let (owner, guest) = (mcp.initialize(REVISION).await, mcp.initialize(REVISION).await);
-    echo(&owner).await;
-    echo(&guest).await;
-    let (named, sleeper) = (archon(&owner).to_owned(), guest.clone());
-    let nap = tokio::spawn(async move {
-        let body = call_body("test_sleep", &json!({"ms": 2000}));
-        sleeper.post(&[("x-archon-session-id", &named)], body).await.expect("an answer")
-    });
-    // The row of a running call is not there yet, but its session's touch is.
-    let touched = format!(
-        "SELECT COUNT(*) FROM archon_mcp_protocol_sessions p JOIN archon_mcp_protocol_sessions o \
-         ON p.last_activity > o.last_activity WHERE p.protocol_session_id = '{}' AND o.protocol_session_id = '{}'",
-        guest.id, owner.id
-    );
-    until(&db, &touched, "1").await;
-    advance_over_a_cleanup(&mut server, "5h").await;
-    let answer = nap.await.expect("joined");
-    assert_eq!(answer.header("x-archon-session-id"), owner.archon.as_deref());
-    Life::Archon.assert_active(&db, archon(&owner));
-});
-
-on_every_database!(a_call_whose_session_is_revoked_is_cancelled_and_told_by_whom, |db| async {
-    let server = start(&db, &[]).await;
-    let session = Mcp::new(server.url()).initialize(REVISION).await;
-    let begun = Instant::now();
-    let nap = nap(&db, &session, 60_000).await;
-    let id = archon(&session);
-    let touched = "SELECT COUNT(*) FROM archon_mcp_protocol_sessions WHERE last_activity > connected_at";
-    until(&db, touched, "1").await;
-    db.rows(&format!("UPDATE archon_mcp_sessions SET status = 'expired' WHERE session_id = '{id}'"));
-    let activity = "SELECT s.last_activity, p.last_activity FROM archon_mcp_sessions s \
-         JOIN archon_mcp_protocol_sessions p ON p.session_id = s.session_id";
-    let before = db.rows(activity);
-    let answer = nap.await.expect("joined");
-    assert!(begun.elapsed() < SOON, "it is not waited for");
-    let message = answer.json()["error"]["message"].as_str().expect("an error").to_owned();
-    assert!(message.contains("by the operator (operator)"), "{message}");
-    assert_eq!(db.value("SELECT status FROM archon_mcp_requests WHERE tool_name = 'test_sleep'"), "error");
-    // Counted: so what the call touched has been written, too.
-    until(&db, &format!("SELECT calls FROM archon_mcp_sessions WHERE session_id = '{id}'"), "1").await;
-    assert_eq!(db.value("SELECT CAST(late AS INTEGER) FROM archon_mcp_requests WHERE tool_name = 'test_sleep'"), "1");
-    assert_eq!(db.rows(activity), before);
-    refused(&session, "operator").await;
-    Life::Archon.assert_ended(&db, id, ["expired", "operator", "sql"]);
-});
-
 on_every_database!(the_cleanup_and_the_clients_may_find_the_same_end, |db| async {
     let mut server = start(&db, &["--session-timeout", "1h"]).await;
     let mcp = Mcp::new(server.url());
@@ -310,49 +244,4 @@ on_every_database!(the_cleanup_and_the_clients_may_find_the_same_end, |db| async
     assert_eq!(db.value(ends), "100", "each ends once");
     assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_sessions"), "200", "and has one after it");
     assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_sessions WHERE status = 'active'"), "100");
-});
-
-on_every_database!(captured_words_have_a_retention_of_their_own, |db| async {
-    let mut server = start(&db, &["--capture", "all", "--capture-retention", "1h"]).await;
-    let session = Mcp::new(server.url()).initialize(REVISION).await;
-    echo(&session).await;
-    let captures = "SELECT COUNT(*) FROM archon_mcp_captures";
-    assert_eq!(db.value(captures), "1");
-    advance_over_a_cleanup(&mut server, "2h").await;
-    until(&db, captures, "0").await;
-    assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_requests WHERE method = 'tools/call'"), "1");
-});
-
-on_every_database!(what_is_older_than_the_retention_is_removed, |db| async {
-    let limits = ["--session-timeout", "1h", "--protocol-session-timeout", "90m", "--retention", "1d"];
-    let mut server = start(&db, &limits).await;
-    let session = Mcp::new(server.url()).initialize(REVISION).await;
-    echo(&session).await;
-    // First it ends, then it is old.
-    advance_over_a_cleanup(&mut server, "2h").await;
-    refused(&session, "timeout").await;
-    let left = "SELECT (SELECT COUNT(*) FROM archon_mcp_requests) + (SELECT COUNT(*) FROM archon_mcp_sessions) \
-                + (SELECT COUNT(*) FROM archon_mcp_protocol_sessions)";
-    assert_ne!(db.value(left), "0");
-    advance_over_a_cleanup(&mut server, "2d").await;
-    until(&db, left, "0").await;
-    assert_ne!(db.value("SELECT SUM(calls) FROM archon_mcp_rollups"), "0");
-    let answer = session.request("ping", json!({})).await;
-    assert_eq!((answer.status, &answer.json()["error"]["data"]["reason"]), (404, &json!("session_unknown")));
-});
-
-on_every_database!(a_live_connection_loses_its_old_archon_sessions_alone, |db| async {
-    let mut server = start(&db, &["--session-timeout", "1h", "--retention", "1d"]).await;
-    let session = Mcp::new(server.url()).initialize(REVISION).await;
-    echo(&session).await;
-    advance(&mut server, "2h").await;
-    let second = echo(&session).await;
-    advance_over_a_cleanup(&mut server, "50h").await;
-    // A run removes a day's worth at most.
-    for _ in 0..2 {
-        advance_over_a_cleanup(&mut server, "6m").await;
-    }
-    until(&db, "SELECT COUNT(*) FROM archon_mcp_sessions", "1").await;
-    assert_ne!(echo(&session).await, second);
-    until(&db, "SELECT calls FROM archon_mcp_protocol_sessions", "3").await;
 });

@@ -13,6 +13,8 @@ mod away;
 mod binding;
 mod clock;
 mod ends;
+mod retention;
+mod running;
 mod supervision;
 mod survival;
 mod time;

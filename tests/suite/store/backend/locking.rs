@@ -3,12 +3,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use futures_util::future::join_all;
-use futures_util::poll;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::*;
-use crate::databases::on_every_database;
 
 /// How many pairs of sessions they write.
 const PAIRS: u32 = 40;
@@ -27,7 +24,7 @@ async fn until_all_have_gone(db: &Database) {
 }
 
 /// Connections of ours in the middle of a transaction that do nothing.
-fn idle_in_transaction(db: &Database) -> i64 {
+pub(super) fn idle_in_transaction(db: &Database) -> i64 {
     count(
         db,
         "pg_stat_activity WHERE datname = current_database() AND application_name = 'archonctl' \
@@ -217,81 +214,6 @@ async fn whoever_locks_rows_before_changing_them_is_in_nobodys_way() {
     assert_eq!(deadlocks(&db), "0", "in {held} times");
 }
 
-/// Polls a transaction until it stands between two of its statements.
-async fn stand_still<F: Future + Unpin>(db: &Database, work: &mut F) {
-    while idle_in_transaction(db) == 0 {
-        assert!(poll!(&mut *work).is_pending(), "it came to its end");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-}
-
-/// Flushes until nobody holds a row of these touches any more.
-async fn flush_all(store: &Store, boot: i64, mut touches: Touches) {
-    let written = async {
-        loop {
-            touches = store.totals().flush(boot, touches).await.map_err(|(e, _)| e).expect("a flush");
-            if touches.is_empty() {
-                break;
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), written).await.expect("rows stay held");
-}
-
-/// The process is stopped, or its machine sleeps, in the middle of a transaction.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_frozen_server_holds_nobody_up_for_long() {
-    let Some(db) = Database::postgres() else { return };
-    let store = serving(&db).await;
-    store_all(&store, (1..=3).flat_map(pair).chain([requests(call(1)), requests(call(2))])).await;
-    let other = beside(&db).await;
-    let boot = begin_boot(&other, NOON).await.number;
-    let touches = |at| Touches {
-        archon: (1..=3).map(|n| touch_archon(n, at)).collect(),
-        protocol: (1..=3).map(|n| touch_protocol(n, at)).collect(),
-    };
-    let mut frozen = Box::pin(store.totals().flush(1, touches(NOON.plus(minutes(1)))));
-    stand_still(&db, &mut frozen).await;
-    let later = NOON.plus(minutes(2));
-    // PostgreSQL lets go of the rows that it holds.
-    flush_all(&other, boot, touches(later)).await;
-    // Awake again: what it had in hand is written once.
-    let (Ok(in_hand) | Err((_, in_hand))) = frozen.await;
-    flush_all(&store, 1, in_hand).await;
-    assert_eq!(db.value("SELECT SUM(calls) FROM archon_mcp_sessions"), "2");
-    let stored = store.archon_session(ids(1).1).await.expect("an answer").expect("a session");
-    assert_eq!(stored.life.last_activity, later);
-}
-
-/// Whoever waited for a transaction has gone, wherever it was by then.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_transaction_that_is_given_up_leaves_nothing_open() {
-    let Some(db) = Database::postgres() else { return };
-    let store = serving(&db).await;
-    store_all(&store, (1..=40).flat_map(pair)).await;
-    for n in 1..=40u32 {
-        let end = store.end_archon_session(ids(n).1, by(EndReason::Operator, "bob", NOON));
-        let mut end = Box::pin(end);
-        for _ in 0..n.div_ceil(4) {
-            if poll!(&mut end).is_ready() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    }
-    let closed = async {
-        while idle_in_transaction(&db) > 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    // Sooner than PostgreSQL itself would end it.
-    tokio::time::timeout(Duration::from_secs(3), closed).await.expect("a transaction was left open");
-    for n in 1..=40 {
-        store.end_archon_session(ids(n).1, by(EndReason::Operator, "bob", NOON)).await.expect("an end");
-    }
-    assert_eq!(count(&db, "archon_mcp_session_events WHERE kind = 'ended'"), 80);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deadlock_is_repeated_at_once_and_is_no_outage() {
     let Some(db) = Database::postgres() else { return };
@@ -348,63 +270,3 @@ async fn a_statement_that_was_typed_and_not_committed_stops_nobody_else() {
     assert_eq!(count(&db, "archon_mcp_sessions WHERE status = 'active'"), 1);
     assert_eq!(store.writer().stats().dropped, 0);
 }
-
-on_every_database!(what_ended_while_its_first_call_waited_is_not_left_alive, |db| async {
-    let store = serving(&db).await;
-    // One connection of its own; one whose Archon session another live one is bound to.
-    let shared = NewProtocolSession { session_id: ids(2).1, ..protocol(3) };
-    store_all(&store, [opens(protocol(1)), opens(protocol(2)), opens(shared)]).await;
-    let at = NOON.plus(minutes(1));
-    for n in [1, 2] {
-        let ending = by(EndReason::ClientDisconnect, "client", at);
-        assert!(store.end_protocol_session(&ids(n).0, ending).await.expect("an end"));
-    }
-    store_all(&store, [1, 2].into_iter().flat_map(|n| [creates(archon(n)), requests(call(n))])).await;
-    let ends = format!(
-        "SELECT status, COALESCE({}, '-'), COALESCE(disconnect_reason, '-'), COALESCE(ended_by, '-') \
-         FROM archon_mcp_sessions ORDER BY session_id",
-        time(&db, "disconnected_at")
-    );
-    assert_eq!(
-        rows(&db, &ends),
-        [["disconnected", "2026-01-10 12:01:00.000", "client_disconnect", "client"], ["active", "-", "-", "-"]]
-    );
-    let of_first = format!("archon_mcp_session_events WHERE session_id = '{}' AND kind = 'ended'", ids(1).1);
-    assert_eq!(count(&db, &of_first), 2, "of both of its sessions");
-    assert_eq!(
-        count(&db, "archon_mcp_protocol_sessions WHERE CAST(called AS INTEGER) <> 0"),
-        0,
-        "nothing ended is bound"
-    );
-    flush(&store).await;
-    assert_eq!(db.value("SELECT SUM(calls) FROM archon_mcp_sessions"), "2");
-    // An ended one does not take up what lives.
-    let bound = Binding { protocol_session_id: ids(1).0, session_id: ids(2).1 };
-    store_all(&store, [Write::Bind(Box::new(bound))]).await;
-    assert_eq!(
-        db.value(
-            "SELECT session_id FROM archon_mcp_protocol_sessions WHERE protocol_session_id = 'protocol-session-1'"
-        ),
-        ids(1).1.to_string()
-    );
-});
-
-// An end and a first call at the same moment, again and again: whichever comes first, nothing is left alive.
-on_every_database!(an_end_and_a_first_call_at_once_leave_nothing_alive, |db| async {
-    let store = serving(&db).await;
-    let other = beside(&db).await;
-    store_all(&store, (1..=60).map(|n| opens(protocol(n)))).await;
-    join_all((1..=60).map(|n| {
-        let (store, other) = (&store, &other);
-        async move {
-            let (id, ending) = (ids(n).0, by(EndReason::ClientDisconnect, "client", NOON));
-            let (ended, ()) =
-                tokio::join!(other.end_protocol_session(&id, ending), store_all(store, [creates(archon(n))]));
-            assert!(ended.expect("an end"));
-        }
-    }))
-    .await;
-    assert_eq!(count(&db, "archon_mcp_sessions"), 60);
-    assert_eq!(count(&db, "archon_mcp_sessions WHERE status = 'active'"), 0);
-    assert_eq!(count(&db, "archon_mcp_session_events WHERE kind = 'ended'"), 120);
-});

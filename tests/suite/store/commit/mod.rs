@@ -2,6 +2,7 @@
 
 mod doubt;
 mod held;
+mod held_ends;
 mod outages;
 mod poison;
 mod writing;

@@ -9,7 +9,7 @@ use super::*;
 use crate::databases::on_every_database;
 
 /// What the tables of sums must hold, computed from the raw rows alone.
-fn assert_sums_equal_rows(db: &Database) {
+pub(super) fn assert_sums_equal_rows(db: &Database) {
     let per_session = "COUNT(*), COUNT(CASE WHEN status <> 'success' THEN 1 END), \
                        COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0)";
     assert_eq!(
@@ -106,7 +106,7 @@ fn assert_hours_and_days_equal_minutes(db: &Database) {
 }
 
 /// Requests of all kinds, different for each `n`.
-fn varied(n: u32) -> NewRequest {
+pub(super) fn varied(n: u32) -> NewRequest {
     let statuses = [RequestStatus::Success, RequestStatus::Success, RequestStatus::Error, RequestStatus::Timeout];
     let tools = ["health_check", "find_projects", "manage_project"];
     let pick = |count: u32| usize::try_from(n % count).expect("small");
@@ -122,11 +122,11 @@ fn varied(n: u32) -> NewRequest {
     }
 }
 
-fn sessions() -> impl Iterator<Item = Write> {
+pub(super) fn sessions() -> impl Iterator<Item = Write> {
     (1..=20).flat_map(pair)
 }
 
-async fn fold_all(store: &Store, boot: i64, limit: i64) {
+pub(super) async fn fold_all(store: &Store, boot: i64, limit: i64) {
     while store.totals().fold_leftovers(boot, limit).await.expect("a fold") > 0 {}
 }
 
@@ -199,88 +199,6 @@ on_every_database!(a_flush_that_is_dropped_keeps_its_sums, |db| async {
     assert_sums_equal_rows(&db);
 });
 
-on_every_database!(what_a_crashed_boot_left_is_folded_once, |db| async {
-    let crashed = serving(&db).await;
-    store_all(&crashed, sessions().chain((0..40).map(|n| requests(varied(n))))).await;
-    flush(&crashed).await;
-    store_all(&crashed, (40..200).map(|n| requests(varied(n)))).await;
-    drop(crashed);
-    let store = open(&db, Role::Server).await.expect("open");
-    assert_eq!(begin_boot(&store, NOON.plus(minutes(10))).await.number, 2);
-    let other = beside(&db).await;
-    assert_eq!(store.totals().unfolded_boots().await.expect("boots"), [1]);
-    // Both at the same time, in small pieces.
-    tokio::join!(fold_all(&store, 1, 7), fold_all(&other, 1, 11), fold_all(&store, 1, 13));
-    assert_sums_equal_rows(&db);
-    assert_eq!(store.totals().unfolded_boots().await.expect("boots"), Vec::<i64>::new());
-    fold_all(&other, 1, 100).await;
-    assert_sums_equal_rows(&db);
-});
-
-on_every_database!(a_living_boot_is_left_to_itself, |db| async {
-    let store = serving(&db).await;
-    store_all(&store, sessions().chain((0..40).map(|n| requests(varied(n))))).await;
-    assert_eq!(store.totals().unfolded_boots().await.expect("boots"), Vec::<i64>::new());
-    assert_eq!(store.totals().fold_leftovers(1, 100).await.expect("a fold"), 0);
-    assert_eq!(count(&db, "archon_mcp_rollups"), 0);
-});
-
-on_every_database!(a_server_taken_for_dead_counts_nothing_twice, |db| async {
-    let store = serving(&db).await;
-    store_all(&store, sessions().chain((0..40).map(|n| requests(varied(n))))).await;
-    // Others bury it while it is silent, and fold the first of its rows.
-    let other = beside(&db).await;
-    db.rows("UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash'");
-    assert_eq!(other.totals().fold_leftovers(1, 15).await.expect("a fold"), 15);
-    // It was alive all the time.
-    store_all(&store, (40..80).map(|n| requests(varied(n)))).await;
-    flush(&store).await;
-    assert_sums_equal_rows(&db);
-    store_all(&store, (80..120).map(|n| requests(varied(n)))).await;
-    flush(&store).await;
-    fold_all(&other, 1, 15).await;
-    flush(&store).await;
-    assert_sums_equal_rows(&db);
-});
-
-// It was frozen with a batch in flight, which the database had committed: others folded it, and it is sent again.
-on_every_database!(a_batch_that_others_folded_is_not_counted_when_it_is_sent_again, |db| async {
-    for flushes_in_between in [true, false] {
-        let db = if db.is_postgres() { Database::postgres().expect("PostgreSQL") } else { Database::sqlite() };
-        let store = serving(&db).await;
-        store_all(&store, sessions().chain((0..40).map(|n| requests(varied(n))))).await;
-        flush(&store).await;
-        store_all(&store, (40..50).map(|n| requests(varied(n)))).await;
-        let next: u32 = db.value("SELECT MAX(seq) + 1 FROM archon_mcp_requests").parse().expect("a number");
-        // As the lost batch left them: the same rows under the numbers that they are sent again with.
-        for n in next..next + 8 {
-            let (protocol_id, archon_id) = ids(1);
-            db.rows(&format!(
-                "INSERT INTO archon_mcp_requests (session_id, protocol_session_id, method, tool_name, prompt_tokens, \
-                 completion_tokens, timestamp, duration_ms, duration_us, status, late, boot, seq) VALUES ('{archon_id}', \
-                 '{protocol_id}', 'tools/call', 'health_check', 10, 20, '2026-01-10 12:00:00.000', 1, 1500, 'success', \
-                 FALSE, 1, {n})"
-            ));
-        }
-        db.rows("UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash'");
-        fold_all(&beside(&db).await, 1, 100).await;
-        assert_sums_equal_rows(&db);
-        // Awake again: a flush, and the batch once more, in either order.
-        if flushes_in_between {
-            flush(&store).await;
-        }
-        store_all(&store, (0..8).map(|_| requests(call(1)))).await;
-        assert_eq!(count(&db, "archon_mcp_requests"), 58, "no row comes twice");
-        flush(&store).await;
-        assert_sums_equal_rows(&db);
-        store_all(&store, (50..80).map(|n| requests(varied(n)))).await;
-        flush(&store).await;
-        assert_sums_equal_rows(&db);
-        flush(&store).await;
-        assert_sums_equal_rows(&db);
-    }
-});
-
 on_every_database!(two_servers_add_to_the_same_sums, |db| async {
     let store = serving(&db).await;
     store_all(&store, sessions()).await;
@@ -333,67 +251,4 @@ on_every_database!(a_call_that_ran_over_the_end_of_its_session_is_late, |db| asy
     store.end_boot(1, ms(80), "crash").await.expect("an end");
     fold_all(&beside(&db).await, 1, 10).await;
     assert_eq!(count(&db, "archon_mcp_requests WHERE CAST(late AS INTEGER) <> 0"), 4);
-});
-
-on_every_database!(touches_only_move_forward, |db| async {
-    let store = serving(&db).await;
-    store_all(&store, pair(1).into_iter().chain(pair(2))).await;
-    let touch = |n, at| Touches { archon: vec![touch_archon(n, at)], protocol: vec![touch_protocol(n, at)] };
-    for (offset, wanted) in [(5, 5), (3, 5), (5, 5), (9, 9), (0, 9)] {
-        store.totals().flush(1, touch(1, NOON.plus(minutes(offset)))).await.map_err(|(e, _)| e).expect("a flush");
-        let stored = store.protocol_session(&ids(1).0).await.expect("an answer").expect("a session");
-        let archon = stored.archon.expect("bound").life;
-        for (life, timeout) in [(stored.life, PROTOCOL_TIMEOUT), (archon, TIMEOUT)] {
-            assert_eq!(life.last_activity, NOON.plus(minutes(wanted)), "after a touch at +{offset}");
-            assert_eq!(life.expires_at, Some(NOON.plus(minutes(wanted)).plus(timeout)));
-        }
-    }
-    // The other pair was not touched, and an ended one never is.
-    assert!(store.end_archon_session(ids(2).1, by(EndReason::Operator, "bob", NOON)).await.expect("an end"));
-    store.totals().flush(1, touch(2, NOON.plus(minutes(30)))).await.map_err(|(e, _)| e).expect("a flush");
-    let stored = store.protocol_session(&ids(2).0).await.expect("an answer").expect("a session");
-    for life in [stored.life, stored.archon.expect("bound").life] {
-        assert_eq!((life.last_activity, life.ended.map(|e| e.by)), (NOON, Some("bob".into())));
-    }
-});
-
-// A clock was set back: from that outage on, times are on another scale.
-on_every_database!(a_touch_after_an_outage_that_the_row_does_not_know_moves_it_back, |db| async {
-    let store = serving(&db).await;
-    store_all(&store, pair(1)).await;
-    for (offset, credited, wanted) in [(5, 0, 5), (3, 0, 5), (3, 1, 3), (2, 1, 3), (4, 0, 4)] {
-        let at = NOON.plus(minutes(offset));
-        let touches = Touches {
-            archon: vec![ArchonTouch { credited, ..touch_archon(1, at) }],
-            protocol: vec![ProtocolTouch { credited, ..touch_protocol(1, at) }],
-        };
-        store.totals().flush(1, touches).await.map_err(|(e, _)| e).expect("a flush");
-        let stored = store.protocol_session(&ids(1).0).await.expect("an answer").expect("a session");
-        for life in [stored.life, stored.archon.expect("bound").life] {
-            assert_eq!(life.last_activity, NOON.plus(minutes(wanted)), "after a touch at +{offset} with {credited}");
-        }
-    }
-    for table in ["archon_mcp_sessions", "archon_mcp_protocol_sessions"] {
-        assert_eq!(db.value(&format!("SELECT credited FROM {table}")), "0");
-    }
-});
-
-on_every_database!(many_touches_in_one_flush, |db| async {
-    let store = serving(&db).await;
-    store_all(&store, (1..=300).flat_map(pair)).await;
-    let at = NOON.plus(minutes(1));
-    let touches = Touches {
-        archon: (1..=300).rev().map(|n| touch_archon(n, at)).collect(),
-        protocol: (1..=300).rev().map(|n| touch_protocol(n, at)).collect(),
-    };
-    store.totals().flush(1, touches).await.map_err(|(e, _)| e).expect("a flush");
-    let ends = [("archon_mcp_sessions", "2026-01-10 13:01"), ("archon_mcp_protocol_sessions", "2026-02-09 12:01")];
-    for (table, end) in ends {
-        let moved = format!(
-            "{table} WHERE {} = '2026-01-10 12:01:00.000' AND {} = '{end}:00.000'",
-            time(&db, "last_activity"),
-            time(&db, "expires_at")
-        );
-        assert_eq!(count(&db, &moved), 300);
-    }
 });

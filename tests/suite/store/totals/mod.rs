@@ -1,5 +1,7 @@
 //! What is summed over rows.
 
 mod folding;
+mod leftovers;
+mod touching;
 
 use super::*;
