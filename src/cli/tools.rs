@@ -30,8 +30,8 @@ On the remembered session, if there is one; else it opens a session, asks, and c
 with a command that --server names) is started for it, and ended.
 
 With -o json: {version, url, tools: [{name, title, description, signature, arguments: [{name, types, required, default, \
-choices, description}], annotations: {read_only, destructive, idempotent, open_world}, input_schema, output_schema}]}; of \
-one tool its members alone, beside version.";
+choices, description}], annotations: {read_only, destructive, idempotent, open_world}, input_schema, output_schema, \
+other: what else the server says of it}]}; of one tool its members alone, beside version.";
 
 /// Show what tools a server offers
 #[derive(Debug, Args)]
@@ -149,6 +149,7 @@ fn members(tool: &ToolDescription) -> Vec<(&'static str, Value)> {
         ("annotations", json!(hints)),
         ("input_schema", tool.input_schema.clone()),
         ("output_schema", json!(tool.output_schema)),
+        ("other", json!(tool.other)),
     ]
 }
 

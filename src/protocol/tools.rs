@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 /// One entry of `tools/list`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -26,6 +26,9 @@ pub struct ToolDescription {
     /// What a client may assume.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<ToolAnnotations>,
+    /// Members that are not known here (`icons`, `_meta`, those of a vendor), as they came.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 /// Hints on a tool's nature. A client may repeat a call whose answer was lost only if one of them allows it.

@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 
 use super::arguments::ArgumentRules;
 use super::schema;
@@ -66,6 +67,7 @@ impl<T: TypedTool> Typed<T> {
             input_schema,
             output_schema: Some(schema::output::<T::Output>()),
             annotations: Some(T::ANNOTATIONS),
+            other: Map::new(),
         };
         Self { tool, entry: Entry::named(T::NAME, &description), rules }
     }

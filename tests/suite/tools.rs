@@ -28,6 +28,8 @@ async fn offering() -> (Faulty, Home) {
                 "required": ["query"],
             },
             "annotations": {"readOnlyHint": true},
+            "_meta": {"example.org/cost": 2},
+            "icons": [],
         },
         {"name": "stop", "inputSchema": {"type": "object"}},
     ]});
@@ -65,6 +67,7 @@ async fn json_lines_and_csv_for_programs() {
     assert_eq!(find["arguments"][2]["choices"], json!(["open", "done"]));
     assert_eq!(find["annotations"]["read_only"], true);
     assert_eq!(find["input_schema"]["required"], json!(["query"]));
+    assert_eq!(find["other"], json!({"_meta": {"example.org/cost": 2}, "icons": []}), "what is not known here");
     assert_eq!(home.json(&["tools", "--json"], exit::DONE).await, document, "--json is -o json");
 
     let lines = home.run(&["tools", "-o", "jsonl"]).await.code(i32::from(exit::DONE));
