@@ -97,6 +97,11 @@ impl ClientError {
         matches!(self, Self::Connection { stage: Stage::BeforeSending, .. })
     }
 
+    /// Whether the server cannot serve it now, and says so: it may be stopping.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Http { status: 503, .. })
+    }
+
     /// Whether there is no connection, or it broke.
     pub fn is_lost(&self) -> bool {
         matches!(self, Self::Connection { .. })

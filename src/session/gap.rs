@@ -19,10 +19,10 @@ pub(super) fn tell(gap: Gap) {
     if gap.stepped_ms != 0 {
         let words =
             if gap.stepped_ms > 0 { "the clock was set ahead, or the machine slept" } else { "the clock was set back" };
-        tracing::warn!("{words} ({}): sessions do not count it as idle", span(gap.stepped_ms.abs()));
+        tracing::warn!("{words} ({}): this does not count as idle time", span(gap.stepped_ms.abs()));
     }
     if gap.frozen_ms > 0 {
-        tracing::warn!("nothing ran for {}: sessions do not count it as idle", span(gap.frozen_ms));
+        tracing::warn!("nothing ran for {}: this does not count as idle time", span(gap.frozen_ms));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sessions whose clients only listen, and cancellations that meant another server.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use super::{Live, Sessions};
 use crate::model::text::clean;
@@ -8,8 +8,9 @@ use crate::store::sessions::Cancellation;
 
 /// The longest request id that travels with a cancellation, in characters: as long as an id may be.
 const ID_CHARS: usize = 512;
-/// How many cancellations of one session are passed on in a minute.
+/// How many cancellations of one session are passed on in a minute, and how many of all: each is a row.
 const TOLD: u32 = 20;
+const TOLD_IN_ALL: u32 = 1000;
 
 impl Sessions {
     /// The client of this session holds a stream open. That moves the end of its time, and is no use of it.
@@ -24,7 +25,10 @@ impl Sessions {
     /// one session, because anybody can name any request.
     pub fn cancel_elsewhere(&self, live: &Arc<Live>, request: &str) {
         let minute = self.uptime_ms() / 60_000;
-        let has_room = || (0..TOLD).any(|place| self.warned.first(("cancelled", &live.id, minute, place)));
+        let has_room = || {
+            (0..TOLD).any(|place| self.warned.first(("cancelled", &live.id, minute, place)))
+                && self.tells_another(minute)
+        };
         if !self.store.is_shared() || !has_room() {
             return;
         }
@@ -36,6 +40,16 @@ impl Sessions {
                 tracing::debug!(session = cancelled.protocol_session_id, %error, "a cancellation could not be passed on");
             }
         });
+    }
+
+    /// Whether one more may be told in this minute.
+    fn tells_another(&self, minute: u64) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.0 != minute {
+            *told = (minute, 0);
+        }
+        told.1 += 1;
+        told.1 <= TOLD_IN_ALL
     }
 
     /// A cancellation that came to another server.

@@ -35,7 +35,7 @@ mod visitor;
 mod warned;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Instant;
 
 use uuid::Uuid;
@@ -78,6 +78,8 @@ pub struct Sessions {
     /// One flush at a time.
     flushing: tokio::sync::Mutex<()>,
     warned: Warned,
+    /// The last minute in which cancellations were passed on, and how many in it.
+    told: Mutex<(u64, u32)>,
     counters: Counters,
     recent: StatusCache,
     tallies: Tallies,
@@ -159,6 +161,7 @@ impl Sessions {
             cache: Cache::default(),
             flushing: tokio::sync::Mutex::default(),
             warned: Warned::default(),
+            told: Mutex::default(),
             counters: Counters::default(),
             recent: StatusCache::default(),
             tallies: Tallies::default(),

@@ -122,7 +122,7 @@ impl Sessions {
         if let Some(lost) = self.lost_database() {
             self.store.record_lost(number, self.credits().latest(), lost).await?;
             let words = span(lost.credit_ms);
-            tracing::warn!("the database took nothing for {words}: sessions do not count it as idle");
+            tracing::warn!("the database took no writes for {words}: this does not count as idle time");
             self.time.state().has_beaten(self.clock.now());
         }
         self.learn_outages().await?;
@@ -159,7 +159,7 @@ impl Sessions {
         if offset.abs() > STEP {
             self.time.unsettle();
             if gaps.is_empty() {
-                tracing::warn!("the database's clock was set {}: sessions do not count it as idle", ahead(offset));
+                tracing::warn!("the database's clock was set {}: this does not count as idle time", ahead(offset));
             }
             let began = self.clock.now();
             state.lost.push(Lost { began, ended: began.shifted(offset), credit_ms: offset, cause: Cause::Clock });

@@ -154,6 +154,14 @@ impl Sessions {
         Ok(live)
     }
 
+    /// Who owns a session; `None` of one that never was.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot tell now.
+    pub async fn owner(&self, id: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.store.protocol_session(id).await?.map(|row| row.principal))
+    }
+
     /// A live session of nobody, from before tokens were asked for, belongs to the first principal that presents its id.
     async fn checked(
         &self,

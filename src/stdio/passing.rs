@@ -2,10 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +17,9 @@ use crate::protocol::reply;
 
 /// How long the messages that are under way may take when the client has closed its pipe.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
+/// How long a handshake waits for a server that is stopping, and how often it is tried: whoever is next can open a session.
+const STOPPING: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(200);
 /// How long the goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -29,10 +32,16 @@ struct Unpassed {
 impl Pipes {
     /// Passes the client's messages on until it closes its pipe, `stop` fires, or the other server is gone. What that one
     /// has not taken is kept for whoever serves next; what it may have run is answered with an error, and not repeated.
+    /// `is_gone` is asked before each message: a stranger at that server's place is told nothing.
     ///
     /// # Errors
     /// When the pipe cannot be read.
-    pub async fn pass_on(&mut self, relay: &Arc<Relay>, stop: &CancellationToken) -> io::Result<Ended> {
+    pub async fn pass_on(
+        &mut self,
+        relay: &Arc<Relay>,
+        is_gone: impl Fn() -> bool,
+        stop: &CancellationToken,
+    ) -> io::Result<Ended> {
         let (failing, mut failed) = mpsc::channel::<Unpassed>(1);
         let (running, over) = (TaskTracker::new(), CancellationToken::new());
         let _over = over.clone().drop_guard();
@@ -52,6 +61,10 @@ impl Pipes {
             match next {
                 Err(error) => break Err(error),
                 Ok(Next::End) => break Ok(Ended::Served),
+                Ok(Next::Message(line)) if is_gone() => {
+                    self.put_back(line);
+                    break Ok(Ended::Lost);
+                }
                 Ok(Next::Message(line)) if is_handshake(&line) => {
                     let is_lost = tokio::select! {
                         biased;
@@ -68,14 +81,8 @@ impl Pipes {
                         () = stop.cancelled() => break Ok(Ended::Served),
                         place = self.place(&line) => place,
                     };
-                    let (relay, session, said) = (relay.clone(), self.session(), self.said.clone());
-                    let (failing, over) = (failing.clone(), over.clone());
-                    running.spawn(over.run_until_cancelled_owned(async move {
-                        if let Err(error) = relay.pass(line.clone(), session.as_deref(), &said).await {
-                            _ = failing.send(Unpassed { message: line, error }).await;
-                        }
-                        drop(place);
-                    }));
+                    let passing = self.passing(relay, line, failing.clone(), place);
+                    running.spawn(over.clone().run_until_cancelled_owned(passing));
                 }
             }
         };
@@ -88,8 +95,26 @@ impl Pipes {
         };
         _ = tokio::time::timeout(LAST_ANSWERS, rest).await;
         match outcome {
+            Ok(Ended::Served) if is_gone() => Ok(Ended::Lost),
             Ok(Ended::Served) => Ok(self.goodbye(relay).await),
             outcome => outcome,
+        }
+    }
+
+    /// One message on its way; what goes wrong is told to `failing`.
+    fn passing(
+        &self,
+        relay: &Arc<Relay>,
+        message: Bytes,
+        failing: mpsc::Sender<Unpassed>,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let (relay, session, said) = (relay.clone(), self.session(), self.said.clone());
+        async move {
+            if let Err(error) = relay.pass(message.clone(), session.as_deref(), &said).await {
+                _ = failing.send(Unpassed { message, error }).await;
+            }
+            drop(place);
         }
     }
 
@@ -103,7 +128,7 @@ impl Pipes {
 
     /// A handshake waits for its answer: what comes after it names the session. Whether the server is gone.
     async fn pass_handshake(&mut self, relay: &Arc<Relay>, line: Bytes, over: &CancellationToken) -> bool {
-        match relay.pass(line.clone(), None, &self.said).await {
+        match self.open_elsewhere(relay, &line).await {
             Ok(None) => false,
             Ok(Some(session)) => {
                 if let Some(former) = self.session() {
@@ -115,6 +140,19 @@ impl Pipes {
                 false
             }
             Err(error) => self.told(Unpassed { message: line, error }).await,
+        }
+    }
+
+    /// The session that the handshake has opened, if it has.
+    async fn open_elsewhere(&self, relay: &Relay, line: &Bytes) -> Result<Option<String>, ClientError> {
+        let began = Instant::now();
+        loop {
+            match relay.pass(line.clone(), None, &self.said).await {
+                Err(error) if error.is_unavailable() && began.elapsed() < STOPPING => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                outcome => return outcome,
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::lines::{self, Fault, LONGEST, Lines};
+use crate::model::principal::Principal;
 use crate::protocol::error::{ErrorBody, REFUSED};
 use crate::protocol::frame::{self, Body, Message};
 use crate::protocol::reply;
@@ -27,6 +28,8 @@ pub struct Pipes {
     pub(super) said: mpsc::Sender<Bytes>,
     writing: JoinHandle<()>,
     session: Arc<Mutex<Option<Arc<str>>>>,
+    /// Who its sessions belong to.
+    pub(super) principal: Principal,
     places: Arc<Semaphore>,
     /// Messages that no server has taken.
     again: Vec<Bytes>,
@@ -61,6 +64,7 @@ impl Pipes {
             said,
             writing,
             session: Arc::default(),
+            principal: Principal::anonymous(),
             places: Arc::new(Semaphore::new(RUNNING)),
             again: Vec::new(),
         }

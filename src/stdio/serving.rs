@@ -33,6 +33,7 @@ impl Pipes {
         grace: Duration,
     ) -> io::Result<Ended> {
         let running = TaskTracker::new();
+        self.adopt_owner(engine).await;
         if let Some(session) = self.session() {
             self.hear(engine, &session).await;
         }
@@ -66,9 +67,20 @@ impl Pipes {
         outcome
     }
 
+    /// A session that another server opened may belong to the principal of a token. Whoever has the file serves it all the
+    /// same: to that principal, to whom the pipe belongs.
+    async fn adopt_owner(&mut self, engine: &Engine) {
+        let Some(session) = self.session() else { return };
+        match engine.sessions().owner(&session).await {
+            Ok(Some(owner)) => self.principal = Principal { name: Arc::from(owner), ..Principal::anonymous() },
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "nobody knows now whose session it is"),
+        }
+    }
+
     /// A second handshake that opens a session takes the place of the first, which nobody can name any more.
     async fn open(&self, engine: &Arc<Engine>, line: Bytes) {
-        let outgoing = engine.dispatch(incoming(Head::default(), line)).await;
+        let outgoing = engine.dispatch(incoming(self.principal.clone(), Head::default(), line)).await;
         if let Some(session) = say_all(outgoing, &self.said).await {
             self.end(engine).await;
             self.hear(engine, &session).await;
@@ -85,8 +97,9 @@ impl Pipes {
         place: Option<OwnedSemaphorePermit>,
     ) {
         let (engine, said, head) = (engine.clone(), self.said.clone(), head(self.session().as_deref()));
+        let principal = self.principal.clone();
         let mut handling = Box::pin(async move {
-            let outgoing = engine.dispatch(incoming(head, line)).await;
+            let outgoing = engine.dispatch(incoming(principal, head, line)).await;
             say_all(outgoing, &said).await;
             drop(place);
         });
@@ -98,8 +111,8 @@ impl Pipes {
 
     /// What is said to the client by itself goes the same way as answers.
     async fn hear(&self, engine: &Arc<Engine>, session: &str) {
-        let Ok(mut outlet) = engine.listen(&head(Some(session)), &Principal::anonymous()).await else { return };
-        let (said, engine) = (self.said.downgrade(), engine.clone());
+        let Ok(mut outlet) = engine.listen(&head(Some(session)), &self.principal).await else { return };
+        let (said, engine, principal) = (self.said.downgrade(), engine.clone(), self.principal.clone());
         // Not waited for: it ends with the session, or with the engine.
         tokio::spawn(async move {
             loop {
@@ -109,7 +122,7 @@ impl Pipes {
                         _ = said.send(message).await;
                     }
                     // The pipe is open: that keeps the session, as a stream does.
-                    Err(_) if engine.keep_listening(&outlet, &Principal::anonymous()).await => {}
+                    Err(_) if engine.keep_listening(&outlet, &principal).await => {}
                     Ok(None) | Err(_) => return,
                 }
             }
@@ -120,7 +133,7 @@ impl Pipes {
     async fn end(&self, engine: &Engine) {
         let Some(session) = self.session() else { return };
         self.set_session(None);
-        if let Err(answer) = engine.close(&head(Some(&session)), &Principal::anonymous()).await {
+        if let Err(answer) = engine.close(&head(Some(&session)), &self.principal).await {
             let answer = String::from_utf8_lossy(&answer.body);
             tracing::warn!(%answer, "the session of a closed pipe could not be ended; it ends with its time");
         }
@@ -146,9 +159,9 @@ async fn say_all(outgoing: Outgoing, said: &mpsc::Sender<Bytes>) -> Option<Arc<s
     }
 }
 
-fn incoming(head: Head, body: Bytes) -> Incoming {
+fn incoming(principal: Principal, head: Head, body: Bytes) -> Incoming {
     // Every message is a line of its own, so nothing has to become a stream for the time that it takes.
-    Incoming { principal: Principal::anonymous(), head, body, reads: Reads::Stream(None) }
+    Incoming { principal, head, body, reads: Reads::Stream(None) }
 }
 
 fn head(session: Option<&str>) -> Head {

@@ -28,6 +28,7 @@ mod init;
 mod inspector;
 mod man;
 mod operator;
+mod passing;
 mod paths;
 mod patience;
 mod piped;

@@ -28,6 +28,7 @@ use crate::model::clock::Clock;
 use crate::server::{App, HostRules, Limits, Listener, Principals, Shutdown};
 use crate::session::{Policy, Sessions};
 use crate::stdio::{Ended, Pipes};
+use crate::store::boots::Listening;
 use crate::store::{Broken, Location, OpenError, OpenOptions, Role, Store};
 
 /// How a boot names the socket of such a server.
@@ -43,8 +44,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 enum Server {
     /// We do.
     Own(Store),
-    /// Another process does, at this place.
-    Other(String),
+    /// Another process does.
+    Other(Listening),
 }
 
 /// Serves the client on standard input and output until it closes them.
@@ -67,13 +68,14 @@ pub(super) async fn run(options: &Options, signals: &Signals) -> anyhow::Result<
                 own(options, store, &mut pipes, (&stop, signals)).await?;
                 break;
             }
-            Server::Other(place) => {
-                tracing::info!("another server has the database: messages are passed on to it ({place})");
-                if pipes.pass_on(&Arc::new(relay(&place)?), &stop).await? == Ended::Served {
+            Server::Other(other) => {
+                tracing::info!("another server has the database: messages are passed on to it ({})", other.place);
+                let relay = Arc::new(relay(&other.place)?);
+                if pipes.pass_on(&relay, || other.is_gone(), &stop).await? == Ended::Served {
                     break;
                 }
                 tracing::info!("that server is gone");
-                former = Some(place);
+                former = Some(other.place);
             }
         }
     }
@@ -81,26 +83,26 @@ pub(super) async fn run(options: &Options, signals: &Signals) -> anyhow::Result<
     Ok(ExitCode::from(DONE))
 }
 
-/// Opens the database, or finds who has it. A server with a port that was there a moment ago may be starting again.
+/// Opens the database, or finds who has it. A server with a port that was there a moment ago may be starting again. Where
+/// it is stands in the database: somebody else may answer at its former address by now, and would be told our session and
+/// our token.
 async fn found(opening: &OpenOptions, former: Option<String>) -> anyhow::Result<Server> {
     let began = Instant::now();
     let restarts = former.as_ref().is_some_and(|place| !place.starts_with(UNIX));
     loop {
         let is_waiting = began.elapsed() < RESTART;
         if restarts && is_waiting {
-            if let Some(place) = &former
-                && is_listening(place).await
-            {
-                return Ok(Server::Other(place.clone()));
+            match listening(opening).await {
+                Some(other) if is_listening(&other.place).await => return Ok(Server::Other(other)),
+                _ => tokio::time::sleep(PAUSE).await,
             }
-            tokio::time::sleep(PAUSE).await;
             continue;
         }
         match Store::open(opening).await {
             Ok(store) => return Ok(Server::Own(store)),
-            Err(error @ OpenError::InUse { .. }) => match place(opening).await {
-                Some(place) if former.as_ref() != Some(&place) || is_listening(&place).await => {
-                    return Ok(Server::Other(place));
+            Err(error @ OpenError::InUse { .. }) => match listening(opening).await {
+                Some(other) if former.as_ref() != Some(&other.place) || is_listening(&other.place).await => {
+                    return Ok(Server::Other(other));
                 }
                 // It is ending, or has not said yet where it is.
                 _ if is_waiting => tokio::time::sleep(PAUSE).await,
@@ -113,10 +115,10 @@ async fn found(opening: &OpenOptions, former: Option<String>) -> anyhow::Result<
 
 /// Who has the file, where that is the server of a client's pipes: no port of ours can serve that client.
 pub(super) async fn named(opening: &OpenOptions, error: OpenError) -> anyhow::Error {
-    match place(opening).await {
-        Some(place) if place.starts_with(UNIX) => Usage::new(
+    match listening(opening).await {
+        Some(other) if other.place.starts_with(UNIX) => Usage::new(
             format!("{error}; it is a `serve --stdio`, started by a client"),
-            "start this server first: later `serve --stdio` pass their client on to it; or close that client",
+            "start this server first: then later `serve --stdio` pass their clients on to it; or close that client",
         )
         .into(),
         _ => error.into(),
@@ -132,12 +134,12 @@ async fn is_listening(place: &str) -> bool {
 }
 
 /// Where the server listens that has the file.
-async fn place(opening: &OpenOptions) -> Option<String> {
+async fn listening(opening: &OpenOptions) -> Option<Listening> {
     let store = Store::open(&OpenOptions { role: Role::Reader, ..opening.clone() }).await.ok()?;
-    let place = store.listening().await.ok().flatten();
+    let listening = store.listening().await.ok().flatten();
     // Whoever only reads has nothing to finish.
     _ = store.close().await;
-    place
+    listening
 }
 
 fn relay(place: &str) -> anyhow::Result<Relay> {
@@ -167,7 +169,7 @@ async fn own(
     if !served.as_ref().is_err_and(anyhow::Error::is::<Broken>)
         && let Err(error) = store.close().await
     {
-        tracing::warn!(%error, "the database is not closed in order; every row that was acknowledged is stored");
+        tracing::warn!(%error, "the database was not closed cleanly; every row that was acknowledged is stored");
     }
     served
 }

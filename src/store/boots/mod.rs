@@ -2,11 +2,13 @@
 
 mod clock;
 mod host;
+mod listening;
 mod outages;
 mod record;
 
 pub(super) use outages::LATEST;
 pub(super) use record::SILENT_AFTER;
 
+pub use listening::Listening;
 pub use outages::{Cause, Credits, Lost, Outage};
 pub use record::{Begun, DEAD_AFTER, NewBoot, Rules};

@@ -78,17 +78,6 @@ pub struct Begun {
 }
 
 impl Store {
-    /// Where the server listens that uses this database now, as its boot says: the newest that has not ended.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn listening(&self) -> Result<Option<String>, StoreError> {
-        let listen: Option<Option<String>> = reread!(self, db => sqlx::query_scalar(
-            "SELECT listen FROM archon_mcp_boots WHERE ended_at IS NULL ORDER BY number DESC LIMIT 1")
-            .fetch_optional(db).await)?;
-        Ok(listen.flatten())
-    }
-
     /// Records a boot, and the outage before it.
     ///
     /// # Errors
