@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Searches for input that breaks a reader: scripts/fuzz.sh [--seconds 600] [frames|headers|scenarios|sse ...]
-# The targets run beside each other, each for so long on one thread. The search goes on from whatever reached new code of
+# The targets run beside each other, each for SECONDS on one thread. The search goes on from whatever reached new code of
 # the library, which the compiler counts for it; that needs no nightly toolchain and nothing installed. A finding is
 # printed as its shortest case, and fails; add it to tests/corpus/.
 set -euo pipefail

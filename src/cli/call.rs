@@ -33,24 +33,24 @@ const EXAMPLES: &str = "Examples:
   archonctl call health_check --repeat 1000 --concurrency 8
   archonctl call echo message=hello --stdio 'npx -y @modelcontextprotocol/server-everything'
 
-It calls on the session that archonctl init remembers; without one it opens a session, calls, and closes it. A program \
-(--stdio, or an entry with a command that --server names) is started for the call, and ended. It prints the \
+It uses the session that archonctl init remembers; without one it opens a session, calls, and closes it. A program \
+(--stdio, or an entry with a command that --server names) is started for the call and ended after it. call prints the \
 text of the answer, indented if it is JSON; with --json the result as MCP has it: {content, structuredContent, isError, and \
 what else there is}. An answer that the tool marks as an error goes to standard error, and the exit code is 5: archonctl \
 --help lists them all.
 
-A session that the server has lost is replaced once, which is said on standard error: a call that was refused for its \
+A session that the server has lost is replaced once, with a note on standard error: a call that was refused for its \
 session never ran. A call whose answer was lost is repeated only if the tool says that it is read-only or idempotent, or \
-you do. Where no server answers, or a busy one, it goes on trying for longer than a restart takes, which is said as well. \
+--idempotent is given. When no server answers, or it is busy, call retries for longer than a restart takes. \
 Ctrl-C tells the server that nobody waits for the answer any more.
 
 Progress and log messages of the tool are shown on standard error, unless --quiet or --json is given. When the server asks \
 for input (elicitation), you are asked field by field, and the time that you take does not count unless a --timeout is given; \
 where nobody is at a terminal the answer is no, or with --accept-defaults the defaults of its form.
 
-With --repeat no answer is printed but how long they took: on standard error, or with --json as the one document {version, \
+With --repeat latencies are printed instead of answers: on standard error, or with --json as the one document {version, \
 tool, calls, failed, tool_errors, concurrency, elapsed_ms, answers_per_second, latency_ms: {min, p50, p95, p99, max}}. It \
-takes as long as it takes; a --timeout ends it.";
+has no time limit unless --timeout sets one.";
 
 /// Call a tool and print its answer
 #[derive(Debug, Args)]
@@ -99,7 +99,7 @@ struct Talk {
     /// Show neither progress nor log messages of the tool
     #[arg(short, long)]
     quiet: bool,
-    /// When the server asks for input, answer with the defaults of its form; no where a required field has none
+    /// When the server asks for input, answer with the defaults of its form; decline where a required field has none
     #[arg(long)]
     accept_defaults: bool,
 }
@@ -110,7 +110,7 @@ struct PlanOptions {
     /// Call N times, and print latency statistics instead of the answers
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     repeat: Option<u32>,
-    /// With --repeat: that many calls at the same time
+    /// With --repeat: number of calls at the same time
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1000))]
     concurrency: u32,
 }
@@ -277,7 +277,7 @@ fn readable(answer: &ToolAnswer) -> String {
     let text = answer.result.content.iter().filter_map(|c| c.as_text()).map(pretty).collect::<Vec<_>>().join("\n");
     let other = answer.result.content.iter().filter(|c| c.as_text().is_none()).count();
     if other > 0 {
-        tell(&format!("note: not shown are {other} parts that are no text; --json prints them"));
+        tell(&format!("note: {other} parts are not text and not shown; --json prints them"));
     }
     match &answer.result.structured_content {
         Some(structured) if text.is_empty() => pretty(structured.get()),

@@ -30,7 +30,7 @@ left (the server lets no client end one).";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// The protocol session to end, in place of the remembered one
+    /// The connection (Mcp-Session-Id) to end instead of the remembered one
     #[arg(long, value_name = "ID", help_heading = "Session")]
     session: Option<String>,
     #[command(flatten)]

@@ -56,7 +56,7 @@ impl Options {
         let shell = shells.completer(&name).with_context(|| format!("there is no script for {name}"))?;
         let mut script = Vec::new();
         shell.write_registration(VARIABLE, NAME, NAME, NAME, &mut script)?;
-        let script = String::from_utf8(script).context("the script is no text")?;
+        let script = String::from_utf8(script).context("the script is not text")?;
         let mut out = io::stdout().lock();
         writeln!(out, "{}", script.trim()).and_then(|()| out.flush()).context("cannot write the script")?;
         Ok(ExitCode::from(exit::DONE))

@@ -34,8 +34,8 @@ It prints the client's entry for the server, in the client's own format. With --
 and keeps all else that is there, comments included. The file is that of this folder (codex has one for the user alone), with \
 --user-file the one for all of the user's folders.
 
-An entry of that name that is there already gets what it lacks. One that is another server's, a program's or at another URL, is \
-left alone; --replace makes it ours.";
+An entry of that name that exists already is completed. One for another server, a program or another URL, is \
+left alone; --replace overwrites it.";
 
 /// Print an MCP client's configuration entry for this server, or add it to the client's file
 #[derive(Debug, Args)]
@@ -69,7 +69,7 @@ struct Writing {
     /// Add the entry to the client's file
     #[arg(long, requires = "client")]
     write: bool,
-    /// Put the entry in the place of another server's of the same name
+    /// Replace another server's entry of the same name
     #[arg(long, requires = "write")]
     replace: bool,
     /// Use the file for all of this user's folders instead of the one for this folder
@@ -151,8 +151,8 @@ fn refused(file: &str, entry: &Entry, why: Refusal) -> Usage {
     match why {
         Refusal::Unusable(why) => unusable(file, &why),
         Refusal::Another(other) => Usage::new(
-            format!("cannot add to {file}: the entry {} is another server ({other})", entry.name),
-            "give ours another name with --entry-name, or replace it with --replace",
+            format!("cannot add to {file}: the entry {} is for another server ({other})", entry.name),
+            "choose another name with --entry-name, or overwrite it with --replace",
         ),
     }
 }

@@ -10,8 +10,8 @@ use crate::store::{Location, OpenError, OpenOptions, Role, Store};
 /// Which database.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Database {
-    /// <sqlite://PATH>, `sqlite::memory`: or <postgres://USER@HOST/DATABASE> [default: the file archonctl/archon.db under
-    /// $`XDG_STATE_HOME`]
+    /// `sqlite://PATH`, `sqlite::memory:` or `postgres://USER@HOST/DATABASE` [default: the file archonctl/archon.db under
+    /// `$XDG_STATE_HOME`]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
 }

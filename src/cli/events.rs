@@ -22,13 +22,13 @@ Examples:
   archonctl events -f --kind ended
   archonctl events --session 550e8400 --json
 
-The last ones are shown, the newest at the end. JSON: {\"version\": 1, \"events\": [...]}; with -f a line for each event.";
+The latest events are shown, the newest last. JSON: {\"version\": 1, \"events\": [...]}; with -f a line for each event.";
 
-/// Show what happened to sessions, as it comes with -f
+/// List what happened to sessions, or follow it with -f
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// Go on with new ones as they come, until Ctrl-C
+    /// Print new events as they come, until Ctrl-C
     #[arg(short, long)]
     follow: bool,
     /// Filter by session
@@ -69,7 +69,7 @@ impl Options {
             return follow(&source, queries.store(), &self.output).await;
         }
         let list = List::new(source.before().await?, queries.clock().now());
-        self.output.print(&list.noting_if_empty("No event matches. The first client that connects makes one."))?;
+        self.output.print(&list.noting_if_empty("No event matches, or no client has connected yet."))?;
         Ok(ExitCode::from(DONE))
     }
 }

@@ -32,7 +32,7 @@ Examples:
   archonctl expire --client 'Claude Code' --yes
   archonctl expire --all --reason maintenance
 
-Running servers refuse them within about a second; their clients open new ones. What ends is a client's connection, and its
+Servers refuse an ended session within a second or so; its client opens a new one. What ends is a connection, and its
 Archon session with it, unless another connection shares that. An Archon session's id, live or not, means every connection
 that is bound to it or has opened it; --idle goes by a connection's last use. Who ended it is recorded as USER@HOST.
 JSON: {\"version\": 1, \"dry_run\": false, \"ended\": 1, \"sessions\": [...]}.";
@@ -54,10 +54,10 @@ pub struct Options {
     /// End every live session, idle ones included
     #[arg(long, conflicts_with_all = ["idle", "client"])]
     all: bool,
-    /// Only say which ones it would end
+    /// Only print which sessions would end
     #[arg(long)]
     dry_run: bool,
-    /// Why, for whoever looks later
+    /// Reason, recorded with the sessions
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Do not ask

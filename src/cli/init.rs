@@ -26,7 +26,7 @@ const EXAMPLES: &str = "Examples:
   archonctl init --archon-session 8d2f1b9e-15c7-4e6f-8a35-5b0e9c2d4f22
 
 The session is remembered by its server's URL, with the cookies that the server has set, in sessions.json under \
-$XDG_STATE_HOME/archonctl, for its owner alone (0600); tokens are not. call and tools use it until close ends it. A second init for the same URL opens a new session and \
+$XDG_STATE_HOME/archonctl, for its owner alone (0600), without tokens. call and tools use it until close ends it. A second init for the same URL opens a new session and \
 ends the former one.
 
 With -o json: {version, url, protocol_session_id, archon_session_id, revision, server: {name, version}, opened_at}.";
@@ -35,7 +35,7 @@ With -o json: {version, url, protocol_session_id, archon_session_id, revision, s
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// The server's MCP endpoint; goes before --url
+    /// The server's MCP endpoint; overrides --url
     #[arg(value_name = "URL", conflicts_with_all = ["config", "server"])]
     endpoint: Option<String>,
     /// The Archon session to go on with

@@ -37,7 +37,7 @@ Examples:
   archonctl inspector --cli -- --method tools/list
   archonctl inspector --cli -- --method tools/call --tool-name find_projects --tool-arg query=auth
 
-It asks the server first, so that a wrong address is told at once. Then npx runs the Inspector, and downloads it the first
+It asks the server first, so that a wrong address shows at once. Then npx runs the Inspector, and downloads it the first
 time: Node.js 22.19 or newer has to be there. Address, transport and token reach it in a file that only this user can
 read, and that is gone when it ends. The exit code is the Inspector's.";
 
@@ -45,7 +45,7 @@ read, and that is gone when it ends. The exit code is the Inspector's.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// In the terminal instead of a browser; the arguments after -- say what to ask
+    /// Run in the terminal instead of a browser; the arguments after -- say what to ask
     #[arg(long)]
     cli: bool,
     /// Arguments for the Inspector

@@ -31,13 +31,13 @@ up. JSON: {\"version\": 1, \"more\": false, \"idle\": 0, \"sessions\": [...]}; i
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, visible_alias = "ls")]
 pub struct Options {
-    /// Idle ones, too
+    /// Idle sessions, too
     #[arg(short, long, conflicts_with = "status")]
     idle: bool,
-    /// Idle and ended ones, too
+    /// Idle and ended sessions, too
     #[arg(short, long, conflicts_with = "status")]
     all: bool,
-    /// Only those that are active, idle or ended; or ended, and disconnected or expired; several with commas
+    /// Filter by status: active, idle, ended, disconnected or expired (both ended); several with commas
     #[arg(long, value_name = "STATUS", value_delimiter = ',', hide_possible_values = true,
           value_parser = one_of(StatusFilter::ALL.iter().copied().filter(|status| *status != StatusFilter::Live)))]
     status: Vec<StatusFilter>,
@@ -61,7 +61,7 @@ struct Filter {
     /// Filter by user: name, email or id
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Only those used within that time, such as 15m or 2d
+    /// Only sessions used in the last TIME, such as 15m or 2d
     #[arg(long, value_name = "TIME", value_parser = duration)]
     since: Option<Duration>,
 }

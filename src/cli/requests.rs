@@ -24,15 +24,15 @@ Examples:
   archonctl requests --session 550e8400 --tool health_check --since 1h
   archonctl requests --limit 0 -o csv > requests.csv
 
-The last ones are shown, the newest at the end. A session's id may be of either kind, or the beginning of one:
-an Archon session's means its own requests, a connection's all that it ever made.
+The latest requests are shown, the newest last. A session's id may be of either kind, or the beginning of one:
+an Archon session's id selects its own requests, a connection's id all that it ever made.
 JSON: {\"version\": 1, \"requests\": [...]}; with -f a line for each request.";
 
 /// List requests, or follow them with -f
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// Go on with new ones as they come, until Ctrl-C
+    /// Print new requests as they come, until Ctrl-C
     #[arg(short, long)]
     follow: bool,
     #[command(flatten)]
@@ -59,7 +59,7 @@ struct Filter {
     /// Filter by tool
     #[arg(long, value_name = "TOOL")]
     tool: Option<String>,
-    /// Only those that ended in success, error or timeout
+    /// Filter by status: success, error or timeout
     #[arg(long, value_name = "STATUS", hide_possible_values = true,
           value_parser = one_of(RequestStatus::ALL.iter().copied()))]
     status: Option<RequestStatus>,
@@ -85,7 +85,7 @@ impl Options {
             return follow(&source, queries.store(), &self.output).await;
         }
         let list = List::new(source.before().await?, queries.clock().now());
-        self.output.print(&list.noting_if_empty("No request matches. archonctl call TOOL makes one."))?;
+        self.output.print(&list.noting_if_empty("No request matches, or none was made yet: archonctl call TOOL."))?;
         Ok(ExitCode::from(DONE))
     }
 }

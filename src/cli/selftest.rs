@@ -60,11 +60,11 @@ struct TargetOptions {
     /// A running server's MCP endpoint. Nothing is done to it but what clients do: sessions are opened, used and closed
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// Start the server by this command, and end it and start it again where a scenario asks for that. {port} in it and
-    /// the variable PORT are a free port; --url says where the server is then [default: <http://127.0.0.1>:{port}/mcp]
+    /// Start the server with this command, and stop and restart it as scenarios ask. In the command, {port} and
+    /// the variable PORT are a free port; --url says where the server is then [default: `http://127.0.0.1:{port}/mcp`]
     #[arg(long, value_name = "COMMAND")]
     server_cmd: Option<String>,
-    /// A PostgreSQL database for servers of our own: each gets a schema of its own there, which is removed in the end.
+    /// A PostgreSQL database for the servers that selftest starts: each gets its own schema, removed at the end.
     /// With --url: that server's database, to look into
     #[arg(long, value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
@@ -88,13 +88,13 @@ struct RunOptions {
     /// Run them in random order
     #[arg(long)]
     shuffle: bool,
-    /// The order to shuffle into, as an earlier run told it
+    /// The seed of the random order, as an earlier run printed it
     #[arg(long, value_name = "NUMBER", requires = "shuffle")]
     seed: Option<u64>,
     /// End at the first failure
     #[arg(long)]
     fail_fast: bool,
-    /// The longest that one scenario may take, in place of what it says itself
+    /// Maximum time for one scenario, instead of the limit in its file
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
 }
@@ -108,10 +108,10 @@ struct ReportOptions {
     /// TAP 14
     #[arg(long)]
     tap: bool,
-    /// Write JUnit XML to this file, besides
+    /// Also write JUnit XML to this file
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Scenarios that are expected to fail, one id a line. Any other failure, and one of these that passes, exits 1
+    /// File of scenarios expected to fail, one id per line; any other failure, or a pass of one of these, exits 1
     #[arg(long, value_name = "FILE")]
     expected_failures: Option<PathBuf>,
 }
@@ -202,7 +202,7 @@ impl TargetOptions {
             Some(line) => {
                 let words = shlex::split(line).filter(|words| !words.is_empty());
                 let words =
-                    words.ok_or_else(|| Usage::new(format!("{line:?} is no command"), "quote it as for a shell"))?;
+                    words.ok_or_else(|| Usage::new(format!("{line:?} is not a command"), "quote it as for a shell"))?;
                 Ok(words.into_iter().map(OsString::from).collect())
             }
             None => Ok(vec![std::env::current_exe().context("this program cannot be found")?.into()]),

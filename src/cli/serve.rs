@@ -106,7 +106,7 @@ impl Options {
         if !served.as_ref().is_err_and(anyhow::Error::is::<Broken>)
             && let Err(error) = store.close().await
         {
-            tracing::warn!(%error, "the database is not closed in order; every row that was acknowledged is stored");
+            tracing::warn!(%error, "the database was not closed cleanly; every row that was acknowledged is stored");
         }
         served?;
         tracing::info!("stopped; every session is kept");
@@ -219,7 +219,7 @@ fn can_be_made(location: &Location) -> Result<(), OpenError> {
     }
     let folder = path.ancestors().skip(1).find(|folder| folder.exists());
     if folder.is_some_and(|folder| !folder.is_dir()) {
-        return Err(unwritable("what should be its folder is a file"));
+        return Err(unwritable("its parent folder is a file"));
     }
     Ok(())
 }

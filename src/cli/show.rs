@@ -33,14 +33,14 @@ an Archon session's means the connection that it belongs to. JSON: {\"version\":
 /// The number of Archon sessions of a connection that are shown; JSON has all.
 const ARCHON_SESSIONS: usize = 20;
 
-/// Tell a session's whole story
+/// Show everything about a session
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
     /// The session's id, of either kind, or its beginning
     #[arg(value_name = "ID")]
     id: String,
-    /// Maximum number of its last requests (0 = no limit)
+    /// Number of recent requests to show (0 = all)
     #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
     requests: usize,
     #[command(flatten)]
@@ -146,7 +146,7 @@ impl Told {
         let session = &self.story.session;
         match (session.state, session.expires_at) {
             (State::Ended, _) => session.status.as_str().to_owned(),
-            (state, Some(at)) => format!("{}, for another {} unless used", state.as_str(), span(at.since(self.now))),
+            (state, Some(at)) => format!("{}, ends in {} unless used", state.as_str(), span(at.since(self.now))),
             (state, None) => state.as_str().to_owned(),
         }
     }
@@ -161,7 +161,7 @@ impl Told {
             None if self.story.session.state == State::Ended => "no tool was called in it".to_owned(),
             None => "reserved for the next tool call".to_owned(),
             Some(archon) => match (archon.status, archon.expires_at) {
-                (SessionStatus::Active, Some(at)) => format!("for another {} unless used", span(at.since(self.now))),
+                (SessionStatus::Active, Some(at)) => format!("ends in {} unless used", span(at.since(self.now))),
                 (status, _) => status.as_str().to_owned(),
             },
         };
@@ -192,7 +192,7 @@ impl Told {
         let by = session
             .ended_by
             .as_ref()
-            .map_or_else(|| ": its time was over; no server has met it since".to_owned(), |by| format!(" by {by}"));
+            .map_or_else(|| ": its time is over; no server has ended it yet".to_owned(), |by| format!(" by {by}"));
         let note = self.story.end_note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
         format!("{reason}{by}{note}")
     }

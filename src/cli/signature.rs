@@ -126,7 +126,7 @@ pub(super) fn missing(tool: &ToolDescription, names: &[&str]) -> Option<Usage> {
     let required = arguments(&tool.input_schema).into_iter().filter(|a| a.required);
     let missing: Vec<_> = required.map(|a| a.name).filter(|name| !names.contains(&name.as_str())).collect();
     let verb = if missing.len() == 1 { "is" } else { "are" };
-    let message = format!("of {}'s arguments {} {verb} missing", tool.name, missing.join(", "));
+    let message = format!("{} needs more arguments: {} {verb} missing", tool.name, missing.join(", "));
     (!missing.is_empty()).then(|| Usage::new(message, signature(tool)))
 }
 
@@ -197,7 +197,7 @@ mod tests {
             (json!({"state": "open"}), None),
             (json!({"state": "open", "page": null, "any": [1]}), None),
             (json!({"state": "open", "qeury": "x"}), Some("find has no argument qeury")),
-            (json!({}), Some("of find's arguments state is missing")),
+            (json!({}), Some("find needs more arguments: state is missing")),
             (json!({"state": "open", "page": "1"}), Some("the argument page takes integer or null, not \"1\"")),
         ] {
             let found = fault(&find(), given.as_object().expect("an object"));

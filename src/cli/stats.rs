@@ -23,20 +23,20 @@ Examples:
   archonctl stats --by user --exact
   archonctl stats --by client -o csv
 
-Tool calls are counted. Sums by tool, client, day and hour are kept by the minute, with latencies in steps: percentiles are
-within 19 %. By session and user it shows the counters of the sessions that were used in that time, whose percentiles only
-the rows know. --exact reads every row, which takes longer.
+Only tool calls count. Totals by tool, client, day and hour are kept per minute, with latencies in steps: percentiles are
+within 19 %. By session and user it shows counters of the sessions used in that time; their percentiles can be had only
+from the rows. --exact reads every row, which takes longer.
 JSON: {\"version\": 1, \"by\": \"tool\", \"source\": \"rollups\", \"since\": null, \"total\": {...}, \"groups\": [...]}.";
 
 /// Show how many calls there were, and how long they took
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// tool, client, session, user, day or hour (in UTC)
+    /// Group by tool, client, session, user, day or hour (in UTC)
     #[arg(long, value_name = "GROUP", default_value = "tool", hide_possible_values = true,
           value_parser = one_of(Group::ALL.iter().copied()))]
     by: Group,
-    /// Only calls of that time, such as 15m or 2d
+    /// Only calls in the last TIME, such as 15m or 2d
     #[arg(long, value_name = "TIME", value_parser = duration)]
     since: Option<Duration>,
     /// Compute from raw rows instead of totals (slower, exact)

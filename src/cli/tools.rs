@@ -181,8 +181,8 @@ fn hints(hints: ToolAnnotations) -> String {
     let said = [
         (hints.read_only_hint, "changes nothing"),
         (hints.destructive_hint, "may destroy something"),
-        (hints.idempotent_hint, "twice is the same as once"),
-        (hints.open_world_hint, "talks to a world outside"),
+        (hints.idempotent_hint, "may safely be repeated"),
+        (hints.open_world_hint, "reaches outside systems"),
     ];
     let said: Vec<_> = said.iter().filter(|(hint, _)| *hint == Some(true)).map(|(_, words)| *words).collect();
     if said.is_empty() { String::new() } else { format!("It {}.", said.join(", ")) }

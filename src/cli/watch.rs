@@ -17,7 +17,7 @@ const FASTEST: Duration = Duration::from_millis(100);
 /// Whether to show it again and again.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Watch {
-    /// Show it again at this interval until Ctrl-C: in place on a terminal, as JSON lines off it [default: 2s]
+    /// Refresh at this interval until Ctrl-C: in place on a terminal, else as JSON lines [default: 2s]
     #[arg(short, long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "2s",
           value_parser = duration, help_heading = "Output")]
     watch: Option<Duration>,

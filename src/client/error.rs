@@ -135,7 +135,9 @@ pub enum ProtocolError {
         limit: usize,
     },
     /// The server's id for the session can be none (basic/transports: visible ASCII).
-    #[error("the server opens a session under {id:?}, which is no session id: one has visible ASCII characters alone")]
+    #[error(
+        "the server opens a session under {id:?}, which is not a session id: one has visible ASCII characters alone"
+    )]
     SessionId {
         /// What it says.
         id: String,

@@ -15,7 +15,7 @@ pub enum OptionsError {
     #[error("the token is empty, or has characters that an HTTP header cannot carry")]
     Token,
     /// No session id of any server.
-    #[error("{id:?} is no session id: one has visible ASCII characters alone")]
+    #[error("{id:?} is not a session id: one has visible ASCII characters alone")]
     SessionId {
         /// What was given.
         id: String,

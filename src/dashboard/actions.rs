@@ -140,7 +140,7 @@ fn look_at(state: &mut State, request: Request) {
 
 fn slowest(state: &mut State, seen: &ViewModel) {
     if state.place() != Some(Place::Tab(Tab::Tools)) {
-        state.tell("The slowest calls are those of the tools: 3 shows them.");
+        state.tell("The slowest calls are listed by tool: press 3.");
         return;
     }
     let tool = seen.under_cursor(state);

@@ -102,7 +102,7 @@ pub(super) const BINDINGS: &[Binding] = &[
     on(&[ctrl('u'), code(KeyCode::PageUp)], Action::Page(-1), "a page up"),
     on(&[key('g'), code(KeyCode::Home)], Action::First, "to the first row"),
     on(&[key('G'), code(KeyCode::End)], Action::Last, "to the last row"),
-    on(&[code(KeyCode::Enter), key('l'), code(KeyCode::Right)], Action::Open, "look closer"),
+    on(&[code(KeyCode::Enter), key('l'), code(KeyCode::Right)], Action::Open, "open the row"),
     on(&[key('s')], Action::Slowest, "the slowest call of the tool under the cursor"),
     on(&[code(KeyCode::Esc), key('h'), code(KeyCode::Left)], Action::Back, "back; clear the filter"),
     on(&[key('1')], Action::Show(Tab::Sessions), "sessions"),

@@ -25,7 +25,7 @@ fn no_server(snapshot: &Snapshot<'_>) -> Finding {
     Finding {
         rule: Rule::NoServer,
         subject: Subject::Server,
-        text: format!("no server is alive{since}"),
+        text: format!("no server running{since}"),
         evidence: evidence.unwrap_or_else(|| "none has ever run on this database".to_owned()),
         next_step: format!("start one: {}", snapshot.start),
     }
@@ -39,7 +39,7 @@ fn no_cleanup(boot: &Boot, snapshot: &Snapshot<'_>, thresholds: &ServerThreshold
         subject: Subject::Server,
         text: format!("no cleanup for {}: sessions may outlive their time", span(since)),
         evidence: format!("boot {} last cleaned up at {cleaned}", boot.number),
-        next_step: "look into the server's log for what keeps it from cleaning up".to_owned(),
+        next_step: "see the server's log for why the cleanup does not run".to_owned(),
     })
 }
 
@@ -95,8 +95,8 @@ mod tests {
 
     #[test]
     fn no_server_no_cleanup_and_a_slow_database_are_found() {
-        assert_eq!(found(Some(&[]), 1), ["no_server: no server is alive"]);
-        assert_eq!(found(Some(&[boot(600, 700)]), 1), ["no_server: no server is alive for 10m00s"]);
+        assert_eq!(found(Some(&[]), 1), ["no_server: no server running"]);
+        assert_eq!(found(Some(&[boot(600, 700)]), 1), ["no_server: no server running for 10m00s"]);
         let cleanup = "no_cleanup: no cleanup for 20m00s: sessions may outlive their time";
         assert_eq!(found(Some(&[boot(5, 1200)]), 300), [cleanup, "slow_database: the database is slow: 300ms"]);
     }

@@ -72,7 +72,7 @@ impl Look<'_> {
         let latest = self.latest()?;
         let (ms, usual) = slow(latest, self.snapshot.tools, &self.thresholds.calls)?;
         let text = format!("slow: {} (p95 {})", millis(ms), millis(usual));
-        let evidence = format!("its last call took {}, 95 % of that tool's take {}", millis(ms), millis(usual));
+        let evidence = format!("its last call took {}; that tool's p95 is {}", millis(ms), millis(usual));
         Some(self.finding(
             Rule::SlowCall,
             text,
@@ -98,9 +98,9 @@ impl Look<'_> {
         let boot = self.snapshot.boots?.first()?;
         let went_on = self.session.connected_at < boot.started_at && self.session.last_activity >= boot.started_at;
         went_on.then(|| {
-            let text = format!("went on over the restart, boot {}", boot.number);
+            let text = format!("survived the restart, boot {}", boot.number);
             let evidence = format!("it began before {} and was used after", boot.started_at);
-            self.finding(Rule::WentOn, text, evidence, "nothing: it is as it should be")
+            self.finding(Rule::WentOn, text, evidence, "nothing to do: this is normal")
         })
     }
 }

@@ -70,8 +70,8 @@ impl Refusal {
 
     pub(super) fn batch() -> Self {
         let way_out = "send one message a request";
-        let body = ErrorBody::told(INVALID_REQUEST, "batches are of revision 2025-03-26 alone", way_out)
-            .because("batch", way_out);
+        let body =
+            ErrorBody::told(INVALID_REQUEST, "only revision 2025-03-26 has batches", way_out).because("batch", way_out);
         Self::new(AnswerKind::Invalid, body)
     }
 

@@ -93,7 +93,7 @@ impl<T> Outcome<T> {
             Self::Cancelled => because(id, REFUSED, "the client cancelled the call", "cancelled"),
             Self::Revoked(ended) => revoked(id, &ended),
             Self::CutShort => because(id, REFUSED, "the server stopped before the tool had finished", "cut_short"),
-            Self::Panicked => because(id, INTERNAL_ERROR, "the tool broke on our side", "tool_panicked"),
+            Self::Panicked => because(id, INTERNAL_ERROR, "the tool crashed in the server", "tool_panicked"),
         })
     }
 }

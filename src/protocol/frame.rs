@@ -186,7 +186,7 @@ fn parse_message(text: &str) -> Result<Message<'_>, FrameError> {
 }
 
 fn no_message(id: Option<&RawValue>) -> FrameError {
-    invalid(id, "this is no message; send a \"method\", or a \"result\" or \"error\"")
+    invalid(id, "this is not a message; send a \"method\", or a \"result\" or \"error\"")
 }
 
 /// MCP, basic: an id is a string or a number, never null.

@@ -40,10 +40,10 @@ pub(super) async fn page(app: &App, headers: &HeaderMap) -> Response {
 async fn state(app: &App) -> &'static str {
     let status = app.engine.sessions().readiness().await;
     match status.health() {
-        Health::Healthy => "It is well.",
+        Health::Healthy => "It is healthy.",
         Health::Degraded if status.draining => "It is stopping; its sessions are kept.",
-        Health::Degraded => "It is not well: its database takes no writes.",
-        Health::Unhealthy => "It is not well: its database does not answer.",
+        Health::Degraded => "It is unhealthy: its database takes no writes.",
+        Health::Unhealthy => "It is unhealthy: its database does not answer.",
     }
 }
 

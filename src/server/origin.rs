@@ -59,7 +59,7 @@ fn origin_of(text: &str) -> Result<OriginPattern, Fault> {
         return Err(("an origin begins with its scheme", way_out));
     };
     if scheme.is_empty() || !scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) {
-        return Err(("that is no origin", shown()));
+        return Err(("that is not an origin", shown()));
     }
     let (host, port) = split_port(authority_of(rest)?)?;
     let host = host_pattern(host)?;

@@ -70,7 +70,7 @@ impl HostPattern {
             |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
         if !bare.split('.').all(is_label) {
             let fault =
-                if bare.contains('*') { "a star may stand for the first labels alone" } else { "that is no host" };
+                if bare.contains('*') { "a star may stand for the first labels alone" } else { "that is not a host" };
             return Err((fault, shown));
         }
         Ok(Self { name: bare.to_owned(), below: below.is_some() })
@@ -80,12 +80,12 @@ impl HostPattern {
 fn host_of(text: &str) -> Result<HostPattern, Fault> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return match text.split_once(['/', '?', '#']) {
-            Some((host, _)) => Err(("that is no host", host.to_owned())),
+            Some((host, _)) => Err(("that is not a host", host.to_owned())),
             None => split_port(text).and_then(|(host, _)| host_pattern(host)),
         };
     };
     if !["http", "https"].iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
-        return Err(("that is no address of a web server", "its host alone".to_owned()));
+        return Err(("that is not an address of a web server", "its host alone".to_owned()));
     }
     split_port(authority_of(rest)?).and_then(|(host, _)| host_pattern(host))
 }
@@ -114,7 +114,7 @@ pub(super) fn split_port(text: &str) -> Result<(&str, &str), Fault> {
         Some(read) => Ok((read.host, if is_any { "*" } else { read.port })),
         // The name's own fault says more.
         None if !text.is_ascii() => Ok((text, "")),
-        None => Err(("that is no host", "HOST, HOST:PORT or [IPV6]:PORT".to_owned())),
+        None => Err(("that is not a host", "HOST, HOST:PORT or [IPV6]:PORT".to_owned())),
     }
 }
 

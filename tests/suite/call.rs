@@ -199,14 +199,14 @@ async fn arguments_that_cannot_be_right_are_not_sent() {
     let expected = "error: write has no argument txet\nhint: did you mean text? write(text: string, n?: integer)\n";
     assert_eq!(told(&["write", "txet=a"]).await, expected);
     let text = told(&["write", "n=1"]).await;
-    assert_eq!(text, "error: of write's arguments text is missing\nhint: write(text: string, n?: integer)\n");
+    assert_eq!(text, "error: write needs more arguments: text is missing\nhint: write(text: string, n?: integer)\n");
     assert_eq!(server.ran(), 0);
 
     // What goes to the server as it stands is the server's to judge; our guess comes after.
     let refusal = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"invalid params"}}"#;
     for (args, guess) in [
         (&["write", "txet:=1"][..], "write has no argument txet; did you mean text? write(text"),
-        (&["write"], "of write's arguments text is missing; write(text"),
+        (&["write"], "write needs more arguments: text is missing; write(text"),
         (&["write", "--args", r#"{"text": 1}"#], "the argument text takes string, not 1; write(text"),
     ] {
         server.script("tools/call", [Fault::Raw(200, "application/json", refusal)]);

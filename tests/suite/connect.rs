@@ -95,7 +95,7 @@ fn another_servers_entry_is_left_alone_until_it_is_to_be_replaced() {
     fs::write(&file, other).expect("written");
     let output = connect(&home, &["claude", "--write"]);
     assert_eq!(output.status.code(), Some(i32::from(exit::USAGE)), "{}", text(&output));
-    for words in ["the entry archon is another server (the program npx)", "--entry-name", "--replace"] {
+    for words in ["the entry archon is for another server (the program npx)", "--entry-name", "--replace"] {
         assert!(text(&output).contains(words), "{}", text(&output));
     }
     assert_eq!(fs::read_to_string(&file).expect("a file"), other);

@@ -250,5 +250,5 @@ fn default_of(flag: &str) -> String {
 }
 
 fn seconds(text: &str) -> u64 {
-    text.strip_suffix('s').and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{text} is no time"))
+    text.strip_suffix('s').and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{text} is not a time"))
 }

@@ -239,6 +239,6 @@ async fn an_id_that_call_would_refuse_is_refused_at_once_and_not_remembered() {
     let server = server.await;
     let home = Home::at(&server.url);
     let refused = home.run(&["init"]).await.code(i32::from(exit::FAILED)).stdout(is_empty());
-    refused.stderr(contains("opens a session under \"has space\", which is no session id"));
+    refused.stderr(contains("opens a session under \"has space\", which is not a session id"));
     assert!(!home.session_file().exists());
 }

@@ -156,7 +156,7 @@ async fn a_configuration_file_names_programs() {
         (&["init", "--server", "talk"][..], "the server talk is a program on standard input and output"),
         (&["close", "--server", "talk"], "call and tools start it"),
         (&["call", "look", "--server", "talk", "--session", "x"], "a program keeps no session"),
-        (&["call", "look", "--stdio", "'open"], "is no command"),
+        (&["call", "look", "--stdio", "'open"], "is not a command"),
         (&["call", "look", "--stdio", "x", "--server", "talk"], "cannot be used with"),
     ] {
         home.run(args).await.code(i32::from(exit::USAGE)).stderr(contains(words));

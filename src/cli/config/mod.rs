@@ -20,8 +20,8 @@ Precedence: flag, environment variable, configuration file, default.
 The variable of --session-timeout is ARCHONCTL_SESSION_TIMEOUT, and so on; that of --database-url is DATABASE_URL, and
 that of a client's --token-file ARCHONCTL_CLIENT_TOKEN_FILE. A switch takes true or false.
 
-The file is $ARCHONCTL_CONFIG, else archonctl/config.toml in $XDG_CONFIG_HOME (~/.config). Its keys are the flags; what
-stands above the first table counts for every command with that flag, what stands in a table for that command:
+The file is $ARCHONCTL_CONFIG, else archonctl/config.toml in $XDG_CONFIG_HOME (~/.config). Its keys are the flags; those
+above the first table apply to every command with that flag, those in a table to that command:
 
   database-url = \"postgres://archon@db.example.org/archon\"
 

@@ -77,7 +77,7 @@ impl Before {
         };
         let metadata = file.metadata().map_err(|e| e.to_string())?;
         if !metadata.is_file() {
-            return Err("it is no regular file".to_owned());
+            return Err("it is not a regular file".to_owned());
         }
         // To root everything is open; who has set that mode meant it.
         if metadata.permissions().readonly() {

@@ -62,7 +62,7 @@ fn single(object: &CstObject, name: &str, same: fn(&str, &str) -> bool) -> Resul
 
 fn object_in(object: &CstObject, name: &str) -> Result<CstObject, String> {
     single(object, name, str::eq)?;
-    object.object_value_or_create(name).ok_or_else(|| format!("its {name} is no object"))
+    object.object_value_or_create(name).ok_or_else(|| format!("its {name} is not an object"))
 }
 
 fn remove(object: &CstObject, name: &str) {
@@ -83,14 +83,14 @@ fn set(
         return Ok(());
     };
     if let CstInputValue::Object(headers) = value {
-        let found = member.object_value().ok_or_else(|| format!("its {name} is no object"))?;
+        let found = member.object_value().ok_or_else(|| format!("its {name} is not an object"))?;
         for (header, value) in headers {
             match single(&found, &header, str::eq_ignore_ascii_case)? {
                 None => _ = found.append(&header, value),
                 Some(own) if own.to_serde_value() == Some(plain(&value)) => {}
                 Some(own) if replace => own.set_value(value),
                 Some(_) => {
-                    notes.push(format!("note: the entry keeps its own {header}; --replace puts ours in its place"));
+                    notes.push(format!("note: the entry keeps its own {header}; --replace overwrites it"));
                 }
             }
         }
@@ -102,7 +102,7 @@ fn set(
 
 fn ask_for(top: &CstObject, id: &str, input: CstInputValue) -> Result<(), String> {
     single(top, "inputs", str::eq)?;
-    let inputs = top.array_value_or_create("inputs").ok_or("its inputs are no list")?;
+    let inputs = top.array_value_or_create("inputs").ok_or("its inputs are not a list")?;
     let is_there = |node: &CstNode| node.to_serde_value().is_some_and(|value| value["id"] == id);
     if !inputs.elements().iter().any(is_there) {
         inputs.append(input);

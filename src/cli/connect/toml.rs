@@ -23,10 +23,10 @@ pub(super) fn add(text: &str, entry: &Entry, token: &str) -> Result<Added, Refus
         table.set_implicit(true);
         Item::Table(table)
     });
-    let servers = servers.as_table_like_mut().ok_or_else(|| format!("its {LIST} is no table"))?;
+    let servers = servers.as_table_like_mut().ok_or_else(|| format!("its {LIST} is not a table"))?;
     let is_new = servers.get(&entry.name).is_none();
     let server = servers.entry(&entry.name).or_insert_with(|| Item::Table(Table::new()));
-    let server = server.as_table_like_mut().ok_or_else(|| format!("its {LIST}.{} is no table", entry.name))?;
+    let server = server.as_table_like_mut().ok_or_else(|| format!("its {LIST}.{} is not a table", entry.name))?;
     let members = members(server);
     let former = Former { members: &members, url_member: URL, url: &entry.url };
     let was = if is_new { Was::Nothing } else { former.judge(entry.replace)? };
@@ -36,7 +36,7 @@ pub(super) fn add(text: &str, entry: &Entry, token: &str) -> Result<Added, Refus
     }
     set(server, URL, &entry.url, entry.replace);
     if entry.with_token && !set(server, "bearer_token_env_var", token, entry.replace) {
-        notes.push("note: the entry keeps its own bearer_token_env_var; --replace puts ours in its place".to_owned());
+        notes.push("note: the entry keeps its own bearer_token_env_var; --replace overwrites it".to_owned());
     }
     let after = document.to_string();
     let text = if after == unchanged { text.to_owned() } else { with_ends_of(text, &after) };

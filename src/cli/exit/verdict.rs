@@ -46,7 +46,7 @@ pub(super) fn judge(error: &Error) -> Verdict {
             return verdict(UNREACHABLE, "database", Some("look at the database, then try again".to_owned()));
         }
         if cause.is::<Broken>() {
-            let hint = "start it again; the lines before say what broke, which is worth a report";
+            let hint = "start it again; the log before this says what broke: please report it";
             return verdict(UNREACHABLE, "writer", Some(hint.to_owned()));
         }
         if cause.is::<TargetError>() {
@@ -85,10 +85,10 @@ fn of_database(error: &OpenError) -> &'static str {
             "--database-url or DATABASE_URL takes sqlite://PATH, sqlite::memory: or postgres://USER@HOST/DATABASE"
         }
         OpenError::Unwritable { .. } => "make its folder writable for this user, or name another with --database-url",
-        OpenError::CutShort { .. } => "archonctl db migrate does it, and so does a server that starts",
+        OpenError::CutShort { .. } => "archonctl db migrate repairs it, and so does a server that starts",
         OpenError::Missing { .. } => NO_DATABASE,
         OpenError::InUse { .. } => "stop the other server, or give both --database-url postgres://USER@HOST/DATABASE",
-        OpenError::Foreign => "until then, name another database with --database-url",
+        OpenError::Foreign => "list, show and stats read it; serve needs another --database-url",
         OpenError::TooNew { .. } => "install that version, or name another database with --database-url",
         OpenError::Copy { .. } => "make room, or make its folder writable for this user",
         OpenError::Encoding { .. } => "make one for it: CREATE DATABASE archon ENCODING 'UTF8' TEMPLATE template0",

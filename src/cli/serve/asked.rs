@@ -31,7 +31,7 @@ pub(super) fn follow_changes(sessions: &Sessions, signals: &Signals) {
         let signals = signals.clone();
         async move {
             while stopping.or(signals.changed()).await.is_some() {
-                tracing::info!("SIGUSR2: it is for `serve --keep-port`, whose first process puts another program here");
+                tracing::info!("SIGUSR2 ignored: send it to the first process of a `serve --keep-port`");
             }
         }
     });

@@ -62,7 +62,7 @@ pub(super) fn standard_input() -> Result<TcpListener, Usage> {
     };
     taken().map_err(|error| {
         Usage::new(
-            format!("standard input is no socket that listens: {error}"),
+            format!("standard input is not a socket that listens: {error}"),
             "--kept-by is for `serve --keep-port` alone, which passes it on by itself",
         )
     })

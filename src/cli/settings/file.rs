@@ -51,7 +51,7 @@ pub(super) fn read(place: &ConfigFile, command: &Command) -> Result<Vec<Entry>, 
 
 /// What may hold a password: `--help` does not show it.
 const SECRET: [&str; 2] = ["database-url", "url"];
-const HINT: &str = "archonctl config --help says what stands in it; ARCHONCTL_CONFIG names another";
+const HINT: &str = "archonctl config --help describes the file; ARCHONCTL_CONFIG names another";
 
 /// Who can write to the file says which server our tokens go to.
 fn refuse_open_file(path: &Path) -> Result<(), Usage> {
@@ -154,7 +154,7 @@ fn typed(arg: &Arg, values: &[String]) -> Result<(), Usage> {
         let page = e.to_string();
         let first = page.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
         let sentence = first.split_whitespace().collect::<Vec<_>>().join(" ");
-        Usage::new(sentence, format!("--{long} in archonctl --help of the command says what it takes"))
+        Usage::new(sentence, format!("--help of the command says what --{long} takes"))
     })
 }
 
@@ -169,7 +169,7 @@ fn unknown(name: &str, value: &Spanned<DeValue<'_>>, command: &Command, scope: &
         return Usage::new(format!("`token-file` is not for {table}"), hint);
     }
     if THIS_TIME_ONLY.contains(&name) {
-        return Usage::new(format!("`{name}` is no setting"), format!("give --{name} on the command line"));
+        return Usage::new(format!("`{name}` is not a setting"), format!("give --{name} on the command line"));
     }
     let is_table = matches!(value.get_ref(), DeValue::Table(_));
     let mut known = Vec::new();
@@ -178,7 +178,7 @@ fn unknown(name: &str, value: &Spanned<DeValue<'_>>, command: &Command, scope: &
     } else {
         collect_names(command, &mut known);
     }
-    let what = if is_table { format!("no command `{name}`") } else { format!("no `{name}` in {table}") };
+    let what = if is_table { format!("no command `{name}`") } else { format!("no setting `{name}` in {table}") };
     let near = nearest(name, known.iter().map(String::as_str));
     let hint = match near.first() {
         Some(near) if is_table => format!("did you mean [{near}]?"),

@@ -195,7 +195,7 @@ impl Found {
     fn program(line: &str) -> Result<Self, Usage> {
         let words = shlex::split(line).filter(|words| !words.is_empty());
         let mut words =
-            words.ok_or_else(|| Usage::new(format!("{line:?} is no command"), "quote it as for a shell"))?;
+            words.ok_or_else(|| Usage::new(format!("{line:?} is not a command"), "quote it as for a shell"))?;
         let program = Program { command: words.remove(0), arguments: words, ..Program::default() };
         let place = Place::Program(program.command.clone(), program);
         Ok(Self { place, headers: Vec::new(), notes: Vec::new() })
@@ -273,7 +273,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("token");
         std::fs::write(&path, "\n").expect("written");
-        assert!(token(Some(&path), Some("secret".into())).is_err(), "an empty file is no token");
+        assert!(token(Some(&path), Some("secret".into())).is_err(), "an empty file is not a token");
         for text in ["secret\n", "\u{feff}secret\r\n"] {
             std::fs::write(&path, text).expect("written");
             assert!(token(Some(&path), None).expect("a token").is_some(), "{text:?}");

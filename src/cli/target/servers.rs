@@ -84,7 +84,7 @@ fn parse(text: &str, file: &Path, folders: &[&Path]) -> Result<Vec<Server>, Stri
     let mut servers: Vec<Server> = Vec::new();
     for (name, entry) in lists.filter_map(Value::as_object).flatten() {
         if servers.iter().all(|known| known.name != *name) {
-            let entry = entry.as_object().ok_or_else(|| format!("the server {name} is no object"))?;
+            let entry = entry.as_object().ok_or_else(|| format!("the server {name} is not an object"))?;
             let kind = kind(entry).map_err(|why| format!("the server {name}: {why}"))?;
             servers.push(Server { name: name.clone(), file: file.to_owned(), kind });
         }
@@ -97,7 +97,7 @@ fn kind(entry: &Map<String, Value>) -> Result<Kind, String> {
     let typed = entry.get("type").and_then(Value::as_str);
     match (typed, url) {
         (Some("http" | "streamable-http" | "streamableHttp") | None, Some(url)) => {
-            let url = url.as_str().ok_or("its url is no text")?.to_owned();
+            let url = url.as_str().ok_or("its url is not a string")?.to_owned();
             Ok(Kind::Http { url, headers: texts(entry.get("headers"), "header")?, typed: typed.is_some() })
         }
         (Some("http" | "streamable-http" | "streamableHttp"), None) => Err("it has no url".to_owned()),
@@ -109,10 +109,10 @@ fn kind(entry: &Map<String, Value>) -> Result<Kind, String> {
 
 fn program(entry: &Map<String, Value>) -> Result<Kind, String> {
     let command = entry.get("command").ok_or("it has neither a url nor a command")?;
-    let command = command.as_str().ok_or("its command is no text")?.to_owned();
+    let command = command.as_str().ok_or("its command is not a string")?.to_owned();
     let arguments = entry.get("args").map_or(Ok(&[][..]), |args| args.as_array().map(Vec::as_slice).ok_or(()));
-    let arguments = arguments.map_err(|()| "its args are no list")?;
-    let argument = |value: &Value| value.as_str().map(str::to_owned).ok_or("one of its args is no text");
+    let arguments = arguments.map_err(|()| "its args are not a list")?;
+    let argument = |value: &Value| value.as_str().map(str::to_owned).ok_or("one of its args is not a string");
     let arguments = arguments.iter().map(argument).collect::<Result<_, _>>()?;
     let folder = entry.get("cwd").and_then(Value::as_str).map(str::to_owned);
     Ok(Kind::Stdio { command, arguments, variables: texts(entry.get("env"), "variable")?, folder })
@@ -121,9 +121,9 @@ fn program(entry: &Map<String, Value>) -> Result<Kind, String> {
 /// The members of an object that has texts alone: headers or variables.
 fn texts(value: Option<&Value>, what: &str) -> Result<Vec<(String, String)>, String> {
     let Some(value) = value else { return Ok(Vec::new()) };
-    let object = value.as_object().ok_or_else(|| format!("its {what}s are no object"))?;
+    let object = value.as_object().ok_or_else(|| format!("its {what}s are not an object"))?;
     let text = |(name, value): (&String, &Value)| {
-        let value = value.as_str().ok_or_else(|| format!("the {what} {name} is no text"))?;
+        let value = value.as_str().ok_or_else(|| format!("the {what} {name} is not a string"))?;
         Ok((name.clone(), value.to_owned()))
     };
     object.iter().map(text).collect()
@@ -199,16 +199,16 @@ mod tests {
     fn says_what_is_wrong() {
         for (text, words) in [
             ("{", "not JSON"),
-            (r#"{"servers": {"x": 1}}"#, "the server x is no object"),
+            (r#"{"servers": {"x": 1}}"#, "the server x is not an object"),
             (r#"{"servers": {"x": {"type": "http"}}}"#, "the server x: it has no url"),
-            (r#"{"servers": {"x": {"url": 1}}}"#, "its url is no text"),
-            (r#"{"servers": {"x": {"url": "u", "headers": []}}}"#, "its headers are no object"),
-            (r#"{"servers": {"x": {"url": "u", "headers": {"A": 1}}}}"#, "the header A is no text"),
+            (r#"{"servers": {"x": {"url": 1}}}"#, "its url is not a string"),
+            (r#"{"servers": {"x": {"url": "u", "headers": []}}}"#, "its headers are not an object"),
+            (r#"{"servers": {"x": {"url": "u", "headers": {"A": 1}}}}"#, "the header A is not a string"),
             (r#"{"servers": {"x": {}}}"#, "neither a url nor a command"),
-            (r#"{"servers": {"x": {"command": ["x"]}}}"#, "its command is no text"),
-            (r#"{"servers": {"x": {"command": "x", "args": "y"}}}"#, "its args are no list"),
-            (r#"{"servers": {"x": {"command": "x", "args": [1]}}}"#, "one of its args is no text"),
-            (r#"{"servers": {"x": {"command": "x", "env": {"A": 1}}}}"#, "the variable A is no text"),
+            (r#"{"servers": {"x": {"command": ["x"]}}}"#, "its command is not a string"),
+            (r#"{"servers": {"x": {"command": "x", "args": "y"}}}"#, "its args are not a list"),
+            (r#"{"servers": {"x": {"command": "x", "args": [1]}}}"#, "one of its args is not a string"),
+            (r#"{"servers": {"x": {"command": "x", "env": {"A": 1}}}}"#, "the variable A is not a string"),
         ] {
             let error = parsed(text).expect_err(text);
             assert!(error.contains(words), "{error}");

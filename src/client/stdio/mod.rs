@@ -151,7 +151,7 @@ async fn read(stdout: ChildStdout, waiting: Arc<Waiting>, way_back: mpsc::WeakSe
         let Ok(read) = messages(&line) else {
             // Servers of the field greet people there.
             if !line.trim_ascii().is_empty() && !std::mem::replace(&mut is_told, true) {
-                warn!("the server prints what is no JSON-RPC: {}", String::from_utf8_lossy(&line).trim());
+                warn!("the server prints lines that are not JSON-RPC: {}", String::from_utf8_lossy(&line).trim());
             }
             continue;
         };

@@ -43,7 +43,7 @@ fn help(state: &State) -> Vec<Line> {
     };
     let offered = BINDINGS.iter().filter(|binding| !(binding.changes && state.settings.read_only));
     let mut lines: Vec<Line> = offered.map(|binding| row(&keys::names(binding), binding.help, 18)).collect();
-    lines.push(row("mouse", "click a row (twice: look closer), a head (sort), a screen's name; wheel", 18));
+    lines.push(row("mouse", "click a row (twice: open it), a heading (sort), a screen's name; wheel", 18));
     lines.extend([Line::new(), head("Filters")]);
     lines.extend(FILTERS.iter().map(|(text, help)| row(text, help, 34)));
     lines.extend([Line::new(), head("Commands")]);
@@ -67,15 +67,15 @@ fn question(sessions: &[Session], room: usize) -> Vec<Line> {
     let calls: i64 = sessions.iter().map(|session| session.calls).sum();
     let tokens: i64 = sessions.iter().map(|session| session.prompt_tokens + session.completion_tokens).sum();
     let lost = format!(
-        "What ends: {} with {} tokens of context. Servers refuse them within a second; their clients have to begin anew. \
-         The records stay. It cannot be undone.",
+        "What ends: {} with {} tokens of context. Servers refuse the sessions within a second; clients must reconnect. \
+         History is kept. This cannot be undone.",
         several(calls, "call"),
         count(tokens)
     );
     lines.extend(wrapped(&lost, room.clamp(20, 70)).into_iter().map(|line| vec![(line, Tone::Warn)]));
     lines.extend([
         Line::new(),
-        vec![("y".to_owned(), Tone::Strong), (" end   any other key: keep".to_owned(), Tone::Plain)],
+        vec![("y".to_owned(), Tone::Strong), (" end   any other key: cancel".to_owned(), Tone::Plain)],
     ]);
     lines
 }

@@ -5,8 +5,7 @@ use crate::dashboard::state::State;
 /// While its first answer is on its way.
 pub(super) const LOADING: &str = "Reading…";
 /// And while there is no database that could answer.
-pub(super) const NO_ANSWER: &str =
-    "Nothing has been read yet: the database does not answer. It is asked again until it does.";
+pub(super) const NO_ANSWER: &str = "Cannot reach the database yet; trying again until it answers.";
 
 /// What to do where there is nothing at all.
 pub(super) fn nothing_yet(state: &State) -> String {

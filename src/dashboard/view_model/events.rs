@@ -14,7 +14,7 @@ use crate::queries::events::Event;
 /// The list.
 pub(super) fn listing(state: &State) -> Listing {
     let Some(events) = &state.data.streams.events else { return Listing::of(Event::SCREEN, Vec::new(), LOADING) };
-    let empty = "No event yet. What begins, ends, goes on after a restart or is refused stands here.";
+    let empty = "No events yet. Sessions that begin, end, survive a restart or are refused appear here.";
     Listing::of(Event::SCREEN, events.iter().map(|event| row(state, event)).collect(), empty)
 }
 

@@ -77,7 +77,7 @@ fn refreshing(state: &State, wide: bool) -> String {
 fn server(state: &State, wide: bool) -> Line {
     let Some(pulse) = &state.data.pulse else { return vec![("… reading".to_owned(), Tone::Dim)] };
     if pulse.original {
-        return vec![("an original Archon's database, to look at".to_owned(), Tone::Plain)];
+        return vec![("an original Archon's database, read only".to_owned(), Tone::Plain)];
     }
     let up: Vec<_> = pulse.boots.iter().filter(|boot| boot.is_up(state.now)).collect();
     let Some(boot) = up.first() else {

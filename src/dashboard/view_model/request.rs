@@ -75,12 +75,12 @@ fn facts(request: &Request) -> Vec<Fact> {
     fact("session", request.protocol_session_id.as_deref().map(clean), Tone::Plain);
     fact("archon", request.session_id.clone(), Tone::Plain);
     let rule = request.session_rule.as_ref().map(|rule| match rule {
-        Word::Ours(SessionRule::Client) => "the client named the Archon session".to_owned(),
-        Word::Ours(SessionRule::Bound) => "its connection was bound to the Archon session".to_owned(),
-        Word::Ours(SessionRule::New) => "it began the Archon session".to_owned(),
+        Word::Ours(SessionRule::Client) => "its X-Archon-Session-Id header".to_owned(),
+        Word::Ours(SessionRule::Bound) => "its connection, bound by an earlier call".to_owned(),
+        Word::Ours(SessionRule::New) => "opening the Archon session".to_owned(),
         Word::Other(rule) => clean(rule),
     });
-    fact("why", rule, Tone::Dim);
+    fact("bound by", rule, Tone::Dim);
     facts
 }
 

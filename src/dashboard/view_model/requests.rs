@@ -17,7 +17,7 @@ const WHOSE: [&str; 3] = ["session", "client", "user"];
 /// The list.
 pub(super) fn listing(state: &State) -> Listing {
     let Some(requests) = &state.data.streams.requests else { return Listing::of(Request::SCREEN, Vec::new(), LOADING) };
-    let empty = "No request yet. They stand here as soon as a client calls: archonctl call health_check";
+    let empty = "No requests yet. They appear here as soon as a client calls: archonctl call health_check";
     Listing::of(Request::SCREEN, requests.iter().map(|request| row(state, request)).collect(), empty)
 }
 

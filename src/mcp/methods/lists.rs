@@ -25,6 +25,6 @@ pub(super) fn list(catalog: &Catalog, kind: Kind, caller: &Caller, request: &Req
     if let Ok(page) = catalog.list(kind, caller.visitor.revision(), params.cursor.as_deref()) {
         return Told::result(request.id, page);
     }
-    let error = bad_params("the cursor is none of this list's", "begin the list anew, without a cursor");
+    let error = bad_params("the cursor does not belong to this list", "start the list over, without a cursor");
     Told::refused(request.id, &error, "unknown cursor")
 }

@@ -29,7 +29,7 @@ pub(super) async fn get(engine: &Engine, catalog: &Catalog, asked: Asked<'_>) ->
     };
     let Some(prompt) = catalog.prompt(&params.name) else {
         let fact = format!("no such prompt: {}", shortened(&params.name));
-        return Told::refused(request.id, &bad_params(fact, "prompts/list tells which there are"), "no such prompt");
+        return Told::refused(request.id, &bad_params(fact, "prompts/list lists all prompts"), "no such prompt");
     };
     let reading = Reading::begin(engine, asked, params.meta);
     let told = reading.told(prompt.get(reading.call(params.arguments)), |output| output).await;

@@ -38,7 +38,7 @@ pub(super) async fn read(engine: &Engine, catalog: &Catalog, asked: Asked<'_>) -
         (None, Some(template)) => template.read(&params.uri, call),
         (None, None) => {
             let fact = format!("no such resource: {}", shortened(&params.uri));
-            let way_out = "resources/list and resources/templates/list tell which there are";
+            let way_out = "resources/list and resources/templates/list list them all";
             let error = ErrorBody::told(RESOURCE_NOT_FOUND, fact, way_out).because("unknown_resource", way_out);
             return Told::refused(request.id, &error, "no such resource");
         }

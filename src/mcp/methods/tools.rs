@@ -130,7 +130,7 @@ fn target<'a>(catalog: &'a Catalog, request: &Request<'a>) -> Result<Target<'a>,
     }
     let name = shortened(&params.name);
     let hint = match catalog.nearest(&params.name).as_slice() {
-        [] => "tools/list tells which there are".to_owned(),
+        [] => "tools/list lists all tools".to_owned(),
         names => format!("did you mean {}?", names.join(" or ")),
     };
     let error = ErrorBody::new(INVALID_PARAMS, format!("Unknown tool: {name}; {hint}"));

@@ -60,8 +60,8 @@ fn ended(reason: Option<&Word<EndReason>>, by: Option<&Word<Actor>>) -> Cell {
 /// What bound a connection to its Archon session.
 fn bound(rule: &Word<SessionRule>) -> &str {
     match rule {
-        Word::Ours(SessionRule::New) => "making it",
-        Word::Ours(SessionRule::Client) => "its client's word",
+        Word::Ours(SessionRule::New) => "opening it",
+        Word::Ours(SessionRule::Client) => "its client's header",
         Word::Ours(SessionRule::Bound) => "its client's connection",
         Word::Other(rule) => rule,
     }

@@ -50,7 +50,7 @@ pub fn summed_up(summary: &Summary, took: Duration) -> String {
         _ = writeln!(text, "stale: {id} is expected to fail, and passes; take it out of the file of expected failures");
     }
     if summary.passed + summary.failed == 0 {
-        text.push_str("nothing was checked, so nothing is shown\n");
+        text.push_str("no scenario was checked: this proves nothing\n");
     }
     text
 }

@@ -34,7 +34,7 @@ use super::target::{Facts, Stage, Target, stage};
 const SCENARIO_TIME: Duration = Duration::from_secs(30);
 
 /// Why a scenario has no verdict that was interrupted.
-const ENDED_WHILE_IT_RAN: &str = "the run was ended while it ran";
+const ENDED_WHILE_IT_RAN: &str = "the run was stopped while this ran";
 
 /// A scenario that was chosen.
 #[derive(Debug, Clone)]
@@ -133,7 +133,7 @@ pub async fn run(
         while running.len() < jobs
             && let Some((chosen, round)) = queue.pop_front()
         {
-            let not_run = stop.is_cancelled().then(|| Verdict::NotRun("the run was ended before".to_owned()));
+            let not_run = stop.is_cancelled().then(|| Verdict::NotRun("the run was stopped before it".to_owned()));
             let verdict =
                 not_run.or_else(|| target.not_applicable(&chosen.scenario, facts).map(Verdict::NotApplicable));
             if verdict.is_none() {

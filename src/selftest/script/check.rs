@@ -49,7 +49,7 @@ pub(super) fn check(scenario: &Scenario, document: &DeTable<'_>, text: &Text<'_>
     let tables = document.get("step").and_then(|steps| steps.get_ref().as_array());
     let total = checker.steps(&scenario.step, tables.map(|t| &t[..]).unwrap_or_default(), 1)?;
     if total > MAX_STEPS {
-        let message = format!("the scenario comes to {total} steps; {MAX_STEPS} are the most");
+        let message = format!("the scenario has {total} steps; the maximum is {MAX_STEPS}");
         return Err(text.error(at("step"), message, None));
     }
     Ok(())
@@ -230,7 +230,7 @@ impl Checker<'_> {
             let (name, place) = (name.get_ref(), value.get_ref().as_str().unwrap_or_default());
             if !template::is_name(name) || STANDING.contains(&name.as_ref()) || name.as_ref() == "session" {
                 let hint = Some("a name is letters, digits and _, and none of url, address, run, session".to_owned());
-                return self.fail(&value.span(), format!("{name:?} is no name for a variable"), hint);
+                return self.fail(&value.span(), format!("{name:?} is not a name for a variable"), hint);
             }
             let is_place = place.is_empty()
                 || place.starts_with('/')
@@ -238,7 +238,7 @@ impl Checker<'_> {
                 || matches!(place, "status" | "body");
             if !is_place {
                 let hint = "write /json/pointer, header:NAME, status or body".to_owned();
-                return self.fail(&value.span(), format!("{place:?} is no place in an answer"), Some(hint));
+                return self.fail(&value.span(), format!("{place:?} is not a place in an answer"), Some(hint));
             }
         }
         Ok(())

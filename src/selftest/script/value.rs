@@ -20,7 +20,7 @@ impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
         let time = humantime::parse_duration(&text);
-        time.map(Self).map_err(|_| de::Error::custom(format!("{text:?} is no time; write 250ms, 90s, 5m or 1h30m")))
+        time.map(Self).map_err(|_| de::Error::custom(format!("{text:?} is not a time; write 250ms, 90s, 5m or 1h30m")))
     }
 }
 
@@ -49,7 +49,7 @@ impl<'de> Deserialize<'de> for Pattern {
             let reason = e.to_string();
             // The whole error draws the pattern with carets, over several lines; the reason is its last one.
             let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            de::Error::custom(format!("{text:?} is no regular expression: {reason}"))
+            de::Error::custom(format!("{text:?} is not a regular expression: {reason}"))
         })
     }
 }
@@ -126,7 +126,7 @@ impl<'de> Visitor<'de> for StatusVisitor {
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
         match text.as_bytes() {
             [class @ b'1'..=b'5', b'x', b'x'] => Ok(vec![Statuses::Class(u16::from(class - b'0'))]),
-            _ => Err(E::custom(format!("{text:?} is no class of HTTP statuses; write \"2xx\""))),
+            _ => Err(E::custom(format!("{text:?} is not a class of HTTP statuses; write \"2xx\""))),
         }
     }
 
@@ -189,9 +189,9 @@ mod tests {
             ("status = \"9xx\"", "no class of HTTP statuses"),
             ("status = []", "none that could be met"),
             ("status = true", "expected an HTTP status"),
-            ("time = \"soon\"", "\"soon\" is no time; write 250ms"),
+            ("time = \"soon\"", "\"soon\" is not a time; write 250ms"),
             ("time = 5", "expected a string"),
-            ("pattern = \"(\"", "\"(\" is no regular expression: unclosed group"),
+            ("pattern = \"(\"", "\"(\" is not a regular expression: unclosed group"),
             ("pattern = '(a{1000}){1000}'", "exceeds size limit"),
         ] {
             let error = toml::from_str::<All>(text).expect_err(text);

@@ -53,7 +53,7 @@ impl Target {
     /// [`TargetError`] when either cannot be read.
     pub fn command(line: &str, url: Option<&str>, token: Option<crate::client::Token>) -> Result<Self, TargetError> {
         let words = shlex::split(line).filter(|words| !words.is_empty());
-        let words = words.ok_or_else(|| TargetError::Command(format!("{line:?} is no command")))?;
+        let words = words.ok_or_else(|| TargetError::Command(format!("{line:?} is not a command")))?;
         let url = url.unwrap_or("http://127.0.0.1:{port}/mcp").to_owned();
         ClientOptions::new(&url.replace("{port}", "1"))?;
         Ok(Self::Command { words, url, token })

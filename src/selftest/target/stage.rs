@@ -116,7 +116,7 @@ impl Stage {
     ) -> Result<tokio::sync::MappedMutexGuard<'_, Server>, TargetError> {
         let servers = self.servers.lock().await;
         tokio::sync::MutexGuard::try_map(servers, |servers| servers.get_mut(number))
-            .map_err(|_| TargetError::Server("this server is not ours to handle".to_owned()))
+            .map_err(|_| TargetError::Server("selftest did not start this server".to_owned()))
     }
 
     /// The database.
@@ -145,7 +145,7 @@ pub(super) async fn start_command(target: &Target) -> Result<(Server, ClientOpti
     } else {
         let options = ClientOptions::new(url)?;
         options.loopback_address().ok_or_else(|| {
-            TargetError::Command(format!("{} is no address of this machine with a port", options.place()))
+            TargetError::Command(format!("{} is not an address of this machine with a port", options.place()))
         })?
     };
     let server = Server::start(Launch::Foreign { words: words.clone() }, address).await?;

@@ -51,8 +51,8 @@ impl Held {
         if lasts && self.state.fetch_or(waits, SeqCst) & WAITING == 0 {
             tracing::warn!(
                 session,
-                "an open transaction in the database holds rows of a session: what is to be written to them waits until \
-                 it ends, and sums may too; pg_stat_activity shows it as \"idle in transaction\""
+                "an open transaction in the database holds rows of a session: writes to them wait until \
+                 it ends, and totals may too; pg_stat_activity shows it as \"idle in transaction\""
             );
         }
     }

@@ -118,7 +118,7 @@ fn lock_beside(real: &Path, path: &Path) -> Result<File, OpenError> {
         refused(if is_link { Error::other("it is a symbolic link; remove it") } else { e })
     })?;
     if !file.metadata().map_err(refused)?.is_file() {
-        return Err(refused(Error::other("it is no regular file")));
+        return Err(refused(Error::other("it is not a regular file")));
     }
     let mut said = String::new();
     // What is no text is no pid.

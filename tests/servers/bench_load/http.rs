@@ -116,14 +116,14 @@ enum BodyLength {
 
 impl Head {
     fn parse(head: &[u8]) -> anyhow::Result<Self> {
-        let text = std::str::from_utf8(head).context("the head of the answer is no text")?;
+        let text = std::str::from_utf8(head).context("the head of the answer is not text")?;
         let mut lines = text.split("\r\n");
         let status = lines.next().and_then(|line| line.get(9..12)).and_then(|code| code.parse().ok());
         let Some(status) = status else { bail!("this is no HTTP answer: {text}") };
         let mut parsed = Self { status, length: head.len(), body: BodyLength::Known(0) };
         for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
             if name.eq_ignore_ascii_case("content-length") {
-                parsed.body = BodyLength::Known(value.parse().context("content-length is no number")?);
+                parsed.body = BodyLength::Known(value.parse().context("content-length is not a number")?);
             } else if name.eq_ignore_ascii_case("transfer-encoding") {
                 parsed.body = BodyLength::Chunked;
             }

@@ -22,7 +22,7 @@ impl Machine {
         let read = |path: &str| fs::read_to_string(path).with_context(|| format!("{path} cannot be read"));
         let cpu = field(&read("/proc/cpuinfo")?, "model name").unwrap_or_else(|| "a CPU without a name".to_owned());
         let memory = field(&read("/proc/meminfo")?, "MemTotal").context("/proc/meminfo has no MemTotal")?;
-        let kib: f64 = memory.trim_end_matches(" kB").parse().context("MemTotal is no number")?;
+        let kib: f64 = memory.trim_end_matches(" kB").parse().context("MemTotal is not a number")?;
         Ok(Self {
             cpu,
             cores: thread::available_parallelism()?.get(),

@@ -77,10 +77,10 @@ fn a_panic_gives_the_terminal_back() {
     let test = "--exact dashboard::hands::panics_when_it_is_told_to --ignored --nocapture --test-threads 1";
     tmux.write(&format!("URL={} STOP={} {} {test}", db.url(), db.folder().join("stop").display(), program.display()));
     tmux.press(&["Enter"]);
-    tmux.wait_for("no server is alive");
+    tmux.wait_for("no server running");
     std::fs::write(db.folder().join("stop"), "").expect("written");
     let screen = tmux.wait("its last words", |s| s.contains("something that cannot be") && s.contains("test result"));
-    assert!(!screen.contains("no server is alive"), "{screen}");
+    assert!(!screen.contains("no server running"), "{screen}");
     tmux.wait_for_the_terminal();
 }
 

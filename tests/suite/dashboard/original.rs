@@ -13,7 +13,7 @@ fn every_screen_reads_them_as_they_stand() {
         ("requests", &["find_projects", "no such project", "health_check"]),
         ("tools", &["find_projects", "health_check", "100%", "12ms"]),
         ("clients", &["Claude Code", "Cursor"]),
-        ("events", &["No event yet"]),
+        ("events", &["No events yet"]),
         ("history", &["By the hour", "Cursor 1"]),
         ("boots", &["keeps no record of its boots"]),
     ] {

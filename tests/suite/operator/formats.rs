@@ -213,7 +213,7 @@ on_every_database!(show_tells_the_whole_story, |db| async {
         LIVE_PROTOCOL,
         "Claude Code 1.0.0 (claude-code)",
         "alice",
-        "active, for another 29d",
+        "active, ends in 29d",
         "(for another 59m",
         "2, 1 failed",
         "30 tokens in, 50 out",

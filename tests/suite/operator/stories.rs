@@ -71,7 +71,7 @@ on_every_database!(one_archon_session_comes_after_the_other, |db| async {
     );
     assert_eq!(document(&db, &["show", &connection(1), "-n", "2"])["requests"].as_array().map(Vec::len), Some(2));
     let text = printed(&db, &["show", &archon(1)]);
-    for words in ["Archon sessions\n", "timeout by sql", "active, for another 29d"] {
+    for words in ["Archon sessions\n", "timeout by sql", "active, ends in 29d"] {
         assert!(text.contains(words), "{words:?} is not in:\n{text}");
     }
     // An end for time ended nothing else; an operator's does, by whichever of its ids.

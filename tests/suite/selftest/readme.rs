@@ -45,5 +45,5 @@ async fn its_workflow_runs() {
 #[test]
 fn its_number_of_scenarios_is_true() {
     let count = builtin::SCENARIOS.len();
-    assert!(README.contains(&format!("each one promise: {count} come with it")), "there are {count}");
+    assert!(README.contains(&format!("one per promise: {count} are built in")), "there are {count}");
 }

@@ -20,7 +20,7 @@ const WRONG: &[(&str, usize, &str, &str)] = &[
     ("name = \"x\n", 1, "invalid basic string", ""),
     ("name = \"x\"\n[needs]\nera = \"later\"\n[[step]]\n", 3, "unknown variant `later`", ""),
     ("name = \"x\"\n[needs]\nown_sever = true\n", 3, "unknown field `own_sever`", "did you mean own_server?"),
-    ("name = \"x\"\ntimeout = \"soon\"\n[[step]]\n", 2, "\"soon\" is no time", ""),
+    ("name = \"x\"\ntimeout = \"soon\"\n[[step]]\n", 2, "\"soon\" is not a time", ""),
     // What the scenario needs.
     (
         "name = \"x\"\n[server]\nargs = [\"-x\"]\n[[step]]\ninitialize = {}\n",
@@ -51,7 +51,7 @@ const WRONG: &[(&str, usize, &str, &str)] = &[
     // Loops beyond measure.
     ("[[step]]\nrepeat = { times = 0 }\n[[step.do]]\ndelete = {}\n", 8, "0 times checks nothing", ""),
     ("[[step]]\nparallel = { times = 5000 }\n[[step.do]]\ndelete = {}\n", 8, "1 to 1000 branches", ""),
-    ("[[step]]\nrepeat = { times = 999999999 }\n[[step.do]]\ndelete = {}\n", 5, "100000 are the most", ""),
+    ("[[step]]\nrepeat = { times = 999999999 }\n[[step.do]]\ndelete = {}\n", 5, "the maximum is 100000", ""),
     // Expectations.
     ("[[step]]\ndelete = {}\nexpect.status = 700\n", 9, "700 is no HTTP status", ""),
     ("[[step]]\ndelete = {}\nexpect.sttus = 200\n", 9, "unknown field `sttus`", "did you mean status?"),
@@ -78,7 +78,7 @@ const WRONG: &[(&str, usize, &str, &str)] = &[
     ("[[step]]\ndelete = {}\nheaders = { x = \"${index}\" }\n", 9, "nothing is saved as \"index\"", ""),
     ("[[step]]\ndelete = {}\nsave.\"a b\" = \"status\"\n", 9, "\"a b\" is no name", ""),
     ("[[step]]\ndelete = {}\nsave.url = \"status\"\n", 9, "\"url\" is no name", ""),
-    ("[[step]]\ndelete = {}\nsave.x = \"header\"\n", 9, "\"header\" is no place in an answer", "header:NAME"),
+    ("[[step]]\ndelete = {}\nsave.x = \"header\"\n", 9, "\"header\" is not a place in an answer", "header:NAME"),
     (
         "[[step]]\nparallel.times = 2\n[[step.do]]\ncall.method = \"ping\"\nsave.x = \"status\"\n[[step]]\ninitialize.client = \"${x}\"\n",
         13,

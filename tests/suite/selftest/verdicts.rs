@@ -33,7 +33,7 @@ async fn the_exit_code_says_what_it_comes_to() {
         (&["bad.toml"], exit::NO, "0 passed, 1 failed in"),
         (&["good.toml", "bad.toml"], exit::NO, "1 passed, 1 failed in"),
         (&["good.toml", "elsewhere.toml"], exit::DONE, "1 passed, 1 not applicable in"),
-        (&["elsewhere.toml"], exit::NO, "nothing was checked"),
+        (&["elsewhere.toml"], exit::NO, "no scenario was checked"),
         (&["good.toml", "bad.toml", "--expected-failures", "expected"], exit::DONE, "1 passed, 1 failed as expected"),
         (&["good.toml", "--expected-failures", "expected"], exit::DONE, "1 passed in"),
         (&["good.toml", "bad.toml", "--expected-failures", "stale"], exit::NO, "stale: good is expected to fail"),
@@ -50,7 +50,7 @@ async fn the_exit_code_says_what_it_comes_to() {
         (&["good.toml", "--tag", "quikc"], "did you mean quick?"),
         (&["--database-url", "sqlite:///tmp/x.db"], "selftest makes its SQLite databases itself"),
         (&["--server-cmd", "no-such-program-anywhere"], "there is no program \"no-such-program-anywhere\""),
-        (&["--server-cmd", "'unclosed"], "is no command"),
+        (&["--server-cmd", "'unclosed"], "is not a command"),
         (&["--url", "ftp://x"], "not ftp"),
     ] {
         let run = bench.run(args).await;

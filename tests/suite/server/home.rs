@@ -10,7 +10,7 @@ async fn says_what_this_is_how_it_is_and_how_to_connect() {
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     assert!(page.header("content-security-policy").is_some_and(|policy| policy.contains("default-src 'none'")));
     let text = page.text();
-    for words in ["MCP server", "It is well.", &format!("http://{}/mcp", house.server.address())] {
+    for words in ["MCP server", "It is healthy.", &format!("http://{}/mcp", house.server.address())] {
         assert!(text.contains(words), "{words}: {text}");
     }
     let secrets = [house.db.folder().to_str().expect("a path"), "sqlite", "TOKEN"];
@@ -38,5 +38,5 @@ async fn without_a_token_it_tells_no_more_than_how_to_connect() {
     assert!(closed.status == 200 && text.contains("Bearer TOKEN") && text.contains("/mcp"), "{text}");
     assert!(!text.contains("well") && !text.contains("ada"), "{text}");
     let open = house.request("GET /", &[("authorization", "Bearer a")], "").await;
-    assert!(open.text().contains("It is well."), "{}", open.text());
+    assert!(open.text().contains("It is healthy."), "{}", open.text());
 }
