@@ -43,7 +43,7 @@ async fn stepped(db: Database, step: &str, seconds: i64) {
     let mut server = ServeProcess::start(&db, &LIMITS).await;
     let session = opened(&server).await;
     server.write_line(&format!("step {step}"));
-    server.wait_for_line("sessions do not count it as idle", SOON).await;
+    server.wait_for_line("this does not count as idle time", SOON).await;
     assert_eq!(echo(&session).await, archon(&session), "nobody was idle");
     if db.is_postgres() {
         // The database's clock is as it was.
@@ -120,7 +120,7 @@ on_every_database!(a_session_that_is_used_after_the_clock_was_set_back_lives, |d
     server.sigkill();
     let mut server = ServeProcess::start_at(server.address(), &db, &LIMITS).await;
     server.write_line("step -2h");
-    server.wait_for_line("sessions do not count it as idle", SOON).await;
+    server.wait_for_line("this does not count as idle time", SOON).await;
     for n in 1..=6 {
         assert_eq!(echo(&session).await, archon(&session));
         server.write_line("advance 20m");

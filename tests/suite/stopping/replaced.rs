@@ -42,7 +42,7 @@ async fn another_program_takes_the_place_of_a_server_when_it_is_well() {
     assert_eq!(db.value(&format!("SELECT end_cause FROM archon_mcp_boots WHERE number = {number}")), "clean");
     // Without a process that keeps the port the signal does nothing.
     signal(new, "USR2");
-    keeper.wait_for_line("it is for `serve --keep-port`", SOON).await;
+    keeper.wait_for_line("send it to the first process of a `serve --keep-port`", SOON).await;
     assert_eq!(session.request("ping", json!({})).await.status, 200);
 }
 
