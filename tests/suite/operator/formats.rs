@@ -214,7 +214,7 @@ on_every_database!(show_tells_the_whole_story, |db| async {
         "Claude Code 1.0.0 (claude-code)",
         "alice",
         "active, ends in 29d",
-        "(for another 59m",
+        "(ends in 59m",
         "2, 1 failed",
         "30 tokens in, 50 out",
         "find_projects",
