@@ -29,6 +29,7 @@ mod inspector;
 mod man;
 mod operator;
 mod patience;
+mod private;
 mod process;
 mod protocol;
 mod readme;

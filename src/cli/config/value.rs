@@ -133,7 +133,7 @@ pub(super) fn masked(name: &str, value: String) -> String {
         "database-url" => match Location::parse(&value) {
             Ok(postgres @ Location::Postgres(_)) => postgres.shown(),
             Ok(_) => value,
-            Err(OpenError::UnknownUrl { url }) => url,
+            Err(OpenError::UnknownUrl { url } | OpenError::Tilde { url }) => url,
             Err(_) => "(not shown)".to_owned(),
         },
         "url" => ClientOptions::new(&value).map_or_else(|_| "(no URL)".to_owned(), |options| options.place()),

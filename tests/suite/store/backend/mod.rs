@@ -1,6 +1,7 @@
 //! The two databases: opened, closed, kept in order.
 
 mod closing;
+mod files;
 mod locking;
 pub(crate) mod older;
 mod opening;
