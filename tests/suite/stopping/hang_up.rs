@@ -44,8 +44,13 @@ on_every_database!(tokens_are_read_again, |db| async {
     let (ada, bob) = (client("a").initialize(REVISION).await, client("b").initialize(REVISION).await);
     assert!(call(&ada).await);
     // A file that cannot be used changes nothing, and the line at fault is named.
-    for (content, said) in [("", "names nobody"), ("# nobody\nhunter2 ada\n", "line 2"), ("# nobody\n", "names nobody")]
-    {
+    let twice = format!("{0} bob\n{0} ada\n", "a".repeat(64));
+    for (content, said) in [
+        ("", "names nobody"),
+        ("# nobody\nhunter2 ada\n", "line 2"),
+        ("# nobody\n", "names nobody"),
+        (&twice, "line 2: the same token as in line 1"),
+    ] {
         std::fs::write(&file, content).expect("written");
         let told = server.lines().iter().filter(|line| line.contains("the tokens stay")).count();
         reread(&server, "the tokens stay as they were", told + 1).await;
