@@ -148,21 +148,17 @@ impl ToolError {
     }
 }
 
+/// What the database or the system says is for the log: it names tables, files and hosts, which are no client's business.
 impl From<StoreError> for ToolError {
     fn from(error: StoreError) -> Self {
+        tracing::debug!(%error, "a tool met a database that does not do what it asks for");
+        let later =
+            |message: &'static str| Self::new(ErrorKind::ConnectionError, message).suggest("Try again in a moment.");
         match error {
-            StoreError::Unavailable(reason) | StoreError::Contended(reason) => {
-                Self::new(ErrorKind::ConnectionError, "the database does not answer now")
-                    .with_details(serde_json::json!({ "reason": reason.as_str() }))
-                    .suggest("Try again in a moment.")
-            }
-            StoreError::Held(reason) => {
-                Self::new(ErrorKind::ConnectionError, "another transaction in the database holds what this needs")
-                    .with_details(serde_json::json!({ "reason": reason.as_str() }))
-                    .suggest("Try again in a moment.")
-            }
-            StoreError::Data(reason) => Self::validation("the database refuses the data")
-                .with_details(serde_json::json!({ "reason": reason.as_str() })),
+            StoreError::Unavailable(_) | StoreError::Contended(_) => later("the database does not answer now"),
+            StoreError::Held(_) => later("another transaction in the database holds what this needs"),
+            StoreError::Data(_) => Self::validation("the database refuses the data")
+                .suggest("Change the values; the server's log says more at its level debug."),
         }
     }
 }
@@ -170,16 +166,16 @@ impl From<StoreError> for ToolError {
 impl From<ChangeError> for ToolError {
     fn from(error: ChangeError) -> Self {
         match error {
-            ChangeError::Unchanged(StoreError::Unavailable(reason)) => {
-                Self::new(ErrorKind::ConnectionError, "the database does not answer now; nothing was changed")
-                    .with_details(serde_json::json!({ "reason": reason.as_str() }))
-                    .suggest("Try again in a moment.")
+            ChangeError::Unchanged(error @ StoreError::Unavailable(_)) => {
+                let told = Self::from(error);
+                Self { message: "the database does not answer now; nothing was changed".into(), ..told }
             }
             ChangeError::Unchanged(refused) => refused.into(),
             ChangeError::InDoubt(error) => {
+                tracing::debug!(%error, "a change that may have been made");
                 let message = "the database does not say whether the change was made: it may have been";
                 Self::new(ErrorKind::ConnectionError, message)
-                    .with_details(serde_json::json!({ "reason": error.to_string(), "in_doubt": true }))
+                    .with_details(serde_json::json!({ "in_doubt": true }))
                     .suggest("Look with find_projects first; repeat the call only if the change is not there.")
             }
         }
@@ -218,6 +214,24 @@ mod tests {
         assert_eq!(in_doubt.details.as_ref().map(|details| &details["in_doubt"]), Some(&Value::Bool(true)));
         let unchanged = ToolError::from(ChangeError::Unchanged(gone()));
         assert!(unchanged.message().ends_with("nothing was changed"), "{unchanged:?}");
+    }
+
+    #[test]
+    fn what_the_database_says_is_no_clients_business() {
+        let secret = || StoreError::unavailable("no such table: /srv/archon.db of root@db1").reason().clone();
+        let errors = [
+            ToolError::from(StoreError::Unavailable(secret())),
+            ToolError::from(StoreError::Data(secret())),
+            ToolError::from(StoreError::Contended(secret())),
+            ToolError::from(StoreError::Held(secret())),
+            ToolError::from(ChangeError::Unchanged(StoreError::Unavailable(secret()))),
+            ToolError::from(ChangeError::Unchanged(StoreError::Data(secret()))),
+            ToolError::from(ChangeError::InDoubt(StoreError::Unavailable(secret()))),
+        ];
+        for error in errors {
+            let told = format!("{}{}", error.body().get(), error.summary());
+            assert!(!told.contains("root") && !told.contains("table") && told.contains("suggestion"), "{told}");
+        }
     }
 
     #[test]

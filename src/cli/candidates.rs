@@ -64,12 +64,12 @@ fn is_plain(word: &str) -> bool {
 
 async fn tools_of_server(all: Commands) -> Option<Vec<Named>> {
     let typed = typed(all)?;
-    if typed.try_get_one::<String>("stdio").is_ok_and(|program| program.is_some()) {
-        // Nothing is started for a key. None of our tools is among its own.
+    if ["stdio", "config", "server"].iter().any(|id| typed.try_contains_id(id).is_ok_and(|is_typed| is_typed)) {
+        // For a key nothing is started, and nobody asked whom a file names. None of our tools is among theirs.
         return Some(Vec::new());
     }
     let target = Target::from_arg_matches(&typed).ok()?;
-    let client = Client::connect(target.quiet_options().ok()?).await.ok()?;
+    let client = Client::connect(target.options_for_a_key()?).await.ok()?;
     let tools = client.list_tools().await.ok()?;
     // It ends by itself when nobody ends it.
     _ = client.close().await;

@@ -1,6 +1,6 @@
 //! `archonctl expire`: an operator ends sessions.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::database::Database;
 use super::exit::{DONE, NO, NoSession, Usage};
 use super::output::{List, Output, Screen, View, tell};
-use super::{identity, which};
+use super::{ask, identity, which};
 use crate::model::text::clean;
 use crate::model::timestamp::Timestamp;
 use crate::model::word::Word;
@@ -83,7 +83,7 @@ impl Options {
             self.output.print(&Done::new(sessions, self.dry_run, now))?;
             return Ok(ExitCode::from(DONE));
         }
-        if self.ids.is_empty() && !self.yes && !agreed(sessions.len())? {
+        if self.ids.is_empty() && !self.yes && !may_end(sessions.len())? {
             tell("Nothing was ended.");
             return Ok(ExitCode::from(NO));
         }
@@ -147,17 +147,12 @@ async fn live(queries: &Queries, found: &Found, typed: &str) -> anyhow::Result<V
 }
 
 /// Asks on a terminal; off one nobody can answer.
-fn agreed(count: usize) -> anyhow::Result<bool> {
+fn may_end(count: usize) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
         let message = format!("{} would end, and there is no terminal to ask on", sessions_text(count));
         return Err(Usage::new(message, "add --yes, or look first with --dry-run").into());
     }
-    let mut err = io::stderr();
-    write!(err, "End {}? [y/N] ", sessions_text(count))?;
-    err.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    Ok(ask::agreed(&format!("End {}?", sessions_text(count)))?)
 }
 
 fn sessions_text(count: usize) -> String {

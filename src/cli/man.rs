@@ -59,7 +59,7 @@ fn find<'a>(root: &'a Command, path: &[String]) -> Result<&'a Command, Usage> {
         command
             .find_subcommand(name)
             .filter(|c| !c.is_hide_set())
-            .ok_or_else(|| Usage::new(format!("there is no command {name:?}"), "archonctl --help lists the commands"))
+            .ok_or_else(|| Usage::new(format!("there is not a command {name:?}"), "archonctl --help lists the commands"))
     })
 }
 

@@ -4,6 +4,7 @@
 //! through [`main`], which maps them to the exit codes of [`exit`].
 
 mod arguments;
+mod ask;
 mod board;
 pub mod call;
 mod candidates;

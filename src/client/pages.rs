@@ -1,4 +1,5 @@
-//! `tools/list`, page by page: bounded whatever the server does, and lenient with single tools.
+//! `tools/list`, page by page: bounded whatever the server does, and lenient with single tools. A server that gives one
+//! cursor twice counts in circles: its list has no end, and no part of it is taken for the whole.
 
 use std::collections::HashSet;
 
@@ -41,7 +42,7 @@ impl Pages {
     /// Takes a page, and gives the parameters that ask for the next one; `None` when there is none to ask for.
     ///
     /// # Errors
-    /// When it is no page.
+    /// When it is no page, or leads back to one that there was.
     pub(super) fn take(&mut self, page: &RawValue) -> Result<Option<String>, ProtocolError> {
         let page: Page = serde_json::from_str(page.get()).map_err(|e| wrong(e.to_string()))?;
         let before = self.seen();
@@ -49,8 +50,13 @@ impl Pages {
         page.tools.iter().for_each(|tool| self.take_tool(tool));
         // Servers that end their pages with an empty text mean that there is none.
         let Some(cursor) = page.next_cursor.filter(|cursor| cursor.get() != r#""""#) else { return Ok(None) };
-        let is_new = self.cursors.insert(cursor.get().to_owned());
-        if !is_new || (!is_empty && self.seen() == before) {
+        if !self.cursors.insert(cursor.get().to_owned()) {
+            return Err(wrong(format!(
+                "its pages lead in a circle: the cursor {} comes twice",
+                shortened(cursor.get())
+            )));
+        }
+        if !is_empty && self.seen() == before {
             warn!("the pages of tools/list do not advance; going on with the {} tools so far", self.tools.len());
             return Ok(None);
         }
@@ -100,6 +106,13 @@ pub(super) fn of_all_pages(error: ClientError, left: usize) -> ClientError {
         }
         error => error,
     }
+}
+
+/// A cursor for people: the servers choose how long they are.
+fn shortened(cursor: &str) -> String {
+    const SHOWN: usize = 40;
+    let more = if cursor.chars().count() > SHOWN { "…" } else { "" };
+    cursor.chars().take(SHOWN).collect::<String>() + more
 }
 
 fn wrong(reason: String) -> ProtocolError {
@@ -161,9 +174,7 @@ mod tests {
     fn cursors_go_back_as_they_came_and_end_when_they_do_not_advance() {
         let page = |names: &[&str], cursor: Value| json!({"tools": names.iter().map(|n| tool(n)).collect::<Vec<_>>(), "nextCursor": cursor});
         for (last, expected) in [
-            (page(&["c"], json!("1")), &["a", "b", "c"][..]),
-            (page(&["c"], json!("2")), &["a", "b", "c"]),
-            (page(&["c"], json!("")), &["a", "b", "c"]),
+            (page(&["c"], json!("")), &["a", "b", "c"][..]),
             (page(&["c"], json!(null)), &["a", "b", "c"]),
             // A fresh cursor each time, and the same tools.
             (page(&["a", "b"], json!("3")), &["a", "b"]),
@@ -176,6 +187,15 @@ mod tests {
             assert_eq!(take(&mut pages, &last).expect("a page"), None, "{last}");
             assert_eq!(names(pages), expected);
         }
+        for circle in ["1", "2"] {
+            let mut pages = Pages::default();
+            for cursor in ["1", "2"] {
+                assert!(take(&mut pages, &page(&[cursor], json!(cursor))).expect("a page").is_some());
+            }
+            let error = take(&mut pages, &page(&["c"], json!(circle))).expect_err("a circle").to_string();
+            assert!(error.contains(&format!("the cursor \"{circle}\" comes twice")), "{error}");
+        }
+        assert_eq!(shortened(&"é".repeat(100)), "é".repeat(40) + "…");
         let mut pages = Pages::default();
         assert_eq!(take(&mut pages, &page(&[], json!(2))).expect("a page").as_deref(), Some(r#"{"cursor":2}"#));
         assert!(take(&mut pages, &json!({"nextCursor": "3"})).is_err(), "no page");

@@ -4,15 +4,15 @@
 //! tokens asks for. It is replaced whole, so that a reader needs no lock; who changes it holds the lock file beside it.
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::remembered::Remembered;
+use crate::model::private;
 
 /// The form of the file that we write and read.
 const VERSION: u32 = 1;
@@ -144,9 +144,9 @@ impl SessionFile {
         let path = self.beside("lock");
         let unusable = |e| unusable(&path, e);
         if let Some(folder) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
+            private::make_folder(folder).map_err(unusable)?;
         }
-        let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(unusable)?;
+        let lock = private::open_file(&path).map_err(unusable)?;
         lock.lock().map_err(unusable)?;
         Ok(lock)
     }
@@ -158,7 +158,7 @@ impl SessionFile {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
         }
-        let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new)?;
+        let mut file = private::make_file(&new)?;
         serde_json::to_writer_pretty(&mut file, content)?;
         file.write_all(b"\n")?;
         file.sync_all()?;
@@ -226,6 +226,21 @@ mod tests {
             let found = std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
             assert_eq!(found, mode, "{}", path.display());
         }
+    }
+
+    #[test]
+    fn links_in_the_way_lead_nowhere() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let file = SessionFile::at(at("sessions.json"));
+        std::os::unix::fs::symlink(at("precious"), at("sessions.json.lock")).expect("a link");
+        let refused = file.remember("a", session("one", 1)).expect_err("a link").to_string();
+        assert!(refused.contains("sessions.json.lock: it is a symbolic link"), "{refused}");
+        std::fs::remove_file(at("sessions.json.lock")).expect("removed");
+        std::fs::write(at("precious"), "precious").expect("written");
+        std::os::unix::fs::symlink(at("precious"), at("sessions.json.new")).expect("a link");
+        file.remember("a", session("one", 1)).expect("remembered");
+        assert_eq!(std::fs::read_to_string(at("precious")).expect("read"), "precious");
     }
 
     #[test]

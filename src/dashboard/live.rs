@@ -19,6 +19,7 @@ use super::terminal::Screen;
 use super::update::update;
 use super::wants::wants;
 use crate::model::clock::Clock;
+use crate::model::private;
 use crate::model::timestamp::Timestamp;
 use crate::queries::sessions::Session;
 
@@ -166,11 +167,9 @@ fn of_event(event: &Event) -> Option<Message> {
 
 fn written(export: &Export) -> Result<String, String> {
     let path = export.path.clone().unwrap_or_else(|| format!("{}.{}", export.name, export.extension).into());
-    let done: io::Result<()> = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&path)
-        .and_then(|mut file| io::Write::write_all(&mut file, export.content.as_bytes()));
+    // Its ids are all that a server without tokens asks for.
+    let made = private::make_file(&path);
+    let done = made.and_then(|mut file| io::Write::write_all(&mut file, export.content.as_bytes()));
     match done {
         Ok(()) => Ok(format!("Wrote {}", path.display())),
         Err(error) => Err(format!("Not written: {}: {error}", path.display())),

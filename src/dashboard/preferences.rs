@@ -1,7 +1,6 @@
 //! What the operator chose, kept in a file of the state folder: screen, filters, sorting, interval.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use super::filter::Filter;
 use super::state::{INTERVALS, State};
 use super::view::{ListState, Place, Tab};
 use super::view_model::columns;
+use crate::model::private;
 
 /// The file's content. What a later version adds is passed over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -78,12 +78,9 @@ impl Preferences {
     /// # Errors
     /// When the folder cannot be written.
     pub(super) fn write(&self, path: &Path) -> std::io::Result<()> {
-        let beside = path.with_extension("new");
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
+            private::make_folder(folder)?;
         }
-        let mut file = std::fs::File::create(&beside)?;
-        file.write_all(&serde_json::to_vec_pretty(self)?)?;
-        std::fs::rename(&beside, path)
+        private::replace_file(path, &serde_json::to_vec_pretty(self)?)
     }
 }

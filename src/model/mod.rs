@@ -1,4 +1,4 @@
-//! Our nouns: sessions, request records, events, boots, and the one clock. No IO.
+//! Our nouns: sessions, request records, events, boots, and the one clock. No IO, but for how private files are made.
 
 pub mod boot;
 pub mod client_type;
@@ -10,6 +10,7 @@ pub mod group;
 pub mod latency;
 pub mod mask;
 pub mod principal;
+pub mod private;
 pub mod request;
 pub mod session;
 pub mod text;

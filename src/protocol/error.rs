@@ -42,7 +42,7 @@ pub struct ErrorData {
     /// When the session ended (RFC 3339, UTC), where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<String>,
-    /// Who ended the session, where it is known: `client`, `server`, an operator's name.
+    /// Who ended the session, where it is known: `client`, `server`, `operator`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_by: Option<String>,
     /// What to do next.

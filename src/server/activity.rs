@@ -1,5 +1,6 @@
 //! Whether a connection is at work: a stop waits for requests that run, and for nobody who merely holds a connection.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -9,9 +10,10 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
 
-/// What one connection does. Requests come one after the other on it.
+/// What one connection does, and where it is from. Requests come one after the other on it.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
+    peer: Option<IpAddr>,
     /// A request has arrived whole, and its answer has not left.
     answering: AtomicBool,
     /// An answer waits for its client to read on.
@@ -19,6 +21,16 @@ pub(super) struct Activity {
 }
 
 impl Activity {
+    /// A connection from that address, where it has one.
+    pub(super) fn of(peer: Option<IpAddr>) -> Self {
+        Self { peer, ..Self::default() }
+    }
+
+    /// Where it is from.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        self.peer
+    }
+
     /// Whether a stop has to wait for it.
     pub(super) fn is_on(&self) -> bool {
         self.answering.load(Relaxed) || self.writing.load(Relaxed)

@@ -1,5 +1,7 @@
 //! Who may knock: by which name, from which page, with which token.
 
+use std::net::IpAddr;
+
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -8,24 +10,54 @@ use super::App;
 use super::guard::{Page, named};
 use super::headers::members;
 use super::refusal::Refusal;
+use super::strangers::Cause;
 use crate::model::principal::Principal;
+
+/// Why nobody is let in by a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenFault {
+    Missing,
+    Unknown,
+    Two,
+}
 
 impl App {
     /// Lets in by name and page. Probes come by whatever name: an orchestrator asks an address, and learns nothing else.
-    pub(super) fn admit(&self, request: &Parts, page: &Page, is_probe: bool) -> Result<(), Refusal> {
-        let named = named(request)?;
+    pub(super) fn admit(
+        &self,
+        request: &Parts,
+        page: &Page,
+        is_probe: bool,
+        peer: Option<IpAddr>,
+    ) -> Result<(), Refusal> {
+        let (named, headers) = (named(request)?, &request.headers);
         if is_probe {
             return Ok(());
         }
-        let judged = self.hosts.check_host(&named, &request.headers).and_then(|()| match page {
-            Page::Stranger => Err(Refusal::foreign_origin(members(&request.headers, "origin").last().unwrap_or(b""))),
+        let told = |cause, refusal: Refusal| {
+            self.strangers.note(cause, self.hosts.address(headers, peer), &refusal.body.message);
+            refusal
+        };
+        self.hosts.check_host(&named, headers).map_err(|refusal| told(Cause::ForeignHost, refusal))?;
+        match page {
             Page::None | Page::Allowed(_) => Ok(()),
-        });
-        judged.inspect_err(|refusal| self.strangers.note(&refusal.body.message))
+            Page::Stranger => {
+                let origin = members(headers, "origin").last().unwrap_or(b"");
+                Err(told(Cause::ForeignOrigin, Refusal::foreign_origin(origin)))
+            }
+        }
     }
 
-    /// Whose request this is.
-    pub(super) fn principal(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
+    /// Whose request this is. Who is nobody is noted.
+    pub(super) fn caller(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Principal, Refusal> {
+        self.principal(headers).map_err(|fault| {
+            self.strangers.note(fault.cause(), self.hosts.address(headers, peer), fault.fact());
+            Refusal::unauthorized(fault.fact())
+        })
+    }
+
+    /// The same for a place that is open to everybody.
+    pub(super) fn principal(&self, headers: &HeaderMap) -> Result<Principal, TokenFault> {
         let principals = self.principals.now();
         if !principals.are_required() {
             return Ok(Principal::anonymous());
@@ -38,13 +70,29 @@ impl App {
             return Ok(principal.clone());
         }
         let mut credentials = members(headers, AUTHORIZATION.as_str());
-        let first = credentials.next().ok_or_else(|| Refusal::unauthorized("a bearer token is needed"))?;
-        let unknown = || Refusal::unauthorized("the bearer token is not known here");
-        let token = bearer_token(first).ok_or_else(unknown)?;
+        let first = credentials.next().ok_or(TokenFault::Missing)?;
+        let token = bearer_token(first).ok_or(TokenFault::Unknown)?;
         if credentials.any(|other| bearer_token(other) != Some(token)) {
-            return Err(Refusal::unauthorized("two Authorization headers differ"));
+            return Err(TokenFault::Two);
         }
-        principals.of_token(token).cloned().ok_or_else(unknown)
+        principals.of_token(token).cloned().ok_or(TokenFault::Unknown)
+    }
+}
+
+impl TokenFault {
+    fn fact(self) -> &'static str {
+        match self {
+            Self::Missing => "a bearer token is needed",
+            Self::Unknown => "the bearer token is not known here",
+            Self::Two => "two Authorization headers differ",
+        }
+    }
+
+    fn cause(self) -> Cause {
+        match self {
+            Self::Missing => Cause::NoToken,
+            Self::Unknown | Self::Two => Cause::WrongToken,
+        }
     }
 }
 

@@ -100,9 +100,9 @@ async fn accept(app: &Arc<App>, listener: &Listener, open: &Open) {
         // The semaphore is never closed.
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
-            Ok(stream) => {
+            Ok((stream, peer)) => {
                 is_told = false;
-                let activity = Arc::<Activity>::default();
+                let activity = Arc::new(Activity::of(peer));
                 let stream = Patient::new(stream, app.limits.write_time, activity.clone());
                 let (routes, working) = (routes.clone(), activity.clone());
                 let service =

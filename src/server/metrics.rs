@@ -31,6 +31,7 @@ pub(super) async fn metrics(app: &App) -> Response {
         opened: sessions.opened(),
         resumed: sessions.resumed(),
         refused: sessions.refused(),
+        strangers: app.strangers.counts().collect(),
         ended_elsewhere: sessions.ended_elsewhere(),
         cached: sessions.cached(),
         streams: app.engine.open_streams(),
@@ -69,6 +70,8 @@ struct Snapshot {
     opened: u64,
     resumed: u64,
     refused: u64,
+    /// Requests refused at the door, by reason.
+    strangers: Vec<(&'static str, u64)>,
     ended_elsewhere: u64,
     cached: usize,
     streams: usize,
@@ -121,6 +124,11 @@ impl Snapshot {
         counter(encoder, "sessions_opened", "Sessions opened in this boot", self.opened)?;
         counter(encoder, "sessions_resumed", "Sessions of earlier boots that came back", self.resumed)?;
         counter(encoder, "sessions_refused", "Requests refused for their session", self.refused)?;
+        let about = "Requests refused at the door, by reason: token, Host or Origin";
+        let mut refused = encoder.encode_descriptor("requests_refused", about, None, MetricType::Counter)?;
+        for (reason, count) in &self.strangers {
+            ConstCounter::new(*count).encode(refused.encode_family(&[("reason", *reason)])?)?;
+        }
         let elsewhere = "Sessions whose end by somebody else was learnt before a request came";
         counter(encoder, "sessions_ended_elsewhere", elsewhere, self.ended_elsewhere)?;
         counter(encoder, "sessions_cleaned_up", "Sessions ended by the cleanup", self.status.cleaned_up)?;

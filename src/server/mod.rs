@@ -27,6 +27,7 @@ mod reply;
 mod reread;
 mod route;
 mod strangers;
+mod token_file;
 mod wire;
 
 use std::sync::Arc;
@@ -36,7 +37,8 @@ pub use guard::HostRules;
 pub use listen::{Shutdown, run};
 pub use origin::OriginPattern;
 pub use patterns::{HostPattern, PatternError};
-pub use principals::{Principals, TokenFileError};
+pub use principals::Principals;
+pub use token_file::TokenFileError;
 pub use wire::Listener;
 
 use crate::mcp::Engine;

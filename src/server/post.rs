@@ -1,5 +1,6 @@
 //! `POST /mcp`: from HTTP to `mcp`, and back.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
@@ -18,7 +19,7 @@ use crate::mcp::{Incoming, Outgoing, Reads};
 
 /// Handles a POST.
 pub(super) async fn post(app: &Arc<App>, parts: &Parts, mut body: Body, page: &Page, activity: &Activity) -> Response {
-    let read = read(app, parts, &mut body, page).await;
+    let read = read(app, parts, &mut body, page, activity.peer()).await;
     activity.begin();
     let (incoming, accepts) = match read {
         Ok(read) => read,
@@ -36,10 +37,16 @@ pub(super) async fn post(app: &Arc<App>, parts: &Parts, mut body: Body, page: &P
 }
 
 /// What the guards let through, read whole.
-async fn read(app: &App, parts: &Parts, body: &mut Body, page: &Page) -> Result<(Incoming, Accepts), Refusal> {
+async fn read(
+    app: &App,
+    parts: &Parts,
+    body: &mut Body,
+    page: &Page,
+    peer: Option<IpAddr>,
+) -> Result<(Incoming, Accepts), Refusal> {
     let headers = &parts.headers;
-    app.admit(parts, page, false)?;
-    let principal = app.principal(headers)?;
+    app.admit(parts, page, false, peer)?;
+    let principal = app.caller(headers, peer)?;
     let head = head::read(headers);
     require_json(headers)?;
     let accepts = Accepts::read(headers);

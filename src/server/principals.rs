@@ -6,43 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use uuid::Uuid;
 
+use super::token_file::{self, TokenFileError};
 use crate::model::principal::Principal;
-
-/// The longest name, in bytes: it stands in indexes, and an entry of PostgreSQL's takes 2,700.
-const LONGEST_NAME: usize = 200;
 
 /// The principals of a token file, or everybody.
 #[derive(Debug, Default)]
 pub struct Principals {
     known: Vec<([u8; 32], Principal)>,
-}
-
-/// A token file that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TokenFileError {
-    /// It cannot be read.
-    #[error("cannot read the token file {path}: {reason}")]
-    Unreadable {
-        /// Its path.
-        path: String,
-        /// What the system says.
-        reason: String,
-    },
-    /// A line is wrong. The line is not shown: it may hold a token.
-    #[error("{path}, line {line}: {reason}")]
-    Line {
-        /// The file.
-        path: String,
-        /// Counted from 1.
-        line: usize,
-        /// What is wrong.
-        reason: &'static str,
-    },
-    /// There is nothing in it, so nobody could come in.
-    #[error("the token file {0} names nobody")]
-    Empty(String),
 }
 
 impl Principals {
@@ -56,39 +27,12 @@ impl Principals {
         Self::default()
     }
 
-    /// Reads a token file: one line a principal, `#` starts a comment.
+    /// Reads a token file.
     ///
     /// # Errors
     /// [`TokenFileError`], naming file and line.
     pub fn read(path: &Path) -> Result<Self, TokenFileError> {
-        let shown = path.display().to_string();
-        let text = std::fs::read(path)
-            .and_then(crate::model::encoding::decode)
-            .map_err(|e| TokenFileError::Unreadable { path: shown.clone(), reason: e.to_string() })?;
-        let mut known = Vec::new();
-        for (index, line) in text.lines().enumerate() {
-            let line = line.split('#').next().unwrap_or_default();
-            let mut words = line.split_whitespace();
-            let Some(hash) = words.next() else { continue };
-            let wrong = |reason| TokenFileError::Line { path: shown.clone(), line: index + 1, reason };
-            let hash = parse_hash(hash).ok_or_else(|| wrong("the hash is not 64 hexadecimal digits"))?;
-            let name = words.next().ok_or_else(|| wrong("the name is missing"))?;
-            if name.len() > LONGEST_NAME {
-                return Err(wrong("the name is longer than 200 bytes"));
-            }
-            let (mut email, mut id) = (None, None);
-            for word in words {
-                if word.contains('@') && email.is_none() {
-                    email = Some(Arc::from(word));
-                } else if let (Ok(uuid), None) = (Uuid::parse_str(word), id) {
-                    id = Some(uuid);
-                } else {
-                    return Err(wrong("after the name come an email and a UUID, each at most once"));
-                }
-            }
-            known.push((hash, Principal { name: Arc::from(name), email, id }));
-        }
-        if known.is_empty() { Err(TokenFileError::Empty(shown)) } else { Ok(Self { known }) }
+        Ok(Self { known: token_file::read(path)? })
     }
 
     fn names(&self) -> impl Iterator<Item = &Arc<str>> {
@@ -149,19 +93,10 @@ impl Readings {
     }
 }
 
-fn parse_hash(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut hash = [0; 32];
-    for (byte, pair) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(hash)
-}
-
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     fn read(text: &str) -> Result<Principals, TokenFileError> {
@@ -198,15 +133,5 @@ mod tests {
         assert!(take(&["ada"]).is_empty(), "bob is missing anew");
         assert_eq!(take(&["ada"]), ["bob"]);
         assert_eq!(take(&["ada"]), ["bob"], "as long as his sessions could not be ended");
-    }
-
-    #[test]
-    fn a_bad_line_is_named_but_not_shown() {
-        let long = format!("{} {}", "0".repeat(64), "a".repeat(201));
-        let signed = format!("+1{} ada", "0".repeat(62));
-        for bad in ["hunter2 ada", &signed, &"0".repeat(64), &format!("{} ada nonsense", "0".repeat(64)), &long, ""] {
-            let error = read(bad).expect_err(bad).to_string();
-            assert!(!error.contains("hunter2"), "{error}");
-        }
     }
 }

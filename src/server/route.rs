@@ -1,6 +1,7 @@
 //! What stands where, and the order of the guards before it: name, page, preflight, what needs no token, token, path,
 //! method. What a POST carries is looked at in `post`.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
@@ -71,7 +72,7 @@ impl Routes {
             post::post(&self.app, &parts, body, &page, &activity).await
         } else {
             activity.begin();
-            Box::pin(self.other(place, &parts, body, &page)).await
+            Box::pin(self.other(place, &parts, body, &page, activity.peer())).await
         };
         cors::tell(page, answer.headers_mut());
         if self.app.is_draining() {
@@ -81,8 +82,8 @@ impl Routes {
     }
 
     /// Anything but a POST to the MCP endpoint, which nearly every request is.
-    async fn other(&self, place: Place, parts: &Parts, body: Incoming, page: &Page) -> Response {
-        let answer = self.found(place, parts, page).await;
+    async fn other(&self, place: Place, parts: &Parts, body: Incoming, page: &Page, peer: Option<IpAddr>) -> Response {
+        let answer = self.found(place, parts, page, peer).await;
         let answer = answer.unwrap_or_else(|refusal| Reply::from(refusal).into_response());
         if !body.is_end_stream() {
             body::discard(answer.status(), &parts.headers, body, &self.app.limits).await;
@@ -90,9 +91,9 @@ impl Routes {
         answer
     }
 
-    async fn found(&self, place: Place, parts: &Parts, page: &Page) -> Result<Response, Refusal> {
+    async fn found(&self, place: Place, parts: &Parts, page: &Page, peer: Option<IpAddr>) -> Result<Response, Refusal> {
         let app = &self.app;
-        app.admit(parts, page, place.is_probe())?;
+        app.admit(parts, page, place.is_probe(), peer)?;
         if cors::is_preflight(parts) && matches!(page, Page::Allowed(_)) {
             return Ok(cors::preflight(&parts.headers));
         }
@@ -109,7 +110,7 @@ impl Routes {
             }
             Place::Mcp | Place::Health | Place::Metrics | Place::Nothing => {}
         }
-        let principal = app.principal(&parts.headers)?;
+        let principal = app.caller(&parts.headers, peer)?;
         match place {
             Place::Mcp if parts.method == Method::DELETE => Ok(delete::end(app, &parts.headers, &principal).await),
             Place::Mcp if parts.method == Method::GET => Ok(get::listen(app, &parts.headers, principal).await),

@@ -8,6 +8,7 @@ use archonctl::cli::exit;
 use serde_json::json;
 
 use crate::databases::{Database, on_every_database};
+use crate::faulty::Faulty;
 use crate::http::Mcp;
 use crate::process::closed_pipe;
 use crate::process::{ServeProcess, archonctl};
@@ -99,6 +100,35 @@ async fn tools_complete_from_the_server_and_without_one() {
     assert!(shells > 0, "no shell is there");
     let open = db.value("SELECT count(*) FROM archon_mcp_protocol_sessions WHERE status = 'active'");
     assert_eq!(open, "0", "whoever asked closed its session");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_asks_nobody_whom_a_file_names_and_sends_no_token() {
+    let db = Database::sqlite();
+    let server = Faulty::start().await;
+    let home = db.folder();
+    let config = format!(
+        r#"{{"mcpServers": {{"work": {{"type": "http", "url": "{}", "headers": {{"X-Leak": "${{SECRET}}"}}}}}}}}"#,
+        server.url
+    );
+    fs::write(home.join(".mcp.json"), config).expect("written");
+    let secrets = [("ARCHONCTL_TOKEN", "secret"), ("SECRET", "secret")];
+    for shell in ["bash", "zsh", "fish"] {
+        let Some(found) = offered(shell, home, &secrets, &["archonctl", "call", "h"]) else { continue };
+        assert_eq!(found, ["health_check", "heartbeat"], "{shell}: those that each server of ours has");
+        for chosen in [&["--server", "work"][..], &["--config", ".mcp.json"]] {
+            let words = [&["archonctl", "call"][..], chosen, &["h"]].concat();
+            let found = offered(shell, home, &secrets, &words).unwrap_or_default();
+            assert!(found.iter().all(String::is_empty), "{shell} {chosen:?}: {found:?}");
+        }
+        assert!(server.seen("initialize").is_empty(), "{shell}");
+    }
+    let named = [&secrets[..], &[("ARCHONCTL_URL", server.url.as_str())]].concat();
+    let words = ["archonctl", "call", "-H", "Authorization: Bearer typed", "w"];
+    let found = ["bash", "zsh", "fish"].iter().find_map(|shell| offered(shell, home, &named, &words)).expect("a shell");
+    assert_eq!(found, ["write"]);
+    let asked = [server.seen("initialize"), server.seen("tools/list")].concat();
+    assert!(!asked.is_empty() && asked.iter().all(|request| !request.headers.contains_key("authorization")));
 }
 
 #[test]

@@ -32,6 +32,7 @@ mod passing;
 mod paths;
 mod patience;
 mod piped;
+mod private;
 mod process;
 mod protocol;
 mod readme;

@@ -3,11 +3,14 @@
 use std::fs;
 
 use archonctl::cli::exit;
+use http::HeaderValue;
+use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, is_empty};
 use serde_json::json;
 
 use crate::faulty::Faulty;
 use crate::home::{Home, run};
+use crate::terminal::show_typed;
 
 /// A home whose `.mcp.json` names that server as `archon`, with a header of its own.
 fn project(server: &Faulty) -> Home {
@@ -27,22 +30,97 @@ async fn a_projects_file_is_found_said_and_obeyed() {
     let server = Faulty::start().await;
     let home = project(&server);
     let mut command = home.command(&["call", "write"]);
-    command.current_dir(home.path().join("deep/er")).env("KEY", "secret").env("ARCHONCTL_TOKEN", "of-another");
+    command.current_dir(home.path().join("deep/er")).env("ARCHONCTL_TOKEN", "of-another");
     let file = home.path().canonicalize().expect("there").join(".mcp.json");
     let note = format!("note: the server is archon of {}\n", file.display());
-    run(command).await.code(i32::from(exit::DONE)).stdout("{}\n").stderr(note);
+    run(command).await.code(i32::from(exit::DONE)).stdout("{}\n").stderr(note.clone());
     let headers = &server.seen("tools/call")[0].headers;
-    assert_eq!(
-        (&headers["authorization"], &headers["x-team"]),
-        (&"Bearer secret".parse().expect("a"), &"blue".parse().expect("a"))
-    );
+    assert_eq!((&headers["authorization"], &headers["x-team"]), (&value("Bearer none"), &value("blue")));
     assert_eq!(headers.get_all("accept").iter().count(), 1);
 
-    home.run(&["call", "write", "--server", "archon"]).await.code(i32::from(exit::DONE)).stderr(is_empty());
-    assert_eq!(server.seen("tools/call")[1].headers["authorization"], "Bearer none");
+    let mut named = home.command(&["call", "write", "--server", "archon"]);
+    named.env("KEY", "secret");
+    run(named).await.code(i32::from(exit::DONE)).stderr(note);
+    assert_eq!(server.seen("tools/call")[1].headers["authorization"], "Bearer secret", "the entry says so");
+    let mut unasked = home.command(&["call", "write"]);
+    unasked.env("KEY", "secret");
+    run(unasked).await.code(i32::from(exit::USAGE)).stderr(contains("it takes ${KEY:-none} from your environment"));
+    assert_eq!(server.ran(), 2);
+}
+
+fn value(text: &str) -> HeaderValue {
+    text.parse().expect("a header's value")
+}
+
+/// What a server got in the `Authorization` header of its calls.
+fn tokens(server: &Faulty) -> Vec<Option<HeaderValue>> {
+    server.seen("tools/call").iter().map(|call| call.headers.get("authorization").cloned()).collect()
+}
+
+#[tokio::test]
+async fn a_projects_server_gets_no_token_that_its_entry_does_not_ask_for() {
+    let server = Faulty::start().await;
+    let home = Home::empty();
+    let entry = |headers: &str| {
+        let text = format!(r#"{{"mcpServers": {{"work": {{"type": "http", "url": "{}"{headers}}}}}}}"#, server.url);
+        fs::write(home.path().join(".mcp.json"), text).expect("written");
+    };
     fs::write(home.path().join("token"), "from-file\n").expect("written");
-    home.run(&["call", "write", "--server", "archon", "--token-file", "token"]).await.code(i32::from(exit::DONE));
-    assert_eq!(server.seen("tools/call")[2].headers["authorization"], "Bearer from-file");
+    let call = async |args: &[&str]| {
+        let mut command = home.command(&[&["call", "write"], args].concat());
+        command.env("ARCHONCTL_TOKEN", "from-variable");
+        run(command).await.code(i32::from(exit::DONE))
+    };
+    entry("");
+    for args in
+        [&[][..], &["--server", "work"], &["--token-file", "token"], &["--server", "work", "--token-file", "token"]]
+    {
+        call(args).await.stderr(contains("your token is not sent"));
+    }
+    assert_eq!(tokens(&server), [const { None }; 4]);
+    call(&["--server", "work", "-H", "Authorization: Bearer typed"]).await.stderr(contains("not sent").not());
+    call(&["--url", &server.url]).await.stderr(is_empty());
+    entry(r#", "headers": {"Authorization": "Bearer ${ARCHONCTL_TOKEN}"}"#);
+    call(&["--server", "work"]).await.stderr(contains("not sent").not());
+    entry("");
+    fs::rename(home.path().join(".mcp.json"), home.path().join(".claude.json")).expect("moved");
+    call(&["--server", "work"]).await.stderr(contains("the server is work of").and(contains("not sent").not()));
+    let expected = ["typed", "from-variable", "from-variable", "from-variable"];
+    assert_eq!(tokens(&server)[4..], expected.map(|token| Some(value(&format!("Bearer {token}")))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_terminal_a_person_may_send_it() {
+    let server = Faulty::start().await;
+    let home = Home::empty();
+    let text = format!(r#"{{"mcpServers": {{"work": {{"type": "http", "url": "{}"}}}}}}"#, server.url);
+    fs::write(home.path().join(".mcp.json"), text).expect("written");
+    for typed in ["n\n", "\n", "y\n"] {
+        let mut command = home.command(&["call", "write", "--server", "work"]);
+        command.env("ARCHONCTL_TOKEN", "secret");
+        let shown = tokio::task::spawn_blocking(move || show_typed(command, 200, typed)).await.expect("it ran");
+        assert!(shown.text.contains(&format!("Send your token to {}? [y/N]", server.url)), "{}", shown.text);
+        assert!(shown.status.success() && shown.text.contains("not sent") == (typed != "y\n"), "{}", shown.text);
+    }
+    assert_eq!(tokens(&server), [None, None, Some(value("Bearer secret"))]);
+}
+
+#[tokio::test]
+async fn a_name_that_a_project_has_as_well_is_asked() {
+    let (own, evil) = (Faulty::start().await, Faulty::start().await);
+    let home = Home::empty();
+    let project = home.path().join("project");
+    fs::create_dir_all(project.join(".git")).expect("made");
+    let entry = |url: &str| format!(r#"{{"mcpServers": {{"work": {{"type": "http", "url": "{url}"}}}}}}"#);
+    fs::write(home.path().join(".claude.json"), entry(&own.url)).expect("written");
+    fs::write(project.join(".mcp.json"), entry(&evil.url)).expect("written");
+    let mut command = home.command(&["call", "write", "--server", "work"]);
+    command.current_dir(&project).env("ARCHONCTL_TOKEN", "secret");
+    let refused = run(command).await.code(i32::from(exit::USAGE));
+    refused.stderr(
+        contains("two servers are called work").and(contains(".claude.json")).and(contains("project/.mcp.json")),
+    );
+    assert!(own.seen("initialize").is_empty() && evil.seen("initialize").is_empty());
 }
 
 #[tokio::test]
@@ -140,7 +218,7 @@ async fn files_may_have_a_byte_order_mark() {
     mark("token", "secret\r\n");
     fs::create_dir_all(home.path().join(".config/archonctl")).expect("made");
     mark(".config/archonctl/config.toml", "client-name = \"robot\"\n");
-    let args = ["call", "write", "--args", "@arguments.json", "--token-file", "token", "--server", "archon"];
+    let args = ["call", "write", "--args", "@arguments.json", "--token-file", "token", "--url", &server.url];
     home.run(&args).await.code(i32::from(exit::DONE)).stdout("{\n  \"n\": 1\n}\n");
     assert_eq!(server.seen("tools/call")[0].headers["authorization"], "Bearer secret");
     assert_eq!(server.seen("initialize")[0].message["params"]["clientInfo"]["name"], "robot");

@@ -90,7 +90,7 @@ pub(super) fn find<'a>(root: &'a Command, path: &[&str]) -> Result<&'a Command, 
         command
             .get_subcommands()
             .find(|c| c.get_name() == *name && !c.is_hide_set())
-            .ok_or_else(|| Usage::new(format!("there is no command {name:?}"), "archonctl --help lists the commands"))
+            .ok_or_else(|| Usage::new(format!("there is not a command {name:?}"), "archonctl --help lists the commands"))
     })
 }
 
@@ -133,7 +133,7 @@ pub(super) fn masked(name: &str, value: String) -> String {
         "database-url" => match Location::parse(&value) {
             Ok(postgres @ Location::Postgres(_)) => postgres.shown(),
             Ok(_) => value,
-            Err(OpenError::UnknownUrl { url }) => url,
+            Err(OpenError::UnknownUrl { url } | OpenError::Tilde { url }) => url,
             Err(_) => "(not shown)".to_owned(),
         },
         "url" => ClientOptions::new(&value).map_or_else(|_| "(no URL)".to_owned(), |options| options.place()),

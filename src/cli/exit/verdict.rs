@@ -52,9 +52,8 @@ pub(super) fn judge(error: &Error) -> Verdict {
         if cause.is::<TargetError>() {
             return verdict(UNREACHABLE, "server", Some("start it by hand to see what it says".to_owned()));
         }
-        if cause.is::<TokenFileError>() {
-            let hint = "a line is: sha256-of-token name [email] [uuid]; printf %s TOKEN | sha256sum makes the first";
-            return verdict(USAGE, "token_file", Some(hint.to_owned()));
+        if let Some(e) = cause.downcast_ref::<TokenFileError>() {
+            return verdict(USAGE, "token_file", Some(of_token_file(e)));
         }
         if let Some(e) = cause.downcast_ref::<NoSession>() {
             return verdict(NO_SESSION, "session", Some(e.hint.clone()));
@@ -75,6 +74,14 @@ pub(super) fn judge(error: &Error) -> Verdict {
     verdict(USAGE, "system", None)
 }
 
+/// The way out of a token file that cannot be used.
+fn of_token_file(error: &TokenFileError) -> String {
+    match error {
+        TokenFileError::Writable(path) => format!("chmod o-w {path}"),
+        _ => "a line is: sha256-of-token name [email] [uuid]; printf %s TOKEN | sha256sum makes the first".to_owned(),
+    }
+}
+
 /// The way out where there is no database.
 const NO_DATABASE: &str = "archonctl serve makes it, or name another with --database-url";
 
@@ -83,6 +90,12 @@ fn of_database(error: &OpenError) -> &'static str {
     match error {
         OpenError::UnknownUrl { .. } => {
             "--database-url or DATABASE_URL takes sqlite://PATH, sqlite::memory: or postgres://USER@HOST/DATABASE"
+        }
+        OpenError::Tilde { .. } => {
+            "give the whole path: sqlite:///home/USER/archon.db, or in a shell \"sqlite://$HOME/archon.db\""
+        }
+        OpenError::Occupied { .. } => {
+            "name a file of archonctl's own with --database-url: sqlite://archon.db is made anew"
         }
         OpenError::Unwritable { .. } => "make its folder writable for this user, or name another with --database-url",
         OpenError::CutShort { .. } => "archonctl db migrate repairs it, and so does a server that starts",

@@ -150,7 +150,8 @@ pub(super) struct AccessOptions {
     #[arg(long)]
     pub(super) trust_proxy: bool,
     /// Ask for bearer tokens: one line a principal, `sha256-of-token name [email] [uuid]`. /mcp, /health and /metrics
-    /// then need a token, and follow the Host and Origin rules; /healthz and /readyz are open
+    /// then need a token, and follow the Host and Origin rules; /healthz and /readyz are open. Each principal has its own
+    /// sessions; all of them share the projects. SIGHUP reads the file again
     #[arg(long, value_name = "FILE", env = "ARCHONCTL_TOKEN_FILE")]
     pub(super) token_file: Option<PathBuf>,
     /// Bind beyond loopback without tokens

@@ -3,9 +3,9 @@
 //! One SQLite file has one server. Whoever comes second passes its client's messages on to the first, by that one's port or
 //! socket, and takes the file over when the first has ended. The client's session is the same all the while.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ use crate::cli::signal::Signals;
 use crate::client::{ClientOptions, Relay, Token};
 use crate::mcp::Engine;
 use crate::model::clock::Clock;
+use crate::model::private;
 use crate::server::{App, HostRules, Limits, Listener, Principals, Shutdown};
 use crate::session::{Policy, Sessions};
 use crate::stdio::{Ended, Pipes};
@@ -219,7 +220,7 @@ impl Socket {
             return Ok(None);
         }
         let folder = paths::state_folder()?.join("sockets");
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder).with_context(|| unusable(&folder))?;
+        private::make_folder(&folder).with_context(|| unusable(&folder))?;
         tidy(&folder).await;
         // Containers may share the folder, and have the same numbers of processes.
         let path = folder.join(format!("{}.sock", Uuid::new_v4().simple()));

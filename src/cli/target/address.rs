@@ -1,8 +1,9 @@
 //! Where the server is: named on the command line, in the environment, in a client's configuration file, or the default.
 //!
 //! A file that merely lies around must not surprise anybody. One that belongs to the project decides by itself only when
-//! it names a single HTTP server on this machine, and that is said; servers elsewhere, and the user's own files, count
-//! when `--server` names an entry.
+//! it names a single HTTP server on this machine, and needs nothing of the environment; servers elsewhere, and the user's
+//! own files, count when `--server` names an entry. A project is what somebody else may have written: its entries never
+//! stand for the user's own of the same name, and get no token that they do not ask for.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use crate::client::{ClientOptions, Program};
 
 use super::super::exit::Usage;
 use super::super::paths;
-use super::discover::{folders, of_project, of_user, workspace};
+use super::discover::{folders, is_of_checkout, is_same, of_project, of_user, workspace};
 use super::expand::{Known, expand};
 use super::servers::{Kind, Server, read};
 
@@ -44,6 +45,15 @@ pub(super) enum Place {
     Program(String, Program),
 }
 
+/// Whose word it is that the server is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// The user's: an argument, a variable, or a file of the user's own.
+    User,
+    /// A project's, which a file in a checkout belongs to.
+    Project,
+}
+
 /// A server's place, and what else a file says of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found {
@@ -53,6 +63,8 @@ pub(super) struct Found {
     pub(super) headers: Vec<(String, String)>,
     /// What the user should know.
     pub(super) notes: Vec<String>,
+    /// Whose word it is.
+    pub(super) owner: Owner,
 }
 
 /// What an address depends on besides the arguments.
@@ -87,15 +99,41 @@ impl Address {
         }
         let above = folders(around.working);
         match (&self.config, &self.server) {
-            (Some(file), name) => choose(&read(file, &above)?, file, name.as_deref())?.found(around),
+            (Some(file), name) => {
+                let servers = read(file, &above)?;
+                choose(&servers, file, name.as_deref())?.found(around, owner(file, around), Asked::ByName)
+            }
             (None, Some(name)) => named(name, &above, around),
             (None, None) => discovered(&above, around),
         }
     }
+
+    /// The URL that a key may ask, pressed by somebody who has not sent the command yet: one that was typed or stands in
+    /// the environment, or ours where no file of a project may mean another.
+    pub(super) fn for_a_key(&self) -> Option<String> {
+        let working = std::env::current_dir().unwrap_or_default();
+        let is_clear = self.config.is_none() && self.server.is_none() && of_project(&folders(&working)).is_empty();
+        self.url.clone().or_else(|| is_clear.then(|| DEFAULT_URL.to_owned()))
+    }
+}
+
+/// How a server of a file was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// Its name or its file was given.
+    ByName,
+    /// It is the only one.
+    Nobody,
 }
 
 fn plain(url: &str) -> Found {
-    Found { place: Place::Url(url.to_owned()), headers: Vec::new(), notes: Vec::new() }
+    Found { place: Place::Url(url.to_owned()), headers: Vec::new(), notes: Vec::new(), owner: Owner::User }
+}
+
+/// Whose a file is that was given.
+fn owner(file: &Path, around: &Surroundings<'_>) -> Owner {
+    let is_own = of_user(around.home).iter().any(|own| is_same(own, file));
+    if !is_own && is_of_checkout(file) { Owner::Project } else { Owner::User }
 }
 
 /// The server that `--config` means: that of the name, or the only one over HTTP, or the only one.
@@ -116,17 +154,32 @@ fn choose<'a>(servers: &'a [Server], file: &Path, name: Option<&str>) -> Result<
     }
 }
 
-/// The server of that name in the nearest file that has it.
+/// The server of that name, of the user's files or of the project's. Where both have one, and not the same, the user says
+/// which.
 fn named(name: &str, above: &[&Path], around: &Surroundings<'_>) -> Result<Found, Usage> {
-    let mut all = Vec::new();
-    for file in of_project(above).into_iter().chain(of_user(around.home)) {
-        let servers = read(&file, above)?;
-        if let Some(server) = servers.iter().find(|s| s.name == name) {
-            return server.found(around);
-        }
-        all.extend(servers);
+    let own = of_user(around.home);
+    let mut projects = of_project(above);
+    // In the home, the folder of the project is that of the user.
+    projects.retain(|file| !own.iter().any(|own| is_same(own, file)));
+    let all = |files: &[PathBuf]| -> Result<Vec<Server>, Usage> {
+        Ok(files.iter().map(|file| read(file, above)).collect::<Result<Vec<_>, _>>()?.concat())
+    };
+    let (own, projects) = (all(&own)?, all(&projects)?);
+    let first = |servers: &[Server]| servers.iter().position(|server| server.name == name);
+    match (first(&own).map(|at| &own[at]), first(&projects).map(|at| &projects[at])) {
+        (Some(own), Some(other)) if own.kind != other.kind => Err(two(own, other)),
+        (Some(own), _) => own.found(around, Owner::User, Asked::ByName),
+        (None, Some(server)) => server.found(around, Owner::Project, Asked::ByName),
+        (None, None) => Err(unknown(name, &[projects, own].concat(), "the configuration files here")),
     }
-    Err(unknown(name, &all, "the configuration files here"))
+}
+
+fn two(own: &Server, other: &Server) -> Usage {
+    let (name, own, other) = (&own.name, own.file.display(), other.file.display());
+    Usage::new(
+        format!("two servers are called {name}: one of {own}, one of {other}"),
+        format!("--config {own} --server {name} is yours; --config {other} --server {name} is the project's"),
+    )
 }
 
 /// The server that the project's files lead to by themselves.
@@ -139,7 +192,7 @@ fn discovered(above: &[&Path], around: &Surroundings<'_>) -> Result<Found, Usage
             [one] => one,
             _ => return Err(several(&over_http, &file)),
         };
-        let mut found = server.found(around)?;
+        let found = server.found(around, Owner::Project, Asked::Nobody)?;
         let Place::Url(url) = &found.place else { continue };
         if ClientOptions::new(url).is_ok_and(|options| !options.is_loopback()) {
             let (name, file) = (&server.name, file.display());
@@ -148,8 +201,6 @@ fn discovered(above: &[&Path], around: &Surroundings<'_>) -> Result<Found, Usage
                 format!("--server {name} uses it; --url {DEFAULT_URL} is the one that archonctl serve starts"),
             ));
         }
-        // Before whatever else there is to say: it tells what this is about.
-        found.notes.insert(0, format!("the server is {} of {}", server.name, file.display()));
         return Ok(found);
     }
     Ok(plain(DEFAULT_URL))
@@ -161,10 +212,13 @@ impl Server {
     }
 
     /// Its place, with what the file leaves open filled in.
-    fn found(&self, around: &Surroundings<'_>) -> Result<Found, Usage> {
+    fn found(&self, around: &Surroundings<'_>, owner: Owner, asked: Asked) -> Result<Found, Usage> {
         let (name, file) = (&self.name, self.file.display());
         let folder = around.working.join(workspace(&self.file));
-        let known = Known { variable: around.variable, workspace: &folder, home: around.home };
+        let unasked = (asked == Asked::Nobody).then_some(&**name);
+        let known = Known { variable: around.variable, workspace: &folder, home: around.home, unasked };
+        // Before whatever else there is to say: it tells what this is about.
+        let mut notes = vec![format!("the server is {name} of {file}")];
         let expanded = |text: &String| {
             let filled = expand(text, &known);
             filled.map_err(|e| Usage { message: format!("the server {name} of {file}: {}", e.message), hint: e.hint })
@@ -174,10 +228,10 @@ impl Server {
         };
         match &self.kind {
             Kind::Http { url, headers, typed } => {
-                let warning = (!typed)
-                    .then(|| format!(r#"the server {name} of {file} has no "type": "http"; some clients need it"#));
-                let (headers, notes) = (pairs(headers)?, warning.into_iter().collect());
-                Ok(Found { place: Place::Url(expanded(url)?), headers, notes })
+                if !typed {
+                    notes.push(format!(r#"the server {name} of {file} has no "type": "http"; some clients need it"#));
+                }
+                Ok(Found { place: Place::Url(expanded(url)?), headers: pairs(headers)?, notes, owner })
             }
             Kind::Stdio { command, arguments, variables, folder: given } => {
                 // Where clients start it: the project's folder, for a file of a project.
@@ -189,7 +243,7 @@ impl Server {
                     variables: pairs(variables)?,
                     folder: given.map(|given| folder.join(given)).or(usual),
                 };
-                Ok(Found { place: Place::Program(name.clone(), program), headers: Vec::new(), notes: Vec::new() })
+                Ok(Found { place: Place::Program(name.clone(), program), headers: Vec::new(), notes, owner })
             }
             Kind::Other(what) => {
                 let hint = "name another server with --server or --url";

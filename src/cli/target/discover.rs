@@ -31,6 +31,18 @@ pub(super) fn of_user(home: Option<&Path>) -> Vec<PathBuf> {
     files.filter(|file| file.is_file()).collect()
 }
 
+/// Whether a file came with a project, or may have: it lies in the work tree of a repository.
+pub(super) fn is_of_checkout(file: &Path) -> bool {
+    // A link in a checkout is a file of the project as well, wherever it leads.
+    let paths = [std::path::absolute(file), file.canonicalize()];
+    paths.iter().flatten().flat_map(|path| path.ancestors().skip(1)).any(|folder| folder.join(".git").exists())
+}
+
+/// Whether two paths lead to one file.
+pub(super) fn is_same(one: &Path, other: &Path) -> bool {
+    one.canonicalize().ok().zip(other.canonicalize().ok()).is_some_and(|(one, other)| one == other)
+}
+
 /// The folder that a file configures: `${workspaceFolder}`.
 pub(super) fn workspace(file: &Path) -> &Path {
     let folder = file.parent().unwrap_or(file);

@@ -12,6 +12,9 @@ pub(super) struct Known<'a> {
     pub(super) workspace: &'a Path,
     /// `${userHome}`.
     pub(super) home: Option<&'a Path>,
+    /// The server's name, where nobody named it. Such an entry gets nothing of the environment: whoever wrote the file would
+    /// choose which secret goes where.
+    pub(super) unasked: Option<&'a str>,
 }
 
 /// The text with `${VAR}`, `${VAR:-default}`, `${env:VAR}`, `${workspaceFolder}` and `${userHome}` filled in. `$VAR` stays.
@@ -33,26 +36,30 @@ pub(super) fn expand(text: &str, known: &Known<'_>) -> Result<String, Usage> {
 
 fn value(reference: &str, known: &Known<'_>) -> Result<String, Usage> {
     let as_text = |path: &Path| path.display().to_string();
-    let found = match reference {
-        "workspaceFolder" => return Ok(as_text(known.workspace)),
-        "userHome" => known.home.map(as_text),
-        _ if reference.starts_with("input:") => {
-            let hint = "it is asked for by an editor; give the value with -H 'Name: value', and the server with --url";
-            return Err(Usage::new(format!("${{{reference}}} has no value here"), hint));
-        }
-        _ => {
-            let (name, default) = match reference.split_once(":-") {
-                Some((name, default)) => (name, Some(default)),
-                None => (reference, None),
-            };
-            let set = (known.variable)(name.strip_prefix("env:").unwrap_or(name)).filter(|value| !value.is_empty());
-            set.or_else(|| default.map(str::to_owned))
-        }
+    if reference == "workspaceFolder" {
+        return Ok(as_text(known.workspace));
+    }
+    if reference.starts_with("input:") {
+        let hint = "it is asked for by an editor; give the value with -H 'Name: value', and the server with --url";
+        return Err(Usage::new(format!("${{{reference}}} has no value here"), hint));
+    }
+    let (name, default) = match reference.split_once(":-") {
+        Some((name, default)) => (name, Some(default)),
+        None => (reference, None),
     };
-    found.ok_or_else(|| {
-        let name = reference.trim_start_matches("env:");
-        Usage::new(format!("${{{reference}}} is not set"), format!("set {name} in the environment"))
-    })
+    let variable = name.strip_prefix("env:").unwrap_or(name);
+    let set = if name == "userHome" { known.home.map(as_text) } else { (known.variable)(variable) };
+    match (set.filter(|value| !value.is_empty()), default, known.unasked) {
+        (Some(_), _, Some(server)) => Err(Usage::new(
+            format!("it takes ${{{reference}}} from your environment, and nobody named it"),
+            format!("--server {server} uses it, and fills that in"),
+        )),
+        (Some(set), _, None) => Ok(set),
+        (None, Some(default), _) => Ok(default.to_owned()),
+        (None, None, _) => {
+            Err(Usage::new(format!("${{{reference}}} is not set"), format!("set {variable} in the environment")))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -60,12 +67,19 @@ mod tests {
     use super::*;
 
     fn expanded(text: &str) -> Result<String, Usage> {
+        expanded_for(text, None)
+    }
+
+    fn expanded_for(text: &str, unasked: Option<&str>) -> Result<String, Usage> {
         let variable = |name: &str| match name {
             "PORT" => Some("8051".to_owned()),
             "EMPTY" => Some(String::new()),
             _ => None,
         };
-        expand(text, &Known { variable: &variable, workspace: Path::new("/a/b"), home: Some(Path::new("/home/me")) })
+        expand(
+            text,
+            &Known { variable: &variable, workspace: Path::new("/a/b"), home: Some(Path::new("/home/me")), unasked },
+        )
     }
 
     #[test]
@@ -88,5 +102,21 @@ mod tests {
             assert!(error.message.contains("${") && error.hint.is_some(), "{error}");
         }
         assert_eq!(expanded("${env:UNSET}").expect_err("unset").hint.as_deref(), Some("set UNSET in the environment"));
+    }
+
+    #[test]
+    fn whom_nobody_named_gets_nothing_of_the_environment() {
+        for text in ["${PORT}", "a${env:PORT}", "${PORT:-1}", "${userHome}", "${UNSET:-a}${PORT}", "${PORT:-${UNSET}}"]
+        {
+            let error = expanded_for(text, Some("work")).expect_err(text);
+            assert!(
+                error.hint.as_ref().is_some_and(|hint| hint.starts_with("--server work")),
+                "{error}: {:?}",
+                error.hint
+            );
+        }
+        for (text, expected) in [("${UNSET:-a}", "a"), ("${EMPTY:-b}", "b"), ("${workspaceFolder}", "/a/b")] {
+            assert_eq!(expanded_for(text, Some("work")).expect("of the file"), expected, "{text}");
+        }
     }
 }

@@ -4,27 +4,24 @@ mod address;
 mod discover;
 mod expand;
 mod servers;
+mod token;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{ArgAction, Args};
 
 use crate::client::{Backoff, ClientOptions, Listener, OptionsError, Program, Token};
-use crate::model::encoding;
 use crate::protocol::header::ARCHON_SESSION;
 
 use super::exit::Usage;
 use super::logging;
 use super::output::tell;
-use address::{Address, Found, Place};
+use address::{Address, Found, Owner, Place};
 pub(super) use servers::LIKE_EDITORS;
-
-/// The environment variable with the token. It has no flag: arguments are visible to everybody on the machine.
-const TOKEN_VARIABLE: &str = "ARCHONCTL_TOKEN";
-/// The header that a token is sent in.
-const AUTHORIZATION: &str = "authorization";
+use token::AUTHORIZATION;
+pub(super) use token::token_of;
 
 /// The server to talk to, and how.
 #[derive(Debug, Args)]
@@ -32,7 +29,8 @@ const AUTHORIZATION: &str = "authorization";
 pub(super) struct Target {
     #[command(flatten)]
     address: Address,
-    /// File with the server's bearer token; without it `ARCHONCTL_TOKEN` is the token, if set
+    /// File with the server's bearer token; without it `ARCHONCTL_TOKEN` is the token, if set. A server that a project's file
+    /// names gets neither, unless its entry asks for it or you agree on the terminal
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// One more header to send; repeatable
@@ -96,27 +94,26 @@ impl Target {
         Self { listener: listener.map(|listener| listener as Arc<dyn Listener>), ..self }
     }
 
-    /// [`Self::quiet_options`]; from now on notes of the client, and what else `-v` asks for, are said on standard error.
-    ///
-    /// # Errors
-    /// As there.
-    pub(super) fn into_options(self) -> anyhow::Result<ClientOptions> {
-        logging::narrate(self.verbose);
-        self.quiet_options()
-    }
-
     /// The client options that these arguments, the environment and the configuration files of clients make, for a server
-    /// at an address. What the user should know about them is said on standard error.
+    /// at an address. What the user should know about them is said on standard error, and from now on what the client
+    /// notes, and what else `-v` asks for.
     ///
     /// # Errors
     /// When the URL, a header or the token is of no use, a file cannot be read, or the server is a program.
-    pub(super) fn quiet_options(self) -> anyhow::Result<ClientOptions> {
+    pub(super) fn into_options(self) -> anyhow::Result<ClientOptions> {
+        logging::narrate(self.verbose);
         let found = self.found()?;
         if let Place::Program(name, _) = &found.place {
             let message = format!("the server {name} is a program on standard input and output (stdio)");
             return Err(Usage::new(message, "call and tools start it; here, name a server over HTTP").into());
         }
         self.options(found)
+    }
+
+    /// The options for a key that completes a word: the command was not sent yet, so whoever is asked is told neither token
+    /// nor header. `None` where it is not clear who would be meant.
+    pub(super) fn options_for_a_key(&self) -> Option<ClientOptions> {
+        ClientOptions::new(&self.address.for_a_key()?).ok()
     }
 
     /// The same as [`Self::into_options`] for a server that may be a program: that of this command line, or one that a
@@ -144,7 +141,7 @@ impl Target {
             Place::Url(url) => {
                 let mut options = ClientOptions::new(&url)?;
                 add_headers(&mut options, &found.headers, &self.headers)?;
-                options.token = self.token(&options)?;
+                options.token = self.token(&options, found.owner)?;
                 options
             }
             Place::Program(_, program) => {
@@ -170,10 +167,8 @@ impl Target {
         Ok(options)
     }
 
-    fn token(&self, options: &ClientOptions) -> anyhow::Result<Option<Token>> {
-        // What is said of one server goes before what is said of all.
-        let variable = if options.has_header(AUTHORIZATION) { None } else { std::env::var(TOKEN_VARIABLE).ok() };
-        let token = token(self.token_file.as_deref(), variable)?;
+    fn token(&self, options: &ClientOptions, owner: Owner) -> anyhow::Result<Option<Token>> {
+        let token = token::for_server(self.token_file.as_deref(), options, owner)?;
         if token.is_some() && self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(AUTHORIZATION)) {
             return Err(Usage::new("a token file and an Authorization header are given", "give one of them").into());
         }
@@ -198,7 +193,7 @@ impl Found {
             words.ok_or_else(|| Usage::new(format!("{line:?} is not a command"), "quote it as for a shell"))?;
         let program = Program { command: words.remove(0), arguments: words, ..Program::default() };
         let place = Place::Program(program.command.clone(), program);
-        Ok(Self { place, headers: Vec::new(), notes: Vec::new() })
+        Ok(Self { place, headers: Vec::new(), notes: Vec::new(), owner: Owner::User })
     }
 }
 
@@ -228,28 +223,6 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.trim().to_owned()))
 }
 
-/// The token of that file, else of the environment.
-///
-/// # Errors
-/// When the file cannot be read, or the token is of no use.
-pub(super) fn token_of(file: Option<&Path>) -> anyhow::Result<Option<Token>> {
-    token(file, std::env::var(TOKEN_VARIABLE).ok())
-}
-
-/// The file before the variable; an empty variable is none.
-fn token(file: Option<&Path>, variable: Option<String>) -> anyhow::Result<Option<Token>> {
-    let text = match file {
-        Some(path) => Some(std::fs::read(path).and_then(encoding::decode).map_err(|e| {
-            Usage::new(
-                format!("cannot read the token file {}: {e}", path.display()),
-                "it holds the token and nothing else",
-            )
-        })?),
-        None => variable.filter(|text| !text.is_empty()),
-    };
-    Ok(text.as_deref().map(Token::parse).transpose()?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,21 +239,5 @@ mod tests {
         }
         assert_eq!(parse_header("X-A:  b: c "), Ok(pair("X-A", "b: c")));
         assert!(parse_header("X-A").is_err() && parse_header("x-archon-session-id: x").is_err());
-    }
-
-    #[test]
-    fn the_token_file_goes_before_the_variable() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("token");
-        std::fs::write(&path, "\n").expect("written");
-        assert!(token(Some(&path), Some("secret".into())).is_err(), "an empty file is not a token");
-        for text in ["secret\n", "\u{feff}secret\r\n"] {
-            std::fs::write(&path, text).expect("written");
-            assert!(token(Some(&path), None).expect("a token").is_some(), "{text:?}");
-        }
-        assert!(token(None, Some("secret".into())).expect("a token").is_some());
-        assert!(token(None, Some(String::new())).expect("no token").is_none());
-        assert!(token(None, None).expect("no token").is_none());
-        assert!(token(Some(&dir.path().join("none")), None).is_err());
     }
 }

@@ -186,7 +186,7 @@ mod tests {
         for (text, reason) in [
             ("status = 99", "99 is no HTTP status"),
             ("status = -1", "-1 is no HTTP status"),
-            ("status = \"9xx\"", "no class of HTTP statuses"),
+            ("status = \"9xx\"", "not a class of HTTP statuses"),
             ("status = []", "none that could be met"),
             ("status = true", "expected an HTTP status"),
             ("time = \"soon\"", "\"soon\" is not a time; write 250ms"),

@@ -1,13 +1,14 @@
 //! A SQLite file is copied beside itself before its schema changes: whoever goes back to an older program has its data.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{Error, ErrorKind};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use sqlx::SqliteConnection;
 
-use super::error::{OpenError, Reason};
+use super::error::OpenError;
+use super::reason::Reason;
+use crate::model::private;
 
 /// Room that stays free when the copy is made: the migration itself writes, too.
 const SPARE_BYTES: u64 = 16 << 20;
@@ -47,7 +48,7 @@ fn prepare(part: &Path, bytes: u64) -> Result<(), Error> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(part)?;
+    let file = private::make_file(part)?;
     let disk = rustix::fs::fstatvfs(&file)?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     if free < bytes.saturating_add(SPARE_BYTES) {

@@ -1,81 +1,9 @@
 //! What can go wrong below: few kinds, because callers act on few.
 
 use std::borrow::Cow;
-use std::error::Error;
-use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-/// Why something failed: in words, and with what the driver or the system said, where it was their doing.
-#[derive(Debug, Clone)]
-pub struct Reason(Arc<Cause>);
-
-/// Behind one pointer, because every write carries room for an error.
-#[derive(Debug)]
-struct Cause {
-    words: String,
-    source: Option<Box<dyn Error + Send + Sync>>,
-}
-
-impl Reason {
-    /// What a driver or the system said, in other words than its own.
-    fn of(words: String, source: impl Error + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Cause { words, source: Some(Box::new(source)) }))
-    }
-
-    /// The words.
-    pub fn as_str(&self) -> &str {
-        &self.0.words
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.words)
-    }
-}
-
-impl Error for Reason {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source.as_deref().map(|source| source as &(dyn Error + 'static))
-    }
-}
-
-impl From<&str> for Reason {
-    fn from(words: &str) -> Self {
-        words.to_owned().into()
-    }
-}
-
-impl From<String> for Reason {
-    fn from(words: String) -> Self {
-        Self(Arc::new(Cause { words, source: None }))
-    }
-}
-
-impl From<sqlx::Error> for Reason {
-    fn from(error: sqlx::Error) -> Self {
-        Self::of(error.to_string(), error)
-    }
-}
-
-impl From<rusqlite::Error> for Reason {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::of(error.to_string(), error)
-    }
-}
-
-impl From<sqlx::migrate::MigrateError> for Reason {
-    fn from(error: sqlx::migrate::MigrateError) -> Self {
-        Self::of(error.to_string(), error)
-    }
-}
-
-impl From<std::io::Error> for Reason {
-    fn from(error: std::io::Error) -> Self {
-        Self::of(error.to_string(), error)
-    }
-}
+use super::reason::Reason;
 
 /// A statement failed. What the error says of the data holds wherever this type is returned.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -128,6 +56,12 @@ pub enum OpenError {
         /// What was given, without its password.
         url: String,
     },
+    /// A path that begins with `~`, which only a shell understands.
+    #[error("{url:?}: ~ in the URL of a database is not the home folder")]
+    Tilde {
+        /// What was given.
+        url: String,
+    },
     /// The folder or file cannot be written.
     #[error("cannot write the database {}: {reason}", path.display())]
     Unwritable {
@@ -162,6 +96,14 @@ pub enum OpenError {
         "this database holds the tables of an original Archon; nothing was changed; archonctl db import takes its rows over"
     )]
     Foreign,
+    /// A SQLite file has tables, and none of them is ours.
+    #[error("{} is another program's database: it has a table {table:?}, and none of archonctl's; nothing was changed", path.display())]
+    Occupied {
+        /// The database file.
+        path: PathBuf,
+        /// One of its tables.
+        table: String,
+    },
     /// A newer archonctl made the schema and rules this one out.
     #[error(
         "this database was made by a newer archonctl and needs version {needs} or later; this is {ours}; nothing was changed"

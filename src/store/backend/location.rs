@@ -19,7 +19,8 @@ impl Location {
     /// Reads `sqlite://PATH`, `sqlite:PATH`, `sqlite::memory:`, `postgres://…` and `postgresql://…`.
     ///
     /// # Errors
-    /// [`OpenError::UnknownUrl`] for anything else; a scheme that we do not know is never taken for SQLite.
+    /// [`OpenError::Tilde`] for a path that begins with `~`, [`OpenError::UnknownUrl`] for anything else; a scheme that we do
+    /// not know is never taken for SQLite.
     pub fn parse(url: &str) -> Result<Self, OpenError> {
         let unknown = || OpenError::UnknownUrl { url: redact(url) };
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
@@ -32,6 +33,10 @@ impl Location {
         let path = rest.strip_prefix("//").unwrap_or(rest);
         if path.is_empty() || path.contains('?') || path.ends_with('/') {
             return Err(unknown());
+        }
+        // A folder of that name is never meant, and whose home it would be is for a shell to say.
+        if path.starts_with('~') {
+            return Err(OpenError::Tilde { url: url.to_owned() });
         }
         Ok(Self::SqliteFile(PathBuf::from(path)))
     }
@@ -84,6 +89,14 @@ mod tests {
         for bad in ["", "mysql://h/d", "/tmp/a.db", "postgres:/x", "sqlite:", "sqlite:///tmp/", "sqlite://a?mode=ro"] {
             assert!(Location::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_home_is_for_a_shell_to_say() {
+        for url in ["sqlite://~/x.db", "sqlite:~/x.db", "sqlite://~me/x.db", "sqlite://~"] {
+            assert!(matches!(Location::parse(url), Err(OpenError::Tilde { .. })), "{url}");
+        }
+        assert_eq!(Location::parse("sqlite://./~x.db").ok(), Some(Location::SqliteFile("./~x.db".into())));
     }
 
     #[test]

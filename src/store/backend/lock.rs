@@ -7,12 +7,10 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Error, ErrorKind, Read, Seek, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
-
 use super::error::OpenError;
+use crate::model::private;
 
 /// What a server holds for as long as its file is open.
 #[derive(Debug)]
@@ -29,17 +27,14 @@ impl FileLock {
     /// [`OpenError::InUse`] when another server has either.
     pub(in crate::store) fn take(path: &Path) -> Result<Self, OpenError> {
         let unwritable = |e: Error| OpenError::Unwritable { path: path.to_owned(), reason: e.into() };
+        make(path).map_err(unwritable)?;
         let main = if keeps_locks_apart(path) {
-            let main =
-                OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(path).map_err(unwritable)?;
+            let main = OpenOptions::new().append(true).read(true).open(path).map_err(unwritable)?;
             locked(&main, path, || holder(&main))?;
             Some(main)
         } else {
             None
         };
-        if main.is_none() {
-            make(path).map_err(unwritable)?;
-        }
         // A link is another name of the same file: the lock stands beside the file.
         let real = path.canonicalize().map_err(unwritable)?;
         Ok(Self { main, _beside: lock_beside(&real, path)? })
@@ -51,9 +46,9 @@ impl FileLock {
     }
 }
 
-/// Makes the file if it is absent. One that is there is not even opened.
+/// Makes the file if it is absent. One that is there is not even opened, and where a link leads nothing is made.
 pub(in crate::store) fn make(path: &Path) -> std::io::Result<()> {
-    match OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
+    match private::make_file(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         made => made.map(|_| ()),
     }
@@ -104,22 +99,7 @@ fn lock_beside(real: &Path, path: &Path) -> Result<File, OpenError> {
         path: path.to_owned(),
         reason: format!("its lock file {} cannot be used: {e}", name.display()).into(),
     };
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits();
-    let open = OpenOptions::new()
-        .create(true)
-        .read(true)
-        .write(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(flags.cast_signed())
-        .open(&name);
-    let mut file = open.map_err(|e| {
-        let is_link = name.symlink_metadata().is_ok_and(|m| m.is_symlink());
-        refused(if is_link { Error::other("it is a symbolic link; remove it") } else { e })
-    })?;
-    if !file.metadata().map_err(refused)?.is_file() {
-        return Err(refused(Error::other("it is not a regular file")));
-    }
+    let mut file = private::open_file(&name).map_err(refused)?;
     let mut said = String::new();
     // What is no text is no pid.
     let is_text = (&file).take(64).read_to_string(&mut said).is_ok();

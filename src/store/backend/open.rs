@@ -1,7 +1,6 @@
 //! Opening a database: found, checked to be ours, brought up to date, or refused in one sentence with nothing changed.
 
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::time::timeout;
 
 use super::databases::{PgBackend, SqliteBackend};
-use super::error::{OpenError, Reason};
+use super::error::OpenError;
 use super::file::{OpenFile, is_mounted_alone};
 use super::foreign::Foreign;
 use super::location::Location;
@@ -19,9 +18,11 @@ use super::lock::{self, FileLock};
 use super::options::{OpenOptions, Role};
 use super::order::Hands;
 use super::pools::{Connect, Gate, Pools};
+use super::reason::Reason;
 use super::schema::{Missing, Tables};
 use super::sqlite::SqliteTarget;
 use super::{pooler, schema};
+use crate::model::private;
 
 /// Connections of one store to PostgreSQL, beside the writing one.
 const PG_CONNECTIONS: u32 = 6;
@@ -97,7 +98,7 @@ fn prepare_file(path: &Path, role: Role) -> Result<Option<Arc<FileLock>>, OpenEr
     }
     let unwritable = |e: std::io::Error| OpenError::Unwritable { path: path.to_owned(), reason: reason(e) };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable)?;
+        private::make_folder(folder).map_err(unwritable)?;
     }
     if role == Role::Server {
         let lock = FileLock::take(path)?;

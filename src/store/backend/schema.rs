@@ -123,10 +123,14 @@ pub(in crate::store) async fn look_into_sqlite(
         looked => looked,
     };
     let (found, foreign) = found.map_err(|error| sqlite_error(path, error))?;
-    match foreign.filter(|_| role == Role::Reader) {
-        Some(foreign) => Ok(Tables::Foreign(foreign)),
-        None => Ok(Tables::Ours(found.missing(role, &SQLITE_MIGRATIONS, || path.display().to_string())?)),
+    if let Some(foreign) = foreign.filter(|_| role == Role::Reader) {
+        return Ok(Tables::Foreign(foreign));
     }
+    // A file is one program's. A PostgreSQL database is made to be shared.
+    if let (false, Some(table)) = (found.is_ours()?, found.tables.first()) {
+        return Err(OpenError::Occupied { path: path.to_owned(), table: table.clone() });
+    }
+    Ok(Tables::Ours(found.missing(role, &SQLITE_MIGRATIONS, || path.display().to_string())?))
 }
 
 async fn look_with(options: &SqliteConnectOptions) -> sqlx::Result<(Found, Option<Foreign>)> {
@@ -147,7 +151,7 @@ fn extended_code(error: &sqlx::Error) -> Option<u32> {
 }
 
 async fn found_in_sqlite(connection: &mut SqliteConnection) -> sqlx::Result<Found> {
-    let tables = sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'");
+    let tables = sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'");
     let mut found = Found { tables: tables.fetch_all(&mut *connection).await?, ..Found::default() };
     if matches!(found.is_ours(), Ok(true)) {
         found.oldest_program = sqlx::query_scalar(OLDEST_PROGRAM).fetch_optional(&mut *connection).await?;

@@ -85,15 +85,28 @@ async fn paged(page: fn(usize) -> Value) -> Field {
 async fn a_cursor_that_does_not_advance_ends_the_list() {
     for page in [
         |_| json!({"tools": [tool("echo")], "nextCursor": ""}),
-        |_| json!({"tools": [tool("echo")], "nextCursor": "again"}),
-        |_| json!({"tools": [tool("echo")], "nextCursor": 0}),
         |n: usize| json!({"tools": [tool("echo")], "nextCursor": n.to_string()}),
-        |n: usize| json!({"tools": [tool("echo")], "nextCursor": (n % 2).to_string()}),
     ] {
         let server = paged(page).await;
         let client = Client::connect(options(&server)).await.expect("connected");
         assert_eq!(client.list_tools().await.expect("tools").len(), 1, "{}", page(1));
         assert!(server.count("tools/list") <= 2, "{}", page(1));
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_that_comes_twice_is_an_error() {
+    for page in [
+        |n: usize| json!({"tools": [tool(&n.to_string())], "nextCursor": "again"}),
+        |n: usize| json!({"tools": [tool(&n.to_string())], "nextCursor": 0}),
+        |n: usize| json!({"tools": [tool(&n.to_string())], "nextCursor": (n % 3).to_string()}),
+        |_| json!({"tools": [], "nextCursor": "empty"}),
+    ] {
+        let server = paged(page).await;
+        let client = Client::connect(options(&server)).await.expect("connected");
+        let error = client.list_tools().await.expect_err("a circle").to_string();
+        assert!(error.contains("comes twice"), "{error}");
+        assert!(server.count("tools/list") <= 4, "{}", page(1));
     }
 }
 

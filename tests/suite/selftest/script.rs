@@ -60,10 +60,10 @@ const WRONG: &[(&str, usize, &str, &str)] = &[
     (
         "[[step]]\ndelete = {}\nexpect.json.\"/a\" = { matches = \"(\" }\n",
         9,
-        "no regular expression: unclosed group",
+        "not a regular expression: unclosed group",
         "",
     ),
-    ("[[step]]\nlog.matches = '(a{999}){999}'\n", 8, "no regular expression", ""),
+    ("[[step]]\nlog.matches = '(a{999}){999}'\n", 8, "not a regular expression", ""),
     // Variables.
     ("[[step]]\ndelete = {}\nheaders = { x = \"${ida}\" }\n", 9, "nothing is saved as \"ida\"", "save"),
     (

@@ -21,6 +21,7 @@ mod sessions;
 mod sockets;
 mod status;
 mod stopping;
+mod strangers;
 mod streams;
 mod talking;
 mod tools;

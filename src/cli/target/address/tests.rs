@@ -6,7 +6,7 @@ use std::path::Path;
 use super::*;
 
 const LOCAL: &str = r#"{"mcpServers": {"archon": {"type": "http", "url": "http://127.0.0.1:${PORT:-1}/mcp",
-    "headers": {"X-A": "${TEAM}"}}, "program": {"command": "npx"}}}"#;
+    "headers": {"X-A": "${COLOUR:-blue}"}}, "program": {"command": "npx"}}}"#;
 const REMOTE: &str = r#"{"servers": {"far": {"url": "https://example.com/mcp"}}}"#;
 const TWO: &str = r#"{"mcpServers": {"one": {"type": "http", "url": "http://one/"},
     "two": {"type": "http", "url": "http://two/"}, "old": {"type": "sse", "url": "http://old/"}}}"#;
@@ -70,7 +70,58 @@ fn a_discovered_server_is_told_and_its_headers_come_along() {
     let found = find(root.path(), &Address::default()).expect("found");
     assert_eq!(found.headers, [("X-A".to_owned(), "blue".to_owned())]);
     assert!(found.notes[0].starts_with("the server is archon of ") && found.notes.len() == 1, "{found:?}");
-    assert!(find(root.path(), &server("archon")).expect("found").notes.is_empty(), "who names it knows it");
+    assert_eq!(find(root.path(), &server("archon")).expect("found"), found, "whoever names it is told as well");
+}
+
+#[test]
+fn a_project_never_stands_for_the_users_own() {
+    let evil = r#"{"mcpServers": {"work": {"type": "http", "url": "http://evil/"}}}"#;
+    let own = r#"{"mcpServers": {"work": {"type": "http", "url": "http://own/"}}}"#;
+    for file in ["project/.mcp.json", "project/.vscode/mcp.json", "project/.cursor/mcp.json"] {
+        let root = project(&[(file, evil), (".cursor/mcp.json", own)]);
+        let error = find(root.path(), &server("work")).expect_err("two");
+        let said = format!("{error} {}", error.hint.as_deref().unwrap_or_default());
+        for path in [file, ".cursor/mcp.json"] {
+            assert!(said.contains(&format!("--config {} --server work", root.path().join(path).display())), "{said}");
+        }
+        let chosen = |file| find(root.path(), &config(root.path(), file, Some("work"))).expect("chosen");
+        assert_eq!((chosen(file).url(), chosen(file).owner), ("http://evil/", Owner::Project));
+        assert_eq!((chosen(".cursor/mcp.json").url(), chosen(".cursor/mcp.json").owner), ("http://own/", Owner::User));
+    }
+    let root = project(&[("project/.mcp.json", own), (".cursor/mcp.json", own)]);
+    let found = find(root.path(), &server("work")).expect("the same server");
+    assert_eq!(found.owner, Owner::User, "{found:?}");
+    // In a home that is a repository itself every file is the user's.
+    let root = project(&[(".cursor/mcp.json", own), (".git/HEAD", "")]);
+    let around = Surroundings { working: root.path(), home: Some(root.path()), variable: &|_| None };
+    assert_eq!(server("work").find_in(&around).expect("found").owner, Owner::User);
+}
+
+#[test]
+fn whose_word_it_is_goes_by_the_place() {
+    let root = project(&[("project/.mcp.json", LOCAL), (".claude.json", TWO), ("other.json", TWO)]);
+    let owner = |address: &Address| find(root.path(), address).expect("found").owner;
+    assert_eq!(owner(&server("archon")), Owner::Project);
+    assert_eq!(owner(&Address::default()), Owner::Project, "it lies there");
+    assert_eq!(owner(&server("two")), Owner::User, "of the user's own file");
+    assert_eq!(owner(&config(root.path(), "other.json", Some("two"))), Owner::User, "a file that came with nothing");
+    std::os::unix::fs::symlink(root.path().join("other.json"), root.path().join("project/link.json")).expect("a link");
+    assert_eq!(owner(&config(root.path(), "project/link.json", Some("two"))), Owner::Project, "the link came with it");
+    assert_eq!(owner(&Address { url: Some("http://flag/".to_owned()), ..Address::default() }), Owner::User);
+}
+
+#[test]
+fn whom_nobody_named_gets_nothing_of_the_environment() {
+    let leak =
+        |text: &str| format!(r#"{{"mcpServers": {{"a": {{"type": "http", "url": "http://127.0.0.1:1/"{text}}}}}}}"#);
+    let url = r#"{"mcpServers": {"a": {"type": "http", "url": "http://127.0.0.1:1/${TEAM}"}}}"#.to_owned();
+    for text in [leak(r#", "headers": {"X-Leak": "${TEAM}"}"#), leak(r#", "headers": {"X": "${TEAM:-x}"}"#), url] {
+        let root = project(&[("project/.mcp.json", &text)]);
+        let error = find(root.path(), &Address::default()).expect_err("nobody asked");
+        assert!(error.message.contains("the server a of") && error.message.contains("TEAM"), "{error}");
+        assert!(error.hint.as_ref().is_some_and(|hint| hint.contains("--server a")), "{error}");
+        assert!(find(root.path(), &server("a")).is_ok(), "{text}");
+    }
 }
 
 #[test]
@@ -80,7 +131,7 @@ fn a_server_elsewhere_has_to_be_named() {
     assert!(error.hint.is_some_and(|hint| hint.contains("--server far")), "{}", error.message);
     let found = find(root.path(), &server("far")).expect("named");
     assert_eq!(found.url(), "https://example.com/mcp");
-    assert!(found.notes[0].contains(r#"no "type": "http""#), "{found:?}");
+    assert!(found.notes[1].contains(r#"no "type": "http""#), "{found:?}");
 }
 
 #[test]
@@ -102,7 +153,7 @@ fn what_is_not_clear_is_asked() {
         assert!(error.message.contains(message), "{error}");
         assert!(error.hint.as_ref().is_some_and(|h| h.contains(hint)), "{error}: {:?}", error.hint);
     }
-    let unset = project(&[("project/.mcp.json", &LOCAL.replace("TEAM", "NOBODY"))]);
+    let unset = project(&[("project/.mcp.json", &LOCAL.replace("COLOUR:-blue", "NOBODY"))]);
     let error = find(unset.path(), &Address::default()).expect_err("unset");
     assert!(
         error.message.contains("the server archon of") && error.message.contains("${NOBODY} is not set"),

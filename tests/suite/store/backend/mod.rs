@@ -3,6 +3,7 @@
 mod at_once;
 mod closing;
 mod frozen;
+mod files;
 mod locking;
 mod newer;
 pub(crate) mod older;

@@ -1,7 +1,6 @@
 //! A database is opened, or refused in one sentence with nothing changed.
 
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -167,53 +166,6 @@ async fn a_file_whose_server_dies_just_now_is_waited_for() {
     assert!(futures_util::poll!(&mut opening).is_pending(), "it waits");
     drop(held);
     opening.await.expect("open");
-}
-
-#[tokio::test]
-async fn files_belong_to_their_owner() {
-    let db = Database::sqlite();
-    let path = db.folder().join("made/by/us/archon.db");
-    let store = open_file(&path, Role::Server).await.expect("open");
-    begin_boot(&store, NOON).await;
-    store_all(&store, pair(1)).await;
-    let mode = |path: &Path| path.metadata().unwrap_or_else(|e| panic!("{}: {e}", path.display())).permissions().mode();
-    for end in ["", "-wal", "-shm", ".lock"] {
-        let path = format!("{}{end}", path.display());
-        assert_eq!(mode(path.as_ref()) & 0o777, 0o600, "{path}");
-    }
-    for folder in ["made", "made/by", "made/by/us"] {
-        assert_eq!(mode(&db.folder().join(folder)) & 0o777, 0o700, "{folder}");
-    }
-}
-
-#[tokio::test]
-async fn a_place_that_cannot_be_written_is_named() {
-    let db = Database::sqlite();
-    let plain = db.folder().join("plain");
-    std::fs::write(&plain, "text").expect("a file");
-    for path in [plain.join("archon.db"), plain.join("a/b/archon.db"), "/proc/archonctl/archon.db".into()] {
-        let refused = open_file(&path, Role::Server).await.expect_err("unwritable");
-        assert!(matches!(refused, OpenError::Unwritable { .. }), "{refused}");
-        assert!(refused.to_string().contains(&path.display().to_string()), "{refused}");
-    }
-    let refused = open_file(db.folder(), Role::Server).await.expect_err("a folder");
-    assert!(matches!(refused, OpenError::Unwritable { .. }), "{refused}");
-    assert!(!db.folder().with_added_extension("lock").exists(), "nothing is left beside it");
-    assert!(matches!(open_file(db.folder(), Role::Operator).await, Err(OpenError::Missing { .. })));
-}
-
-#[tokio::test]
-async fn a_file_that_is_no_database_stays_as_it_is() {
-    let db = Database::sqlite();
-    for (name, content) in [("short", "hello"), ("long", &*"hello world\n".repeat(1000))] {
-        let path = db.folder().join(name);
-        std::fs::write(&path, content).expect("a file");
-        for role in [Role::Server, Role::Operator] {
-            let refused = open_file(&path, role).await.expect_err("no database");
-            assert!(matches!(refused, OpenError::NotADatabase { .. }), "{name}: {refused}");
-        }
-        assert_eq!(std::fs::read_to_string(&path).expect("a file"), content);
-    }
 }
 
 #[tokio::test]
