@@ -13,6 +13,7 @@ mod hostile;
 mod listening;
 mod lists;
 mod messages;
+mod names;
 mod order;
 mod reading;
 mod rows;
