@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::config::closed_pipe;
 use crate::databases::{Database, on_every_database};
+use crate::field::{Field, JSON, polite, raw};
 use crate::http::Mcp;
 use crate::process::{ServeProcess, archonctl};
 
@@ -99,6 +100,32 @@ async fn tools_complete_from_the_server_and_without_one() {
     assert!(shells > 0, "no shell is there");
     let open = db.value("SELECT count(*) FROM archon_mcp_protocol_sessions WHERE status = 'active'");
     assert_eq!(open, "0", "whoever asked closed its session");
+}
+
+/// A candidate goes onto somebody's command line, and what is beside it onto the screen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hostile_server_completes_nothing_but_words() {
+    let server = Field::start(|asked, _| {
+        let mut body = polite(asked);
+        if asked.method != "tools/list" {
+            return None;
+        }
+        let names = ["zoo", "--zoo", "-z", "zoo;reboot", "zoo\n--all", "zoo\u{1b}[2J", ""];
+        let tools = names.map(|name| json!({"name": name, "title": "a\n--all\u{1b}[2J\u{202e}", "inputSchema": {}}));
+        body["result"]["tools"] = tools.into_iter().collect();
+        raw(200, JSON, body.to_string())
+    })
+    .await;
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let there = [("ARCHONCTL_URL", &*server.url)];
+    for shell in ["bash", "zsh", "fish"] {
+        for typed in ["zo", "z"] {
+            let Some(found) = offered(shell, home.path(), &there, &["archonctl", "call", typed]) else { continue };
+            assert_eq!(found, ["zoo"], "{shell} {typed}");
+        }
+        let found = offered(shell, home.path(), &there, &["archonctl", "call", "-"]).unwrap_or_default();
+        assert!(!found.iter().any(|word| word.contains("-z") || word.contains("--all")), "{shell}: {found:?}");
+    }
 }
 
 #[test]
