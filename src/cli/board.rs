@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::{line, tell};
+use super::secrets;
 
 /// Lines that are held back while somebody types; the first of more are dropped.
 const MOST_HELD: usize = 1000;
@@ -57,7 +58,7 @@ impl Board {
             Look::InPlace if state.held.is_some() => {}
             Look::InPlace => {
                 let bar = state.bar.get_or_insert_with(bar);
-                bar.set_message(line(text));
+                bar.set_message(line(&secrets::hidden(text)));
                 bar.tick();
             }
         }

@@ -17,9 +17,10 @@ use super::board::Board;
 use super::elicit::Manner;
 use super::exit::{self, Failure};
 use super::hear::Hear;
-use super::output::{Format, Screen, View, printable, tell, write_out};
+use super::output::{Format, View, json, printable, tell, write_out};
 use super::pretty::pretty;
 use super::repeat::{self, Plan};
+use super::secrets;
 use super::signal::or_interrupted;
 use super::signature::{fault, meant_tool};
 use super::target::{ProgramOption, Target};
@@ -241,7 +242,7 @@ async fn measure(client: &Client, tool: &str, typed: Typed, way: Way, plan: Plan
     let summary = tally.summary(tool, plan);
     if way.json {
         let document = summary.document().context("cannot write the figures")? + "\n";
-        write_out(&document, &Screen::of_standard_output(), Format::Json).context("cannot write the figures")?;
+        write_out(&document, Format::Json).context("cannot write the figures")?;
     } else {
         tell(&summary.text);
     }
@@ -255,13 +256,13 @@ fn print(called: Called, way: Way) -> anyhow::Result<()> {
         Err(ClientError::Tool(answer)) => (Some(&**answer), way.ignore_tool_error),
         Err(_) => (None, false),
     };
+    let mut out = io::stdout().lock();
     let text = match answer {
-        Some(answer) if way.json => answer.raw.get().to_owned(),
-        Some(answer) if fine => readable(answer),
+        Some(answer) if way.json => json(answer.raw.get()).into_owned(),
+        Some(answer) if fine => secrets::hidden(&readable(answer)).into_owned(),
         _ => String::new(),
     };
     if !text.is_empty() {
-        let mut out = io::stdout().lock();
         let text = if out.is_terminal() { printable(&text) } else { text };
         writeln!(out, "{text}").and_then(|()| out.flush()).context("cannot write the answer")?;
     }

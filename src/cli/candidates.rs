@@ -11,7 +11,7 @@ use crate::queries::sessions::{Session, SessionFilter, Sessions, Standing};
 use crate::tools::BUILTIN;
 
 use super::database::Database;
-use super::output::{ago, line, printable};
+use super::output::{ago, line};
 use super::settings::Settings;
 use super::target::Target;
 
@@ -52,14 +52,16 @@ type Named = (String, Option<String>);
 fn tools(all: Commands) -> Vec<CompletionCandidate> {
     let found = soon(tools_of_server(all))
         .unwrap_or_else(|| BUILTIN.map(|(name, title)| (name.into(), Some(title.into()))).into());
-    let candidate =
-        |(name, title): Named| CompletionCandidate::new(name).help(title.map(|title| printable(&title).into()));
+    let candidate = |(name, title): Named| CompletionCandidate::new(name).help(title.map(|title| line(&title).into()));
     found.into_iter().filter(|(name, _)| is_plain(name)).map(candidate).collect()
 }
 
-/// A word that no shell reads as anything else: it comes from a server and goes onto somebody's command line.
+/// A word that no shell, and no parser of options, reads as anything else: it comes from a server or a database, and goes
+/// onto somebody's command line.
 fn is_plain(word: &str) -> bool {
-    !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
+    !word.is_empty()
+        && !word.starts_with('-')
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
 }
 
 async fn tools_of_server(all: Commands) -> Option<Vec<Named>> {
@@ -84,7 +86,7 @@ fn sessions(all: Commands) -> Vec<CompletionCandidate> {
         let help = format!("{}{user}, used {}", session.client_type, ago(session.last_activity, found.now));
         CompletionCandidate::new(session.id()).display_order(Some(rank)).help(Some(line(&help).into()))
     };
-    found.rows.into_iter().enumerate().map(candidate).collect()
+    found.rows.into_iter().filter(|session| is_plain(session.id())).enumerate().map(candidate).collect()
 }
 
 async fn live_sessions(all: Commands) -> Option<Sessions> {

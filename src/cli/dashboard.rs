@@ -9,6 +9,7 @@ use humantime::parse_duration as duration;
 
 use super::database::{Database, NoDatabase};
 use super::exit::{DONE, Usage};
+use super::output::json;
 use super::signal::{hung_up, interrupted};
 use super::{identity, paths};
 use crate::dashboard::{self, DashboardError, Options as View, Tab};
@@ -115,7 +116,7 @@ impl Options {
     async fn print_once(&self) -> anyhow::Result<()> {
         let view = self.view(None)?;
         if self.json || self.output == Some(Format::Json) {
-            return print(&dashboard::document(&view).await.map_err(told)?);
+            return print(&json(&dashboard::document(&view).await.map_err(told)?));
         }
         let terminal = || crossterm::terminal::size().ok().filter(|_| io::stdout().is_terminal());
         let size = self.size.or_else(terminal).unwrap_or(SIZE);

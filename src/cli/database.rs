@@ -3,7 +3,7 @@
 use clap::Args;
 use thiserror::Error;
 
-use super::{identity, paths};
+use super::{identity, paths, secrets};
 use crate::queries::{Queries, clock_of};
 use crate::store::{Location, OpenError, OpenOptions, Role, Store};
 
@@ -34,7 +34,10 @@ impl Database {
     /// When the URL names no database, or there is no folder for the default one.
     pub(super) fn location(&self) -> anyhow::Result<Location> {
         Ok(match &self.database_url {
-            Some(url) => Location::parse(url)?,
+            Some(url) => {
+                secrets::hold_url(url);
+                Location::parse(url)?
+            }
             None => Location::SqliteFile(paths::default_database()?),
         })
     }

@@ -60,8 +60,10 @@ impl Options {
         if !self.once && !terminal {
             return Err(Usage::new("the dashboard needs a terminal", "add --once for one frame as text").into());
         }
-        // Server, clients and folder end with this function, however it ends: each is dropped.
-        let folder = tempfile::tempdir().context("cannot make a folder for the database")?;
+        // Server, clients and folder end with this function, however it ends: each is dropped. After a SIGKILL the server
+        // ends with its standard input, and removes the folder.
+        let folder = tempfile::Builder::new().prefix("archonctl-demo-").tempdir();
+        let folder = folder.context("cannot make a folder for the database")?;
         let database = folder.path().join("archon.db");
         let (mut server, url) = start(&database).await?;
         let mut clients = JoinSet::new();
@@ -113,8 +115,9 @@ async fn start(database: &Path) -> anyhow::Result<(Child, String)> {
     let mut server = Command::new(program)
         .args(["serve", "--bind", "127.0.0.1:0", "--log-format", "text", "--capture", "all", "--database-url"])
         .arg(format!("sqlite://{}", database.display()))
+        .args(database.parent().into_iter().flat_map(|folder| ["--throw-away".as_ref(), folder.as_os_str()]))
         .env_remove("RUST_LOG")
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .kill_on_drop(true)

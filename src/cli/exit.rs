@@ -6,13 +6,18 @@ mod failures;
 mod style;
 mod verdict;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitCode;
 
 use anyhow::Error;
+use rustix::fs::{FileType, fstat};
+use rustix::io::Errno;
 use serde_json::json;
 
-use super::output::printable;
+use super::output::{colour_is_welcome, paragraph, printable};
+use super::secrets;
+use crate::model::harmless;
 use crate::store::{OpenError, StoreError};
 pub use codes::{AUTH, DONE, FAILED, INTERRUPTED, NO, NO_SESSION, TERMINATED, UNREACHABLE, USAGE};
 pub(super) use failures::Failure;
@@ -34,9 +39,9 @@ Exit codes:
   143  terminated (SIGTERM)";
 
 /// Tells an error on standard error and gives the exit code for it. A reader that went away, as `head` does, has what it
-/// wanted: that is success.
+/// wanted: that is success. So is a terminal that was closed.
 pub(super) fn leave(error: &Error, style: Style) -> ExitCode {
-    if is_closed_pipe(error) {
+    if is_closed_pipe(error) || has_no_terminal(error) {
         return ExitCode::from(DONE);
     }
     if let Some(usage) = error.downcast_ref::<clap::Error>() {
@@ -51,26 +56,48 @@ pub(super) fn leave(error: &Error, style: Style) -> ExitCode {
     ExitCode::from(verdict.exit)
 }
 
+/// Help and version on standard output; what is wrong with the arguments, which are repeated in it, on standard error.
 fn print_usage(usage: &clap::Error) -> ExitCode {
-    let _ = usage.print();
-    ExitCode::from(if usage.use_stderr() { USAGE } else { DONE })
+    let page = usage.render();
+    if usage.use_stderr() {
+        // When standard error is closed there is nobody to tell.
+        _ = io::stderr().write_all(page_shown(&page, io::stderr().is_terminal()).as_bytes());
+        return ExitCode::from(USAGE);
+    }
+    let mut out = io::stdout().lock();
+    let page = page_shown(&page, out.is_terminal());
+    match out.write_all(page.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::from(DONE),
+        Err(error) => leave(&Error::from(error).context("cannot write the help"), Style::Text),
+    }
+}
+
+/// A page of the parser's, with its colours where they are welcome.
+fn page_shown(page: &clap::builder::StyledStr, is_terminal: bool) -> String {
+    let plain = page.to_string();
+    // Its escapes cannot be told from those that somebody has put into an argument.
+    if is_terminal && colour_is_welcome() && plain == printable(&plain) {
+        return secrets::hidden(&page.ansi().to_string()).into_owned();
+    }
+    printable(&secrets::hidden(&plain))
 }
 
 fn told(error: &Error, verdict: &Verdict, style: Style) -> String {
-    let message = message(error);
+    let message = secrets::hidden(&message(error)).into_owned();
+    let hint = verdict.hint.as_deref().map(secrets::hidden);
     match style {
         Style::Json => {
-            let error = json!({"code": verdict.code, "message": message, "hint": verdict.hint});
-            format!("{}\n", json!({ "error": error }))
+            let error = json!({"code": verdict.code, "message": message, "hint": hint});
+            format!("{}\n", harmless::json(&json!({ "error": error }).to_string()))
         }
         Style::Text => {
-            let Some(hint) = &verdict.hint else { return printable(&format!("error: {message}\n")) };
+            let Some(hint) = hint else { return format!("error: {}\n", paragraph(&message)) };
             // A server may say it in its message as well, for clients that show nothing else.
             let message = message.replace(&format!("; {hint}"), "");
-            if says(&message, hint) {
-                return printable(&format!("error: {message}\n"));
+            if says(&message, &hint) {
+                return format!("error: {}\n", paragraph(&message));
             }
-            printable(&format!("error: {message}\nhint: {hint}\n"))
+            format!("error: {}\nhint: {}\n", paragraph(&message), paragraph(&hint))
         }
     }
 }
@@ -101,6 +128,15 @@ fn chain(error: &Error) -> String {
 fn is_closed_pipe(error: &Error) -> bool {
     let ours = error.chain().take_while(|cause| !cause.is::<StoreError>() && !cause.is::<OpenError>());
     ours.filter_map(|c| c.downcast_ref::<io::Error>()).any(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Whether the terminal that we read or write has been closed: each try ends in EIO then. On a file that is a broken disk.
+fn has_no_terminal(error: &Error) -> bool {
+    let is_device =
+        |fd: BorrowedFd<'_>| fstat(fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_char_device());
+    let is_gone = |e: &io::Error| e.raw_os_error() == Some(Errno::IO.raw_os_error());
+    let ours = error.chain().take_while(|cause| !cause.is::<StoreError>() && !cause.is::<OpenError>());
+    ours.filter_map(|cause| cause.downcast_ref::<io::Error>()).any(is_gone) && is_device(io::stdout().as_fd())
 }
 
 #[cfg(test)]
@@ -146,9 +182,18 @@ mod tests {
     }
 
     #[test]
-    fn a_servers_words_cannot_drive_the_terminal() {
-        let error = Error::from(ClientError::Session { message: "a\u{1b}[2Jb".into(), hint: None, reopened: false });
-        assert!(!told(&error, &judge(&error), Style::Text).contains('\u{1b}'));
+    fn a_servers_words_drive_no_terminal_and_begin_no_line() {
+        let words = "a\u{1b}[2J\u{9b}31m\u{7f}\u{202e}b\nerror: c\r\nhint: d\u{2028}hint: e";
+        let error = ClientError::Session { message: words.into(), hint: Some(words.into()), reopened: false };
+        let error = Error::from(error);
+        let text = told(&error, &judge(&error), Style::Text);
+        assert!(!text.contains(|c| harmless::is_harmful(c) && c != '\n'), "{text:?}");
+        assert_eq!(text.lines().filter(|line| line.starts_with("error:")).count(), 1, "{text}");
+        assert!(text.lines().filter(|line| line.starts_with("hint:")).count() <= 1, "{text}");
+        let line = told(&error, &judge(&error), Style::Json);
+        assert!(!line.trim_end().contains(harmless::is_harmful), "{line:?}");
+        let document: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        assert!(document["error"]["message"].as_str().is_some_and(|message| message.contains(words)), "{line}");
     }
 
     #[test]

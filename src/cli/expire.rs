@@ -12,7 +12,7 @@ use super::database::Database;
 use super::exit::{DONE, NO, NoSession, Usage};
 use super::output::{List, Output, Screen, View, tell};
 use super::{ask, identity, which};
-use crate::model::text::clean;
+use crate::model::text::name;
 use crate::model::timestamp::Timestamp;
 use crate::model::word::Word;
 use crate::queries::Queries;
@@ -87,7 +87,7 @@ impl Options {
             tell("Nothing was ended.");
             return Ok(ExitCode::from(NO));
         }
-        let note = self.reason.as_deref().map(|reason| clean(reason, LONGEST_REASON));
+        let note = self.reason.as_deref().map(|reason| name(reason, LONGEST_REASON));
         let order = Order { by: identity::actor(), note, at: queries.clock().now() };
         let mut targets = Targets::default();
         for session in &sessions {

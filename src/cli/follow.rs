@@ -96,5 +96,5 @@ fn print<T: Listed + Serialize>(
         Format::Csv => list.csv(*first)?,
     };
     *first = false;
-    Ok(write_out(&text, &screen, output.format())?)
+    Ok(write_out(&text, output.format())?)
 }

@@ -5,7 +5,7 @@ use std::io;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
-use super::output::{Screen, VERSION, View, csv_cell, printable};
+use super::output::{Screen, VERSION, View, csv_cell, line};
 
 /// One thing.
 #[derive(Debug)]
@@ -16,10 +16,10 @@ pub(super) struct Item {
     pub(super) members: Vec<(&'static str, Value)>,
 }
 
-/// Lines of a name and its value, the values one below the other.
+/// Lines of a name and its value, each in one line, the values one below the other.
 pub(super) fn named_lines(lines: &[(&str, &str)]) -> String {
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    let lines = lines.iter().map(|(name, value)| format!("{name:width$}  {}", printable(value)));
+    let lines = lines.iter().map(|(name, value)| format!("{name:width$}  {}", line(value)));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -70,8 +70,8 @@ mod tests {
     #[test]
     fn one_thing_in_every_format() {
         let members = vec![("b", json!("x, \"y\"")), ("a", Value::Null), ("c", json!([1]))];
-        let item = Item { text: named_lines(&[("b", "x\u{1b}"), ("long", "1")]), members };
-        assert_eq!(item.text, "b     x\u{fffd}\nlong  1");
+        let item = Item { text: named_lines(&[("b", "x\u{1b}\nlong  2"), ("long", "1")]), members };
+        assert_eq!(item.text, "b     x\u{fffd} long  2\nlong  1");
         assert_eq!(item.document().expect("JSON"), r#"{"version":1,"b":"x, \"y\"","a":null,"c":[1]}"#);
         assert_eq!(item.lines().expect("JSON"), [r#"{"b":"x, \"y\"","a":null,"c":[1]}"#]);
         assert_eq!(item.csv(true).expect("CSV"), "b,a,c\n\"x, \"\"y\"\"\",,[1]\n");

@@ -1,17 +1,20 @@
 //! Log lines on standard error: text on a terminal, JSON lines off it.
 
-use std::fmt;
-use std::io::IsTerminal;
+use std::fmt::{self, Debug};
+use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
 
 use clap::ValueEnum;
+use tracing::field::Field;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::output::line;
+use super::output::{json, line};
+use super::secrets;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,19 +30,21 @@ const FILTER: &str = "archonctl=info,sqlx=error,warn";
 
 /// Starts logging; `RUST_LOG` chooses what.
 pub(super) fn start(format: Option<Format>) {
-    let terminal = std::io::stderr().is_terminal();
+    let terminal = io::stderr().is_terminal();
     let format = format.unwrap_or(if terminal { Format::Text } else { Format::Json });
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(FILTER));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
         // A log that cannot be written, on a full disk, say, must not take the server with it.
         .log_internal_errors(false);
     let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     // A second start (in a test) keeps the first.
     _ = match format {
-        Format::Text => builder.with_ansi(colour).with_target(false).try_init(),
-        Format::Json => builder.json().flatten_event(true).with_target(false).try_init(),
+        Format::Text => {
+            let fields = debug_fn(field).delimited(" ");
+            builder.with_writer(io::stderr).with_ansi(colour).with_target(false).fmt_fields(fields).try_init()
+        }
+        Format::Json => builder.json().flatten_event(true).with_writer(|| Lines).with_target(false).try_init(),
     };
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -47,6 +52,32 @@ pub(super) fn start(format: Option<Format>) {
         // Whose work it was, and what comes of it, is told by whoever owns that work.
         tracing::error!(thread, place, "panicked: {}", panic.payload_as_str().unwrap_or("without words"));
     }));
+}
+
+/// A field of a text line. What clients call themselves is among them, and what a database says: no field is more than its
+/// part of the line, however it was put into the log.
+fn field(out: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+    let text = format!("{value:?}");
+    let text = line(&secrets::hidden(&text));
+    match field.name() {
+        "message" => write!(out, "{text}"),
+        name if out.has_ansi_escapes() => write!(out, "\u{1b}[3m{name}\u{1b}[0m\u{1b}[2m=\u{1b}[0m{text}"),
+        name => write!(out, "{name}={text}"),
+    }
+}
+
+/// Standard error, for lines of JSON: in their strings stands nothing that a terminal obeys when somebody reads them there.
+struct Lines;
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stderr().write_all(json(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Starts saying what a client does: notes and warnings always, more where it was asked for.
@@ -58,7 +89,7 @@ pub(super) fn narrate(verbose: u8) {
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
         .with_ansi(false)
         .log_internal_errors(false);
     // A second start (in a test) keeps the first.
@@ -80,7 +111,7 @@ where
         let mut text = String::new();
         context.field_format().format_fields(Writer::new(&mut text), event)?;
         // A server's words are among them.
-        let text = line(&text);
+        let text = line(&secrets::hidden(&text));
         match *event.metadata().level() {
             Level::ERROR | Level::WARN => writeln!(out, "warning: {text}"),
             Level::INFO => writeln!(out, "note: {text}"),

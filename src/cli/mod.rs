@@ -37,6 +37,7 @@ mod pretty;
 pub mod ready;
 mod repeat;
 pub mod requests;
+mod secrets;
 pub mod selftest;
 pub mod serve;
 mod settings;
@@ -136,6 +137,7 @@ impl Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
+    secrets::hold_given(&args, |name| std::env::var(name).ok());
     let style = exit::Style::asked_for(&args);
     run(&args).unwrap_or_else(|error| exit::leave(&error, style))
 }

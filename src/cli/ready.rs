@@ -10,7 +10,8 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::exit;
-use super::output::{VERSION, printable};
+use super::output::{self, VERSION, line};
+use super::secrets;
 use super::signal::or_interrupted;
 use super::target::Target;
 use crate::client::{ClientError, ClientOptions, why_not_ready};
@@ -55,9 +56,12 @@ impl Options {
             None => or_interrupted(async { Ok(why_not_ready(&options).await?) }).await?,
         };
         let text = match (&reason, self.json) {
-            (_, true) => json!({"version": VERSION, "ready": reason.is_none(), "reason": reason}).to_string(),
+            (_, true) => {
+                let document = json!({"version": VERSION, "ready": reason.is_none(), "reason": reason}).to_string();
+                output::json(&document).into_owned()
+            }
             (None, false) => "ready".to_owned(),
-            (Some(reason), false) => format!("not ready: {}", printable(reason)),
+            (Some(reason), false) => format!("not ready: {}", line(&secrets::hidden(reason))),
         };
         let mut out = io::stdout().lock();
         // A reader that went away does not make a server ready.

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use self::choice::Choice;
 use self::output::{Output, Style};
 use super::exit::{DONE, NO, Usage};
+use super::secrets;
 use super::signal::{Interrupted, hung_up, interrupted};
 use super::target;
 use crate::client::{ClientOptions, Token};
@@ -142,7 +143,14 @@ impl Options {
                 () = stop.cancelled() => return Ok((Vec::new(), output)),
             };
             output.begun(&self.target.shown(&facts), plan.chosen.len() * plan.repeat, seed)?;
-            let outcomes = run::run(&plan, Arc::new(target), &facts, &stop, |event| output.event(&event)).await;
+            let tell = |event: run::Event<'_>| {
+                output.event(&event);
+                // Nobody is left to be told, unless there is a file for it.
+                if output.is_broken() && self.report.junit.is_none() {
+                    stop.cancel();
+                }
+            };
+            let outcomes = run::run(&plan, Arc::new(target), &facts, &stop, tell).await;
             anyhow::Ok((outcomes, output))
         };
         tokio::pin!(work);
@@ -175,6 +183,7 @@ impl Options {
 
 impl TargetOptions {
     fn target(&self) -> anyhow::Result<Target> {
+        self.database_url.iter().for_each(|url| secrets::hold_url(url));
         let database = self.database_url.as_deref().map(Location::parse).transpose()?;
         match (&self.url, &self.server_cmd) {
             (_, Some(_)) if database.is_some() => {
@@ -184,6 +193,7 @@ impl TargetOptions {
             (Some(url), None) => {
                 let mut options = ClientOptions::new(url)?;
                 options.token = self.token()?;
+                secrets::hold(&options.secrets());
                 "archonctl-selftest".clone_into(&mut options.client.name);
                 Ok(Target::Url { options: Box::new(options), database })
             }

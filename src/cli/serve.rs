@@ -22,7 +22,7 @@ use crate::accounting::tokens::TokenCounter;
 use crate::model::clock::Clock;
 use crate::server::{App, Listener, Principals, Shutdown};
 use crate::session::{Policy, Sessions};
-use crate::store::{Broken, Location, OpenError, OpenOptions, Role, Store};
+use crate::store::{Broken, Location, OpenError, OpenOptions, Role, Scratch, Store};
 pub use command::Options;
 use keeper::Keeper;
 
@@ -108,9 +108,21 @@ impl Options {
         {
             tracing::warn!(%error, "the database was not closed cleanly; every row that was acknowledged is stored");
         }
+        if signals.is_left_alone() {
+            self.clear_away(&options.location).await;
+        }
         served?;
         tracing::info!("stopped; every session is kept");
         Ok(ExitCode::from(DONE))
+    }
+
+    /// Removes what somebody made for this server who cannot do it any more. Another server of it may be faster.
+    async fn clear_away(&self, location: &Location) {
+        let Some(folder) = &self.running.throw_away else { return };
+        if let Some(scratch) = Scratch::of(location) {
+            _ = scratch.remove().await;
+        }
+        _ = std::fs::remove_dir_all(folder);
     }
 
     async fn serve(
@@ -141,7 +153,7 @@ impl Options {
         let app = App::new(engine, self.host_rules(), principals, self.limits());
         asked::follow_hang_ups(self.access.token_file.clone(), &app, &sessions, signals);
         asked::follow_changes(&sessions, signals);
-        let stop = signals.stopped(self.running.test_clock.then_some(clock));
+        let stop = signals.stopped(self.running.follows_input().then_some(clock));
         let stop = async move {
             stop.await;
             manager::tell_stopping();

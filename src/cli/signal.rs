@@ -85,6 +85,8 @@ pub(super) struct Signals {
     is_kept: Arc<AtomicBool>,
     /// The process that goes with us when we are stopped at once; zero where there is none.
     companion: Arc<AtomicI32>,
+    /// Standard input, which whoever started us holds open, has ended.
+    is_left_alone: Arc<AtomicBool>,
 }
 
 impl Signals {
@@ -191,17 +193,23 @@ impl Signals {
         self.hang_up.notified().await;
     }
 
-    /// Done when the server is to stop: by a signal, or by the end of standard input where that is the clock.
-    pub(super) fn stopped(&self, test_clock: Option<Clock>) -> impl Future<Output = ()> + Send + 'static {
+    /// Whether standard input has ended where that stops the server.
+    pub(super) fn is_left_alone(&self) -> bool {
+        self.is_left_alone.load(SeqCst)
+    }
+
+    /// Done when the server is to stop: by a signal, or by the end of standard input where lines for the clock come by it.
+    pub(super) fn stopped(&self, followed_by: Option<Clock>) -> impl Future<Output = ()> + Send + 'static {
         let signals = self.clone();
         async move {
-            let clock = async {
-                match test_clock {
+            let input = async {
+                match followed_by {
                     Some(clock) => follow_standard_input(&clock).await,
                     None => std::future::pending().await,
                 }
             };
-            if signals.unless_stopped(clock).await.is_some() {
+            if signals.unless_stopped(input).await.is_some() {
+                signals.is_left_alone.store(true, SeqCst);
                 signals.stop("clean");
             }
         }

@@ -75,7 +75,7 @@ fn frame(view: &impl View, output: &Output, first: bool) -> anyhow::Result<()> {
         Format::Jsonl => view.lines()?.into_iter().map(|line| line + "\n").collect(),
         Format::Csv => view.csv(first)?,
     };
-    Ok(write_out(&text, &screen, format)?)
+    Ok(write_out(&text, format)?)
 }
 
 /// The text over what stands there: each line clears what is left of the old one, and the end what is below. What does

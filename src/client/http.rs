@@ -10,6 +10,7 @@ use super::cookies::{Cookie, Jar};
 use super::error::{ClientError, ProtocolError, Stage};
 use super::options::ClientOptions;
 use super::refusal;
+use crate::model::secret::Secrets;
 
 /// The largest answer that we hold, in bytes; on an event stream, the largest event.
 pub(super) const MAX_ANSWER: usize = 16 * 1024 * 1024;
@@ -26,6 +27,7 @@ pub(super) struct Http {
     place: String,
     given_cookies: Option<HeaderValue>,
     jar: Jar,
+    secrets: Secrets,
 }
 
 impl Http {
@@ -35,7 +37,14 @@ impl Http {
         let place = options.place();
         let connections = builder.build().map_err(|e| unconnected(&place, Stage::BeforeSending, &e))?;
         let given_cookies = options.headers.get(header::COOKIE).cloned();
-        Ok(Self { connections, url: url.clone(), place, given_cookies, jar: Jar::new(cookies) })
+        Ok(Self {
+            connections,
+            url: url.clone(),
+            place,
+            given_cookies,
+            jar: Jar::new(cookies),
+            secrets: options.secrets(),
+        })
     }
 
     pub(super) fn place(&self) -> &str {
@@ -118,7 +127,10 @@ impl Http {
         let body = whole(response, MAX_REFUSAL, &self.place).await;
         // The status says enough when its body is too large or breaks off, except whether the request has run.
         let is_whole = body.is_ok();
-        let mut error = refusal::judge(status, &answered, &body.unwrap_or_default(), asked);
+        let body = body.unwrap_or_default();
+        // Before it is cut: a part of a secret could not be told any more.
+        let body = self.secrets.hide(&String::from_utf8_lossy(&body)).into_owned();
+        let mut error = refusal::judge(status, &answered, body.as_bytes(), asked);
         if let ClientError::Http { may_have_run, .. } = &mut error {
             *may_have_run |= !is_whole;
         }

@@ -9,6 +9,7 @@ use super::state::State;
 use super::table::{Cell, Listing};
 use super::view::Place;
 use super::view_model::ViewModel;
+use crate::model::harmless::{cell, json as escaped};
 
 /// The list that is seen, as a file.
 pub(super) fn current(state: &State, seen: &ViewModel, as_json: bool, path: Option<PathBuf>) -> Option<Export> {
@@ -35,7 +36,8 @@ fn document(listing: &Listing, name: &str) -> String {
         Value::Object(object)
     });
     let rows: Vec<_> = rows.collect();
-    format!("{:#}\n", json!({ "version": 1, name: rows }))
+    let document = format!("{:#}\n", json!({ "version": 1, name: rows }));
+    escaped(&document).into_owned()
 }
 
 fn value(cell: &Cell) -> Value {
@@ -51,9 +53,9 @@ fn table(listing: &Listing) -> String {
         std::iter::once("key").chain(listing.columns.iter().map(|column| column.key)).collect::<Vec<_>>().join(","),
     ];
     for row in &listing.rows {
-        let cells = row.cells.iter().map(|cell| match cell.number {
+        let cells = row.cells.iter().map(|written| match written.number {
             Some(number) => number.to_string(),
-            None => quoted(&cell.text),
+            None => quoted(&written.text),
         });
         lines.push(std::iter::once(quoted(&row.key)).chain(cells).collect::<Vec<_>>().join(","));
     }
@@ -62,7 +64,7 @@ fn table(listing: &Listing) -> String {
 
 /// As RFC 4180 has it. What a spreadsheet would take for a formula is a text.
 fn quoted(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() };
+    let text = cell(text);
     if text.contains([',', '"', '\n', '\r', '\t']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 

@@ -173,29 +173,33 @@ pub(super) fn strange(size: (u16, u16)) -> App {
     const WIDE: &str = "会話クライアントの長い長い名前";
     const LONG: &str = "An extraordinarily long name of a client that nobody would choose";
     const EVIL: &str = "evil\u{1b}[2Jname\nof two lines";
-    let mut app = populated(size);
+    named(populated(size), [WIDE, LONG, EVIL], "山田太郎山田太郎山田太郎")
+}
+
+/// A dashboard with these names, and a user of that one, wherever there is a name.
+pub(super) fn named(mut app: App, names: [&'static str; 3], user: &str) -> App {
+    let [wide, long, evil] = names;
     let mut list = app.state().data.sessions.clone().expect("a list");
-    list.rows[0].client_type = WIDE.into();
-    list.rows[0].user_name = Some("山田太郎山田太郎山田太郎".into());
-    list.rows[1].client_type = LONG.into();
-    list.rows[2].client_type = EVIL.into();
+    for (row, name) in list.rows.iter_mut().zip(names) {
+        row.client_type = name.into();
+    }
+    list.rows[0].user_name = Some(user.into());
     give(&mut app, Answer::Sessions(list));
-    let names = [WIDE, LONG, EVIL];
     give(&mut app, Answer::Tools(statistics(Group::Tool, names.iter().map(|name| usage(name, 1204, 3)).collect())));
     let client =
-        |name: &&str| ClientUse { client_type: (*name).into(), client_version: WIDE.into(), ..clients()[0].clone() };
+        |name: &&str| ClientUse { client_type: (*name).into(), client_version: wide.into(), ..clients()[0].clone() };
     give(&mut app, Answer::Clients(names.iter().map(client).collect()));
     let call = |(n, name): (u32, &&str)| Request {
         tool_name: Some((*name).into()),
-        client_type: Some(WIDE.into()),
-        user_name: Some(LONG.into()),
-        error_message: Some(EVIL.repeat(3)),
+        client_type: Some(wide.into()),
+        user_name: Some(long.into()),
+        error_message: Some(evil.repeat(3)),
         ..request(n)
     };
     give(&mut app, Answer::Requests((1..).zip(&names).map(call).collect(), Part::Whole));
     let end = |(n, name): (i64, &&str)| Event {
         reason: Some((*name).into()),
-        actor: Some(Word::read(LONG.into())),
+        actor: Some(Word::read(long.into())),
         ..event(n, EventKind::Ended)
     };
     give(&mut app, Answer::Events((1..).zip(&names).map(end).collect(), Part::Whole));

@@ -6,11 +6,12 @@ use ratatui::backend::TestBackend;
 
 use super::app::App;
 use super::data::Answer;
-use super::fixture::{archon_id, broken, empty, give, id, populated, stale, story, strange, troubled};
+use super::fixture::{archon_id, broken, empty, give, id, named, populated, stale, story, strange, troubled};
 use super::once::text_of;
 use super::screens;
 use super::tests::press;
 use super::view_model::areas;
+use crate::model::harmless::is_harmful;
 use crate::queries::latest::Words;
 use crate::queries::sessions::{Session, SessionStatus, State};
 
@@ -76,6 +77,18 @@ fn populated_empty_troubled_and_with_strange_names() {
             ("names", strange(size)),
         ] {
             assert_snapshot!(format!("{state}_{wide}x{high}"), all(app));
+        }
+    }
+}
+
+#[test]
+fn no_name_does_more_than_stand_there() {
+    const EVIL: &str = "x\u{9b}31m\u{202e}\u{2066}\u{200f}\u{2028}\u{feff}\u{7f}\u{1b}]0;x\u{7}";
+    for size in SIZES {
+        for app in [populated(size), troubled(size)] {
+            let text = all(named(app, [EVIL; 3], EVIL));
+            let harm: Vec<_> = text.chars().filter(|c| *c != '\n' && is_harmful(*c)).collect();
+            assert!(harm.is_empty() && text.contains("x\u{fffd}"), "{harm:?} in {text}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 pub(super) use crate::model::figures::{count, millis, percent, several, span};
+pub(super) use crate::model::harmless::line as clean;
 use crate::model::timestamp::Timestamp;
 
 /// The steps of a bar, from nothing to all.
@@ -11,16 +12,6 @@ const STEPS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', 
 /// How many columns a text takes.
 pub(super) fn width(text: &str) -> usize {
     text.width()
-}
-
-/// What others wrote, in one line without control characters: it must not move the cursor.
-pub(super) fn clean(text: &str) -> String {
-    let letter = |c: char| match c {
-        '\n' | '\t' | '\r' => ' ',
-        c if c.is_control() => char::REPLACEMENT_CHARACTER,
-        c => c,
-    };
-    text.chars().map(letter).collect()
 }
 
 /// The text, cut to a number of columns; an ellipsis says that there was more.

@@ -1,6 +1,7 @@
 //! What rules find in what is held, how it looks on the screens, and where it leads.
 
 use super::state::State;
+use super::text::clean;
 use super::theme::Tone;
 use crate::diagnosis::{Finding, Rule, Severity, Snapshot, Subject};
 use crate::queries::columns::Cell;
@@ -40,7 +41,10 @@ pub(super) fn tone(finding: &Finding) -> Tone {
 
 /// It in one line. Without a server nothing goes on: so what to do stands with it.
 pub(super) fn line(finding: &Finding) -> String {
-    if finding.rule == Rule::NoServer { format!("{}; {}", finding.line(), finding.next_step) } else { finding.line() }
+    let is_alone = finding.rule == Rule::NoServer;
+    let next_step = if is_alone { format!("; {}", finding.next_step) } else { String::new() };
+    // It may name a client.
+    clean(&(finding.line() + &next_step))
 }
 
 /// It in a list of what it is about.

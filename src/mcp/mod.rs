@@ -140,5 +140,5 @@ impl Engine {
 
 /// A name from outside, fit to be stored and shown.
 fn shortened(name: &str) -> String {
-    crate::model::text::clean(name, 100)
+    crate::model::text::name(name, 100)
 }

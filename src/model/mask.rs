@@ -79,7 +79,8 @@ pub fn text(text: &str) -> String {
     masked
 }
 
-fn is_secret_name(name: &str) -> bool {
+/// Whether a name says that what it names is secret.
+pub fn is_secret_name(name: &str) -> bool {
     let name: String = name.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect();
     // "max_tokens" and the like are counts.
     SECRET_NAMES.iter().any(|secret| name.contains(secret)) && !name.ends_with("tokens")

@@ -2,6 +2,12 @@
 
 use super::word::words;
 
+/// The beginning of a session's id, by which operators name it. A log says no more of a connection's: whoever knows the
+/// whole id, and is asked for no token, can go on with the session.
+pub fn beginning(id: &str) -> &str {
+    id.get(..8).unwrap_or_default()
+}
+
 words! {
     /// Where a session stands. It leaves `Active` once and never comes back.
     pub enum SessionStatus, "session status" {

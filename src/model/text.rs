@@ -2,9 +2,16 @@
 
 use serde_json::Value;
 
+use super::harmless::is_harmful;
+
 /// A text without NUL (each becomes U+FFFD), cut to `max` characters.
 pub fn clean(text: &str, max: usize) -> String {
     text.chars().take(max).map(|c| if c == '\0' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// A name as it is kept, and shown wherever it is needed: what is harmful becomes U+FFFD, cut to `max` characters.
+pub fn name(text: &str, max: usize) -> String {
+    text.chars().take(max).map(|c| if is_harmful(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// A JSON document without NUL in any string or key; `None` when it is not JSON, nested deeper than serde reads (128),
@@ -62,6 +69,14 @@ mod tests {
         assert_eq!(clean("a\0b", 10), "a\u{fffd}b");
         let cleaned = clean_json(r#"{"a\u0000": ["\u0000", {"b": "x\u0000"}], "n": 1}"#, 1000).expect("json");
         assert!(!cleaned.contains('\0') && !cleaned.contains("\\u0000"), "{cleaned}");
+    }
+
+    #[test]
+    fn a_name_is_one_line_that_drives_nothing() {
+        assert_eq!(
+            name("a\u{1b}[2J\nb\t\u{9b}\u{202e}\u{2028}\u{feff}é会", 12),
+            "a\u{fffd}[2J\u{fffd}b\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}"
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 
 use super::App;
 use super::health::text;
+use crate::model::harmless::line;
 use crate::model::timestamp::Timestamp;
 use crate::session::status::Status;
 use crate::store::commit::WriterStats;
@@ -110,7 +111,7 @@ impl Snapshot {
             MetricType::Gauge,
         )?;
         for (reason, count) in &self.ends {
-            ConstGauge::new(*count).encode(ended.encode_family(&[("reason", reason.as_str())])?)?;
+            ConstGauge::new(*count).encode(ended.encode_family(&[("reason", line(reason))])?)?;
         }
         gauge(encoder, "sessions_cached", "Sessions in memory", i64::try_from(self.cached).unwrap_or(i64::MAX))?;
         let streams = i64::try_from(self.streams).unwrap_or(i64::MAX);

@@ -13,8 +13,8 @@ use super::renew::RENEWAL;
 use super::times::Times;
 use super::{SessionError, Sessions};
 use crate::model::principal::Principal;
-use crate::model::session::SessionRule;
-use crate::model::text::clean;
+use crate::model::session::{SessionRule, beginning};
+use crate::model::text::name;
 use crate::store::rows::{Binding, Write};
 use crate::store::sessions::{Reserver, StoredSession};
 
@@ -177,9 +177,9 @@ impl Sessions {
 
     fn invalid(&self, text: &str, protocol_id: &str) -> Named {
         if self.warned.first(("archon", protocol_id, text)) {
-            let id = clean(text, 128);
+            let id = name(text, 128);
             tracing::warn!(
-                session = protocol_id,
+                session = beginning(protocol_id),
                 "Client-provided session {id} invalid/expired, will create new session"
             );
         }

@@ -14,7 +14,7 @@ use super::times::Times;
 use super::{SessionError, Sessions};
 use crate::model::client_type;
 use crate::model::principal::Principal;
-use crate::model::text::{clean, clean_json};
+use crate::model::text::{self, clean_json};
 use crate::protocol::capabilities::ClientCapabilities;
 use crate::protocol::header;
 use crate::protocol::initialize::{Implementation, InitializeParams};
@@ -125,9 +125,9 @@ fn facts_of(params: &InitializeParams) -> (ClientFacts, Option<Box<RawValue>>) {
         .as_ref()
         .and_then(|raw| Implementation::deserialize(&mut serde_json::Deserializer::from_str(raw.get())).ok());
     let who = who.unwrap_or_default();
-    let kept = |text: &str| (!text.is_empty()).then(|| clean(text, NAME_CHARS));
+    let kept = |name: &str| (!name.is_empty()).then(|| text::name(name, NAME_CHARS));
     let facts = ClientFacts {
-        client_type: Arc::from(client_type::detect(&clean(&who.name, NAME_CHARS))),
+        client_type: Arc::from(client_type::detect(&text::name(&who.name, NAME_CHARS))),
         client_name: kept(&who.name),
         client_version: kept(&who.version),
         client_capabilities: raw(&params.capabilities),

@@ -9,7 +9,7 @@ use super::live::{Bound, Live};
 use super::times::Times;
 use super::{SessionError, Sessions};
 use crate::model::principal::Principal;
-use crate::model::session::EndReason;
+use crate::model::session::{EndReason, beginning};
 use crate::model::timestamp::Timestamp;
 use crate::protocol::capabilities::ClientCapabilities;
 use crate::protocol::header;
@@ -149,7 +149,7 @@ impl Sessions {
         if first && row.life.last_activity < self.boot.started_at {
             self.counters.resumed.fetch_add(1, Relaxed);
             self.event("recovered", Some(&live), &live.id, None);
-            tracing::info!(session = %live.id, client = %live.client_type, "session goes on after a restart");
+            tracing::info!(session = beginning(&live.id), client = %live.client_type, "session goes on after a restart");
         }
         Ok(live)
     }
@@ -179,7 +179,7 @@ impl Sessions {
         if !self.store.claim(id, principal, self.clock.now()).await? {
             return Err(SessionError::Foreign);
         }
-        tracing::info!(session = %id, principal = %principal.name, "a session from before tokens was claimed");
+        tracing::info!(session = beginning(id), principal = %principal.name, "a session from before tokens was claimed");
         self.current(id, never).await?.ok_or(SessionError::Unknown)
     }
 
@@ -188,7 +188,7 @@ impl Sessions {
             return Ok(());
         }
         if self.warned.first(("foreign", id, &principal.name)) {
-            tracing::warn!(session = %id, principal = %principal.name, "a principal asked for another's session");
+            tracing::warn!(session = beginning(id), principal = %principal.name, "a principal asked for another's session");
             self.event("refused", None, id, Some(format!("asked for by {}", principal.name)));
         }
         Err(SessionError::Foreign)

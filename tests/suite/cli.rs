@@ -1,6 +1,9 @@
 //! Errors as a user meets them: one clear sentence and a way out on standard error, and an exit code that says which kind
 //! it is.
 
+mod secrets;
+mod words;
+
 use std::fs;
 use std::io::Read;
 use std::net::TcpListener;

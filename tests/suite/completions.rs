@@ -9,9 +9,9 @@ use serde_json::json;
 
 use crate::databases::{Database, on_every_database};
 use crate::faulty::Faulty;
+use crate::field::{Field, JSON, polite, raw};
 use crate::http::Mcp;
-use crate::process::closed_pipe;
-use crate::process::{ServeProcess, archonctl};
+use crate::process::{ServeProcess, archonctl, closed_pipe};
 
 /// The shells, and their files in `completions/`.
 const FILES: [(&str, &str); 5] = [
@@ -129,6 +129,32 @@ async fn a_key_asks_nobody_whom_a_file_names_and_sends_no_token() {
     assert_eq!(found, ["write"]);
     let asked = [server.seen("initialize"), server.seen("tools/list")].concat();
     assert!(!asked.is_empty() && asked.iter().all(|request| !request.headers.contains_key("authorization")));
+}
+
+/// A candidate goes onto somebody's command line, and what is beside it onto the screen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hostile_server_completes_nothing_but_words() {
+    let server = Field::start(|asked, _| {
+        let mut body = polite(asked);
+        if asked.method != "tools/list" {
+            return None;
+        }
+        let names = ["zoo", "--zoo", "-z", "zoo;reboot", "zoo\n--all", "zoo\u{1b}[2J", ""];
+        let tools = names.map(|name| json!({"name": name, "title": "a\n--all\u{1b}[2J\u{202e}", "inputSchema": {}}));
+        body["result"]["tools"] = tools.into_iter().collect();
+        raw(200, JSON, body.to_string())
+    })
+    .await;
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let there = [("ARCHONCTL_URL", &*server.url)];
+    for shell in ["bash", "zsh", "fish"] {
+        for typed in ["zo", "z"] {
+            let Some(found) = offered(shell, home.path(), &there, &["archonctl", "call", typed]) else { continue };
+            assert_eq!(found, ["zoo"], "{shell} {typed}");
+        }
+        let found = offered(shell, home.path(), &there, &["archonctl", "call", "-"]).unwrap_or_default();
+        assert!(!found.iter().any(|word| word.contains("-z") || word.contains("--all")), "{shell}: {found:?}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! it shows, ends sessions, and gives the terminal back.
 
 mod counts;
-mod demo;
+pub(crate) mod demo;
 mod hands;
 mod lasting;
 mod late;

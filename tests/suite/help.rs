@@ -3,7 +3,7 @@
 use archonctl::cli::{Cli, exit};
 use clap::{Command, CommandFactory};
 
-use crate::process::archonctl;
+use crate::process::{archonctl, closed_pipe};
 
 /// Every command that can be seen, by path, the program itself included.
 pub(crate) fn commands() -> Vec<(Vec<String>, Command)> {
@@ -54,5 +54,27 @@ fn help_of_every_command_fits() {
         assert!(widest.chars().count() <= 120, "{path:?}: {widest}");
         assert!(!text.contains('\u{1b}'), "{path:?}: colour off a terminal");
         assert!(text.contains(if path.is_empty() { "Exit codes:" } else { "Examples:" }), "{path:?}");
+    }
+}
+
+/// A page that could not be written is not done; a reader who has seen enough is.
+#[test]
+fn what_cannot_be_printed_is_an_error() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let pages = commands().into_iter().map(|(path, _)| [path, vec!["--help".to_owned()]].concat());
+    let others =
+        [&["--version"][..], &["help"], &["man"], &["completions", "bash"], &["config", "show"], &["config", "paths"]];
+    let others = others.iter().map(|args| args.iter().map(|&word| word.to_owned()).collect());
+    for args in pages.chain(others) {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+        let output = archonctl(home.path()).args(&args).stdout(full).output().expect("it ran");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(i32::from(exit::USAGE)), "{args:?}: {told}");
+        assert!(told.starts_with("error: ") && told.contains("No space left"), "{args:?}: {told}");
+        assert_eq!(
+            closed_pipe(home.path(), &args.iter().map(String::as_str).collect::<Vec<_>>()).0,
+            Some(0),
+            "{args:?}"
+        );
     }
 }

@@ -21,6 +21,7 @@ mod failing;
 mod faulty;
 mod field;
 mod fuzz;
+mod harm;
 mod help;
 mod home;
 mod http;

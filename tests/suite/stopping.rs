@@ -1,5 +1,6 @@
 //! How a server begins and ends: whenever it is told to, with every acknowledged row, and the next one goes on.
 
+mod closed_terminal;
 mod files;
 mod hang_up;
 mod kept_port;

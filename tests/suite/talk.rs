@@ -40,8 +40,7 @@ async fn typed(command: Command, text: &'static str) -> Shown {
 }
 
 const COUNTED: &str = "counted to 3, with a token\n";
-const GREETING: &str =
-    "warning: the server prints lines that are not JSON-RPC: hello from a server that greets people on its standard output\n";
+const GREETING: &str = "warning: the server prints lines that are not JSON-RPC: hello from a server that greets people on its standard output\n";
 const SAID: [&str; 4] =
     ["progress: 1/3 at 1", "progress: 2/3 at 2", "progress: 3/3 at 3", "WARNING counter: that was far"];
 

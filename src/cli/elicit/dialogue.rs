@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use serde_json::{Map, Value};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
-use super::super::output::{line, printable};
+use super::super::output::{line, paragraph};
+use super::super::secrets;
 use super::field::Field;
 use super::form::Form;
 use super::outcome::Outcome;
@@ -45,7 +46,7 @@ impl<'a, R: AsyncBufRead + Unpin, W: Write> Dialogue<'a, R, W> {
     /// # Errors
     /// When nothing can be shown or read.
     pub(super) async fn run(mut self) -> io::Result<Outcome> {
-        self.show(&format!("The server asks: {}\n", printable(&self.form.message)))?;
+        self.show(&format!("The server asks: {}\n", paragraph(&self.form.message)))?;
         if !self.form.fields.is_empty() {
             self.show(&format!("{KEYS}\n"))?;
         }
@@ -147,7 +148,7 @@ impl<'a, R: AsyncBufRead + Unpin, W: Write> Dialogue<'a, R, W> {
     }
 
     fn show(&mut self, text: &str) -> io::Result<()> {
-        self.shown.write_all(text.as_bytes())?;
+        self.shown.write_all(secrets::hidden(text).as_bytes())?;
         self.shown.flush()
     }
 }

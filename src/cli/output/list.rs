@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::{Screen, VERSION, View, Widths, table};
+use crate::model::harmless;
 use crate::model::timestamp::Timestamp;
 use crate::queries::columns::{Cell, Column, Head, Listed};
 
@@ -108,12 +109,13 @@ impl<T: Listed + Serialize> View for List<T> {
     }
 }
 
-/// Texts and numbers as they are, nothing for null, what is nested as JSON.
+/// Texts such that a spreadsheet runs none, numbers as they are, nothing for null, what is nested as JSON.
 pub(in crate::cli) fn csv_cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::String(text) => harmless::cell(text),
+        number @ Value::Number(_) => number.to_string(),
+        other => harmless::cell(&other.to_string()),
     }
 }
 
@@ -179,7 +181,7 @@ mod tests {
 
     #[test]
     fn csv_is_quoted_where_it_must_be_and_has_its_header_even_when_empty() {
-        let expected = "name,calls,user,tags\n\"a \"\"b\"\", c\",2,,\"[\"\"x\"\"]\"\n\"=1\nd\",3,alice,[]\n";
+        let expected = "name,calls,user,tags\n\"a \"\"b\"\", c\",2,,\"[\"\"x\"\"]\"\n\"'=1\nd\",3,alice,[]\n";
         assert_eq!(two().csv(true).expect("CSV"), expected);
         assert_eq!(things(vec![]).csv(true).expect("CSV"), "name,calls,user,tags\n");
     }

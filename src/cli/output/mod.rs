@@ -9,16 +9,20 @@ mod screen;
 mod table;
 mod text;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use clap::{Args, ValueEnum};
 
 use super::pretty::pretty;
+use super::secrets;
+use crate::model::harmless;
 
+pub(super) use crate::model::harmless::{line, paragraph, printable};
 pub(super) use list::{List, csv_cell};
-pub(super) use screen::Screen;
+pub(super) use screen::{Screen, colour_is_welcome};
 pub(super) use table::{Widths, table};
-pub(super) use text::{ago, line, millis, printable, span, when};
+pub(super) use text::{ago, millis, span, when};
 
 /// The version of our JSON documents.
 pub(super) const VERSION: u32 = 1;
@@ -86,7 +90,7 @@ impl Output {
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        write_out(&text, &screen, self.format())?;
+        write_out(&text, self.format())?;
         if let Some(note) = view.note().filter(|_| self.format() == Format::Table) {
             tell(&note);
         }
@@ -94,23 +98,32 @@ impl Output {
     }
 }
 
-/// Writes data to standard output, at once.
+/// Writes data to standard output, at once: without the secrets that we know, and so that nothing in it is obeyed by a
+/// terminal, whether one reads it now or later.
 ///
 /// # Errors
 /// When it cannot be written.
-pub(super) fn write_out(text: &str, screen: &Screen, format: Format) -> io::Result<()> {
+pub(super) fn write_out(text: &str, format: Format) -> io::Result<()> {
+    let text = match format {
+        // A table has escapes of our own, and what others wrote is clean in each cell of it.
+        Format::Table | Format::Csv => secrets::hidden(text),
+        Format::Json | Format::Jsonl => json(text),
+    };
     let mut out = io::stdout().lock();
-    // A table has escapes of our own, and its cells are clean.
-    if screen.terminal && format != Format::Table {
-        out.write_all(printable(text).as_bytes())?;
-    } else {
-        out.write_all(text.as_bytes())?;
-    }
+    out.write_all(text.as_bytes())?;
     out.flush()
 }
 
-/// A sentence for people, on standard error: no data.
+/// A JSON document, or lines of them, as it may be seen.
+pub(super) fn json(document: &str) -> Cow<'_, str> {
+    match secrets::hidden_in_json(document) {
+        Cow::Borrowed(document) => harmless::json(document),
+        Cow::Owned(document) => Cow::Owned(harmless::json(&document).into_owned()),
+    }
+}
+
+/// A sentence for people, on standard error: no data. Whatever follows its first line is indented.
 pub(super) fn tell(note: &str) {
     // When standard error is closed there is nobody to tell.
-    let _ = writeln!(io::stderr(), "{}", printable(note));
+    let _ = writeln!(io::stderr(), "{}", paragraph(&secrets::hidden(note)));
 }

@@ -37,7 +37,7 @@ impl Screen {
 }
 
 /// `NO_COLOR` with any value turns colours off, and so does a terminal that knows none.
-fn colour_is_welcome() -> bool {
+pub(in crate::cli) fn colour_is_welcome() -> bool {
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !no_colour && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }

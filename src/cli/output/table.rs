@@ -4,8 +4,9 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table, Width};
 
 use super::Screen;
-use super::text::{line, millis, span, when};
+use super::text::{millis, span, when};
 use crate::model::figures::percent;
+use crate::model::harmless::line;
 use crate::queries::columns::{Cell, Head, Tone, Value};
 
 /// Between two columns.

@@ -1,20 +1,8 @@
-//! Texts for a terminal: what others wrote, made harmless; times and durations as people read them.
+//! Times and durations as people read them on a terminal.
 
 use std::time::Duration;
 
 use crate::model::timestamp::Timestamp;
-
-/// The text without control characters (each becomes U+FFFD; line breaks and tabs stay): words of a server must not move
-/// the cursor, colour the screen or set the window's title.
-pub(in crate::cli) fn printable(text: &str) -> String {
-    let keep = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
-    text.chars().map(|c| if keep(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
-}
-
-/// The same in one line.
-pub(in crate::cli) fn line(text: &str) -> String {
-    printable(text).replace(['\n', '\t'], " ")
-}
 
 /// How long ago a moment was, in its two largest units: `12s ago`, `3h 20m ago`.
 pub(in crate::cli) fn ago(moment: Timestamp, now: Timestamp) -> String {
@@ -54,12 +42,6 @@ pub(in crate::cli) fn when(moment: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_line_breaks_and_tabs_stay() {
-        assert_eq!(printable("a\tb\nc\u{1b}]0;x\u{7}\u{9b}é"), "a\tb\nc\u{fffd}]0;x\u{fffd}\u{fffd}é");
-        assert_eq!(line("a\nb\u{1b}"), "a b\u{fffd}");
-    }
 
     #[test]
     fn durations_in_two_units() {

@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::super::exit::{DONE, USAGE, Usage};
-use super::super::output::printable;
+use super::super::output::{self, printable};
 use crate::selftest::report::baseline::Baseline;
 use crate::selftest::run::Chosen;
 use crate::selftest::script::{self, ScriptError};
@@ -59,7 +59,7 @@ impl Choice {
             for path in files_of(file)? {
                 let shown = path.display().to_string();
                 match parse(&path) {
-                    Ok(one) if json => print(&format!("{}\n", json!({"file": shown, "id": one.id, "valid": true})))?,
+                    Ok(one) if json => print_json(&json!({"file": shown, "id": one.id, "valid": true}))?,
                     Ok(one) => print(&printable(&format!("{shown}: {}\n", one.scenario.name)))?,
                     Err(error) => {
                         good = false;
@@ -72,7 +72,7 @@ impl Choice {
                                 "file": shown, "valid": false, "line": line, "column": column,
                                 "message": message, "hint": hint,
                             });
-                            print(&format!("{told}\n"))?;
+                            print_json(&told)?;
                         } else {
                             let hint = hint.map(|hint| format!("  hint: {hint}\n")).unwrap_or_default();
                             print(&printable(&format!("{error:#}\n{hint}")))?;
@@ -232,11 +232,15 @@ fn listed(chosen: &[Chosen], json: bool) -> String {
             let told = json!({
                 "id": id, "name": scenario.name, "description": scenario.description, "tags": scenario.tags,
             });
-            return format!("{told}\n");
+            return format!("{}\n", output::json(&told.to_string()));
         }
         printable(&format!("{id:40} {} [{}]\n", scenario.name, scenario.tags.join(", ")))
     };
     chosen.iter().map(one).collect()
+}
+
+fn print_json(told: &serde_json::Value) -> anyhow::Result<()> {
+    print(&format!("{}\n", output::json(&told.to_string())))
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::super::output::printable;
+use super::super::output::{json as document, line, printable};
+use super::super::secrets;
 use crate::selftest::report::baseline::Baseline;
 use crate::selftest::report::{Summary, human, json, junit, tap};
 use crate::selftest::run::{Event, Outcome, Verdict};
@@ -71,11 +72,11 @@ impl Output {
     pub(super) fn begun(&mut self, target: &str, total: usize, seed: Option<u64>) -> anyhow::Result<()> {
         self.total = total;
         match self.style {
-            Style::Json => self.line(&json::begun(target, total, seed).to_string()),
+            Style::Json => self.event_line(&json::begun(target, total, seed)),
             Style::Human { .. } => {
                 let seed = seed.map(|seed| format!(", shuffled by --seed {seed}")).unwrap_or_default();
                 let runs = if total == 1 { "1 scenario".to_owned() } else { format!("{total} scenarios") };
-                self.line(&printable(&format!("{runs} on {target}{seed}\n")));
+                self.line(&format!("{runs} on {}{seed}\n", line(target)));
             }
             Style::Tap => {}
         }
@@ -87,7 +88,7 @@ impl Output {
             Event::Started { id } => {
                 self.running.push((*id).to_owned());
                 if self.style == Style::Json {
-                    self.line(&json::started(id).to_string());
+                    self.event_line(&json::started(id));
                 }
             }
             Event::Finished(outcome) => {
@@ -96,7 +97,7 @@ impl Output {
                     self.running.remove(place);
                 }
                 match self.style {
-                    Style::Json => self.line(&json::finished(outcome).to_string()),
+                    Style::Json => self.event_line(&json::finished(outcome)),
                     Style::Human { colour } => {
                         self.clear();
                         let again = self.again.of(&outcome.id);
@@ -111,6 +112,11 @@ impl Output {
         self.show_progress();
     }
 
+    /// Whether nobody reads it any more.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
     pub(super) fn ended(
         &mut self,
         outcomes: &[Outcome],
@@ -120,7 +126,7 @@ impl Output {
     ) -> anyhow::Result<()> {
         self.clear();
         match self.style {
-            Style::Json => self.line(&json::ended(summary, took).to_string()),
+            Style::Json => self.event_line(&json::ended(summary, took)),
             Style::Tap => self.line(printable(&tap::document(outcomes, baseline)).trim_end()),
             Style::Human { .. } => self.line(&format!("\n{}", printable(&human::summed_up(summary, took)).trim_end())),
         }
@@ -130,10 +136,15 @@ impl Output {
     pub(super) fn write_junit(&self, file: &Path, outcomes: &[Outcome], took: Duration) -> anyhow::Result<()> {
         let document =
             junit::document(outcomes, took, |id| self.again.of(id)).context("cannot make the JUnit report")?;
-        std::fs::write(file, document).with_context(|| format!("cannot write {}", file.display()))
+        std::fs::write(file, &*secrets::hidden(&document)).with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    fn event_line(&mut self, event: &serde_json::Value) {
+        self.line(&document(&event.to_string()));
     }
 
     fn line(&mut self, text: &str) {
+        let text = secrets::hidden(text);
         let mut out = io::stdout().lock();
         if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
             self.broken.get_or_insert(error);

@@ -199,6 +199,19 @@ pub(super) struct RunOptions {
     /// Move the clock by lines `advance 65m` on standard input; end at its end
     #[arg(long, hide = true)]
     pub(super) test_clock: bool,
+    /// End at the end of standard input, and remove this folder then: whoever has made it is gone
+    #[arg(long, hide = true, value_name = "FOLDER", value_parser = throw_away)]
+    pub(super) throw_away: Option<PathBuf>,
+}
+
+/// How a folder's name begins that is gone with the command which makes it.
+const THROWN_AWAY: &str = "archonctl-";
+
+/// A folder of that name alone is removed.
+fn throw_away(folder: &str) -> Result<PathBuf, String> {
+    let folder = PathBuf::from(folder);
+    let is_ours = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(THROWN_AWAY));
+    if is_ours { Ok(folder) } else { Err(format!("its name begins with {THROWN_AWAY}")) }
 }
 
 impl RunOptions {
@@ -207,11 +220,16 @@ impl RunOptions {
         self.drain_delay + self.grace * 2 + Duration::from_secs(10)
     }
 
+    /// Whether the end of standard input is the end of the server.
+    pub(super) fn follows_input(&self) -> bool {
+        self.test_clock || self.throw_away.is_some()
+    }
+
     /// Refuses two uses of standard input.
     pub(super) fn check(&self) -> Result<(), Usage> {
-        if self.test_clock && (self.keep_port || self.kept_by.is_some()) {
+        if self.follows_input() && (self.keep_port || self.kept_by.is_some()) {
             return Err(Usage::new(
-                "--test-clock reads standard input, which is the port of a server whose port is kept",
+                "--test-clock and --throw-away read standard input, which is the port of a server whose port is kept",
                 "leave one out",
             ));
         }

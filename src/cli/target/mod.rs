@@ -18,6 +18,7 @@ use crate::protocol::header::ARCHON_SESSION;
 use super::exit::Usage;
 use super::logging;
 use super::output::tell;
+use super::secrets;
 use address::{Address, Found, Owner, Place};
 pub(super) use servers::LIKE_EDITORS;
 use token::AUTHORIZATION;
@@ -151,6 +152,7 @@ impl Target {
                 ClientOptions::program(program)
             }
         };
+        secrets::hold(&options.secrets());
         options.listener = self.listener;
         options.counts_answers = self.timeout.is_some();
         options.timeout = self.timeout.unwrap_or(options.timeout);

@@ -56,7 +56,7 @@ fn question(sessions: &[Session], room: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     for session in sessions.iter().take(NAMED) {
         let user = session.user_name.as_deref().map(|user| format!(" of {}", clean(user))).unwrap_or_default();
-        let id = session.id().get(..8).unwrap_or_default();
+        let id = clean(session.id().get(..8).unwrap_or_default());
         let text = format!("{id}  {}{user}  {}", clean(&session.client_type), several(session.calls, "call"));
         lines.push(vec![(text, Tone::Plain)]);
     }

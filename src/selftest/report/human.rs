@@ -148,7 +148,7 @@ mod tests {
       actual
       + 400
     > POST http://127.0.0.1:1/mcp
-    > authorization: ***
+    > authorization: [masked]
     >   {\"id\":1}
     < 400 after 2ms
     < content-type: text/plain

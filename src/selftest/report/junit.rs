@@ -5,6 +5,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::human;
+use crate::model::harmless::printable;
 use crate::selftest::run::{Outcome, Verdict};
 
 /// The whole document. `again` gives the command that runs just that scenario.
@@ -51,13 +52,12 @@ fn case(outcome: &Outcome, again: &str) -> TestCase {
         }
     };
     let round = if outcome.round > 1 { format!(" #{}", outcome.round) } else { String::new() };
-    let mut case = TestCase::new(format!("{}{round}: {}", outcome.id, outcome.name), status);
+    let mut case = TestCase::new(plain(&format!("{}{round}: {}", outcome.id, outcome.name)), status);
     case.set_classname("archonctl.selftest").set_time(outcome.took);
     case
 }
 
-/// XML 1.0 has no place for control characters.
+/// XML 1.0 has no place for control characters, nor for two that are no characters at all (section 2.2).
 fn plain(text: &str) -> String {
-    let fits = |c: char| matches!(c, '\n' | '\t') || !c.is_control();
-    text.chars().map(|c| if fits(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
+    printable(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }

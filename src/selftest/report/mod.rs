@@ -78,7 +78,7 @@ pub(super) mod fixture {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let exchange = Exchange {
             request: "POST http://127.0.0.1:1/mcp".to_owned(),
-            request_headers: vec![pair("authorization", "***")],
+            request_headers: vec![pair("authorization", "[masked]")],
             request_body: "{\"id\":1}".to_owned(),
             answer: "400 after 2ms".to_owned(),
             answer_headers: vec![pair("content-type", "text/plain")],

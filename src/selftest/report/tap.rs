@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::baseline::Baseline;
 use super::human;
+use crate::model::harmless;
 use crate::selftest::run::{Outcome, Verdict};
 
 /// The whole document.
@@ -22,7 +23,7 @@ pub fn document(outcomes: &[Outcome], baseline: &Baseline) -> String {
                 let todo = if baseline.expects(&outcome.id) { " # TODO expected failure" } else { "" };
                 let told = writeln!(text, "not ok {number} - {name}{todo}");
                 for line in human::failed(failure, "").lines() {
-                    _ = writeln!(text, "# {}", line.chars().filter(|c| !c.is_control()).collect::<String>());
+                    _ = writeln!(text, "# {}", harmless::line(line));
                 }
                 told
             }
@@ -33,8 +34,7 @@ pub fn document(outcomes: &[Outcome], baseline: &Baseline) -> String {
 
 /// A `#` would begin a directive, a line break another line.
 fn escaped(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    line.replace('\\', "\\\\").replace('#', "\\#")
+    harmless::line(text).replace('\\', "\\\\").replace('#', "\\#")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::judge::{judge, judge_text, judge_time, shown};
 use super::play::{Player, STEP_TIME};
 use super::scope::{OpenSession, Scope, View};
 use crate::client::{RawAnswer, RawError, RawRequest};
+use crate::model::secret::Secrets;
 use crate::protocol::header::{PROTOCOL_VERSION, SESSION};
 use crate::selftest::script::step::Step;
 use crate::selftest::script::template::TemplateError;
@@ -76,11 +77,11 @@ impl Player<'_> {
         match self.stage.http.exchange(&asking.request, patience).await {
             Ok(answer) => {
                 let exchange = Exchange::shown(&asking.request, Ok(&answer), secrets);
-                let wrong = wrong(place, asking, &answer)?;
+                let wrong = wrong(place, asking, &answer, secrets)?;
                 if wrong.is_empty() { Ok((answer, exchange)) } else { Err(Failure::mismatched(wrong, Some(exchange))) }
             }
             Err(error) => {
-                let reason = error.to_string();
+                let reason = secrets.hide(&error.to_string()).into_owned();
                 let exchange = Some(Exchange::shown(&asking.request, Err(&reason), secrets));
                 let failure = match error {
                     RawError::Client(_) => Failure::wrong(reason),
@@ -110,7 +111,7 @@ impl Player<'_> {
 }
 
 /// Everything about an answer that is not as expected.
-fn wrong(place: &Place<'_>, asking: &Asking, answer: &RawAnswer) -> Outcome<Vec<Mismatch>> {
+fn wrong(place: &Place<'_>, asking: &Asking, answer: &RawAnswer, secrets: &Secrets) -> Outcome<Vec<Mismatch>> {
     let (expect, view) = (&place.step.expect, place.view);
     let mut wrong = Vec::new();
     let status = expect.status.as_ref().unwrap_or(&asking.status);
@@ -131,15 +132,21 @@ fn wrong(place: &Place<'_>, asking: &Asking, answer: &RawAnswer) -> Outcome<Vec<
     if let Some(id) = &asking.id
         && answer.status == 200
     {
-        wrong.extend(unlike_an_answer(place.step, asking, answer, id));
+        wrong.extend(unlike_an_answer(place.step, asking, (answer, secrets), id));
     }
-    Ok(wrong)
+    Ok(wrong.into_iter().map(|mismatch| mismatch.without(secrets)).collect())
 }
 
 /// What no script has to say: an answer to a request is JSON-RPC, of its id, and a result unless an error is asked for.
-fn unlike_an_answer(step: &Step, asking: &Asking, answer: &RawAnswer, id: &Value) -> Vec<Mismatch> {
+fn unlike_an_answer(
+    step: &Step,
+    asking: &Asking,
+    (answer, secrets): (&RawAnswer, &Secrets),
+    id: &Value,
+) -> Vec<Mismatch> {
     let Some(json) = &answer.json else {
-        return vec![Mismatch::new("body", "a JSON-RPC answer", answer.body.chars().take(200).collect::<String>())];
+        let body: String = secrets.hide(&answer.body).chars().take(200).collect();
+        return vec![Mismatch::new("body", "a JSON-RPC answer", body)];
     };
     let speaks_of = |place: &str| step.expect.json.keys().any(|p| p.starts_with(place) || p.is_empty());
     let mut wrong = Vec::new();

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use crate::client::{RawAnswer, RawRequest};
+use crate::model::mask::MASK;
+use crate::model::secret::Secrets;
 
 /// How much of a body is kept for the report, in bytes.
 const MAX_BODY: usize = 4 * 1024;
-/// What stands in place of a secret.
-const MASK: &str = "***";
 /// Headers whose values are secrets.
 const SECRET_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
 /// Members of JSON whose values are secrets.
@@ -51,6 +51,11 @@ pub struct Mismatch {
 impl Mismatch {
     pub(super) fn new(what: impl Into<String>, expected: impl Into<String>, actual: impl Into<String>) -> Self {
         Self { what: what.into(), expected: expected.into(), actual: actual.into() }
+    }
+
+    /// The same without secrets, which a server may repeat.
+    pub(super) fn without(self, secrets: &Secrets) -> Self {
+        Self::new(self.what, secrets.hide(&self.expected), secrets.hide(&self.actual))
     }
 }
 
@@ -108,7 +113,7 @@ pub struct Exchange {
 
 impl Exchange {
     /// What is shown of a request and what came back, or of why nothing did.
-    pub(super) fn shown(request: &RawRequest, answer: Result<&RawAnswer, &str>, secrets: &[String]) -> Self {
+    pub(super) fn shown(request: &RawRequest, answer: Result<&RawAnswer, &str>, secrets: &Secrets) -> Self {
         let mask = Mask { secrets };
         let (told, headers, body) = match answer {
             Ok(answer) => {
@@ -131,13 +136,12 @@ impl Exchange {
 }
 
 struct Mask<'a> {
-    secrets: &'a [String],
+    secrets: &'a Secrets,
 }
 
 impl Mask<'_> {
     fn text(&self, text: &str) -> String {
-        let secrets = self.secrets.iter().filter(|secret| !secret.is_empty());
-        secrets.fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), MASK))
+        self.secrets.hide(text).into_owned()
     }
 
     /// User, password and query may each be secret.
@@ -164,7 +168,7 @@ impl Mask<'_> {
         };
         text = self.text(&text);
         if text.len() > MAX_BODY {
-            let cut = (0..=MAX_BODY).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            let cut = text.floor_char_boundary(MAX_BODY);
             let more = text.len() - cut;
             text.truncate(cut);
             text.extend(["… and ", &more.to_string(), " bytes more"]);
@@ -222,13 +226,15 @@ mod tests {
             body: "é".repeat(3000) + "t0ken",
             ..RawAnswer::default()
         };
-        let shown = Exchange::shown(&request, Ok(&answer), &["t0ken".to_owned()]);
+        let mut secrets = Secrets::default();
+        secrets.add("t0ken");
+        let shown = Exchange::shown(&request, Ok(&answer), &secrets);
         let text = serde_json::to_string(&shown).expect("JSON");
         assert!(!text.contains("hunter2") && !text.contains("t0ken"), "{text}");
         assert_eq!(shown.request, "POST http://host/mcp");
-        assert!(shown.request_body.contains(r#""b":"***""#), "{text}");
+        assert!(shown.request_body.contains(r#""b":"[masked]""#), "{text}");
         assert!(shown.answer_body.ends_with("bytes more") && shown.answer_body.len() < MAX_BODY + 40);
-        let unanswered = Exchange::shown(&request, Err("t0ken is wrong"), &["t0ken".to_owned()]);
-        assert_eq!(unanswered.answer, "*** is wrong");
+        let unanswered = Exchange::shown(&request, Err("t0ken is wrong"), &secrets);
+        assert_eq!(unanswered.answer, "[masked] is wrong");
     }
 }

@@ -1,5 +1,6 @@
 //! A server's process: started in a group of its own, read, signalled, and never left behind. Whatever ends us short of
-//! SIGKILL drops it, and the drop kills the whole group; our own servers also end when their standard input does.
+//! SIGKILL drops it, and the drop kills the whole group. After a SIGKILL our own servers end because their standard input
+//! does, and the group of another's is killed by its [`Guard`].
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -103,6 +104,7 @@ pub(super) struct Process {
     child: Child,
     group: Option<Pid>,
     stdin: Option<ChildStdin>,
+    guard: Option<Guard>,
 }
 
 impl Process {
@@ -121,7 +123,12 @@ impl Process {
             log.collect(output);
         }
         let stdin = child.stdin.take();
-        Ok(Self { child, group, stdin })
+        Ok(Self { child, group, stdin, guard: None })
+    }
+
+    /// From now on its group ends with us, even when we are killed. Where there is no shell, all is as before.
+    pub(super) fn guard(&mut self) {
+        self.guard = self.group.and_then(|group| Guard::of(group).ok());
     }
 
     /// Writes a line to its standard input.
@@ -178,9 +185,32 @@ impl Process {
     /// Kills the group, and then gives up its number.
     fn end(&mut self) {
         self.signal(Signal::KILL);
+        self.guard = None;
         self.group = None;
         _ = self.child.kill();
         _ = self.child.wait();
+    }
+}
+
+/// A shell that waits for the end of its standard input, which we alone hold open, and then kills a group. Dropped in time it
+/// kills nobody.
+#[derive(Debug)]
+struct Guard(Child);
+
+impl Guard {
+    fn of(group: Pid) -> std::io::Result<Self> {
+        let mut command = Command::new("sh");
+        command.args(["-c", "read _; kill -s KILL -- \"-$0\"", &group.as_raw_nonzero().to_string()]);
+        // It is hit by no Ctrl-C, and holds no folder.
+        command.process_group(0).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map(Self)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        _ = self.0.kill();
+        _ = self.0.wait();
     }
 }
 

@@ -151,13 +151,16 @@ impl Server {
         let from = self.log.len();
         let command = self.command();
         let program = command.get_program().to_string_lossy().into_owned();
-        let process = Process::start(command, &self.log).map_err(|error| match error.kind() {
+        let mut process = Process::start(command, &self.log).map_err(|error| match error.kind() {
             ErrorKind::NotFound => TargetError::NoProgram(program),
             _ => TargetError::Server(format!("{program} cannot be started: {error}")),
         })?;
         let reached = match self.launch {
             Launch::Own { .. } => self.listens(&process, from).await,
-            Launch::Foreign { .. } => self.is_reached(&process).await,
+            Launch::Foreign { .. } => {
+                process.guard();
+                self.is_reached(&process).await
+            }
         };
         // Kept when it cannot be reached as well: its log says why, its drop ends it.
         self.process = Some(process);
@@ -231,7 +234,8 @@ fn own_command(program: &[OsString], home: &Path, address: SocketAddr, database:
     // The database's URL may hold a password: it goes by the environment, which others on this machine cannot read.
     command.env_clear().env("HOME", home).env("DATABASE_URL", database).current_dir(home);
     command.args(["serve", "--bind", &address.to_string(), "--log-format", "text", "--test-clock", "--test-tools"]);
-    command.args(args);
+    // Nobody else would remove the folder after a SIGKILL of ours.
+    command.arg("--throw-away").arg(home).args(args);
     command
 }
 

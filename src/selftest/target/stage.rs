@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use super::server::{Launch, Server};
 use super::{Target, TargetError};
 use crate::client::{ClientOptions, RawClient};
+use crate::model::secret::Secrets;
 use crate::selftest::script::Scenario;
 use crate::store::{Location, OpenOptions, Role, Scratch, Store};
 
@@ -27,7 +28,7 @@ pub(in crate::selftest) struct Stage {
     /// The bearer token of requests that name none, as a header's value.
     pub(in crate::selftest) authorization: Option<String>,
     /// What must not be shown.
-    pub(in crate::selftest) secrets: Vec<String>,
+    pub(in crate::selftest) secrets: Secrets,
     /// Servers that may be ended and started again. `None` where a server is not ours to end.
     servers: Mutex<Vec<Server>>,
     store: Option<Store>,
@@ -69,12 +70,11 @@ impl Stage {
 
     fn at(options: &ClientOptions, servers: Vec<Server>) -> Result<Self, TargetError> {
         let authorization = options.authorization();
-        let secrets = authorization.iter().map(|value| value.trim_start_matches("Bearer ").to_owned()).collect();
         Ok(Self {
             urls: vec![options.secret_url().to_owned()],
             http: RawClient::new(options, MAX_ANSWER)?,
             authorization,
-            secrets,
+            secrets: options.secrets(),
             servers: Mutex::new(servers),
             store: None,
             next_id: AtomicU64::new(1),

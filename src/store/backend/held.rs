@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
 
 use super::outage::Work;
+use crate::model::session::beginning;
 
 /// What waits for rows that somebody holds.
 #[derive(Debug, Default)]
@@ -50,7 +51,7 @@ impl Held {
         let lasts = self.state.fetch_or(waited, SeqCst) & waited != 0;
         if lasts && self.state.fetch_or(waits, SeqCst) & WAITING == 0 {
             tracing::warn!(
-                session,
+                session = session.map(beginning),
                 "an open transaction in the database holds rows of a session: writes to them wait until \
                  it ends, and totals may too; pg_stat_activity shows it as \"idle in transaction\""
             );

@@ -66,13 +66,24 @@ impl From<&Path> for Location {
 }
 
 /// A URL without what stands between its first colon after `//` and its last `@`, and without its query, where a
-/// password may stand too.
+/// password may stand too. Of a text that is no URL at all nobody can say where its password is.
 fn redact(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let Some((login, host)) = rest.rsplit_once('@') else { return url.to_owned() };
-    let user = login.split(':').next().unwrap_or_default();
-    format!("{scheme}://{user}@{host}")
+    let Some((scheme, rest)) = url.split_once("://") else { return beginning(url) };
+    // First: a password may hold any character, also those that begin a query.
+    let shown = match rest.rsplit_once('@') {
+        Some((login, host)) => format!("{}@{host}", login.split(':').next().unwrap_or_default()),
+        None => rest.to_owned(),
+    };
+    format!("{scheme}://{}", shown.split(['?', '#']).next().unwrap_or_default())
+}
+
+/// The text; only its first letters where it may hold a password: `postgres//…`, `host=… password=…`.
+fn beginning(text: &str) -> String {
+    let may_be_secret = text.contains(['@', '=', '?', '#']) || text.matches(':').count() > 1;
+    if !may_be_secret {
+        return text.to_owned();
+    }
+    text.chars().take_while(char::is_ascii_alphabetic).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -101,7 +112,30 @@ mod tests {
 
     #[test]
     fn a_password_is_never_shown() {
-        assert_eq!(Location::Postgres("postgres://u:s@cret@h:5/d?password=x".into()).shown(), "postgres://u@h:5/d");
-        assert!(!OpenError::UnknownUrl { url: redact("mysql://u:secret@h/d") }.to_string().contains("secret"));
+        for (url, shown) in [
+            ("postgres://u:s@cret@h:5/d?password=secret", "postgres://u@h:5/d"),
+            ("postgres://u:s?cret@h/d", "postgres://u@h/d"),
+            ("postgres://u:s/cr#et@h/d", "postgres://u@h/d"),
+            ("postgres://h/d?user=u&password=secr@t", "postgres://h/d"),
+        ] {
+            assert_eq!(Location::Postgres(url.into()).shown(), shown);
+        }
+        for url in [
+            "mysql://u:secret@h/d",
+            "postgres//u:secret@h/d",
+            "postgres:u:secret@h/d",
+            "postgres:/u:secret@h/d",
+            "postgres:u:secret",
+            "u:secret@h/d",
+            "host=h user=u password=secret",
+            "postgresql:secret?x",
+            "sqlite:a?key=secret",
+            "sqlite://u:secret@h/",
+        ] {
+            let error = Location::parse(url).expect_err(url).to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
+        let error = Location::parse("/tmp/a.db").expect_err("no URL");
+        assert_eq!(error.to_string(), "\"/tmp/a.db\" is not the URL of a database");
     }
 }

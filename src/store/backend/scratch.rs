@@ -13,6 +13,11 @@ use super::location::Location;
 /// How long PostgreSQL may take to make it, or to let it go.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The parameter of a URL that names the schema, percent-encoded.
+const SEARCH_PATH: &str = "options=-c%20search_path%3D";
+/// How the name of each begins.
+const NAME: &str = "archonctl_selftest_";
+
 /// A schema, and the URL by which everything of ours lands in it.
 #[derive(Debug)]
 pub struct Scratch {
@@ -26,10 +31,18 @@ impl Scratch {
     /// # Errors
     /// [`OpenError::Unreachable`] when the database does not answer, or lets us make none.
     pub async fn make(database: &str) -> Result<Self, OpenError> {
-        let schema = format!("archonctl_selftest_{}", Uuid::new_v4().simple());
+        let schema = format!("{NAME}{}", Uuid::new_v4().simple());
         let scratch = Self { database: database.to_owned(), schema };
         scratch.execute(&format!("CREATE SCHEMA {}", scratch.schema)).await?;
         Ok(scratch)
+    }
+
+    /// The one that a URL of [`Self::url`] leads to, for whoever is left to remove it.
+    pub fn of(location: &Location) -> Option<Self> {
+        let Location::Postgres(url) = location else { return None };
+        let (_, rest) = url.split_once(&format!("{SEARCH_PATH}{NAME}"))?;
+        let id: Uuid = rest.split('&').next()?.parse().ok()?;
+        Some(Self { database: url.clone(), schema: format!("{NAME}{}", id.simple()) })
     }
 
     /// Whether schemas may be made in the database of that URL.
@@ -49,7 +62,7 @@ impl Scratch {
         let (base, query) = self.database.split_once('?').unwrap_or((&self.database, ""));
         let others = query.split('&').filter(|part| !part.is_empty() && !part.starts_with("options="));
         let mut parts: Vec<_> = others.map(str::to_owned).collect();
-        parts.push(format!("options=-c%20search_path%3D{}", self.schema));
+        parts.push(format!("{SEARCH_PATH}{}", self.schema));
         format!("{base}?{}", parts.join("&"))
     }
 
@@ -90,5 +103,17 @@ mod tests {
             url("postgres://h/d?sslmode=require&options=-c%20x%3D1"),
             "postgres://h/d?sslmode=require&options=-c%20search_path%3Ds"
         );
+    }
+
+    #[test]
+    fn is_found_again_by_its_url_and_no_other_schema_is() {
+        let schema = format!("{NAME}{}", Uuid::new_v4().simple());
+        let url = |schema: &str| Scratch { database: "postgres://h/d?x=1".to_owned(), schema: schema.to_owned() }.url();
+        let of = |url: String| Scratch::of(&Location::Postgres(url)).map(|found| found.schema);
+        assert_eq!(of(url(&schema)), Some(schema));
+        for other in ["public", "archonctl_selftest_", "archonctl_selftest_x;--"] {
+            assert_eq!(of(url(other)), None, "{other}");
+        }
+        assert!(Scratch::of(&Location::SqliteMemory).is_none());
     }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::doubt::{ChangeError, Doubt};
 use super::{CONTENTS, HEAD, MAX_DESCRIPTION, MAX_TITLE, Project, ProjectTexts};
-use crate::model::text::clean;
+use crate::model::text::{clean, name};
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::{DbUuid, transact};
 use crate::store::{Store, StoreError};
@@ -84,7 +84,7 @@ impl Store {
     /// # Errors
     /// [`ChangeError`].
     pub async fn archive_project(&self, id: Uuid, by: Option<&str>, now: Timestamp) -> Result<bool, ChangeError> {
-        let by = &by.map(|by| clean(by, MAX_TITLE));
+        let by = &by.map(|by| name(by, MAX_TITLE));
         let doubt = Doubt::default();
         let archive = async || {
             transact!(self, tx => async {

@@ -20,7 +20,8 @@ fn processes(mark: &str) -> Vec<u32> {
     fs::read_dir("/proc").expect("processes").flatten().filter_map(of).collect()
 }
 
-fn wait_until_all_is_gone(temporary: &Path) {
+/// Waits until no process that was started with that folder for its temporary files is there, nor any file in it.
+pub(crate) fn wait_until_all_is_gone(temporary: &Path) {
     let began = Instant::now();
     loop {
         let left: Vec<_> = fs::read_dir(temporary).expect("a folder").flatten().map(|entry| entry.path()).collect();
@@ -87,4 +88,12 @@ fn nothing_stays_when_it_is_told_to_stop() {
 #[test]
 fn nothing_stays_when_its_terminal_is_closed() {
     nothing_stays_after(|_, pid| kill("-HUP", pid));
+}
+
+#[test]
+fn nothing_stays_when_it_is_killed() {
+    nothing_stays_after(|tmux, pid| {
+        kill("-KILL", pid);
+        tmux.wait_for("left 137");
+    });
 }

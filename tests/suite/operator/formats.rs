@@ -259,7 +259,8 @@ on_every_database!(requests_are_filtered_and_harmless, |db| async {
     let text = printed(&db, &["requests", "--status", "error", "-ocsv"]);
     let mut csv = csv::Reader::from_reader(text.as_bytes());
     let record = csv.records().next().expect("a record").expect("a record");
-    assert_eq!(record.iter().nth(13), Some(MISHAP), "and so has CSV");
+    let harmless = MISHAP.replace('\u{1b}', "\u{fffd}");
+    assert_eq!(record.iter().nth(13), Some(&*harmless), "CSV has no escapes");
     let table = printed(&db, &["requests", "--status", "error"]);
     assert!(table.contains("no \"such\" thing, said \u{fffd}[31mit"), "{table}");
     assert_eq!(table.lines().count(), 2, "{table}");

@@ -4,6 +4,7 @@ mod closing;
 mod connections;
 mod following;
 mod formats;
+mod harmful;
 pub(crate) mod original;
 mod seeded;
 mod stories;

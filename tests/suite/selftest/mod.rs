@@ -1,11 +1,12 @@
 //! `archonctl selftest`: the format ([`script`]), what each step sees ([`steps`]), what a run comes to ([`verdicts`]), what
 //! hostile scripts and servers do to it ([`hostile`]), the scenarios that come with it ([`builtin`]), and what the README says
-//! of it ([`readme`]), and that each of them can fail ([`faults`]).
+//! of it ([`readme`]), what is told of a hostile server ([`reports`]), and that each of them can fail ([`faults`]).
 
 mod builtin;
 mod faults;
 mod hostile;
 mod readme;
+mod reports;
 mod script;
 mod steps;
 mod targets;

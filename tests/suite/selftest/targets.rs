@@ -131,6 +131,6 @@ async fn a_token_is_sent_and_not_shown() {
         "name = \"x\"\n[[step]]\ninitialize = {}\n[[step]]\ncall.method = \"ping\"\nexpect.status = 201\n",
     );
     let run = bench.run(&["close-then-404", "it.toml", "--url", server.url(), "--token-file", "token"]).await;
-    assert!(run.out().contains("1 passed, 1 failed") && run.out().contains("authorization: ***"), "{run}");
+    assert!(run.out().contains("1 passed, 1 failed") && run.out().contains("authorization: [masked]"), "{run}");
     assert!(!run.out().contains("secret"), "{run}");
 }

@@ -13,6 +13,7 @@ mod hostile;
 mod listening;
 mod lists;
 mod messages;
+mod names;
 mod old_clients;
 mod order;
 mod reading;

@@ -2,8 +2,8 @@
 
 mod at_once;
 mod closing;
-mod frozen;
 mod files;
+mod frozen;
 mod locking;
 mod newer;
 pub(crate) mod older;

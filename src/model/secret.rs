@@ -1,0 +1,279 @@
+//! Secrets that we hold or have sent, hidden wherever they stand: a server may say them again, in any of its words.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::mask::{MASK, is_secret_name};
+
+/// What is shorter than this stands in other words as well, in bytes.
+const SHORTEST: usize = 4;
+/// The same for a value of which nothing says that it is secret.
+const SHORTEST_VALUE: usize = 8;
+/// Letters alone, up to here, may be a word that others use: it is hidden where it stands by itself.
+const LONGEST_WORD: usize = 12;
+
+/// Texts that must not be shown. `Debug` shows how many there are.
+#[derive(Clone, Default)]
+pub struct Secrets(Vec<String>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} secrets", self.0.len())
+    }
+}
+
+impl Secrets {
+    /// One more, in each of the spellings in which others repeat it.
+    pub fn add(&mut self, secret: &str) {
+        let secret = secret.trim();
+        if secret.len() < SHORTEST {
+            return;
+        }
+        let in_json = serde_json::Value::from(secret).to_string();
+        let in_xml = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+        let spellings = [secret.to_owned(), in_json.trim_matches('"').to_owned(), in_xml, decoded(secret)];
+        for spelling in spellings {
+            if spelling.len() >= SHORTEST && !self.0.contains(&spelling) {
+                self.0.push(spelling);
+            }
+        }
+        // One that holds another is hidden whole.
+        self.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    }
+
+    /// The value of a header or of a query's parameter: after a scheme as `Bearer` the rest of it, too.
+    pub fn add_value(&mut self, name: &str, value: &str) {
+        if is_secret_name(name) || value.len() >= SHORTEST_VALUE {
+            self.add(value);
+        }
+        if let Some((_, credentials)) = value.trim().split_once(' ').filter(|_| is_secret_name(name)) {
+            self.add(credentials);
+        }
+    }
+
+    /// What a header is written as, `Name: value`, or was meant to be.
+    pub fn add_header(&mut self, text: &str) {
+        match text.split_once([':', '=', ' ']) {
+            Some((name, value)) => self.add_value(name, value.trim()),
+            None => self.add_value("", text),
+        }
+    }
+
+    /// Whatever may be secret in a URL, or in what was meant to be one: its login, and values of its query. Those of a
+    /// database are settings, of which the name says whether they are secret.
+    pub fn add_url(&mut self, url: &str) {
+        self.add_login(url);
+        let is_http = url.starts_with("http");
+        for (name, value) in url.split(['?', '&', '#', ' ']).filter_map(|pair| pair.split_once('=')) {
+            if is_http || is_secret_name(name) {
+                self.add_value(name, value);
+            }
+        }
+        if is_http {
+            return;
+        }
+        // A password that was written as it is may hold what ends an address; and without its `//` it cannot be told what
+        // is the user.
+        let (scheme, rest) = url.split_once("//").unwrap_or(("", url));
+        let Some((login, host)) = rest.rsplit_once('@') else { return };
+        let Some((user, password)) = login.split_once(':') else { return };
+        let is_shown = |part: &&str| [scheme, user, host].iter().any(|shown| shown.contains(part));
+        password.split(':').chain([password]).filter(|part| !is_shown(part)).for_each(|part| self.add(part));
+    }
+
+    /// User and password of a URL that has them: what stands before the last `@` of its authority (RFC 3986, section 3.2).
+    pub fn add_login(&mut self, url: &str) {
+        let Some((scheme, rest)) = url.split_once("//") else { return };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let Some((login, host)) = authority.rsplit_once('@') else { return };
+        let Some((user, password)) = login.split_once(':') else {
+            // A database has users without a password; to a server over HTTP a user alone is a token.
+            if scheme.contains("http") {
+                self.add(login);
+            }
+            return;
+        };
+        // One that stands in the rest, as in `archon:archon@localhost`, is shown by that anyway.
+        let path = rest.split(['?', '#']).next().unwrap_or_default().trim_start_matches(authority);
+        if [scheme, user, host, path].iter().any(|shown| shown.contains(password)) {
+            return;
+        }
+        self.add(password);
+        // As it is sent (RFC 7617).
+        self.add(&STANDARD.encode(format!("{}:{}", decoded(user), decoded(password))));
+    }
+
+    /// Those of others as well.
+    pub fn join(&mut self, others: &Self) {
+        others.0.iter().for_each(|secret| self.add(secret));
+    }
+
+    /// The text without them.
+    pub fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.0.iter().fold(Cow::Borrowed(text), |text, secret| {
+            if text.contains(secret.as_str()) { Cow::Owned(without(&text, secret)) } else { text }
+        })
+    }
+
+    /// A JSON document without them: only its strings are changed, so that it stays one.
+    pub fn hide_in_json<'a>(&self, document: &'a str) -> Cow<'a, str> {
+        if self.0.iter().all(|secret| !document.contains(secret.as_str())) {
+            return Cow::Borrowed(document);
+        }
+        let (mut shown, mut rest) = (String::with_capacity(document.len()), document);
+        while let Some((before, string)) = rest.split_once('"') {
+            let end = end_of_string(string);
+            shown.extend([before, "\"", &self.hide(&string[..end])]);
+            rest = &string[end..];
+            if let Some(after) = rest.strip_prefix('"') {
+                shown.push('"');
+                rest = after;
+            }
+        }
+        shown.push_str(rest);
+        Cow::Owned(shown)
+    }
+}
+
+/// The text without that secret.
+fn without(text: &str, secret: &str) -> String {
+    if secret.len() > LONGEST_WORD || !secret.chars().all(char::is_alphabetic) {
+        return text.replace(secret, MASK);
+    }
+    let (mut shown, mut at) = (String::with_capacity(text.len()), 0);
+    for (found, _) in text.match_indices(secret) {
+        let goes_on = |c: char| c.is_alphanumeric() || c == '_';
+        if text[..found].ends_with(goes_on) || text[found + secret.len()..].starts_with(goes_on) {
+            continue;
+        }
+        shown.extend([&text[at..found], MASK]);
+        at = found + secret.len();
+    }
+    shown + &text[at..]
+}
+
+/// Where a string literal of JSON ends, its closing quote left out.
+fn end_of_string(text: &str) -> usize {
+    let mut escaped = false;
+    let end = text.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.unwrap_or(text.len())
+}
+
+/// The text with its `%XX` read (RFC 3986, section 2.1); as it is where it has none.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let hex = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        if let Some(byte) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            bytes.push(byte);
+            rest = &after[2..];
+        } else {
+            bytes.push(*first);
+            rest = after;
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_url(url: &str) -> Secrets {
+        let mut secrets = Secrets::default();
+        secrets.add_url(url);
+        secrets
+    }
+
+    #[test]
+    fn a_secret_is_hidden_in_each_of_its_spellings() {
+        let mut secrets = Secrets::default();
+        secrets.add("q\"uo<te&d");
+        secrets.add("q\"uo<te&d-longer");
+        for said in ["q\"uo<te&d", "q\\\"uo<te&d", "q&quot;uo&lt;te&amp;d", "q\"uo<te&d-longer"] {
+            assert_eq!(secrets.hide(&format!("it is {said}, twice {said}")), format!("it is {MASK}, twice {MASK}"));
+        }
+        secrets.add("abc");
+        assert_eq!(secrets.hide("abcdef"), "abcdef", "what is too short stands in other words as well");
+        assert!(!format!("{secrets:?}").contains("uo"));
+    }
+
+    #[test]
+    fn a_word_is_hidden_where_it_stands_by_itself() {
+        let secrets = of_url("postgres://me:archon@h/d");
+        assert_eq!(secrets.hide("archonctl, archon_mcp: archon"), format!("archonctl, archon_mcp: {MASK}"));
+        let secrets = of_url("postgres://archon:archon@h/d");
+        assert_eq!(secrets.hide("no database archon"), "no database archon", "the URL that is shown has it");
+    }
+
+    #[test]
+    fn values_are_as_secret_as_their_names() {
+        let mut secrets = Secrets::default();
+        secrets.add_value("Authorization", "Bearer t0k3n");
+        secrets.add_value("X-Team", "garden");
+        secrets.add_value("X-Trace", "0123456789");
+        assert_eq!(secrets.hide("t0k3n of garden 0123456789, Bearer x"), format!("{MASK} of garden {MASK}, Bearer x"));
+    }
+
+    #[test]
+    fn urls_hide_what_may_be_secret_however_they_are_mistyped() {
+        for url in [
+            "postgres://u:pw-12@h/d",
+            "postgres//u:pw-12@h/d",
+            "postgres:u:pw-12@h/d",
+            "u:pw-12@h",
+            "http://h/mcp?key=a&password=pw-12",
+            "host=h user=u password=pw-12 dbname=d",
+            "postgres://h/d?sslmode=verify-full&password=pw-12",
+            "http://pw-12@h/mcp",
+            "http://u:pw-12@h/@x",
+        ] {
+            assert_eq!(of_url(url).hide("it is pw-12."), format!("it is {MASK}."), "{url}");
+        }
+        assert_eq!(of_url("postgres://u:pw-1/?2@h/d").hide("it is pw-1/?2."), format!("it is {MASK}."));
+        let secrets = of_url("http://me:p%40s:s@h/mcp?api_key=k%20ey&page=2");
+        for said in ["p%40s:s", "p@s:s", "k%20ey", "k ey", "bWU6cEBzOnM="] {
+            assert_eq!(secrets.hide(said), MASK, "{said}");
+        }
+        for url in [
+            "http://host/mcp?page=2",
+            "postgres://h/d?sslmode=verify-full",
+            "alice@example.org",
+            "sqlite:///a/b",
+            "postgres://nobody@h/d",
+            "https://medium.example/@alice",
+        ] {
+            assert_eq!(of_url(url).hide(url), url);
+        }
+        let mut secrets = Secrets::default();
+        ["Authorization t0k3n", "X-Key: Basic abcdefgh", "Cookie=a=b-c"]
+            .iter()
+            .for_each(|text| secrets.add_header(text));
+        for said in ["t0k3n", "Basic abcdefgh", "a=b-c"] {
+            assert_eq!(secrets.hide(said), MASK, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_document_stays_one() {
+        let mut secrets = Secrets::default();
+        for secret in ["12345678", "true", "a\"b\\c"] {
+            secrets.add(secret);
+        }
+        let document = serde_json::json!({"12345678": 12_345_678, "t": true, "x": "a\"b\\c is true", "end\\": "\""});
+        let shown: serde_json::Value =
+            serde_json::from_str(&secrets.hide_in_json(&document.to_string())).expect("JSON");
+        let expected = serde_json::json!({
+            (MASK): 12_345_678, "t": true, "x": format!("{MASK} is {MASK}"), "end\\": "\""
+        });
+        assert_eq!(shown, expected);
+    }
+}
