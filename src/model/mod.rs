@@ -7,6 +7,7 @@ pub mod encoding;
 pub mod event;
 pub mod figures;
 pub mod group;
+pub mod label;
 pub mod latency;
 pub mod mask;
 pub mod principal;

@@ -12,6 +12,7 @@ use crate::mcp::outgoing::{Answer, AnswerKind};
 use crate::mcp::record::Handled;
 use crate::mcp::run::{Failed, Outcome};
 use crate::mcp::{Busy, Caller, Engine, shortened};
+use crate::model::label::UNKNOWN_TOOL;
 use crate::model::request::RequestStatus;
 use crate::model::timestamp::Timestamp;
 use crate::protocol::error::{ErrorBody, INVALID_PARAMS};
@@ -107,7 +108,7 @@ impl Engine {
         let begin = self.begin(caller)?;
         let status = RequestStatus::Error;
         // Any text can be a name: one label for all that are none, or the metrics would grow without bound.
-        let label = name.as_ref().map(|_| Arc::from("(unknown)"));
+        let label = name.as_ref().map(|_| Arc::from(UNKNOWN_TOOL));
         self.meter.count("tools/call", label.as_ref(), status, Duration::ZERO);
         let handled = Handled {
             session_id: begin.existing,

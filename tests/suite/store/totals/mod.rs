@@ -1,5 +1,6 @@
 //! What is summed over rows.
 
 mod folding;
+mod names;
 
 use super::*;
