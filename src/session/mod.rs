@@ -20,6 +20,7 @@ mod open;
 pub mod operator;
 mod recent;
 mod renew;
+mod retention;
 mod running;
 pub mod status;
 mod supervisor;
@@ -51,6 +52,7 @@ use crate::store::{Store, StoreError};
 use cache::Cache;
 use caps::Tallies;
 use recent::StatusCache;
+use retention::Progress;
 use timekeeping::Timekeeping;
 use warned::Warned;
 
@@ -76,6 +78,7 @@ pub struct Sessions {
     warned: Warned,
     counters: Counters,
     recent: StatusCache,
+    retained: Progress,
     tallies: Tallies,
     supervisor: Supervisor,
 }
@@ -130,8 +133,6 @@ struct Counters {
     resumed: AtomicU64,
     opened: AtomicU64,
     cleaned_up: AtomicU64,
-    /// Milliseconds since 1970 up to which retention has removed; zero before its first run.
-    pruned_before: AtomicI64,
     /// Milliseconds since 1970 of the last cleanup; zero before the first.
     last_cleanup: AtomicI64,
     refused: AtomicU64,
@@ -186,6 +187,7 @@ impl Sessions {
             warned: Warned::default(),
             counters: Counters::default(),
             recent: StatusCache::default(),
+            retained: Progress::default(),
             tallies: Tallies::default(),
             supervisor: Supervisor::default(),
         }))
@@ -274,7 +276,6 @@ impl Default for Counters {
             resumed: AtomicU64::new(0),
             opened: AtomicU64::new(0),
             cleaned_up: AtomicU64::new(0),
-            pruned_before: AtomicI64::new(0),
             last_cleanup: AtomicI64::new(0),
             refused: AtomicU64::new(0),
             ended_elsewhere: AtomicU64::new(0),

@@ -16,5 +16,5 @@ pub use ending::Ending;
 pub use feed::{Bell, Cancellation, End, Feed, News};
 pub use lookup::{Ended, Life, Reserver, StoredClient, StoredProtocolSession, StoredSession};
 pub use reaping::{EvictRule, ReapRule, Reaped};
-pub use retention::Pruned;
+pub use retention::{Pruned, Swept};
 pub use streams::StreamTouch;
