@@ -15,4 +15,5 @@ pub mod request;
 pub mod session;
 pub mod text;
 pub mod timestamp;
+pub mod warned;
 pub mod word;

@@ -21,7 +21,12 @@ impl App {
             Page::Stranger => Err(Refusal::foreign_origin(members(&request.headers, "origin").last().unwrap_or(b""))),
             Page::None | Page::Allowed(_) => Ok(()),
         });
-        judged.inspect_err(|refusal| self.strangers.note(&refusal.body.message))
+        judged.inspect_err(|refusal| {
+            // An operator whose clients come by a new name sees it here.
+            if let Some(more) = self.warned.few_of("door", self.engine.sessions().clock().elapsed()) {
+                tracing::warn!("refused at the door: {}{more}", refusal.body.message);
+            }
+        })
     }
 
     /// Whose request this is.

@@ -26,7 +26,6 @@ mod refusal;
 mod reply;
 mod reread;
 mod route;
-mod strangers;
 mod wire;
 
 use std::sync::Arc;
@@ -40,15 +39,15 @@ pub use principals::{Principals, TokenFileError};
 pub use wire::Listener;
 
 use crate::mcp::Engine;
+use crate::model::warned::Warned;
 use principals::Readings;
-use strangers::Strangers;
 
 /// What one server's routes share.
 #[derive(Debug)]
 pub struct App {
     engine: Arc<Engine>,
     hosts: HostRules,
-    strangers: Strangers,
+    warned: Warned,
     principals: Readings,
     limits: Limits,
 }
@@ -87,7 +86,7 @@ impl App {
     /// The routes of one engine.
     pub fn new(engine: Arc<Engine>, hosts: HostRules, principals: Principals, limits: Limits) -> Arc<Self> {
         let principals = Readings::new(principals);
-        Arc::new(Self { engine, hosts, strangers: Strangers::default(), principals, limits })
+        Arc::new(Self { engine, hosts, warned: Warned::default(), principals, limits })
     }
 
     fn is_draining(&self) -> bool {

@@ -24,7 +24,7 @@ impl Sessions {
     /// one session, because anybody can name any request.
     pub fn cancel_elsewhere(&self, live: &Arc<Live>, request: &str) {
         let minute = self.uptime_ms() / 60_000;
-        let has_room = || (0..TOLD).any(|place| self.warned.first(("cancelled", &live.id, minute, place)));
+        let has_room = || (0..TOLD).any(|place| self.warned.is_first(("cancelled", &live.id, minute, place)));
         if !self.store.is_shared() || !has_room() {
             return;
         }

@@ -28,7 +28,6 @@ mod timekeeping;
 mod times;
 mod validate;
 mod visitor;
-mod warned;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, RwLock};
@@ -46,6 +45,7 @@ pub use visitor::Visitor;
 
 use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
+use crate::model::warned::Warned;
 use crate::store::boots::{Begun, Credits, NewBoot, Rules};
 use crate::store::rows::{NewEvent, Write};
 use crate::store::{Store, StoreError};
@@ -54,7 +54,6 @@ use caps::Tallies;
 use recent::StatusCache;
 use retention::Progress;
 use timekeeping::Timekeeping;
-use warned::Warned;
 
 /// How long a validated session is valid without asking the store again. An end made anywhere is honoured everywhere
 /// after at most this time.

@@ -179,8 +179,8 @@ impl Sessions {
         if *owner == *principal.name {
             return Ok(());
         }
-        if self.warned.first(("foreign", id, &principal.name)) {
-            tracing::warn!(session = %id, principal = %principal.name, "a principal asked for another's session");
+        if let Some(more) = self.warned.once(("foreign", &principal.name), id, self.clock.elapsed()) {
+            tracing::warn!(session = %id, principal = %principal.name, "a principal asked for another's session{more}");
             self.event("refused", None, id, Some(format!("asked for by {}", principal.name)));
         }
         Err(SessionError::Foreign)

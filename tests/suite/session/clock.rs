@@ -18,7 +18,7 @@ async fn start(db: &Database, arguments: &[&str]) -> ServeProcess {
 }
 
 /// Moves the server's clock and waits until it has moved.
-async fn advance(server: &mut ServeProcess, by: &str) {
+pub(super) async fn advance(server: &mut ServeProcess, by: &str) {
     let moves = |server: &ServeProcess| server.lines().iter().filter(|line| line.contains("clock advanced")).count();
     let (before, begun) = (moves(server), Instant::now());
     server.write_line(&format!("advance {by}"));
