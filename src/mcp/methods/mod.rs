@@ -15,7 +15,8 @@ use serde_json::value::RawValue;
 
 use super::outgoing::Answer;
 use super::{Busy, Caller, Engine, shortened};
-use crate::catalog::Kind;
+use crate::accounting::capture::Capture;
+use crate::catalog::{Kind, ToolError};
 use crate::model::label::OTHER;
 use crate::model::request::RequestStatus;
 use crate::protocol::error::{ErrorBody, INVALID_PARAMS, METHOD_NOT_FOUND};
@@ -101,6 +102,11 @@ fn no_such_method(name: &str) -> ErrorBody {
     let way_out = "initialize tells what this server has";
     let fact = format!("no such method: {}", shortened(name));
     ErrorBody::told(METHOD_NOT_FOUND, fact, way_out).because("unknown_method", way_out)
+}
+
+/// What a row says of an error: all of it only where the words of calls are kept.
+fn row_words(error: &ToolError, capture: Capture) -> String {
+    if capture == Capture::Off { error.plain_summary() } else { error.summary() }
 }
 
 fn bad_params(message: impl std::fmt::Display, way_out: &'static str) -> ErrorBody {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::Told;
+use super::{Told, row_words};
 use crate::catalog::{Call, ErrorKind, Talk, ToolError};
 use crate::mcp::run::Failed;
 use crate::mcp::{Begin, Caller, Engine};
@@ -65,7 +65,11 @@ impl<'a> Reading<'a> {
             Ok(Ok(given)) => Told::result(request.id, &write(given)),
             Ok(Err(error)) => {
                 let body = reply::error(Some(request.id.get()), &body_of(&error));
-                Told { body, status: RequestStatus::Error, error: Some(error.summary()) }
+                Told {
+                    body,
+                    status: RequestStatus::Error,
+                    error: Some(row_words(&error, self.engine.tracking.capture)),
+                }
             }
             Err(Failed { body, status, message }) => Told { body, status, error: Some(message) },
         }
