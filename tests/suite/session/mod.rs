@@ -13,6 +13,7 @@ mod away;
 mod binding;
 mod clock;
 mod ends;
+mod renamed;
 mod retention;
 mod supervision;
 mod survival;
