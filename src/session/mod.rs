@@ -10,6 +10,7 @@ mod cleanup;
 mod closing;
 mod create;
 mod dismissed;
+mod ends;
 mod error;
 mod gap;
 mod heartbeat;
@@ -29,7 +30,7 @@ mod times;
 mod validate;
 mod visitor;
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -51,6 +52,7 @@ use crate::store::rows::{NewEvent, Write};
 use crate::store::{Store, StoreError};
 use cache::Cache;
 use caps::Tallies;
+use ends::Ends;
 use recent::StatusCache;
 use retention::Progress;
 use timekeeping::Timekeeping;
@@ -76,7 +78,11 @@ pub struct Sessions {
     flushing: tokio::sync::Mutex<()>,
     warned: Warned,
     counters: Counters,
+    /// What was counted last, and whether the database answered.
     recent: StatusCache,
+    ready: StatusCache,
+    draining: AtomicBool,
+    ends: Ends,
     retained: Progress,
     tallies: Tallies,
     supervisor: Supervisor,
@@ -186,6 +192,9 @@ impl Sessions {
             warned: Warned::default(),
             counters: Counters::default(),
             recent: StatusCache::default(),
+            ready: StatusCache::default(),
+            draining: AtomicBool::new(false),
+            ends: Ends::default(),
             retained: Progress::default(),
             tallies: Tallies::default(),
             supervisor: Supervisor::default(),
@@ -230,6 +239,11 @@ impl Sessions {
     /// How many requests were refused for their session.
     pub fn refused(&self) -> u64 {
         self.counters.refused.load(Relaxed)
+    }
+
+    /// How many Archon sessions have ended since this server began, by reason, whoever ended them.
+    pub fn ends_by_reason(&self) -> Vec<(&'static str, u64)> {
+        self.ends.by_reason()
     }
 
     /// How many sessions were ended by somebody else, and known to be before they were asked for.

@@ -263,7 +263,10 @@ impl Sessions {
                     self.counters.ended_elsewhere.fetch_add(1, Relaxed);
                 }
             }
-            (None, Some(id)) => self.forget_archon(id),
+            (None, Some(id)) => {
+                self.ends.note(&end.ended.reason);
+                self.forget_archon(id);
+            }
             (None, None) => {}
         }
     }
