@@ -3,13 +3,13 @@
 //! Two nets: values whose name says that they are a secret, and texts that look like one. Neither catches all; that is why
 //! nothing is captured unless the operator asks for it.
 
+mod masked;
 mod named;
 mod shapes;
 
 use serde_json::Value;
 
-/// What stands in a secret's place.
-pub const MASK: &str = "[masked]";
+pub use masked::MASK;
 
 /// A JSON document with its secrets masked; `None` when it is no JSON.
 pub fn json(raw: &str) -> Option<String> {

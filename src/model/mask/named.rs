@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::MASK;
+use super::masked::MASK;
 
 /// Parts of names (lower case, without what separates words) that hold secrets.
 const SECRETS: [&str; 17] = [

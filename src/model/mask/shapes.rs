@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use super::MASK;
+use super::masked::MASK;
 
 /// What is masked in a frame that stays: the groups `before` and `after` are kept.
 const FRAMED: [&str; 9] = [
