@@ -19,6 +19,8 @@ const SUMMARY: usize = 300;
 pub struct ToolError {
     kind: ErrorKind,
     message: Cow<'static, str>,
+    /// The same without what the caller sent, where the message is not the same for all.
+    plain: Option<Cow<'static, str>>,
     details: Option<Value>,
     suggestion: Option<Cow<'static, str>>,
 }
@@ -88,7 +90,7 @@ pub struct ErrorShape<'a> {
 impl ToolError {
     /// An error of some kind, with one sentence for a reader.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), details: None, suggestion: None }
+        Self { kind, message: message.into(), plain: None, details: None, suggestion: None }
     }
 
     /// The arguments do not fit.
@@ -100,6 +102,13 @@ impl ToolError {
     #[must_use]
     pub fn suggest(mut self, suggestion: impl Into<Cow<'static, str>>) -> Self {
         self.suggestion = Some(suggestion.into());
+        self
+    }
+
+    /// The same error, for which this stands where no words of a call are kept: what happened, without what was sent.
+    #[must_use]
+    pub fn in_short(mut self, plain: impl Into<Cow<'static, str>>) -> Self {
+        self.plain = Some(plain.into());
         self
     }
 
@@ -142,10 +151,25 @@ impl ToolError {
         to_raw_value(&Body { success: false, error }).unwrap_or_else(|_| RawValue::NULL.to_owned())
     }
 
-    /// One line for the request row: kind and message.
+    /// One line: kind and message.
     pub fn summary(&self) -> String {
-        self.to_string().chars().take(SUMMARY).map(|c| if c.is_control() { ' ' } else { c }).collect()
+        one_line(&self.to_string())
     }
+
+    /// The same without what the caller sent, for rows where no words are kept. A message that was put together for this call
+    /// may hold a value of its arguments, and is left out unless a plain one is there.
+    pub fn plain_summary(&self) -> String {
+        match (&self.plain, &self.message) {
+            (Some(plain), _) | (None, plain @ Cow::Borrowed(_)) => {
+                one_line(&format!("{}: {plain}", self.kind.as_str()))
+            }
+            (None, Cow::Owned(_)) => self.kind.as_str().to_owned(),
+        }
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().take(SUMMARY).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// What the database or the system says is for the log: it names tables, files and hosts, which are no client's business.
@@ -232,6 +256,16 @@ mod tests {
             let told = format!("{}{}", error.body().get(), error.summary());
             assert!(!told.contains("root") && !told.contains("table") && told.contains("suggestion"), "{told}");
         }
+    }
+
+    #[test]
+    fn a_plain_summary_holds_nothing_that_was_sent() {
+        let sent = |error: ToolError| error.plain_summary();
+        assert_eq!(sent(ToolError::validation("title is empty")), "validation_error: title is empty");
+        assert_eq!(sent(ToolError::validation(format!("{:?} is no title", "hunter2"))), "validation_error");
+        let told = ToolError::validation(format!("{:?} is no title", "hunter2")).in_short("it is no title");
+        assert_eq!(told.plain_summary(), "validation_error: it is no title");
+        assert!(told.summary().contains("hunter2"));
     }
 
     #[test]

@@ -146,6 +146,7 @@ impl From<&ToolError> for ToolOutput {
 
 fn no_object(why: &str) -> ToolError {
     ToolError::new(ErrorKind::InvalidResponse, format!("the tool's answer is unusable: {why}"))
+        .in_short("the tool's answer is unusable")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod manager;
 mod options;
 mod pipes;
 mod port;
+mod renames;
 
 use std::net::{IpAddr, TcpListener};
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ use crate::session::{Policy, Sessions};
 use crate::store::{Broken, Location, OpenError, OpenOptions, Role, Scratch, Store};
 pub use command::Options;
 use keeper::Keeper;
+use renames::Renames;
 
 /// What a boot that is told to stop while it is recorded has to end in.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
@@ -71,6 +73,11 @@ impl Options {
         self.calls.check()?;
         self.running.check()?;
         if self.running.stdio {
+            if !self.access.rename_principal.is_empty() {
+                return Err(
+                    Usage::new("--rename-principal: a server on pipes has no principals", "leave it out").into()
+                );
+            }
             return pipes::run(&self, &signals).await;
         }
         if self.running.keep_port && self.running.kept_by.is_none() && !self.running.check {
@@ -83,6 +90,7 @@ impl Options {
             Some(file) => Principals::read(file)?,
             None => Principals::everybody(),
         };
+        let renames = Renames::among(&principals, &self.access.rename_principal)?;
         let prices = self.prices()?;
         let options = self.open_options()?;
         if self.running.check {
@@ -101,7 +109,7 @@ impl Options {
             Err(error @ OpenError::InUse { .. }) => return Err(pipes::named(&options, error).await),
             opened => opened?,
         };
-        let served = self.serve(store.clone(), socket, (principals, prices), &signals).await;
+        let served = self.serve(store.clone(), socket, (principals, renames, prices), &signals).await;
         // Without its writer it ends as by a crash: nothing that still runs is to be trusted.
         if !served.as_ref().is_err_and(anyhow::Error::is::<Broken>)
             && let Err(error) = store.close().await
@@ -129,7 +137,7 @@ impl Options {
         &self,
         store: Store,
         socket: Option<TcpListener>,
-        (principals, prices): (Principals, Option<PriceTable>),
+        (principals, renames, prices): (Principals, Renames, Option<PriceTable>),
         signals: &Signals,
     ) -> anyhow::Result<()> {
         // The port is taken before the boot is recorded: a server that cannot listen leaves no trace.
@@ -137,6 +145,7 @@ impl Options {
         listener.set_nonblocking(true).context("the port cannot be used")?;
         let listener = tokio::net::TcpListener::from_std(listener).context("the port cannot be used")?;
         let clock = Clock::default();
+        renames.carry_out(&store, clock.now()).await?;
         let tokens = TokenCounter::new(self.calls.tokens);
         let address = listener.local_addr().context("the port that was taken has no address")?;
         let policy = Policy { listen: Some(address.to_string()), ..self.policy(tokens.as_str()) };

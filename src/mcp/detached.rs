@@ -38,7 +38,6 @@ impl<T: Send + 'static> Future for Detached<T> {
                 Poll::Ready(Some(value))
             }
             Err(_) => {
-                tracing::error!("a request broke; the server goes on");
                 self.running = None;
                 Poll::Ready(None)
             }

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::accounting::capture::Capture;
+use crate::catalog::ToolError;
 use crate::model::request::RequestStatus;
 use crate::protocol::error::{ErrorBody, INVALID_PARAMS};
 use crate::protocol::reply;
@@ -33,4 +35,9 @@ pub(super) struct Empty {}
 /// The parameters of a request do not fit.
 pub(super) fn bad_params(message: impl std::fmt::Display, way_out: &'static str) -> ErrorBody {
     ErrorBody::told(INVALID_PARAMS, message, way_out).because("invalid_params", way_out)
+}
+
+/// What a row says of an error: all of it only where the words of calls are kept.
+pub(super) fn row_words(error: &ToolError, capture: Capture) -> String {
+    if capture == Capture::Off { error.plain_summary() } else { error.summary() }
 }

@@ -39,6 +39,11 @@ pub fn detect(name: &str) -> String {
     }
 }
 
+/// Whether [`detect`] gives that client type to programs that it knows, or to clients without a name.
+pub fn is_known(client_type: &str) -> bool {
+    client_type == UNKNOWN || KNOWN.iter().any(|(_, label)| *label == client_type)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,5 +67,6 @@ mod tests {
             assert_eq!(detect(name), label, "{name}");
         }
         assert_eq!(detect(&"é".repeat(80)).chars().count(), 50);
+        assert!(["KiRo", "Claude Code", UNKNOWN].into_iter().all(is_known) && !is_known("MyClient"));
     }
 }

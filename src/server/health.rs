@@ -58,8 +58,8 @@ fn report(app: &App, status: &Status) -> serde_json::Value {
             "last_health_check": status.now,
         },
         "version": env!("CARGO_PKG_VERSION"),
-        "uptime_seconds": status.uptime.as_secs_f64(),
-        "timestamp": status.now,
+        "uptime_seconds": (status.uptime + status.age).as_secs_f64(),
+        "timestamp": sessions.clock().now(),
         "database": {
             "kind": sessions.store().location().kind(),
             "answers": status.database_answers,
@@ -72,6 +72,7 @@ fn report(app: &App, status: &Status) -> serde_json::Value {
         "sessions": {
             "active": status.active_sessions,
             "protocol_active": status.protocol_sessions,
+            "counted_seconds_ago": status.age.as_secs_f64(),
             "timeout_seconds": sessions.policy().timeout.as_secs(),
         },
         "cleanup": {

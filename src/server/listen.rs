@@ -92,7 +92,6 @@ async fn accept(app: &Arc<App>, listener: &Listener, open: &Open) {
     let routes = Routes::new(app.clone());
     let places = Arc::new(Semaphore::new(app.limits.connections));
     let mut http = http1::Builder::new();
-    let mut is_told = false;
     http.timer(TokioTimer::new()).header_read_timeout(app.limits.head_time).max_buf_size(64 * 1024);
     // A client that has said all may close its half: it still listens.
     http.half_close(true);
@@ -101,7 +100,6 @@ async fn accept(app: &Arc<App>, listener: &Listener, open: &Open) {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, peer)) => {
-                is_told = false;
                 let activity = Arc::new(Activity::of(peer));
                 let stream = Patient::new(stream, app.limits.write_time, activity.clone());
                 let (routes, working) = (routes.clone(), activity.clone());
@@ -116,9 +114,8 @@ async fn accept(app: &Arc<App>, listener: &Listener, open: &Open) {
             }
             Err(error) => {
                 // Out of descriptors, mostly: waiting is all that helps, and a busy loop would not.
-                if !is_told {
-                    tracing::warn!(%error, "connections cannot be accepted; it is tried again and again");
-                    is_told = true;
+                if let Some(more) = app.warned.of("accept", app.engine.sessions().clock().elapsed()) {
+                    tracing::warn!(%error, "connections cannot be accepted; it is tried again and again{more}");
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }

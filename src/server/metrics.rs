@@ -12,21 +12,16 @@ use prometheus_client::registry::Registry;
 
 use super::App;
 use super::health::text;
-use crate::model::harmless::line;
-use crate::model::timestamp::Timestamp;
 use crate::session::status::Status;
 use crate::store::commit::WriterStats;
-use crate::store::reports::standings::Living;
-use crate::store::{Store, StoreError};
 
 /// Handles a scrape.
 pub(super) async fn metrics(app: &App) -> Response {
     let sessions = app.engine.sessions();
     let status = sessions.status().await;
     let snapshot = Snapshot {
-        connections: connections(sessions.store(), status.now).await.ok(),
         status,
-        ends: sessions.store().ends_by_reason().await.unwrap_or_default(),
+        ends: sessions.ends_by_reason(),
         writer: sessions.store().writer().stats(),
         log_bytes: sessions.store().log_bytes(),
         opened: sessions.opened(),
@@ -53,18 +48,11 @@ pub(super) async fn metrics(app: &App) -> Response {
 const CONNECTIONS: &str = "Live connections (protocol sessions), as list counts them: active ones were used within the \
      session timeout or have a stream open, idle ones were not";
 
-/// Live connections at that moment.
-async fn connections(store: &Store, now: Timestamp) -> Result<Living, StoreError> {
-    store.living_connections(&store.moment(now).await?).await
-}
-
 /// What is read at each scrape rather than counted along the way.
 #[derive(Debug)]
 struct Snapshot {
     status: Status,
-    /// `None` when the store cannot tell.
-    connections: Option<Living>,
-    ends: Vec<(String, i64)>,
+    ends: Vec<(&'static str, u64)>,
     writer: WriterStats,
     /// The size of SQLite's write-ahead log.
     log_bytes: u64,
@@ -89,7 +77,7 @@ impl Collector for Snapshot {
 
 impl Snapshot {
     fn sessions(&self, encoder: &mut DescriptorEncoder<'_>) -> Encoded {
-        if let Some(living) = self.connections {
+        if let Some(living) = self.status.connections {
             let mut connections = encoder.encode_descriptor("connections", CONNECTIONS, None, MetricType::Gauge)?;
             for (state, count) in [("active", living.active), ("idle", living.idle)] {
                 ConstGauge::new(count).encode(connections.encode_family(&[("state", state)])?)?;
@@ -106,13 +94,20 @@ impl Snapshot {
         }
         let mut ended = encoder.encode_descriptor(
             "sessions_ended",
-            "Ended Archon sessions in the store, by reason; timeout ends no connection",
+            "Archon sessions that ended since this server began, by reason, whoever ended them; timeout ends no connection",
+            None,
+            MetricType::Counter,
+        )?;
+        for (reason, count) in &self.ends {
+            ConstCounter::new(*count).encode(ended.encode_family(&[("reason", *reason)])?)?;
+        }
+        let mut age = encoder.encode_descriptor(
+            "count_age_seconds",
+            "How old the counts of live sessions are",
             None,
             MetricType::Gauge,
         )?;
-        for (reason, count) in &self.ends {
-            ConstGauge::new(*count).encode(ended.encode_family(&[("reason", line(reason))])?)?;
-        }
+        ConstGauge::new(self.status.age.as_secs_f64()).encode(age.encode_family(&NO_LABELS)?)?;
         gauge(encoder, "sessions_cached", "Sessions in memory", i64::try_from(self.cached).unwrap_or(i64::MAX))?;
         let streams = i64::try_from(self.streams).unwrap_or(i64::MAX);
         gauge(encoder, "open_streams", "Streams that clients hold open to hear messages", streams)?;

@@ -42,6 +42,7 @@ pub use token_file::TokenFileError;
 pub use wire::Listener;
 
 use crate::mcp::Engine;
+use crate::model::warned::Warned;
 use principals::Readings;
 use strangers::Strangers;
 
@@ -51,6 +52,7 @@ pub struct App {
     engine: Arc<Engine>,
     hosts: HostRules,
     strangers: Strangers,
+    warned: Warned,
     principals: Readings,
     limits: Limits,
 }
@@ -89,7 +91,8 @@ impl App {
     /// The routes of one engine.
     pub fn new(engine: Arc<Engine>, hosts: HostRules, principals: Principals, limits: Limits) -> Arc<Self> {
         let principals = Readings::new(principals);
-        Arc::new(Self { engine, hosts, strangers: Strangers::default(), principals, limits })
+        let (strangers, warned) = (Strangers::default(), Warned::default());
+        Arc::new(Self { engine, hosts, strangers, warned, principals, limits })
     }
 
     fn is_draining(&self) -> bool {

@@ -39,6 +39,11 @@ impl Principals {
         self.known.iter().map(|(_, principal)| &principal.name)
     }
 
+    /// Who has that name.
+    pub fn of_name(&self, name: &str) -> Option<&Principal> {
+        self.known.iter().map(|(_, principal)| principal).find(|principal| *principal.name == *name)
+    }
+
     /// Whether a token is needed.
     pub fn are_required(&self) -> bool {
         !self.known.is_empty()

@@ -97,8 +97,10 @@ impl Sessions {
             let reason = EndReason::Evicted.to_string();
             self.cache.end(id, Ended { at: Some(rule.now), reason, by: "server".to_owned() });
         }
-        if !evicted.is_empty() {
-            tracing::info!("{} idle connections gave way to new ones", evicted.len());
+        if !evicted.is_empty()
+            && let Some(more) = self.warned.of("evicted", self.clock.elapsed())
+        {
+            tracing::info!("ended {} idle connections to make room{more}", evicted.len());
         }
         Ok(evicted.len())
     }

@@ -176,11 +176,11 @@ impl Sessions {
     }
 
     fn invalid(&self, text: &str, protocol_id: &str) -> Named {
-        if self.warned.first(("archon", protocol_id, text)) {
+        if let Some(more) = self.warned.once("archon", (protocol_id, text), self.clock.elapsed()) {
             let id = name(text, 128);
             tracing::warn!(
                 session = beginning(protocol_id),
-                "Client-provided session {id} invalid/expired, will create new session"
+                "Client-provided session {id} invalid/expired, will create new session{more}"
             );
         }
         Named::Refused

@@ -11,13 +11,11 @@ use super::cache::Dirty;
 use super::live::Live;
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
-use crate::store::sessions::{CreditRule, Ended, Pruned, ReapRule, StreamTouch};
+use crate::store::sessions::{CreditRule, Ended, ReapRule, StreamTouch};
 use crate::store::totals::{ArchonTouch, ProtocolTouch, Touches};
 
 /// One chunk of any bulk work: bounded, so that no transaction holds others up for long.
-const CHUNK: i64 = 500;
-/// What one run of the retention removes at most, by its age.
-const PRUNED_AT_ONCE: Duration = Duration::from_hours(24);
+pub(super) const CHUNK: i64 = 500;
 /// A session that was not used for this long leaves memory; its row stays.
 const KEPT_IDLE: Duration = Duration::from_mins(5);
 
@@ -109,40 +107,6 @@ impl Sessions {
             }
             Err((error, _)) => Err(error),
         }
-    }
-
-    /// Removes what is older than the operator wants it kept. Sums stay.
-    ///
-    /// # Errors
-    /// [`StoreError`]; chunks before it are done.
-    pub async fn prune(&self) -> Result<Pruned, StoreError> {
-        let now = self.clock.now();
-        let mut pruned = Pruned::default();
-        if let Some(retention) = self.policy.retention {
-            let before = self.prunable_before(now.minus(retention)).await?;
-            while pruned.grew_by(self.store.prune(before, CHUNK).await?) {}
-            self.counters.pruned_before.store(before.millis(), Relaxed);
-            self.store.prune_outages(now.minus(self.policy.protocol_timeout).minus(retention)).await?;
-        }
-        if let Some(retention) = self.policy.capture_retention {
-            while pruned.grew_by(self.store.prune_captures(now.minus(retention), CHUNK).await?) {}
-        }
-        if !pruned.is_empty() {
-            let Pruned { requests, events, sessions, captures } = pruned;
-            tracing::info!(
-                "Removed what was old: {requests} requests, {events} events, {sessions} ended sessions, words of {captures} calls"
-            );
-        }
-        Ok(pruned)
-    }
-
-    /// No further than a day beyond where the last run, or the oldest row, was: a clock that is wrong costs a day, not all.
-    async fn prunable_before(&self, wanted: Timestamp) -> Result<Timestamp, StoreError> {
-        let done = match self.counters.pruned_before.load(Relaxed) {
-            0 => self.store.oldest().await?.unwrap_or(wanted),
-            millis => Timestamp::from_millis(millis),
-        };
-        Ok(wanted.min(done.plus(PRUNED_AT_ONCE)))
     }
 
     /// Gives idle sessions the time back in which no server was alive: those whose time would be over before the cleanup

@@ -84,7 +84,9 @@ impl Sessions {
             }
             Commit::Deferred => {}
             Commit::Refused(reason) => {
-                tracing::warn!(session = %archon.id, reason, "Failed to persist session to database");
+                if let Some(more) = self.warned.of("create", self.clock.elapsed()) {
+                    tracing::warn!(session = %archon.id, reason, "Failed to persist session to database{more}");
+                }
                 self.cache.forget_archon(archon.id);
                 return false;
             }

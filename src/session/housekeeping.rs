@@ -46,6 +46,8 @@ impl Sessions {
         let sessions = self.clone();
         work.keep("pulse", move |stopping| sessions.clone().keep_busy_alive(stopping));
         let sessions = self.clone();
+        work.keep("status", move |stopping| sessions.clone().keep_status_fresh(stopping));
+        let sessions = self.clone();
         work.keep("follow news", move |stopping| sessions.clone().follow_news(stopping));
     }
 
@@ -62,16 +64,18 @@ impl Sessions {
 
     /// Says how many sessions are there, and finishes what the boot before left. Nobody waits for it.
     async fn recover(self: Arc<Self>) {
-        match self.session_counts().await {
-            Ok(counts) => {
-                self.counters.recovered.store(counts.protocol_active, Relaxed);
-                match counts.protocol_active {
+        let (began, status) = (tokio::time::Instant::now(), self.clone().count().await);
+        match status.protocol_sessions {
+            Some(count) => {
+                self.counters.recovered.store(count, Relaxed);
+                match count {
                     0 => tracing::info!("No active sessions to recover from database"),
                     n => tracing::info!("Recovered {n} active sessions from database after restart"),
                 }
             }
-            Err(error) => tracing::warn!(%error, "the sessions to recover cannot be counted now"),
+            None => tracing::warn!("the sessions to recover cannot be counted now"),
         }
+        self.recent.keep(began, status);
         report("finishing the sums of the boot before", self.fold_dead_boots().await);
         report("giving back the time without a server", self.recover_credit().await);
     }

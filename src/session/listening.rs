@@ -26,7 +26,7 @@ impl Sessions {
     pub fn cancel_elsewhere(&self, live: &Arc<Live>, request: &str) {
         let minute = self.uptime_ms() / 60_000;
         let has_room = || {
-            (0..TOLD).any(|place| self.warned.first(("cancelled", &live.id, minute, place)))
+            (0..TOLD).any(|place| self.warned.is_first(("cancelled", &live.id, minute, place)))
                 && self.tells_another(minute)
         };
         if !self.store.is_shared() || !has_room() {

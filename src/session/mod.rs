@@ -12,6 +12,7 @@ mod cleanup;
 mod closing;
 mod create;
 mod dismissed;
+mod ends;
 mod error;
 mod gap;
 mod heartbeat;
@@ -24,6 +25,7 @@ mod policy;
 mod recent;
 mod renew;
 mod report;
+mod retention;
 mod running;
 pub mod status;
 mod supervisor;
@@ -32,9 +34,8 @@ mod timekeeping;
 mod times;
 mod validate;
 mod visitor;
-mod warned;
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Instant;
 
@@ -53,14 +54,16 @@ pub use visitor::Visitor;
 
 use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
+use crate::model::warned::Warned;
 use crate::store::boots::{Begun, Credits, NewBoot, Rules};
 use crate::store::rows::{NewEvent, Write};
 use crate::store::{Store, StoreError};
 use cache::Cache;
 use caps::Tallies;
+use ends::Ends;
 use recent::StatusCache;
+use retention::Progress;
 use timekeeping::Timekeeping;
-use warned::Warned;
 
 /// The sessions of one running server.
 #[derive(Debug)]
@@ -81,7 +84,12 @@ pub struct Sessions {
     /// The last minute in which cancellations were passed on, and how many in it.
     told: Mutex<(u64, u32)>,
     counters: Counters,
+    /// What was counted last, and whether the database answered.
     recent: StatusCache,
+    ready: StatusCache,
+    draining: AtomicBool,
+    ends: Ends,
+    retained: Progress,
     tallies: Tallies,
     supervisor: Supervisor,
 }
@@ -107,8 +115,6 @@ struct Counters {
     resumed: AtomicU64,
     opened: AtomicU64,
     cleaned_up: AtomicU64,
-    /// Milliseconds since 1970 up to which retention has removed; zero before its first run.
-    pruned_before: AtomicI64,
     /// Milliseconds since 1970 of the last cleanup; zero before the first.
     last_cleanup: AtomicI64,
     refused: AtomicU64,
@@ -164,6 +170,10 @@ impl Sessions {
             told: Mutex::default(),
             counters: Counters::default(),
             recent: StatusCache::default(),
+            ready: StatusCache::default(),
+            draining: AtomicBool::new(false),
+            ends: Ends::default(),
+            retained: Progress::default(),
             tallies: Tallies::default(),
             supervisor: Supervisor::default(),
         }))
@@ -209,6 +219,11 @@ impl Sessions {
         self.counters.refused.load(Relaxed)
     }
 
+    /// How many Archon sessions have ended since this server began, by reason, whoever ended them.
+    pub fn ends_by_reason(&self) -> Vec<(&'static str, u64)> {
+        self.ends.by_reason()
+    }
+
     /// How many sessions were ended by somebody else, and known to be before they were asked for.
     pub fn ended_elsewhere(&self) -> u64 {
         self.counters.ended_elsewhere.load(Relaxed)
@@ -252,7 +267,6 @@ impl Default for Counters {
             resumed: AtomicU64::new(0),
             opened: AtomicU64::new(0),
             cleaned_up: AtomicU64::new(0),
-            pruned_before: AtomicI64::new(0),
             last_cleanup: AtomicI64::new(0),
             refused: AtomicU64::new(0),
             ended_elsewhere: AtomicU64::new(0),

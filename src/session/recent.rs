@@ -1,6 +1,5 @@
-//! The last [`Status`], kept for a moment.
+//! The last [`Status`] of a kind, and whoever reads the next one.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,29 +7,35 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::status::Status;
-use crate::model::clock::Clock;
 
-/// A status younger than this needs no new one.
-const FRESH: Duration = Duration::from_secs(1);
-/// A status younger than this serves while the next one is fetched.
-const PASSABLE: Duration = Duration::from_secs(5);
-/// The longest that anybody waits for the next one.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// Looking takes this part of the time of one connection at most: a look that took 100 ms is followed by 2 s without one.
+const PART: u32 = 20;
+/// What looking has left of its part is saved up, for as long as this: small looks are new ones each time.
+const SAVED: Duration = Duration::from_secs(5);
 
-/// The last [`Status`], so that those who ask thousands of times a second cost the database one read a second, and wait for
-/// none that does not come.
+/// The last [`Status`]. Who asks thousands of times a second, or sixteen at once, costs the database one connection for a
+/// part of its time.
 #[derive(Debug, Default)]
 pub(super) struct StatusCache {
-    shared: Arc<Shared>,
-    /// True of every status, however old it is.
-    draining: AtomicBool,
+    shared: Arc<Mutex<Looks>>,
 }
 
 /// What whoever reads and those who ask both see. No lock is held across an await.
 #[derive(Debug, Default)]
-struct Shared {
-    last: Mutex<Option<Status>>,
-    reading: Mutex<Option<Reading>>,
+struct Looks {
+    last: Option<Look>,
+    reading: Option<Reading>,
+    /// Until when the looks before have used up their part.
+    paid_until: Option<Instant>,
+    asked: Option<Instant>,
+}
+
+/// What a look has brought, and what it cost.
+#[derive(Debug)]
+struct Look {
+    began: Instant,
+    took: Duration,
+    status: Status,
 }
 
 /// A read that is under way, in a task of its own: it goes on when the call that began it is answered. The store bounds it.
@@ -41,161 +46,197 @@ struct Reading {
     end: watch::Receiver<()>,
 }
 
+/// How long somebody waits for a new status, at most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// Where there is one already that took its time.
+    pub(super) slow: Duration,
+    /// Where the last one was there at once, or there is none yet.
+    pub(super) quick: Duration,
+}
+
+/// A look that took no longer was there at once: so will be the next one, unless something happens.
+const AT_ONCE: Duration = Duration::from_millis(8);
+
 impl StatusCache {
-    pub(super) fn begin_draining(&self) {
-        self.draining.store(true, Relaxed);
-    }
-
-    pub(super) fn is_draining(&self) -> bool {
-        self.draining.load(Relaxed)
-    }
-
-    /// The last status if it is fresh. Else one caller begins to read the next, and the others get the last one meanwhile.
-    /// `None` where there is none that may be shown, and the next one takes its time.
-    pub(super) async fn recent<R>(&self, clock: &Clock, read: impl FnOnce() -> R) -> Option<Status>
+    /// A new status if looking may have its time and does not take longer than that; else the last one, with its age. `None`
+    /// where there is none yet.
+    pub(super) async fn recent<R>(&self, patience: Patience, read: impl FnOnce() -> R) -> Option<Status>
     where
         R: Future<Output = Status> + Send + 'static,
     {
-        if let Some(status) = self.younger_than(FRESH, clock) {
-            return Some(status);
+        self.locked().asked = Some(Instant::now());
+        if let Some(mut reading) = self.join_or_begin(read) {
+            let is_slow = self.locked().last.as_ref().is_some_and(|look| look.took > AT_ONCE);
+            let patience = if is_slow { patience.slow } else { patience.quick };
+            let left = patience.saturating_sub(reading.since.elapsed());
+            // A timer of no time takes a tick all the same.
+            if !left.is_zero() {
+                // Boxed: a call that finds a new one would carry the timer along. Whether it ends, or does not in time, the
+                // outcome stands here or does not.
+                _ = Box::pin(timeout(left, reading.end.changed())).await;
+            }
         }
-        // Boxed: a call that finds a fresh one would carry the size of the rest along.
-        Box::pin(self.next(clock, read)).await
+        let looks = self.locked();
+        looks.last.as_ref().map(|look| Status { age: look.began.elapsed(), ..look.status.clone() })
     }
 
-    async fn next<R>(&self, clock: &Clock, read: impl FnOnce() -> R) -> Option<Status>
+    /// Keeps what a look has brought that began then.
+    pub(super) fn keep(&self, began: Instant, status: Status) {
+        self.locked().note(began, status);
+    }
+
+    /// Whether somebody has asked in that time.
+    pub(super) fn is_asked(&self, lately: Duration) -> bool {
+        self.locked().asked.is_some_and(|asked| asked.elapsed() < lately)
+    }
+
+    /// Begins to read the next status, if that may be.
+    pub(super) fn refresh<R>(&self, read: impl FnOnce() -> R)
     where
         R: Future<Output = Status> + Send + 'static,
     {
-        let (mut reading, is_mine) = self.join_or_begin(read);
-        if let Some(status) = self.younger_than(PASSABLE, clock)
-            && (!is_mine || !status.database_answers)
-        {
-            return Some(status);
-        }
-        let left = PATIENCE.saturating_sub(reading.since.elapsed());
-        // A timer of no time takes a tick all the same.
-        if !left.is_zero() {
-            // Whether it ends, or does not in time, the outcome stands in the cache or does not.
-            _ = timeout(left, reading.end.changed()).await;
-        }
-        self.younger_than(PASSABLE, clock)
+        self.join_or_begin(read);
     }
 
-    /// The read that is under way, and whether it was begun for this caller.
-    fn join_or_begin<R>(&self, read: impl FnOnce() -> R) -> (Reading, bool)
+    /// The read that is under way, perhaps begun just now; none where looking has had its part of the time.
+    fn join_or_begin<R>(&self, read: impl FnOnce() -> R) -> Option<Reading>
     where
         R: Future<Output = Status> + Send + 'static,
     {
-        let mut reading = locked(&self.shared.reading);
-        if let Some(reading) = reading.as_ref().filter(|reading| reading.end.has_changed().is_ok()) {
-            return (reading.clone(), false);
+        let mut looks = self.locked();
+        let now = Instant::now();
+        if let Some(reading) = looks.reading.as_ref().filter(|reading| reading.end.has_changed().is_ok()) {
+            return Some(reading.clone());
+        }
+        if looks.paid_until.is_some_and(|until| until > now + SAVED) {
+            return None;
         }
         let (shared, status, (running, end)) = (self.shared.clone(), read(), watch::channel(()));
         tokio::spawn(async move {
             let status = status.await;
-            *locked(&shared.last) = Some(status);
+            locked(&shared).note(now, status);
             drop(running);
         });
-        let begun = Reading { since: Instant::now(), end };
-        *reading = Some(begun.clone());
-        (begun, true)
+        let begun = Reading { since: now, end };
+        looks.reading = Some(begun.clone());
+        Some(begun)
     }
 
-    fn younger_than(&self, age: Duration, clock: &Clock) -> Option<Status> {
-        let last = locked(&self.shared.last);
-        let now = clock.now();
-        // A clock that was set back makes a status from the future: that one is old, too.
-        last.as_ref().filter(|s| now.since(s.now) < age && s.now.since(now) < age).cloned()
+    fn locked(&self) -> MutexGuard<'_, Looks> {
+        locked(&self.shared)
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl Looks {
+    /// A look that began then has brought this.
+    fn note(&mut self, began: Instant, status: Status) {
+        let took = began.elapsed();
+        // A database that does not answer is asked again at once: whether it does is what all want to know.
+        let cost = if status.database_answers { took * PART } else { Duration::ZERO };
+        let paid = self.paid_until.map_or(began, |until| until.max(began));
+        self.paid_until = Some(paid + cost);
+        // Of two at once the one that began later knows more.
+        if self.last.as_ref().is_none_or(|last| last.began <= began) {
+            self.last = Some(Look { began, took, status });
+        }
+    }
+}
+
+fn locked(looks: &Mutex<Looks>) -> MutexGuard<'_, Looks> {
+    looks.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicI64;
+    use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
     use tokio::sync::oneshot;
 
     use super::*;
+
+    const PATIENCE: Patience = Patience { slow: Duration::from_millis(5), quick: Duration::from_millis(250) };
 
     /// Counts reads, and tells each status from the others by its boot number.
     #[derive(Default)]
     struct Reads(AtomicI64);
 
     impl Reads {
-        fn next(&self, clock: &Clock) -> Status {
+        fn next(&self) -> Status {
             let boot_number = self.0.fetch_add(1, Relaxed) + 1;
-            Status { now: clock.now(), boot_number, database_answers: true, ..Status::default() }
+            Status { boot_number, database_answers: true, ..Status::default() }
         }
 
-        async fn ask(&self, cache: &StatusCache, clock: &Clock) -> Option<i64> {
-            let read = || std::future::ready(self.next(clock));
-            cache.recent(clock, read).await.map(|status| status.boot_number)
+        async fn ask(&self, cache: &StatusCache) -> Option<i64> {
+            let read = || std::future::ready(self.next());
+            cache.recent(PATIENCE, read).await.map(|status| status.boot_number)
         }
     }
 
     #[tokio::test]
-    async fn reads_at_most_once_a_second() {
-        let (cache, clock, reads) = (StatusCache::default(), Clock::default(), Reads::default());
+    async fn what_costs_little_is_read_anew() {
+        let (cache, reads) = (StatusCache::default(), Reads::default());
+        for n in 1..=3 {
+            assert_eq!(reads.ask(&cache).await, Some(n));
+        }
+        assert!(cache.is_asked(Duration::from_mins(1)) && !cache.is_asked(Duration::ZERO));
+    }
+
+    #[tokio::test]
+    async fn what_costs_much_is_not_read_again_at_once() {
+        let (cache, reads) = (StatusCache::default(), Reads::default());
+        let began = Instant::now().checked_sub(Duration::from_millis(400)).expect("a machine that runs for longer");
+        cache.locked().note(began, reads.next());
         for _ in 0..10 {
-            assert_eq!(reads.ask(&cache, &clock).await, Some(1));
+            let status = cache.recent(PATIENCE, std::future::pending).await.expect("the last one");
+            assert!(status.boot_number == 1 && status.age >= Duration::from_millis(400), "{status:?}");
         }
-        clock.advance(FRESH);
-        assert_eq!(reads.ask(&cache, &clock).await, Some(2));
+        let hour_ago = Instant::now().checked_sub(Duration::from_secs(8));
+        cache.locked().paid_until = hour_ago;
+        assert_eq!(reads.ask(&cache).await, Some(2), "its time is over");
+        let began = Instant::now().checked_sub(Duration::from_secs(3)).expect("a machine that runs for longer");
+        cache.keep(began, Status { database_answers: false, ..reads.next() });
+        assert!(reads.ask(&cache).await.is_some_and(|n| n > 2), "one that does not answer is asked again");
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_a_database_that_is_gone() {
-        let (cache, clock, reads) = (StatusCache::default(), Clock::default(), Reads::default());
+    async fn nobody_waits_for_a_database_that_hangs() {
+        let (cache, reads) = (StatusCache::default(), Reads::default());
         let began = Instant::now();
         let (answer, answered) = oneshot::channel::<Status>();
         let slow = || async { answered.await.expect("an answer") };
-        assert!(cache.recent(&clock, slow).await.is_none(), "nothing was ever known");
+        assert!(cache.recent(PATIENCE, slow).await.is_none(), "nothing was ever known");
         let waited = began.elapsed();
-        assert!(waited >= PATIENCE, "{waited:?}");
+        assert!(waited >= PATIENCE.quick, "{waited:?}");
         let never = std::future::pending::<Status>;
         for _ in 0..100 {
-            assert!(cache.recent(&clock, never).await.is_none(), "the same read is under way");
+            assert!(cache.recent(PATIENCE, never).await.is_none(), "the same read is under way, and has had its time");
         }
-        assert!(began.elapsed() < waited + 50 * PATIENCE, "and has had its time");
-        answer.send(Status { database_answers: false, ..reads.next(&clock) }).expect("the read goes on");
+        answer.send(reads.next()).expect("the read goes on");
         tokio::task::yield_now().await;
-        clock.advance(FRESH);
-        let asked = Instant::now();
-        for _ in 0..100 {
-            let status = cache.recent(&clock, never).await.expect("the last one");
-            assert!(!status.database_answers, "{status:?}");
-        }
-        assert!(asked.elapsed() < 50 * PATIENCE, "known to be gone: nobody waits for the next");
+        let status = cache.recent(PATIENCE, never).await.expect("what it brought");
+        assert_eq!(status.boot_number, 1);
     }
 
     #[tokio::test]
-    async fn others_get_the_last_one_while_somebody_reads() {
-        let (cache, clock, reads) = (StatusCache::default(), Clock::default(), Reads::default());
-        reads.ask(&cache, &clock).await;
-        clock.advance(FRESH);
-        let began = Instant::now();
+    async fn all_who_ask_at_once_share_a_read() {
+        let (cache, reads) = (StatusCache::default(), Reads::default());
         let (answer, answered) = oneshot::channel::<Status>();
-        let slow = cache.recent(&clock, || async { answered.await.expect("an answer") });
-        let other = async {
-            let status = cache.recent(&clock, std::future::pending).await;
-            assert_eq!(status.map(|s| s.boot_number), Some(1));
-            answer.send(reads.next(&clock)).expect("heard");
+        let first = cache.recent(PATIENCE, || async { answered.await.expect("an answer") });
+        let others = async {
+            let other = || cache.recent(PATIENCE, || async { panic!("a second read") });
+            let send = async { answer.send(reads.next()).expect("heard") };
+            tokio::join!(other(), other(), send)
         };
-        let (slow, ()) = tokio::join!(slow, other);
-        assert_eq!(slow.map(|s| s.boot_number), Some(2));
-        assert!(began.elapsed() < PATIENCE, "nobody waits longer than for the answer");
+        let (first, (second, third, ())) = tokio::join!(first, others);
+        assert!([first, second, third].into_iter().all(|status| status.is_some_and(|s| s.boot_number == 1)));
     }
 
     #[tokio::test]
     async fn a_read_that_panics_gives_the_turn_back() {
-        let (cache, clock, reads) = (StatusCache::default(), Clock::default(), Reads::default());
+        let (cache, reads) = (StatusCache::default(), Reads::default());
         let broken = || async { panic!("on purpose") };
-        assert!(cache.recent(&clock, broken).await.is_none());
-        assert_eq!(reads.ask(&cache, &clock).await, Some(1));
+        assert!(cache.recent(PATIENCE, broken).await.is_none());
+        assert_eq!(reads.ask(&cache).await, Some(1));
     }
 }

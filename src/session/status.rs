@@ -5,12 +5,18 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::model::timestamp::Timestamp;
+use crate::store::reports::standings::Living;
+
+/// After this long, while the database takes no writes, it is not taken to answer.
+const STALE: Duration = Duration::from_secs(10);
 
 /// A server at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Status {
-    /// The moment.
+    /// The moment at which the database was asked.
     pub now: Timestamp,
+    /// How long ago that was.
+    pub age: Duration,
     /// Since the process started (not since its first client).
     pub uptime: Duration,
     /// Which run this is of all that the database knows; 1 is the first.
@@ -25,8 +31,8 @@ pub struct Status {
     pub active_sessions: Option<i64>,
     /// Connections: live protocol sessions; `None` when the store cannot tell.
     pub protocol_sessions: Option<i64>,
-    /// Those of them that were not used within the session timeout.
-    pub idle_connections: Option<i64>,
+    /// The same as `list` counts them: in use, and idle; `None` when the store cannot tell.
+    pub connections: Option<Living>,
     /// Sessions that were live when this boot began; `None` until they are counted.
     pub recovered: Option<i64>,
     /// When the cleanup last ran in this boot.
@@ -62,6 +68,22 @@ impl Status {
             Health::Degraded
         } else {
             Health::Healthy
+        }
+    }
+
+    /// What is known now, with what the database said when it was asked last.
+    pub(super) fn with(self, asked: &Self) -> Self {
+        Self {
+            now: asked.now,
+            age: asked.age,
+            uptime: self.uptime.saturating_sub(asked.age),
+            // A database that takes no writes may well answer; what it said long ago is no sign of it.
+            database_answers: asked.database_answers && (asked.age < STALE || self.database_answers),
+            database_time: asked.database_time,
+            active_sessions: asked.active_sessions,
+            protocol_sessions: asked.protocol_sessions,
+            connections: asked.connections,
+            ..self
         }
     }
 

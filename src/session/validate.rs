@@ -187,8 +187,8 @@ impl Sessions {
         if *owner == *principal.name {
             return Ok(());
         }
-        if self.warned.first(("foreign", id, &principal.name)) {
-            tracing::warn!(session = beginning(id), principal = %principal.name, "a principal asked for another's session");
+        if let Some(more) = self.warned.once(("foreign", &principal.name), id, self.clock.elapsed()) {
+            tracing::warn!(session = beginning(id), principal = %principal.name, "a principal asked for another's session{more}");
             self.event("refused", None, id, Some(format!("asked for by {}", principal.name)));
         }
         Err(SessionError::Foreign)
@@ -271,7 +271,10 @@ impl Sessions {
                     self.counters.ended_elsewhere.fetch_add(1, Relaxed);
                 }
             }
-            (None, Some(id)) => self.forget_archon(id),
+            (None, Some(id)) => {
+                self.ends.note(&end.ended.reason);
+                self.forget_archon(id);
+            }
             (None, None) => {}
         }
     }

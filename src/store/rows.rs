@@ -123,7 +123,7 @@ pub struct NewRequest {
     pub tokens: Option<Tokens>,
     /// In US dollars, only from the operator's price table.
     pub estimated_cost: Option<f64>,
-    /// Which rule gave it its Archon session.
+    /// Which rule gave it its Archon session; none where no tool was run.
     pub rule: Option<SessionRule>,
     /// It began before its session ended and finished after.
     pub late: bool,

@@ -63,14 +63,16 @@ impl ArgumentRules {
         }
         let expected: Map<String, Value> =
             missing.iter().map(|name| ((*name).to_owned(), self.properties.get(*name).cloned().into())).collect();
-        Err(ToolError::validation(format!("missing argument: {}", missing.join(", ")))
+        let message = format!("missing argument: {}", missing.join(", "));
+        Err(ToolError::validation(message.clone())
+            .in_short(message)
             .with_details(json!({ "missing": missing, "expected": expected })))
     }
 
     fn unknown(&self, name: &str) -> ToolError {
         let shown: String = name.chars().take(100).collect();
         let near = nearest(name, self.properties.keys().map(String::as_str));
-        let error = ToolError::validation(format!("unknown argument {shown:?}"));
+        let error = ToolError::validation(format!("unknown argument {shown:?}")).in_short("unknown argument");
         match near.first() {
             Some(near) => error.suggest(format!("Did you mean {near:?}?")),
             None => error.suggest(format!("The arguments of this tool are: {}.", self.names())),
@@ -83,7 +85,9 @@ impl ArgumentRules {
             let why = without_position(error.inner());
             let Some(Segment::Map { key }) = error.path().iter().next() else { return unreadable(error.inner()) };
             let expected = self.properties.get(key).unwrap_or(&Value::Null);
+            let known = self.properties.get_key_value(key).map(|(name, _)| format!("{name:?} "));
             ToolError::validation(format!("argument {:?} does not fit: {why}", error.path().to_string()))
+                .in_short(format!("argument {}does not fit", known.unwrap_or_default()))
                 .with_details(json!({ "argument": key, "expected": expected }))
                 .suggest(format!("{key:?} is {}.", in_words(expected)))
         })
@@ -99,6 +103,7 @@ impl ArgumentRules {
 
 fn unreadable(error: &serde_json::Error) -> ToolError {
     ToolError::validation(format!("the arguments cannot be read: {}", without_position(error)))
+        .in_short("the arguments cannot be read")
 }
 
 /// Lines and columns count in a text that the caller never saw.

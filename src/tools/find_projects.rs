@@ -80,7 +80,8 @@ impl TypedTool for FindProjects {
         let per_page = from_one("per_page", arguments.per_page.unwrap_or(10))?.min(MOST_PER_PAGE);
         let text = arguments.query.as_deref().unwrap_or_default().trim();
         if text.chars().count() > MAX_TITLE {
-            return Err(ToolError::validation(format!("query is longer than {MAX_TITLE} characters")));
+            return Err(ToolError::validation(format!("query is longer than {MAX_TITLE} characters"))
+                .in_short("query is too long"));
         }
         let skip = (page - 1).saturating_mul(per_page);
         let found = store.projects(ProjectQuery { text, skip, limit: per_page }).await?;
@@ -100,7 +101,9 @@ fn from_one(name: &str, value: i64) -> Result<i64, ToolError> {
     if value >= 1 {
         return Ok(value);
     }
-    Err(ToolError::validation(format!("{name} must be 1 or more, not {value}")).suggest("The first page is page 1."))
+    Err(ToolError::validation(format!("{name} must be 1 or more, not {value}"))
+        .in_short(format!("{name} must be 1 or more"))
+        .suggest("The first page is page 1."))
 }
 
 #[cfg(test)]

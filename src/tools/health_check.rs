@@ -75,7 +75,7 @@ impl TypedTool for HealthCheck {
     type Output = Answer;
 
     async fn run(&self, _: NoArguments, call: Call<'_>) -> Result<Answer, ToolError> {
-        Ok(Answer::of(&self.0.recent_status().await, call.received_at))
+        Ok(Answer::of(&self.0.status().await, call.received_at))
     }
 }
 

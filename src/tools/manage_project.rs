@@ -156,12 +156,13 @@ fn project_id(arguments: &Arguments) -> Result<Uuid, ToolError> {
 
 fn required(argument: &'static str, action: &str) -> ToolError {
     ToolError::validation(format!("{argument} required for {action}"))
+        .in_short(format!("{argument} required"))
         .with_details(serde_json::json!({ "argument": argument }))
 }
 
 fn unknown_action(action: &str) -> ToolError {
     let shown: String = action.chars().take(100).collect();
-    let error = ToolError::new(ErrorKind::InvalidAction, format!("Unknown action: {shown}"));
+    let error = ToolError::new(ErrorKind::InvalidAction, format!("Unknown action: {shown}")).in_short("unknown action");
     match nearest(action, ACTIONS.into_iter()).first() {
         Some(near) => error.suggest(format!("Did you mean '{near}'?")),
         None => error.suggest("Use 'create', 'update', 'delete', 'archive' or 'unarchive'."),
@@ -177,14 +178,16 @@ fn texts(arguments: &Arguments) -> Result<ProjectTexts<'_>, ToolError> {
     for (name, text) in [("title", title), ("github_repo", arguments.github_repo.as_deref())] {
         let length = text.map_or(0, |text| text.chars().count());
         if length > MAX_TITLE {
-            return Err(ToolError::validation(format!("{name} has {length} characters; at most {MAX_TITLE} are kept")));
+            return Err(ToolError::validation(format!("{name} has {length} characters; at most {MAX_TITLE} are kept"))
+                .in_short(format!("{name} is too long")));
         }
     }
     let length = arguments.description.as_deref().map_or(0, str::len);
     if length > MAX_DESCRIPTION {
         return Err(ToolError::validation(format!(
             "description has {length} bytes; at most {MAX_DESCRIPTION} are kept"
-        )));
+        ))
+        .in_short("description is too long"));
     }
     Ok(ProjectTexts {
         title,

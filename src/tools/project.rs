@@ -110,6 +110,7 @@ pub(super) fn parse_id(text: &str) -> Result<Uuid, ToolError> {
     Uuid::parse_str(text.trim()).map_err(|_| {
         let shown: String = text.chars().take(100).collect();
         ToolError::validation(format!("project_id {shown:?} is not a UUID"))
+            .in_short("project_id is not a UUID")
             .suggest("Take the \"id\" of a project that find_projects shows.")
     })
 }
@@ -117,6 +118,7 @@ pub(super) fn parse_id(text: &str) -> Result<Uuid, ToolError> {
 /// There is no such project.
 pub(super) fn not_found(id: Uuid) -> ToolError {
     ToolError::new(ErrorKind::NotFound, format!("Project {id} not found"))
+        .in_short("no such project")
         .suggest("Call find_projects without project_id to see what there is.")
 }
 

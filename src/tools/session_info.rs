@@ -56,7 +56,7 @@ impl TypedTool for SessionInfo {
     type Output = Answer;
 
     async fn run(&self, _: NoArguments, call: Call<'_>) -> Result<Answer, ToolError> {
-        let status = self.0.recent_status().await;
+        let status = self.0.status().await;
         let active_sessions = status.active_sessions.ok_or_else(|| {
             ToolError::new(ErrorKind::ConnectionError, "the sessions cannot be counted now")
                 .suggest("Try again in a moment; health_check tells more.")

@@ -123,6 +123,23 @@ fn a_wrong_file_is_named_with_its_line_and_never_shown() {
     write("tokens", "# nobody\n");
     tokens(&["names nobody"]);
 
+    let hash = "0".repeat(64);
+    write("tokens", &format!("{hash} ada\n{hash} bob\n"));
+    let renames = |renames: &[&str], words: &[&str]| {
+        let renames = renames.iter().flat_map(|rename| ["--rename-principal", rename]);
+        let args: Vec<&str> = ["--token-file", "tokens"].into_iter().chain(renames).collect();
+        refuses(home.path(), &args, exit::USAGE, words);
+    };
+    renames(&["alan=grace"], &["grace is not in the token file", "hint"]);
+    renames(&["bob=ada"], &["bob is still in the token file", "hint"]);
+    renames(&["alan=ada", "alan=bob"], &["alan is renamed twice"]);
+    refuses(
+        home.path(),
+        &["--rename-principal", "alan=ada"],
+        exit::USAGE,
+        &["ada is not in the token file", "--token-file"],
+    );
+
     let prices = |words: &[&str]| refuses(home.path(), &["--prices", "prices.toml"], exit::USAGE, words);
     prices(&["cannot read the price table prices.toml"]);
     write("prices.toml", "[default\n");

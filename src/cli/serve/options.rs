@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use humantime::parse_duration as duration;
 
+use super::renames::Rename;
 use crate::accounting::capture::Capture;
 use crate::accounting::tokens::TokenMethod;
 use crate::cli::exit::Usage;
@@ -35,7 +36,8 @@ pub(super) struct SessionOptions {
     /// How often sessions past their time are ended
     #[arg(long, default_value = "5m", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_CLEANUP_INTERVAL")]
     pub(super) cleanup_interval: Duration,
-    /// Request rows, events and ended sessions older than this are removed; sums by minute stay. `off` keeps all
+    /// Request rows, events and ended sessions older than this are removed, and sums by minute and hour after 90 days at the
+    /// earliest; those by day stay. `off` keeps all
     #[arg(long, default_value = "30d", value_parser = retention, value_name = "TIME|off", env = "ARCHONCTL_RETENTION")]
     pub(super) retention: Retention,
     /// For how long a known session is trusted, and calls are taken, while the database does not answer
@@ -96,7 +98,8 @@ pub(super) struct CallOptions {
     /// How tokens are counted: `approx` is bytes / 4; `o200k` and `cl100k` are in a program built with `--features tokenizers`
     #[arg(long, value_name = "METHOD", default_value = "approx", value_parser = token_method(), env = "ARCHONCTL_TOKENS")]
     pub(super) tokens: TokenMethod,
-    /// Whose arguments and error answers are kept, masked and cut to 4 KiB
+    /// Whose arguments and error answers are kept, cut to 4 KiB and with secrets masked as far as they are recognised. With
+    /// `off` no value of an argument is kept anywhere
     #[arg(long, value_name = "WHICH", default_value = "off", env = "ARCHONCTL_CAPTURE")]
     pub(super) capture: Captures,
     /// For how long; `off` for as long as the database lasts
@@ -154,6 +157,10 @@ pub(super) struct AccessOptions {
     /// sessions; all of them share the projects. SIGHUP reads the file again
     #[arg(long, value_name = "FILE", env = "ARCHONCTL_TOKEN_FILE")]
     pub(super) token_file: Option<PathBuf>,
+    /// At the start, give the live sessions of a principal to its new name: NEW is in the token file, OLD is no more.
+    /// Repeatable. Of servers that share a database, the others must be stopped then
+    #[arg(long, value_name = "OLD=NEW", value_parser = Rename::parse)]
+    pub(super) rename_principal: Vec<Rename>,
     /// Bind beyond loopback without tokens
     #[arg(long)]
     pub(super) insecure: bool,

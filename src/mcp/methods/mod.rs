@@ -16,6 +16,7 @@ use super::answer::Answer;
 use super::told::{Empty, Told};
 use super::{Busy, Caller, Engine, shortened};
 use crate::catalog::Kind;
+use crate::model::label::OTHER;
 use crate::model::request::RequestStatus;
 use crate::protocol::error::{ErrorBody, METHOD_NOT_FOUND};
 use crate::protocol::frame::Request;
@@ -60,9 +61,9 @@ impl Engine {
             }
             "logging/setLevel" => ("logging/setLevel", logging::set_level(caller, request)),
             // Any text can be a method: one label for all that are none, or the metrics would grow without bound.
-            unknown => ("(other)", Told::refused(request.id, &no_such_method(unknown), "no such method")),
+            unknown => (OTHER, Told::refused(request.id, &no_such_method(unknown), "no such method")),
         };
-        let name = if method == "(other)" { shortened(&request.method) } else { method.to_owned() };
+        let name = if method == OTHER { shortened(&request.method) } else { method.to_owned() };
         Ok(self.finish_request(caller, begin, (method, &name), told).await)
     }
 

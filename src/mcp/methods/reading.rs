@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::catalog::{Call, ErrorKind, Talk, ToolError};
 use crate::mcp::plain::Begin;
-use crate::mcp::told::Told;
+use crate::mcp::told::{Told, row_words};
 use crate::mcp::{Caller, Engine};
 use crate::model::request::RequestStatus;
 use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND};
@@ -65,7 +65,11 @@ impl<'a> Reading<'a> {
             Ok(Ok(given)) => Told::result(request.id, &write(given)),
             Ok(Err(error)) => {
                 let body = reply::error(Some(request.id.get()), &body_of(&error));
-                Told { body, status: RequestStatus::Error, error: Some(error.summary()) }
+                Told {
+                    body,
+                    status: RequestStatus::Error,
+                    error: Some(row_words(&error, self.engine.tracking.capture)),
+                }
             }
             Err(told) => told,
         }

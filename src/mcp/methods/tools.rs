@@ -6,12 +6,14 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use crate::accounting::capture::Capture;
 use crate::catalog::{Call, Catalog, Talk, Tool, ToolOutput, ToolResult};
 use crate::mcp::answer::{Answer, AnswerKind};
 use crate::mcp::record::Handled;
 use crate::mcp::run::Outcome;
-use crate::mcp::told::{Told, bad_params};
+use crate::mcp::told::{Told, bad_params, row_words};
 use crate::mcp::{Busy, Caller, Engine, shortened};
+use crate::model::label::UNKNOWN_TOOL;
 use crate::model::request::RequestStatus;
 use crate::model::timestamp::Timestamp;
 use crate::protocol::error::{ErrorBody, INVALID_PARAMS};
@@ -38,7 +40,7 @@ impl Engine {
         let catalog = self.catalog.now();
         let target = match target(&catalog, request) {
             Ok(target) => target,
-            Err((name, error)) => return Box::pin(self.refuse(caller, request, name, &error)).await,
+            Err(unserved) => return Box::pin(self.refuse(caller, request, unserved)).await,
         };
         self.admits()?;
         let live = caller.visitor.live();
@@ -49,7 +51,8 @@ impl Engine {
         let outcome = self.run_tool(caller, request.id.get(), &target, &archon, (received, began)).await;
         let took = began.elapsed();
         let kind = if matches!(outcome, Outcome::Panicked) { AnswerKind::Broke } else { AnswerKind::Handled };
-        let (told, output) = told(request.id, outcome, caller.visitor.revision().has_structured_output());
+        let form = (caller.visitor.revision().has_structured_output(), self.tracking.capture);
+        let (told, output) = told(request.id, outcome, form);
         self.meter.count("tools/call", Some(&target.name), told.status, took);
         let output = output.as_ref().map(ToolOutput::as_json).unwrap_or_default();
         let arguments = target.arguments.map(RawValue::get);
@@ -101,30 +104,42 @@ impl Engine {
         &self,
         caller: &Caller,
         request: &Request<'_>,
-        name: Option<String>,
-        error: &ErrorBody,
+        Unserved { name, error, short }: Unserved,
     ) -> Result<Answer, Busy> {
         let begin = self.begin(caller)?;
         let status = RequestStatus::Error;
         // Any text can be a name: one label for all that are none, or the metrics would grow without bound.
-        let label = name.as_ref().map(|_| Arc::from("(unknown)"));
+        let label = name.as_ref().map(|_| Arc::from(UNKNOWN_TOOL));
         self.meter.count("tools/call", label.as_ref(), status, Duration::ZERO);
         let handled = Handled {
             session_id: begin.existing,
             method: "tools/call",
             tool: name.map(Arc::from),
-            error: Some(error.message.to_string()),
+            error: Some(short.to_owned()),
             ..Handled::of(&caller.visitor, begin.received, status)
         };
         let recorded = self.record(handled).await.into();
-        let body = reply::error(Some(request.id.get()), error);
+        let body = reply::error(Some(request.id.get()), &error);
         Ok(Answer { body, archon: Some(begin.archon), recorded, ..Answer::default() })
     }
 }
 
-/// The tool that is asked for, or why there is none; with the name under which that is recorded.
-fn target<'a>(catalog: &'a Catalog, request: &Request<'a>) -> Result<Target<'a>, (Option<String>, ErrorBody)> {
-    let params: CallToolParams<'a> = request.read_params().map_err(|error| (None, bad_params(error, CALL)))?;
+/// A call of no tool that there is.
+struct Unserved {
+    /// The name under which it is recorded, if it could be read.
+    name: Option<String>,
+    error: ErrorBody,
+    /// What the row says.
+    short: &'static str,
+}
+
+/// The tool that is asked for, or why there is none.
+fn target<'a>(catalog: &'a Catalog, request: &Request<'a>) -> Result<Target<'a>, Unserved> {
+    let params: CallToolParams<'a> = request.read_params().map_err(|error| Unserved {
+        name: None,
+        error: bad_params(error, CALL),
+        short: "the parameters cannot be read",
+    })?;
     if let Some((name, tool)) = catalog.tool(&params.name) {
         return Ok(Target { name: name.clone(), tool, arguments: params.arguments, meta: params.meta });
     }
@@ -134,11 +149,15 @@ fn target<'a>(catalog: &'a Catalog, request: &Request<'a>) -> Result<Target<'a>,
         names => format!("did you mean {}?", names.join(" or ")),
     };
     let error = ErrorBody::new(INVALID_PARAMS, format!("Unknown tool: {name}; {hint}"));
-    Err((Some(name), error.because("unknown_tool", hint)))
+    Err(Unserved { name: Some(name), error: error.because("unknown_tool", hint), short: "no such tool" })
 }
 
 /// What the client is told, and the tool's answer, for the token count.
-fn told(id: &RawValue, outcome: Outcome<ToolOutput>, structured: bool) -> (Told, Option<ToolOutput>) {
+fn told(
+    id: &RawValue,
+    outcome: Outcome<ToolOutput>,
+    (structured, capture): (bool, Capture),
+) -> (Told, Option<ToolOutput>) {
     // A model reads that its call took too long, and can ask for less.
     if let Outcome::TimedOut(limit) = outcome {
         let message = format!("the tool did not finish within {limit:?} and was cancelled");
@@ -148,17 +167,17 @@ fn told(id: &RawValue, outcome: Outcome<ToolOutput>, structured: bool) -> (Told,
     }
     match outcome.finished(id) {
         Ok(finished) => {
-            let (told, output) = finished_told(id, finished, structured);
+            let (told, output) = finished_told(id, finished, (structured, capture));
             (told, Some(output))
         }
         Err(told) => (told, None),
     }
 }
 
-fn finished_told(id: &RawValue, finished: ToolResult, structured: bool) -> (Told, ToolOutput) {
+fn finished_told(id: &RawValue, finished: ToolResult, (structured, capture): (bool, Capture)) -> (Told, ToolOutput) {
     let (output, status, error) = match finished {
         Ok(output) => (output, RequestStatus::Success, None),
-        Err(error) => (ToolOutput::from(&error), RequestStatus::Error, Some(error.summary())),
+        Err(error) => (ToolOutput::from(&error), RequestStatus::Error, Some(row_words(&error, capture))),
     };
     let body = reply::result(id, &output.result(status != RequestStatus::Success, structured));
     (Told { body, status, error }, output)

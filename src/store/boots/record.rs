@@ -128,6 +128,7 @@ impl Store {
             }
             Ok::<_, StoreError>(Begun { number, outage, previous_end: previous_end.flatten() })
         }.await)?;
+        self.totals().know_clients_of(boot.started_at.day()).await?;
         self.writer().begin_boot(begun.number);
         Ok(begun)
     }

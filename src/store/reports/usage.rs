@@ -94,17 +94,25 @@ impl Store {
     pub async fn rolled_up(&self, group: Group, since: Timestamp) -> Result<Vec<UsageRow>, StoreError> {
         let minute = since.minute();
         let columns = "status, bucket, calls, duration_us, prompt_tokens, completion_tokens";
-        // Whole hours or days, and the minutes before the first of them.
-        let (name, step, whole, first) = if matches!(group, Group::Hour | Group::Day) {
-            let first = whole_from(minute, Duration::from_hours(1), Timestamp::hour);
-            (self.begin_text(group, "at"), "hour AS at", "archon_mcp_rollups_hourly WHERE hour >= $2", first)
-        } else {
-            let name = if group == Group::Client { "client_type" } else { "tool_name" };
-            let first = whole_from(minute, Duration::from_hours(24), Timestamp::day);
-            let whole = "archon_mcp_rollups_daily WHERE day >= $2 AND tool_name <> ''";
-            (name.to_owned(), "tool_name, client_type", whole, first)
+        // Whole hours or days, and the minutes before the first of them. Days outlive hours and minutes.
+        let (day, whole_days) =
+            (Duration::from_hours(24), "archon_mcp_rollups_daily WHERE day >= $2 AND tool_name <> ''");
+        let (name, step, part, (whole, first)) = match group {
+            Group::Hour => {
+                let first = whole_from(minute, Duration::from_hours(1), Timestamp::hour);
+                let whole = ("archon_mcp_rollups_hourly WHERE hour >= $2", first);
+                (self.begin_text(group, "at"), "hour AS at", "minute AS at", whole)
+            }
+            Group::Day => {
+                let whole = (whole_days, whole_from(minute, day, Timestamp::day));
+                (self.begin_text(group, "at"), "day AS at", "minute AS at", whole)
+            }
+            _ => {
+                let name = if group == Group::Client { "client_type" } else { "tool_name" };
+                let (step, whole) = ("tool_name, client_type", (whole_days, whole_from(minute, day, Timestamp::day)));
+                (name.to_owned(), step, step, whole)
+            }
         };
-        let part = step.replace("hour", "minute");
         let sql = format!(
             "SELECT name, status, string_agg(CAST(bucket AS TEXT) || ' ' || CAST(calls AS TEXT), ',') AS buckets, {SUMS} \
              FROM (SELECT {name} AS name, status, bucket, {SUMS} FROM ( \

@@ -45,9 +45,6 @@ static COUNTS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-const ENDS: &str = "SELECT COALESCE(disconnect_reason, ''), COUNT(*) FROM archon_mcp_sessions \
-     WHERE status <> 'active' GROUP BY 1 ORDER BY 1";
-
 impl Store {
     /// Counts live protocol sessions, in all and of one principal.
     ///
@@ -69,13 +66,5 @@ impl Store {
         let (archon_active, protocol_active, protocol_idle): (i64, i64, i64) =
             read!(self, db => sqlx::query_as(COUNTS.as_str()).bind(now).bind(used_since).fetch_one(db).await)?;
         Ok(SessionCounts { protocol_active, protocol_idle, archon_active })
-    }
-
-    /// Sessions that have ended, by reason.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the store cannot tell.
-    pub async fn ends_by_reason(&self) -> Result<Vec<(String, i64)>, StoreError> {
-        read!(self, db => sqlx::query_as(ENDS).fetch_all(db).await)
     }
 }

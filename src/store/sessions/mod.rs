@@ -15,6 +15,7 @@ pub use credits::{CreditRule, Credited};
 pub use ending::Ending;
 pub use feed::{Bell, Cancellation, End, Feed, News};
 pub use lookup::{Ended, Life, Reserver, StoredClient, StoredProtocolSession, StoredSession};
+pub use ownership::Renamed;
 pub use reaping::{EvictRule, ReapRule, Reaped};
-pub use retention::Pruned;
+pub use retention::{Pruned, Swept};
 pub use streams::StreamTouch;

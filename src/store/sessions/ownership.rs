@@ -27,7 +27,57 @@ const TELL: &str = "INSERT INTO archon_mcp_session_events (at, kind, session_id,
      SELECT $2, 'claimed', p.session_id, p.protocol_session_id, 'tokens were switched on', $3 \
      FROM archon_mcp_protocol_sessions p WHERE p.protocol_session_id = $1";
 
+/// Locks what is renamed, in the order of all transactions.
+const LOCK_OLD: [&str; 2] = [
+    "SELECT session_id FROM archon_mcp_sessions WHERE principal = $1 AND status = 'active' ORDER BY session_id FOR UPDATE",
+    "SELECT protocol_session_id FROM archon_mcp_protocol_sessions WHERE principal = $1 AND status = 'active' \
+     ORDER BY protocol_session_id FOR UPDATE",
+];
+
+const RENAME_ARCHON: &str = "UPDATE archon_mcp_sessions SET principal = $2, user_name = $2, \
+     user_email = COALESCE($3, user_email), user_id = COALESCE($4, user_id) WHERE principal = $1 AND status = 'active'";
+
+const RENAME: &str =
+    "UPDATE archon_mcp_protocol_sessions SET principal = $2 WHERE principal = $1 AND status = 'active'";
+
+const TELL_RENAMED: &str =
+    "INSERT INTO archon_mcp_session_events (at, kind, reason, actor) VALUES ($1, 'renamed', $2, 'token file')";
+
+/// What a principal had that has another name now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Renamed {
+    /// Live connections.
+    pub connections: u64,
+    /// Live Archon sessions.
+    pub archon: u64,
+}
+
 impl Store {
+    /// Gives the live sessions of a principal to another, who is the same under a new name. What has ended keeps the name
+    /// that it had. One event tells of all.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then none is renamed.
+    pub async fn rename_principal(&self, old: &str, new: &Principal, at: Timestamp) -> Result<Renamed, StoreError> {
+        let dialect = self.dialect();
+        let (name, email, id) = (&*new.name, new.email.as_deref(), new.id.map(DbUuid));
+        transact!(self, tx => async {
+            if dialect.locks_rows() {
+                for lock in LOCK_OLD {
+                    sqlx::query(lock).bind(old).execute(&mut *tx).await?;
+                }
+            }
+            let archon = sqlx::query(RENAME_ARCHON).bind(old).bind(name).bind(email).bind(id)
+                .execute(&mut *tx).await?.rows_affected();
+            let connections = sqlx::query(RENAME).bind(old).bind(name).execute(&mut *tx).await?.rows_affected();
+            if connections + archon > 0 {
+                let what = format!("{old} is {name}: {connections} connections, {archon} Archon sessions");
+                sqlx::query(TELL_RENAMED).bind(at).bind(what).execute(&mut *tx).await?;
+            }
+            Ok::<_, StoreError>(Renamed { connections, archon })
+        }.await)
+    }
+
     /// Live protocol sessions of a principal, not more than `limit`.
     ///
     /// # Errors

@@ -7,7 +7,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::clients::Clients;
 use super::sums::Sums;
+use crate::model::timestamp::Timestamp;
 use crate::store::rows::NewRequest;
 
 /// Sums that wait to be written.
@@ -30,6 +32,7 @@ pub(in crate::store) struct Reached {
 #[derive(Debug, Default)]
 struct Waiting {
     sums: Sums,
+    clients: Clients,
     /// Rows up to this one were folded from the table. Some of them may still be on their way to us: others took this boot
     /// for dead and folded what it had committed, before it knew that it had.
     folded: i64,
@@ -47,8 +50,21 @@ impl Fold {
     pub(in crate::store) fn add(&self, request: &NewRequest, seq: i64) {
         let mut waiting = self.lock();
         if seq > waiting.folded {
-            waiting.sums.add(request, seq);
+            let Waiting { sums, clients, .. } = &mut *waiting;
+            sums.add(request, seq, clients);
         }
+    }
+
+    /// The sums of these rows alone, each with its number.
+    pub(super) fn sums_of<'r>(&self, rows: impl Iterator<Item = (&'r NewRequest, i64)>) -> Sums {
+        let (mut sums, mut waiting) = (Sums::default(), self.lock());
+        rows.for_each(|(request, seq)| sums.add(request, seq, &mut waiting.clients));
+        sums
+    }
+
+    /// The sums in the database tell these clients apart already on that day.
+    pub(super) fn know_clients(&self, day: Timestamp, names: Vec<String>) {
+        self.lock().clients.know(day, names);
     }
 
     /// All that waits.

@@ -3,10 +3,10 @@
 
 use super::Totals;
 use super::fold::InHand;
-use super::sums::Sums;
 use super::touches::Touches;
 use super::writing::Flush;
 use crate::model::request::{RequestStatus, Tokens};
+use crate::model::session::SessionRule;
 use crate::model::timestamp::Timestamp;
 use crate::store::backend::order::ROW_PATIENCE;
 use crate::store::backend::{DbUuid, StoreError, reread};
@@ -18,7 +18,7 @@ const UNFOLDED_BOOTS: &str = "SELECT number FROM archon_mcp_boots b WHERE ended_
 
 const UNFOLDED: &str = "SELECT r.seq, r.session_id, r.protocol_session_id, \
      COALESCE(s.client_type, p.client_type, 'Unknown') AS client_type, \
-     r.method, r.tool_name, r.timestamp, r.duration_us, r.status, CAST(r.prompt_tokens AS BIGINT) AS prompt_tokens, \
+     r.method, r.tool_name, r.session_rule, r.timestamp, r.duration_us, r.status, CAST(r.prompt_tokens AS BIGINT) AS prompt_tokens, \
      CAST(r.completion_tokens AS BIGINT) AS completion_tokens FROM archon_mcp_requests r \
      LEFT JOIN archon_mcp_sessions s ON s.session_id = r.session_id \
      LEFT JOIN archon_mcp_protocol_sessions p ON p.protocol_session_id = r.protocol_session_id \
@@ -88,10 +88,8 @@ impl Totals {
     async fn fold_rows(&self, boot: i64, (mark, upto): (i64, i64), limit: i64) -> Result<usize, StoreError> {
         let rows: Vec<Leftover> = reread!(self, db => sqlx::query_as(UNFOLDED)
             .bind(boot).bind(mark).bind(upto).bind(limit).fetch_all(db).await)?;
-        let mut sums = Sums::default();
-        for row in &rows {
-            sums.add(&row.to_request(), row.seq);
-        }
+        let rows: Vec<_> = rows.iter().map(|row| (row.to_request(), row.seq)).collect();
+        let sums = self.fold.sums_of(rows.iter().map(|(request, seq)| (request, *seq)));
         if !rows.is_empty() {
             // If somebody else has folded these rows meanwhile, the mark is not there any more, and nothing is written.
             let touches = Touches::default();
@@ -110,6 +108,7 @@ struct Leftover {
     client_type: String,
     method: String,
     tool_name: Option<String>,
+    session_rule: Option<String>,
     timestamp: Timestamp,
     duration_us: i64,
     status: String,
@@ -133,7 +132,8 @@ impl Leftover {
             error_message: None,
             tokens: Some(Tokens { prompt: count(self.prompt_tokens), completion: count(self.completion_tokens) }),
             estimated_cost: None,
-            rule: None,
+            // Which rule is not asked; that there is one, is.
+            rule: self.session_rule.as_ref().map(|rule| rule.parse().unwrap_or(SessionRule::Bound)),
             late: false,
             captured: None,
         }

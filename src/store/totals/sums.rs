@@ -1,12 +1,14 @@
 //! What request rows add up to: by session, and by minute, tool, client type, status and latency bucket.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::clients::Clients;
 use super::touches::Added;
+use crate::model::label::{OTHER, UNKNOWN_TOOL, is_method};
 use crate::model::latency;
 use crate::model::request::RequestStatus;
 use crate::model::text::clean;
@@ -57,6 +59,24 @@ fn key_text(text: &Arc<str>) -> Arc<str> {
     clean(&text[..end], KEY_TEXT_BYTES).into()
 }
 
+static OTHER_METHODS: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(OTHER));
+static UNKNOWN_TOOLS: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(UNKNOWN_TOOL));
+
+/// The method under which a row is summed.
+fn method_label(request: &NewRequest) -> Arc<str> {
+    // What has run needs no look.
+    if request.rule.is_some() || is_method(&request.method) { request.method.clone() } else { OTHER_METHODS.clone() }
+}
+
+/// The same of its tool; empty where it is no call. A call without a rule named a tool that is not served.
+fn tool_label(request: &NewRequest) -> Arc<str> {
+    match &request.tool_name {
+        None => Arc::default(),
+        Some(name) if request.rule.is_some() => key_text(name),
+        Some(_) => UNKNOWN_TOOLS.clone(),
+    }
+}
+
 impl Sums {
     /// Up to which of the boot's rows they reach; zero when they are empty.
     pub(in crate::store) fn seq(&self) -> i64 {
@@ -89,8 +109,8 @@ impl Sums {
         self.seq = self.seq.max(last);
     }
 
-    /// Adds a row.
-    pub(in crate::store) fn add(&mut self, request: &NewRequest, seq: i64) {
+    /// Adds a row, under names that clients cannot make up without end.
+    pub(super) fn add(&mut self, request: &NewRequest, seq: i64, clients: &mut Clients) {
         let tokens = request.tokens.unwrap_or_default();
         let counters = Counters {
             calls: 1,
@@ -108,11 +128,12 @@ impl Sums {
             }
         }
         let duration = std::time::Duration::from_micros(request.duration_us.try_into().unwrap_or(0));
+        let minute = request.timestamp.minute();
         let key = MinuteKey {
-            minute: request.timestamp.minute(),
-            method: key_text(&request.method),
-            tool_name: request.tool_name.as_ref().map(key_text).unwrap_or_default(),
-            client_type: key_text(&request.client_type),
+            minute,
+            method: method_label(request),
+            tool_name: tool_label(request),
+            client_type: clients.label(minute.day(), key_text(&request.client_type)),
             status: request.status,
             bucket: latency::bucket(duration),
         };

@@ -235,16 +235,23 @@ on_every_database!(the_metrics_count_as_the_list_does, |db| async {
     ));
     assert_eq!(lines(&document(&db, &["list"])), std::slice::from_ref(&used.id));
     assert_eq!(document(&db, &["list"])["idle"], 1);
-    let mut connection = Connection::open(server.address()).await.expect("a connection");
-    connection.request("GET /metrics", &[("connection", "close")], "").await.expect("asked");
-    let metrics = connection.answer().await.expect("an answer").text();
-    for line in [
+    let wanted = [
         r#"archonctl_connections{state="active"} 1"#,
         r#"archonctl_connections{state="idle"} 1"#,
         "archonctl_sessions_active{} 1",
         r#"archonctl_sessions{kind="protocol",status="active"} 2"#,
         r#"archonctl_sessions{kind="archon",status="active"} 1"#,
-    ] {
-        assert!(metrics.lines().any(|told| told == line), "{line} is not in:\n{metrics}");
+    ];
+    // Counts may be those of a moment ago.
+    let began = Instant::now();
+    loop {
+        let mut connection = Connection::open(server.address()).await.expect("a connection");
+        connection.request("GET /metrics", &[("connection", "close")], "").await.expect("asked");
+        let metrics = connection.answer().await.expect("an answer").text();
+        if wanted.iter().all(|line| metrics.lines().any(|told| told == *line)) {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "not all of {wanted:?} are in:\n{metrics}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 });

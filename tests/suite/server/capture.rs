@@ -44,3 +44,74 @@ async fn errors_alone_or_nothing() {
     let (_house, rows) = words(Database::sqlite(), &[]).await;
     assert!(rows.is_empty(), "off by default: {rows:?}");
 }
+
+/// What clients send in places where an error speaks of it.
+fn speaking(value: &str) -> Vec<String> {
+    let of = |tool: &str, arguments: Value| call(1, tool, arguments);
+    let asks = |method: &str, params: Value| {
+        json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string()
+    };
+    vec![
+        of("find_projects", json!({ "page": value })),
+        of("find_projects", json!({ "query": value.repeat(200) })),
+        of("find_projects", json!({ "project_id": value })),
+        of("find_projects", json!({ value: 1 })),
+        of("find_projects", json!([value])),
+        of("find_projects", json!(value)),
+        of("manage_project", json!({ "action": value })),
+        of("manage_project", json!({ "action": "update", "project_id": value, "title": "a" })),
+        of("manage_project", json!({ "action": "create", "title": value.repeat(200) })),
+        of("manage_project", json!({ "action": "create", "title": [value] })),
+        of("test_fail", json!({ "message": value })),
+        of("no_such_tool", json!({ "secret": value })),
+        asks("tools/call", json!({ "name": { value: 1 } })),
+        asks("tools/call", json!(value)),
+        asks("prompts/get", json!({ "name": [value] })),
+        asks("prompts/get", json!({ "name": "no_such_prompt", "arguments": { "name": value } })),
+        asks("resources/read", json!({ "uri": [value] })),
+        asks("logging/setLevel", json!({ "level": value })),
+        asks("completion/complete", json!({ "ref": value, "argument": value })),
+        asks(
+            "completion/complete",
+            json!({ "ref": { "type": "ref/prompt", "name": "x" }, "argument": { "name": "n", "value": value } }),
+        ),
+        asks("no/such/method", json!({ "secret": value })),
+        json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 7, "reason": value }})
+            .to_string(),
+    ]
+}
+
+on_every_database!(with_capture_off_no_value_of_an_argument_is_kept_anywhere, |db| async {
+    let house = House::open_on(db, &[]).await;
+    let session = house.session().await;
+    let sent = speaking("hunter2");
+    for body in &sent {
+        let answer = session.post(&[], body.as_str()).await.expect("an answer");
+        assert!(matches!(answer.status, 200 | 202 | 400), "{body}: {}", answer.text());
+    }
+    session.call("heartbeat", json!({})).await;
+    house.newest_row("status", "tool_name = 'heartbeat'", "success").await;
+    house.until("SELECT CASE WHEN COUNT(*) > 0 THEN 1 ELSE 0 END FROM archon_mcp_rollups", "1").await;
+    for table in [
+        "archon_mcp_requests",
+        "archon_mcp_captures",
+        "archon_mcp_session_events",
+        "archon_mcp_sessions",
+        "archon_mcp_protocol_sessions",
+        "archon_mcp_rollups",
+        "archon_mcp_rollups_daily",
+    ] {
+        let everything = format!("{:?}", house.db.rows(&format!("SELECT * FROM {table}")));
+        assert!(!everything.contains("hunter2"), "{table}: {everything}");
+    }
+    let metrics = house.request("GET /metrics", &[], "").await.text();
+    assert!(metrics.contains("archonctl_requests_total") && !metrics.contains("hunter2"), "{metrics}");
+    assert!(!house.server.lines().join("\n").contains("hunter2"));
+    // It says what went wrong all the same.
+    for message in
+        ["validation_error: argument \"page\" does not fit", "validation_error: unknown argument", "no such tool"]
+    {
+        let rows = format!("SELECT COUNT(*) FROM archon_mcp_requests WHERE error_message = '{message}'");
+        assert_ne!(house.db.value(&rows), "0", "{message}");
+    }
+});

@@ -99,7 +99,7 @@ fn with_nul() -> Vec<(&'static str, String)> {
 }
 
 on_every_database!(nul_in_every_string, |db| async {
-    let house = House::open_on(db, &[]).await;
+    let house = House::open_on(db, &["--capture", "errors"]).await;
     let (session, neighbour) = (house.session().await, house.session().await);
     for (place, body) in with_nul() {
         assert!(body.contains("\\u0000"), "{place}");

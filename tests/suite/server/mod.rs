@@ -12,6 +12,7 @@ mod home;
 mod hostile;
 mod listening;
 mod lists;
+mod looking;
 mod messages;
 mod names;
 mod old_clients;

@@ -64,7 +64,7 @@ async fn arguments_that_do_not_fit_are_a_tool_error_that_names_them() {
 
 #[tokio::test]
 async fn a_failure_is_recorded_as_such() {
-    let house = House::open(&[]).await;
+    let house = House::open(&["--capture", "errors"]).await;
     let session = house.session().await;
     let result = session.call("test_fail", json!({"message": "out of paper"})).await;
     assert_eq!(result["isError"], true);

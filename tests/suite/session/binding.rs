@@ -4,6 +4,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::clock::advance;
 use super::{REVISION, SOON, echo, echo_naming, until};
 use crate::databases::{Database, on_every_database};
 use crate::http::{Mcp, Session};
@@ -12,7 +13,7 @@ use crate::process::ServeProcess;
 const NAMED: &str = "x-archon-session-id";
 
 async fn start(db: &Database) -> (ServeProcess, Mcp) {
-    let server = ServeProcess::start(db, &["--test-tools"]).await;
+    let server = ServeProcess::start(db, &["--test-tools", "--test-clock"]).await;
     let mcp = Mcp::new(server.url());
     (server, mcp)
 }
@@ -36,13 +37,19 @@ fn pairs<const N: usize>(expected: [(&str, &str); N]) -> Vec<(String, String)> {
     expected.map(|(rule, id)| (rule.to_owned(), id.to_owned())).into()
 }
 
-/// How often the log says that this id was replaced. Another warning, made after them, shows that they are all there.
-async fn warnings(server: &ServeProcess, session: &Session, id: &str) -> usize {
+fn warning(id: &str) -> String {
+    format!("Client-provided session {id} invalid/expired, will create new session")
+}
+
+/// How often the log says that this id was replaced. Another warning, made after them, shows that they are all there. What
+/// comes next is warned of again.
+async fn warnings(server: &mut ServeProcess, session: &Session, id: &str) -> usize {
+    advance(server, "61s").await;
     let marker = Uuid::new_v4().to_string();
     echo_naming(session, &marker).await;
-    let text = |id: &str| format!("Client-provided session {id} invalid/expired, will create new session");
-    server.wait_for_line(&text(&marker), SOON).await;
-    server.lines().iter().filter(|line| line.contains(&text(id))).count()
+    server.wait_for_line(&warning(&marker), SOON).await;
+    advance(server, "61s").await;
+    server.lines().iter().filter(|line| line.contains(&warning(id))).count()
 }
 
 on_every_database!(the_first_tool_call_makes_the_session, |db| async {
@@ -149,7 +156,7 @@ on_every_database!(who_makes_a_reserved_session_adopts_the_rows_of_all_who_share
 });
 
 on_every_database!(an_id_that_is_not_to_be_used_is_replaced_with_one_warning, |db| async {
-    let (server, mcp) = start(&db).await;
+    let (mut server, mcp) = start(&db).await;
     let ended = mcp.initialize(REVISION).await;
     let expired = echo(&ended).await;
     db.rows(&format!("UPDATE archon_mcp_sessions SET status = 'expired' WHERE session_id = '{expired}'"));
@@ -161,14 +168,28 @@ on_every_database!(an_id_that_is_not_to_be_used_is_replaced_with_one_warning, |d
         for _ in 0..3 {
             assert_eq!(echo_naming(&session, named).await, archon(&session), "{named}");
         }
-        assert_eq!(warnings(&server, &session, named).await, 1, "{named}");
+        assert_eq!(warnings(&mut server, &session, named).await, 1, "{named}");
         assert_eq!(echo_naming(&other, named).await, archon(&other), "{named}");
-        assert_eq!(warnings(&server, &session, named).await, 2, "{named}: one for each protocol session");
+        assert_eq!(warnings(&mut server, &session, named).await, 2, "{named}: one for each protocol session");
         let opened = mcp.initialize_with(&[(NAMED, named)], "suite", REVISION).await;
+        advance(&mut server, "61s").await;
         assert!(archon(&opened) != named && Uuid::parse_str(archon(&opened)).is_ok(), "{named}");
     }
     assert_eq!(rules(&db, &session)[0], ("new".to_owned(), archon(&session).to_owned()));
     assert!(rules(&db, &session)[1..].iter().all(|(rule, id)| rule == "bound" && id == archon(&session)));
+});
+
+// A client that makes up an id for each call writes no log of that size.
+on_every_database!(a_flood_of_ids_is_a_line_a_minute_and_a_number, |db| async {
+    let (mut server, mcp) = start(&db).await;
+    let session = mcp.initialize(REVISION).await;
+    for n in 0..30 {
+        echo_naming(&session, &format!("made-up-{n}")).await;
+    }
+    advance(&mut server, "61s").await;
+    echo_naming(&session, "the-last").await;
+    server.wait_for_line(&format!("{} (29 more before it)", warning("the-last")), SOON).await;
+    assert_eq!(server.lines().iter().filter(|line| line.contains("invalid/expired")).count(), 2);
 });
 
 /// A token file with these principals; each one's token is its name.
@@ -186,7 +207,8 @@ fn token_file(db: &Database, principals: &[&str]) -> String {
 on_every_database!(principals_are_kept_apart, |db| async {
     let id = "550e8400-e29b-41d4-a716-446655440000";
     let tokens = token_file(&db, &[&format!("ada ada@example.org {id}"), "bob"]);
-    let server = ServeProcess::start(&db, &["--test-tools", "--token-file", &tokens]).await;
+    let options = ["--test-tools", "--test-clock", "--token-file", &tokens];
+    let mut server = ServeProcess::start(&db, &options).await;
     let (ada, bob) = (Mcp::new(server.url()).with_token("ada"), Mcp::new(server.url()).with_token("bob"));
     let (hers, reserved) = (ada.initialize(REVISION).await, ada.initialize(REVISION).await);
     let named = echo(&hers).await;
@@ -196,8 +218,9 @@ on_every_database!(principals_are_kept_apart, |db| async {
     let his = bob.initialize(REVISION).await;
     for foreign in [&named, archon(&reserved)] {
         assert_eq!(echo_naming(&his, foreign).await, archon(&his));
-        assert_eq!(warnings(&server, &his, foreign).await, 1);
+        assert_eq!(warnings(&mut server, &his, foreign).await, 1);
         let opened = bob.initialize_with(&[(NAMED, foreign)], "suite", REVISION).await;
+        advance(&mut server, "61s").await;
         assert_ne!(archon(&opened), foreign);
     }
     let user = user.replace(&named, archon(&his));

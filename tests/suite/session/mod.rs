@@ -13,6 +13,8 @@ mod away;
 mod binding;
 mod clock;
 mod ends;
+mod pruning;
+mod renamed;
 mod retention;
 mod running;
 mod supervision;

@@ -1,6 +1,7 @@
 //! What is old goes, in chunks; what is young, live or not yet summed up stays.
 
-use archonctl::store::sessions::Pruned;
+use archonctl::model::group::Group;
+use archonctl::store::sessions::{Pruned, Swept};
 
 use super::*;
 use crate::databases::on_every_database;
@@ -80,4 +81,63 @@ on_every_database!(no_chunk_is_larger_than_its_limit, |db| async {
     {
         assert_eq!(count(&db, table), 0, "{table}");
     }
+});
+
+/// Whole sweeps until one finds nothing; what they removed, and how many chunks were looked at.
+async fn sweep(store: &Store, before: Timestamp, limit: i64) -> (Pruned, usize) {
+    let (mut all, mut chunks, mut swept) = (Pruned::default(), 0, Swept::default());
+    loop {
+        let (pruned, next) = store.prune_further(before, swept, limit).await.expect("a chunk");
+        all.grew_by(pruned);
+        chunks += 1;
+        let Some(next) = next else { return (all, chunks) };
+        swept = next;
+    }
+}
+
+on_every_database!(what_may_not_go_yet_keeps_nothing_behind_it, |db| async {
+    let store = serving(&db).await;
+    store_all(&store, pair(1)).await;
+    // Written while the clock stood a year ahead; then those of a right one; then one that nobody has summed up.
+    let ahead = NOON.plus(minutes(60 * 24 * 365));
+    store_all(&store, (0..60).map(|_| call_at(1, ahead))).await;
+    store_all(&store, (0..60).map(|_| events(NewEvent { at: ahead, ..event(1, "refused") }))).await;
+    store_all(&store, (0..40).map(|_| call_at(1, NOON))).await;
+    store_all(&store, (0..40).map(|_| events(event(1, "refused")))).await;
+    flush(&store).await;
+    store_all(&store, [call_at(1, NOON)]).await;
+
+    let later = NOON.plus(minutes(100));
+    let (stalled, _) = prune_all(&store, later, 20).await;
+    assert_eq!(stalled.requests, 0, "the first ones stand in the way");
+    let (pruned, chunks) = sweep(&store, later, 20).await;
+    assert_eq!((pruned.requests, pruned.events), (40, 40));
+    assert_eq!(chunks, 7, "each row is looked at once");
+    assert_eq!(count(&db, "archon_mcp_requests"), 61);
+    flush(&store).await;
+    assert_eq!(sweep(&store, later, 1000).await.0.requests, 1, "the one that was not in the sums then");
+    assert_eq!(sweep(&store, ahead.plus(minutes(1)), 20).await.0.requests, 60);
+    assert!(store.rows_to_sweep().await.expect("about how many") < 200);
+});
+
+on_every_database!(sums_by_minute_and_hour_go_and_those_by_day_stay, |db| async {
+    let store = serving(&db).await;
+    store_all(&store, pair(1)).await;
+    let hours = |count: u64| NOON.plus(minutes(60 * count));
+    store_all(&store, (0..48).flat_map(|n| [call_at(1, hours(n)), call_at(1, hours(n).plus(minutes(1)))])).await;
+    flush(&store).await;
+    assert_eq!(store.oldest_sum().await.expect("an answer"), Some(NOON));
+    let days = rows(&db, "SELECT SUM(calls) FROM archon_mcp_rollups_daily");
+
+    let first = store.prune_sums(hours(24), 10).await.expect("a chunk");
+    assert_eq!(first.sums, 20, "a chunk of each");
+    let mut all = first;
+    while all.grew_by(store.prune_sums(hours(24), 10).await.expect("a chunk")) {}
+    assert_eq!(all.sums, 3 * 24);
+    assert_eq!((count(&db, "archon_mcp_rollups"), count(&db, "archon_mcp_rollups_hourly")), (48, 24));
+    assert_eq!(store.oldest_sum().await.expect("an answer"), Some(hours(24)));
+    assert_eq!(rows(&db, "SELECT SUM(calls) FROM archon_mcp_rollups_daily"), days);
+    // Days are told from those by day.
+    let told = store.rolled_up(Group::Day, Timestamp::from_millis(0)).await.expect("sums");
+    assert_eq!(told.iter().map(|row| row.calls).sum::<i64>(), 96);
 });

@@ -62,9 +62,9 @@ on_every_database!(a_batch_that_others_folded_is_not_counted_when_it_is_sent_aga
             let (protocol_id, archon_id) = ids(1);
             db.rows(&format!(
                 "INSERT INTO archon_mcp_requests (session_id, protocol_session_id, method, tool_name, prompt_tokens, \
-                 completion_tokens, timestamp, duration_ms, duration_us, status, late, boot, seq) VALUES ('{archon_id}', \
+                 completion_tokens, timestamp, duration_ms, duration_us, status, late, session_rule, boot, seq) VALUES ('{archon_id}', \
                  '{protocol_id}', 'tools/call', 'health_check', 10, 20, '2026-01-10 12:00:00.000', 1, 1500, 'success', \
-                 FALSE, 1, {n})"
+                 FALSE, 'bound', 1, {n})"
             ));
         }
         db.rows("UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash'");

@@ -2,6 +2,7 @@
 
 mod folding;
 mod leftovers;
+mod names;
 mod touching;
 
 use super::*;

@@ -1,0 +1,4 @@
+//! What is left of a secret.
+
+/// What stands in its place.
+pub const MASK: &str = "[masked]";
