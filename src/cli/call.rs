@@ -244,7 +244,7 @@ async fn measure(client: &Client, tool: &str, typed: Typed, way: Way, plan: Plan
         let document = summary.document().context("cannot write the figures")? + "\n";
         write_out(&document, Format::Json).context("cannot write the figures")?;
     } else {
-        tell(&summary.text);
+        summary.text.lines().for_each(tell);
     }
     tally.verdict(way.ignore_tool_error)
 }

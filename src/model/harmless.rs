@@ -4,6 +4,7 @@
 //! like a line of ours, or what a spreadsheet runs. Each kind of output has its function here.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// Whether a character does more than stand where it is: control characters (C0, DEL, C1), those that turn the direction
 /// of what follows (Unicode's `Bidi_Control`), separators of lines and paragraphs, and the byte order mark.
@@ -40,8 +41,8 @@ pub fn json(document: &str) -> Cow<'_, str> {
         if stays(c) {
             escaped.push(c);
         } else {
-            // All of them have four digits.
-            escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
+            // All of them have four digits; and a text takes whatever is written to it.
+            _ = write!(escaped, "\\u{:04x}", u32::from(c));
         }
     }
     Cow::Owned(escaped)

@@ -68,10 +68,8 @@ impl Strangers {
         self.counts[cause as usize].fetch_add(1, Relaxed);
         let Some(since) = self.untold(address, Instant::now()) else { return };
         let from = address.map_or_else(|| "a local socket".to_owned(), |address| address.to_string());
-        match since {
-            0 => tracing::warn!(%from, "refused at the door: {what}"),
-            _ => tracing::warn!(%from, "refused at the door: {what} ({since} more since the last line)"),
-        }
+        let more = if since == 0 { String::new() } else { format!(" ({since} more since the last line)") };
+        tracing::warn!(%from, "refused at the door: {what}{more}");
     }
 
     /// How many were refused since the server began, by reason.
