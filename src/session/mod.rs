@@ -25,6 +25,7 @@ mod policy;
 mod recent;
 mod renew;
 mod report;
+mod retained;
 mod retention;
 mod running;
 pub mod status;
@@ -62,7 +63,7 @@ use cache::Cache;
 use caps::Tallies;
 use ends::Ends;
 use recent::StatusCache;
-use retention::Progress;
+use retained::Retained;
 use timekeeping::Timekeeping;
 
 /// The sessions of one running server.
@@ -89,7 +90,7 @@ pub struct Sessions {
     ready: StatusCache,
     draining: AtomicBool,
     ends: Ends,
-    retained: Progress,
+    retained: Retained,
     tallies: Tallies,
     supervisor: Supervisor,
 }
@@ -173,7 +174,7 @@ impl Sessions {
             ready: StatusCache::default(),
             draining: AtomicBool::new(false),
             ends: Ends::default(),
-            retained: Progress::default(),
+            retained: Retained::default(),
             tallies: Tallies::default(),
             supervisor: Supervisor::default(),
         }))

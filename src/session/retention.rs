@@ -1,13 +1,13 @@
 //! What is older than the operator wants it kept is removed.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::Sessions;
 use super::cleanup::CHUNK;
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
-use crate::store::sessions::{Pruned, Swept};
+use crate::store::sessions::Pruned;
 
 /// What one run removes at most, by its age: a clock that is wrong costs a day, not all.
 const DAY: Duration = Duration::from_hours(24);
@@ -15,15 +15,6 @@ const DAY: Duration = Duration::from_hours(24);
 const SUMS_KEPT: Duration = Duration::from_hours(24 * 90);
 /// A run of the retention sweeps this many chunks at least.
 const SWEPT_AT_ONCE: u64 = 20;
-
-/// How far the retention has come in this boot.
-#[derive(Debug, Default)]
-pub(super) struct Progress {
-    /// Up to when it has removed; none before its first run.
-    before: Mutex<Option<Timestamp>>,
-    /// Where its sweep is.
-    swept: Mutex<Swept>,
-}
 
 impl Sessions {
     /// Removes what is older than the operator wants it kept: rows, events, ended sessions and captured words; and sums by
