@@ -7,19 +7,19 @@ use http::request::Parts;
 use hyper::body::Incoming as Body;
 
 use super::accepts::Accepts;
-use super::activity::Activity;
 use super::events;
 use super::guard::Page;
 use super::head::{self, require_json};
 use super::refusal::Refusal;
 use super::reply::Reply;
+use super::turn::Turn;
 use super::{App, body};
-use crate::mcp::{Incoming, Outgoing, Reads};
+use crate::mcp::{Head, Incoming, Outgoing, Reads};
 
 /// Handles a POST.
-pub(super) async fn post(app: &Arc<App>, parts: &Parts, mut body: Body, page: &Page, activity: &Activity) -> Response {
-    let read = read(app, parts, &mut body, page).await;
-    activity.begin();
+pub(super) async fn post(app: &Arc<App>, parts: &Parts, mut body: Body, page: &Page, turn: &mut Turn) -> Response {
+    let read = read(app, parts, &mut body, (page, turn)).await;
+    turn.begin();
     let (incoming, accepts) = match read {
         Ok(read) => read,
         Err(refusal) => {
@@ -36,11 +36,18 @@ pub(super) async fn post(app: &Arc<App>, parts: &Parts, mut body: Body, page: &P
 }
 
 /// What the guards let through, read whole.
-async fn read(app: &App, parts: &Parts, body: &mut Body, page: &Page) -> Result<(Incoming, Accepts), Refusal> {
+async fn read(
+    app: &App,
+    parts: &Parts,
+    body: &mut Body,
+    (page, turn): (&Page, &mut Turn),
+) -> Result<(Incoming, Accepts), Refusal> {
     let headers = &parts.headers;
     app.admit(parts, page, false)?;
     let principal = app.principal(headers)?;
-    let head = head::read(headers);
+    let address = turn.address(app, headers);
+    let held = turn.enter(app, &principal, address)?;
+    let head = Head { address, ..head::read(headers) };
     require_json(headers)?;
     let accepts = Accepts::read(headers);
     let reads = match accepts {
@@ -48,6 +55,6 @@ async fn read(app: &App, parts: &Parts, body: &mut Body, page: &Page) -> Result<
         Accepts::JsonAlone => Reads::AnswerAlone,
         Accepts::StreamAlone | Accepts::Both => Reads::Stream(Some(app.limits.silence)),
     };
-    let body = body::read(headers, body, &app.limits).await?;
+    let body = body::read(headers, body, &app.limits, held).await?;
     Ok((Incoming { principal, head, body, reads }, accepts))
 }

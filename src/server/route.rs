@@ -14,6 +14,7 @@ use super::activity::Activity;
 use super::guard::Page;
 use super::refusal::{MCP_METHODS, Refusal};
 use super::reply::Reply;
+use super::turn::Turn;
 use super::{App, body, cors, delete, get, health, home, metrics, oauth, post};
 
 /// What stands at a path.
@@ -67,22 +68,23 @@ impl Routes {
         let page = self.app.hosts.page(request.headers());
         let place = Place::of(request.uri().path());
         let (parts, body) = request.into_parts();
+        let mut turn = Turn::new(activity);
         let mut answer = if place == Place::Mcp && parts.method == Method::POST {
-            post::post(&self.app, &parts, body, &page, &activity).await
+            post::post(&self.app, &parts, body, &page, &mut turn).await
         } else {
-            activity.begin();
-            Box::pin(self.other(place, &parts, body, &page)).await
+            turn.begin();
+            Box::pin(self.other(place, &parts, body, (&page, &mut turn))).await
         };
         cors::tell(page, answer.headers_mut());
         if self.app.is_draining() {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        activity.answered(answer)
+        turn.answered(answer)
     }
 
     /// Anything but a POST to the MCP endpoint, which nearly every request is.
-    async fn other(&self, place: Place, parts: &Parts, body: Incoming, page: &Page) -> Response {
-        let answer = self.found(place, parts, page).await;
+    async fn other(&self, place: Place, parts: &Parts, body: Incoming, (page, turn): (&Page, &mut Turn)) -> Response {
+        let answer = self.found(place, parts, page, turn).await;
         let answer = answer.unwrap_or_else(|refusal| Reply::from(refusal).into_response());
         if !body.is_end_stream() {
             body::discard(answer.status(), &parts.headers, body, &self.app.limits).await;
@@ -90,7 +92,7 @@ impl Routes {
         answer
     }
 
-    async fn found(&self, place: Place, parts: &Parts, page: &Page) -> Result<Response, Refusal> {
+    async fn found(&self, place: Place, parts: &Parts, page: &Page, turn: &mut Turn) -> Result<Response, Refusal> {
         let app = &self.app;
         app.admit(parts, page, place.is_probe())?;
         if cors::is_preflight(parts) && matches!(page, Page::Allowed(_)) {
@@ -112,7 +114,10 @@ impl Routes {
         let principal = app.principal(&parts.headers)?;
         match place {
             Place::Mcp if parts.method == Method::DELETE => Ok(delete::end(app, &parts.headers, &principal).await),
-            Place::Mcp if parts.method == Method::GET => Ok(get::listen(app, &parts.headers, principal).await),
+            Place::Mcp if parts.method == Method::GET => {
+                turn.enter(app, &principal, turn.address(app, &parts.headers))?;
+                Ok(get::listen(app, &parts.headers, principal).await)
+            }
             // A 404 would look like a lost session.
             Place::Mcp => Err(Refusal::method(MCP_METHODS)),
             Place::Health => {

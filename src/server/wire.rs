@@ -1,6 +1,7 @@
 //! What a server listens on, and what comes of it: TCP, or a socket in the file system.
 
 use std::io;
+use std::net::IpAddr;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
@@ -20,17 +21,18 @@ pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire for S {}
 
 impl Listener {
-    pub(super) async fn accept(&self) -> io::Result<Box<dyn Wire>> {
+    /// The next connection, and the address that it comes from, where it has one.
+    pub(super) async fn accept(&self) -> io::Result<(Box<dyn Wire>, Option<IpAddr>)> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, peer) = listener.accept().await?;
                 // Without it an answer waits up to 40 ms for the client's acknowledgement of the one before.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "TCP_NODELAY");
                 }
-                Ok(Box::new(stream))
+                Ok((Box::new(stream), Some(peer.ip())))
             }
-            Self::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
+            Self::Unix(listener) => Ok((Box::new(listener.accept().await?.0), None)),
         }
     }
 }

@@ -1,16 +1,6 @@
-//! How many sessions there may be, and how fast they may be opened: a flood of `initialize` must not fill the disk.
+//! What an operator allows of sessions: how many there may be, and how fast they may be opened.
 
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use dashmap::DashMap;
-
-use super::{SessionError, Sessions};
-use crate::model::principal::Principal;
-use crate::model::session::EndReason;
-use crate::store::StoreError;
-use crate::store::sessions::{Ended, EvictRule, LiveCounts};
+use super::limits::Limit;
 
 /// What an operator allows. `None` is no limit.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,24 +8,32 @@ pub struct Caps {
     /// Live connections in all, whichever server opened them. Where there are as many, those that have been idle for longest
     /// give way, if they are idle beyond the session timeout.
     pub sessions: Option<u64>,
-    /// Live connections of one principal.
+    /// Live connections of one principal; also those that it may open within an hour, ended or not, but at least
+    /// [`HOURLY`]: to open and to close fills a disk, too.
     pub per_principal: Option<u64>,
-    /// Sessions that one principal may open a second here, with bursts of [`BURST`] seconds' worth.
+    /// Sessions that one principal, or an address without one, may open a second here, with bursts of [`BURST`] seconds'
+    /// worth.
     pub opened_per_second: Option<u32>,
+    /// The largest database into which sessions are opened, in bytes.
+    pub database_bytes: Option<u64>,
+}
+
+impl Caps {
+    /// How many sessions one principal may open within an hour.
+    pub fn per_hour(self) -> Option<u64> {
+        self.per_principal.map(|most| most.max(HOURLY))
+    }
+
+    /// How many somebody may open at once after a quiet time.
+    pub fn burst(self) -> Option<u64> {
+        self.opened_per_second.map(|rate| u64::from(rate) * u64::from(BURST))
+    }
 }
 
 /// How many seconds' worth of sessions somebody may open at once after a quiet time.
-pub const BURST: u32 = 10;
-
-/// How long a count from the database serves, with what was opened here since on top. Other servers count for themselves,
-/// so the caps of several servers may be passed by what they open within this time.
-const COUNT_FRESH: Duration = Duration::from_secs(1);
-/// How long a count that says "full" serves: a place may have become free.
-const FULL_FRESH: Duration = Duration::from_millis(100);
-
-/// No more than this many connections give way at once.
-const EVICTED_AT_ONCE: u64 = 500;
-
+pub const BURST: u32 = 20;
+/// The number of sessions that a principal may open within an hour, however few it may have at once.
+pub const HOURLY: u64 = 1000;
 /// Which limit was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cap {
@@ -43,8 +41,28 @@ pub enum Cap {
     Sessions(u64),
     /// The principal has as many as it may have.
     PerPrincipal(u64),
+    /// It has opened as many within an hour as it may.
+    PerHour(u64),
     /// It opens them too fast.
     Rate(u32),
+    /// The database is as large as it may be, in bytes.
+    DatabaseSize(u64),
+    /// The database's disk is nearly full; the number of bytes that are left.
+    DiskSpace(u64),
+}
+
+impl Cap {
+    /// What is limited by it.
+    pub fn limit(self) -> Limit {
+        match self {
+            Self::Sessions(_) => Limit::Sessions,
+            Self::PerPrincipal(_) => Limit::SessionsPerPrincipal,
+            Self::PerHour(_) => Limit::SessionsPerHour,
+            Self::Rate(_) => Limit::InitializeRate,
+            Self::DatabaseSize(_) => Limit::DatabaseSize,
+            Self::DiskSpace(_) => Limit::DiskSpace,
+        }
+    }
 }
 
 impl std::fmt::Display for Cap {
@@ -52,218 +70,10 @@ impl std::fmt::Display for Cap {
         match self {
             Self::Sessions(n) => write!(f, "there are {n} live sessions, which is as many as this server keeps"),
             Self::PerPrincipal(n) => write!(f, "you have {n} live sessions, which is as many as you may have"),
+            Self::PerHour(n) => write!(f, "you have opened {n} sessions within an hour, which is as many as you may"),
             Self::Rate(n) => write!(f, "sessions are opened faster than {n} a second"),
+            Self::DatabaseSize(n) => write!(f, "the database has {} MiB, which is as much as it may have", n >> 20),
+            Self::DiskSpace(n) => write!(f, "only {} MiB are left on the database's disk", n >> 20),
         }
-    }
-}
-
-/// What is known of the sessions that are opened here.
-#[derive(Debug, Default)]
-pub(super) struct Tallies {
-    all: Openings,
-    /// There are as many as lines in the token file.
-    by_principal: DashMap<Arc<str>, Arc<Tally>>,
-}
-
-/// What is known of one principal's.
-#[derive(Debug, Default)]
-struct Tally {
-    own: Openings,
-    /// Held over an await: openings of one principal that find the count stale wait for one read, and take its failure.
-    count: tokio::sync::Mutex<Known>,
-    bucket: Mutex<Option<Bucket>>,
-}
-
-/// Openings since this server began.
-#[derive(Debug, Default)]
-struct Openings {
-    admitted: AtomicU64,
-    /// Of these, the ones that are in the database by now, or will never be.
-    settled: AtomicU64,
-}
-
-/// What is known of how many there are.
-#[derive(Debug, Default)]
-struct Known {
-    count: Option<Count>,
-    /// The last failure to count: when, by uptime, and why.
-    failed: Option<(u64, StoreError)>,
-}
-
-/// What the database said, and which openings it could know of.
-#[derive(Debug, Clone, Copy)]
-struct Count {
-    /// By uptime.
-    at_ms: u64,
-    live: LiveCounts,
-    all_settled: u64,
-    own_settled: u64,
-}
-
-/// A place for one session that is being opened. It is in the database, or given up, when this is dropped.
-#[derive(Debug)]
-pub(super) struct Place<'a> {
-    sessions: &'a Sessions,
-    tally: Arc<Tally>,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.sessions.tallies.all.settled.fetch_add(1, SeqCst);
-        self.tally.own.settled.fetch_add(1, SeqCst);
-    }
-}
-
-/// Places that refill with time.
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    places: f64,
-    at_ms: u64,
-}
-
-impl Bucket {
-    /// Takes a place, if there is one.
-    fn take(self, now_ms: u64, per_second: u32) -> (Self, bool) {
-        let since = Duration::from_millis(now_ms.saturating_sub(self.at_ms)).as_secs_f64();
-        let places = since.mul_add(f64::from(per_second), self.places).min(f64::from(per_second.saturating_mul(BURST)));
-        let has_place = places >= 1.0;
-        (Self { places: if has_place { places - 1.0 } else { places }, at_ms: now_ms }, has_place)
-    }
-}
-
-impl Sessions {
-    /// A place for one more session of this principal.
-    ///
-    /// # Errors
-    /// [`SessionError::Capped`] when not; [`SessionError::Unavailable`] when the store cannot tell.
-    pub(super) async fn admit(&self, principal: &Principal) -> Result<Place<'_>, SessionError> {
-        let caps = self.policy.caps;
-        let tally = self.tallies.by_principal.entry(principal.name.clone()).or_default().value().clone();
-        if let Some(rate) = caps.opened_per_second
-            && !self.takes_place(&tally, rate)
-        {
-            return Err(SessionError::Capped(Cap::Rate(rate)));
-        }
-        if caps.sessions.is_some() || caps.per_principal.is_some() {
-            let since = self.uptime_ms();
-            let mut known = tally.count.lock().await;
-            // Whoever read while this one waited in line has found that there is no answer.
-            if let Some((at, error)) = &known.failed
-                && *at >= since
-            {
-                return Err(error.clone().into());
-            }
-            let count = self.room(principal, &tally, known.count).await;
-            known.failed = count.as_ref().err().map(|error| (self.uptime_ms(), error.clone()));
-            let count = count?;
-            known.count = Some(count);
-            if let Some(cap) = self.met(count, &tally) {
-                return Err(SessionError::Capped(cap));
-            }
-            // While the next of this principal waits for its look.
-            return Ok(self.place(&tally));
-        }
-        Ok(self.place(&tally))
-    }
-
-    /// How many there are: counted anew where what is known is old, or says that there is no room, and again after idle ones
-    /// have given way.
-    async fn room(&self, principal: &Principal, tally: &Tally, known: Option<Count>) -> Result<Count, StoreError> {
-        let mut count = match known {
-            Some(count) if self.age(count) < COUNT_FRESH => count,
-            _ => self.count_live(principal, tally).await?,
-        };
-        if self.met(count, tally).is_some() && self.age(count) >= FULL_FRESH {
-            count = self.count_live(principal, tally).await?;
-        }
-        if let Some(cap) = self.met(count, tally)
-            && self.make_room(cap, count, principal).await? > 0
-        {
-            count = self.count_live(principal, tally).await?;
-        }
-        Ok(count)
-    }
-
-    /// Ends the connections that have been idle for longest, beyond the session timeout: a hundredth of what there may be.
-    /// This principal's own first; one that has its share makes room among its own alone. How many ended.
-    async fn make_room(&self, cap: Cap, count: Count, principal: &Principal) -> Result<usize, StoreError> {
-        // Idle by a clock that something happened to is not idle.
-        if !self.is_calm() {
-            return Ok(0);
-        }
-        let (Cap::Sessions(most) | Cap::PerPrincipal(most)) = cap else { return Ok(0) };
-        // Nobody who is busy, or was used since the last flush, may look idle.
-        self.touch_busy();
-        let in_use = self.flush().await?;
-        let limit = i64::try_from((most / 100).clamp(1, EVICTED_AT_ONCE)).unwrap_or(1);
-        let mut rule =
-            EvictRule { now: self.clock.now(), idle: self.policy.timeout, principal: Some(&principal.name), limit };
-        let mut evicted = self.store.evict(rule, &in_use).await?;
-        let principals = self.tallies.by_principal.len().max(1) as u64;
-        if evicted.is_empty() && matches!(cap, Cap::Sessions(_)) && count.live.own < most.div_ceil(principals) {
-            rule.principal = None;
-            evicted = self.store.evict(rule, &in_use).await?;
-        }
-        for id in &evicted {
-            let reason = EndReason::Evicted.to_string();
-            self.cache.end(id, Ended { at: Some(rule.now), reason, by: "server".to_owned() });
-        }
-        if !evicted.is_empty() {
-            tracing::info!("{} idle connections gave way to new ones", evicted.len());
-        }
-        Ok(evicted.len())
-    }
-
-    fn place(&self, tally: &Arc<Tally>) -> Place<'_> {
-        self.tallies.all.admitted.fetch_add(1, SeqCst);
-        tally.own.admitted.fetch_add(1, SeqCst);
-        Place { sessions: self, tally: tally.clone() }
-    }
-
-    fn takes_place(&self, tally: &Tally, per_second: u32) -> bool {
-        let mut bucket = tally.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = Bucket { places: f64::from(per_second.saturating_mul(BURST)), at_ms: self.uptime_ms() };
-        let (next, has_place) = bucket.unwrap_or(full).take(self.uptime_ms(), per_second);
-        *bucket = Some(next);
-        has_place
-    }
-
-    fn age(&self, count: Count) -> Duration {
-        Duration::from_millis(self.uptime_ms().saturating_sub(count.at_ms))
-    }
-
-    async fn count_live(&self, principal: &Principal, tally: &Tally) -> Result<Count, StoreError> {
-        // Taken before the read: what opens meanwhile may be counted twice, but never not at all.
-        let at_ms = self.uptime_ms();
-        let (all_settled, own_settled) = (self.tallies.all.settled.load(SeqCst), tally.own.settled.load(SeqCst));
-        let live = self.store.live_counts(self.clock.now(), &principal.name).await?;
-        Ok(Count { at_ms, live, all_settled, own_settled })
-    }
-
-    /// The limit that one more session would pass.
-    fn met(&self, count: Count, tally: &Tally) -> Option<Cap> {
-        let all = count.live.all + self.tallies.all.admitted.load(SeqCst).saturating_sub(count.all_settled);
-        let own = count.live.own + tally.own.admitted.load(SeqCst).saturating_sub(count.own_settled);
-        let caps = self.policy.caps;
-        let full = caps.sessions.filter(|cap| all >= *cap).map(Cap::Sessions);
-        full.or_else(|| caps.per_principal.filter(|cap| own >= *cap).map(Cap::PerPrincipal))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bucket_lets_bursts_through_and_then_the_rate() {
-        let mut bucket = Bucket { places: 20.0, at_ms: 0 };
-        let mut admitted = |at_ms: u64| {
-            let (next, has_place) = bucket.take(at_ms, 2);
-            bucket = next;
-            has_place
-        };
-        assert_eq!((0..30).filter(|_| admitted(0)).count(), 20);
-        assert!(!admitted(400) && admitted(500) && !admitted(999) && admitted(1000));
-        assert_eq!((0..30).filter(|_| admitted(3_600_000)).count(), 20, "no more than a burst gathers");
     }
 }

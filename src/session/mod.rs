@@ -3,7 +3,9 @@
 //! A session is a row in the store. What stands in memory is a copy with a lease of one second, a few hundred bytes,
 //! made on demand and dropped when idle: no task, no channel, and nothing that a `kill -9` could take with it.
 
+mod admission;
 mod bind;
+mod bucket;
 mod cache;
 mod caps;
 mod cleanup;
@@ -14,13 +16,16 @@ mod error;
 mod gap;
 mod heartbeat;
 mod housekeeping;
+mod limits;
 mod listening;
 mod live;
 mod open;
 pub mod operator;
+mod rates;
 mod recent;
 mod renew;
 mod running;
+mod space;
 pub mod status;
 mod supervisor;
 mod timekeeping;
@@ -35,11 +40,14 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-pub use caps::{BURST, Cap, Caps};
+pub use caps::{BURST, Cap, Caps, HOURLY};
 pub use error::SessionError;
+pub use limits::{Limit, Reached};
 pub use live::{Archon, Live, OpenStream};
 pub use open::Opening;
+pub use rates::OpeningsNow;
 pub use running::{Running, Runs};
+pub use space::reserve;
 pub use supervisor::{Stopping, Supervisor};
 pub use visitor::Visitor;
 
@@ -48,9 +56,10 @@ use crate::model::timestamp::Timestamp;
 use crate::store::boots::{Begun, Credits, NewBoot, Rules};
 use crate::store::rows::{NewEvent, Write};
 use crate::store::{Store, StoreError};
+use admission::Tallies;
 use cache::Cache;
-use caps::Tallies;
 use recent::StatusCache;
+use space::KnownSpace;
 use timekeeping::Timekeeping;
 use warned::Warned;
 
@@ -77,6 +86,8 @@ pub struct Sessions {
     counters: Counters,
     recent: StatusCache,
     tallies: Tallies,
+    limits: Arc<Reached>,
+    space: KnownSpace,
     supervisor: Supervisor,
 }
 
@@ -187,6 +198,8 @@ impl Sessions {
             counters: Counters::default(),
             recent: StatusCache::default(),
             tallies: Tallies::default(),
+            limits: Arc::default(),
+            space: KnownSpace::default(),
             supervisor: Supervisor::default(),
         }))
     }

@@ -1,0 +1,222 @@
+//! Whether there is a place for one more session: a flood of `initialize` must not fill the disk.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use dashmap::DashMap;
+
+use super::bucket::Bucket;
+use super::caps::Cap;
+use super::{SessionError, Sessions};
+use crate::model::principal::Principal;
+use crate::model::session::EndReason;
+use crate::store::StoreError;
+use crate::store::sessions::{Ended, EvictRule, LiveCounts};
+
+/// How long a count from the database serves, with what was opened here since on top. Other servers count for themselves,
+/// so the caps of several servers may be passed by what they open within this time.
+const COUNT_FRESH: Duration = Duration::from_secs(1);
+/// How long a count that says "full" serves: a place may have become free.
+const FULL_FRESH: Duration = Duration::from_millis(100);
+
+/// No more than this many connections give way at once.
+const EVICTED_AT_ONCE: u64 = 500;
+
+/// What is known of the sessions that are opened here.
+#[derive(Debug, Default)]
+pub(super) struct Tallies {
+    all: Openings,
+    /// There are as many as lines in the token file.
+    pub(super) by_principal: DashMap<Arc<str>, Arc<Tally>>,
+    /// Of those who have no name. One that is full again is forgotten.
+    pub(super) by_address: DashMap<IpAddr, Bucket>,
+}
+
+/// What is known of one principal's.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    own: Openings,
+    /// Held over an await: openings of one principal that find the count stale wait for one read, and take its failure.
+    count: tokio::sync::Mutex<Known>,
+    pub(super) second: Mutex<Option<Bucket>>,
+    pub(super) hour: Mutex<Option<Bucket>>,
+}
+
+/// Openings since this server began.
+#[derive(Debug, Default)]
+struct Openings {
+    admitted: AtomicU64,
+    /// Of these, the ones that are in the database by now, or will never be.
+    settled: AtomicU64,
+}
+
+/// What is known of how many there are.
+#[derive(Debug, Default)]
+struct Known {
+    count: Option<Count>,
+    /// The last failure to count: when, by uptime, and why.
+    failed: Option<(u64, StoreError)>,
+}
+
+/// What the database said, and which openings it could know of.
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    /// By uptime.
+    at_ms: u64,
+    live: LiveCounts,
+    all_settled: u64,
+    own_settled: u64,
+}
+
+/// A place for one session that is being opened. It is in the database, or given up, when this is dropped.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    sessions: &'a Sessions,
+    tally: Arc<Tally>,
+}
+
+impl Tally {
+    /// How many live sessions it had at the last count, unless they are being counted.
+    pub(super) fn last_count(&self) -> Option<u64> {
+        Some(self.count.try_lock().ok()?.count?.live.own)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.sessions.tallies.all.settled.fetch_add(1, SeqCst);
+        self.tally.own.settled.fetch_add(1, SeqCst);
+    }
+}
+
+impl Sessions {
+    /// A place for one more session of this principal, asked for from that address.
+    ///
+    /// # Errors
+    /// [`SessionError::Capped`] when not; [`SessionError::Unavailable`] when the store cannot tell.
+    pub(super) async fn admit(
+        &self,
+        principal: &Principal,
+        address: Option<IpAddr>,
+    ) -> Result<Place<'_>, SessionError> {
+        let caps = self.policy.caps;
+        let tally = self.tallies.by_principal.entry(principal.name.clone()).or_default().value().clone();
+        if let Some(rate) = caps.opened_per_second
+            && !self.is_slow_enough(principal, address, &tally, rate)
+        {
+            return Err(SessionError::Capped(Cap::Rate(rate)));
+        }
+        // Held until the place is taken, or the next of this principal would be let in by the same count.
+        let _counting = match caps.sessions.or(caps.per_principal) {
+            Some(_) => Some(self.counted(principal, &tally).await?),
+            None => None,
+        };
+        if let Some(most) = caps.per_hour()
+            && !self.is_within_the_hour(&tally, most)
+        {
+            return Err(SessionError::Capped(Cap::PerHour(most)));
+        }
+        Ok(self.place(&tally))
+    }
+
+    /// There is room by the counts, as long as this is held.
+    async fn counted<'a>(
+        &self,
+        principal: &Principal,
+        tally: &'a Tally,
+    ) -> Result<tokio::sync::MutexGuard<'a, Known>, SessionError> {
+        let since = self.uptime_ms();
+        let mut known = tally.count.lock().await;
+        // Whoever read while this one waited in line has found that there is no answer.
+        if let Some((at, error)) = &known.failed
+            && *at >= since
+        {
+            return Err(error.clone().into());
+        }
+        let count = self.room(principal, tally, known.count).await;
+        known.failed = count.as_ref().err().map(|error| (self.uptime_ms(), error.clone()));
+        let count = count?;
+        known.count = Some(count);
+        match self.met(count, tally) {
+            Some(cap) => Err(SessionError::Capped(cap)),
+            None => Ok(known),
+        }
+    }
+
+    /// How many there are: counted anew where what is known is old, or says that there is no room, and again after idle ones
+    /// have given way.
+    async fn room(&self, principal: &Principal, tally: &Tally, known: Option<Count>) -> Result<Count, StoreError> {
+        let mut count = match known {
+            Some(count) if self.age(count) < COUNT_FRESH => count,
+            _ => self.count_live(principal, tally).await?,
+        };
+        if self.met(count, tally).is_some() && self.age(count) >= FULL_FRESH {
+            count = self.count_live(principal, tally).await?;
+        }
+        if let Some(cap) = self.met(count, tally)
+            && self.make_room(cap, count, principal).await? > 0
+        {
+            count = self.count_live(principal, tally).await?;
+        }
+        Ok(count)
+    }
+
+    /// Ends the connections that have been idle for longest, beyond the session timeout: a hundredth of what there may be.
+    /// This principal's own first; one that has its share makes room among its own alone. How many ended.
+    async fn make_room(&self, cap: Cap, count: Count, principal: &Principal) -> Result<usize, StoreError> {
+        // Idle by a clock that something happened to is not idle.
+        if !self.is_calm() {
+            return Ok(0);
+        }
+        let (Cap::Sessions(most) | Cap::PerPrincipal(most)) = cap else { return Ok(0) };
+        // Nobody who is busy, or was used since the last flush, may look idle.
+        self.touch_busy();
+        let in_use = self.flush().await?;
+        let limit = i64::try_from((most / 100).clamp(1, EVICTED_AT_ONCE)).unwrap_or(1);
+        let mut rule =
+            EvictRule { now: self.clock.now(), idle: self.policy.timeout, principal: Some(&principal.name), limit };
+        let mut evicted = self.store.evict(rule, &in_use).await?;
+        let principals = self.tallies.by_principal.len().max(1) as u64;
+        if evicted.is_empty() && matches!(cap, Cap::Sessions(_)) && count.live.own < most.div_ceil(principals) {
+            rule.principal = None;
+            evicted = self.store.evict(rule, &in_use).await?;
+        }
+        for id in &evicted {
+            let reason = EndReason::Evicted.to_string();
+            self.cache.end(id, Ended { at: Some(rule.now), reason, by: "server".to_owned() });
+        }
+        if !evicted.is_empty() {
+            tracing::info!("{} idle connections gave way to new ones", evicted.len());
+        }
+        Ok(evicted.len())
+    }
+
+    fn place(&self, tally: &Arc<Tally>) -> Place<'_> {
+        self.tallies.all.admitted.fetch_add(1, SeqCst);
+        tally.own.admitted.fetch_add(1, SeqCst);
+        Place { sessions: self, tally: tally.clone() }
+    }
+
+    fn age(&self, count: Count) -> Duration {
+        Duration::from_millis(self.uptime_ms().saturating_sub(count.at_ms))
+    }
+
+    async fn count_live(&self, principal: &Principal, tally: &Tally) -> Result<Count, StoreError> {
+        // Taken before the read: what opens meanwhile may be counted twice, but never not at all.
+        let at_ms = self.uptime_ms();
+        let (all_settled, own_settled) = (self.tallies.all.settled.load(SeqCst), tally.own.settled.load(SeqCst));
+        let live = self.store.live_counts(self.clock.now(), &principal.name).await?;
+        Ok(Count { at_ms, live, all_settled, own_settled })
+    }
+
+    /// The limit that one more session would pass.
+    fn met(&self, count: Count, tally: &Tally) -> Option<Cap> {
+        let all = count.live.all + self.tallies.all.admitted.load(SeqCst).saturating_sub(count.all_settled);
+        let own = count.live.own + tally.own.admitted.load(SeqCst).saturating_sub(count.own_settled);
+        let caps = self.policy.caps;
+        let full = caps.sessions.filter(|cap| all >= *cap).map(Cap::Sessions);
+        full.or_else(|| caps.per_principal.filter(|cap| own >= *cap).map(Cap::PerPrincipal))
+    }
+}
