@@ -29,7 +29,8 @@ pub(super) async fn read(
     if declared(headers).is_some_and(|length| length > limits.body_bytes) {
         return Err(Refusal::too_large(limits.body_bytes));
     }
-    let whole = whole(Limited::new(body, limits.body_bytes), held);
+    let pieces = Pieces { bytes: Vec::new(), declared: declared(headers).unwrap_or(0), held };
+    let whole = whole(Limited::new(body, limits.body_bytes), pieces);
     match timeout(limits.body_time, whole).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(Fault::NoRoom)) => Err(Refusal::no_room()),
@@ -47,9 +48,13 @@ enum Fault {
     Broken(Box<dyn Error + Send + Sync>),
 }
 
+/// From this size on a body gets all the room that it has said to need: to grow step by step takes twice as much.
+const LONG: usize = 64 * 1024;
+
 /// A body in several pieces, and what says so among the bytes in memory.
 struct Pieces {
     bytes: Vec<u8>,
+    declared: usize,
     held: Held,
 }
 
@@ -57,6 +62,9 @@ impl Pieces {
     fn add(&mut self, piece: &[u8]) -> Result<(), Fault> {
         if !self.held.add(piece.len()) {
             return Err(Fault::NoRoom);
+        }
+        if self.bytes.len() + piece.len() > LONG {
+            self.bytes.reserve_exact(self.declared.saturating_sub(self.bytes.len()));
         }
         self.bytes.extend_from_slice(piece);
         Ok(())
@@ -70,13 +78,12 @@ impl AsRef<[u8]> for Pieces {
 }
 
 /// Nearly every body comes in one piece, which then is the whole as it is: no larger than what a connection reads at once.
-async fn whole(mut body: Limited<&mut Incoming>, held: Held) -> Result<Bytes, Fault> {
+async fn whole(mut body: Limited<&mut Incoming>, mut pieces: Pieces) -> Result<Bytes, Fault> {
     let Some(first) = body.frame().await.transpose().map_err(Fault::Broken)? else { return Ok(Bytes::new()) };
     let first = first.into_data().unwrap_or_default();
     if body.is_end_stream() {
         return Ok(first);
     }
-    let mut pieces = Pieces { bytes: Vec::new(), held };
     pieces.add(&first)?;
     while let Some(frame) = body.frame().await.transpose().map_err(Fault::Broken)? {
         if let Some(piece) = frame.data_ref() {

@@ -83,7 +83,8 @@ impl Connections {
         self.open().values().filter(|activity| activity.is_late(ms)).for_each(|activity| activity.leave());
     }
 
-    fn make_room(&self) {
+    /// Closes some on which nothing runs.
+    pub(super) fn make_room(&self) {
         let open = self.open();
         let mut waiting: Vec<_> = open.values().filter_map(|activity| Some((activity.rank()?, activity))).collect();
         let count = (self.most / 100).clamp(1, AT_ONCE);

@@ -127,7 +127,8 @@ async fn accept(app: &Arc<App>, listener: &Listener, open: &Open) {
                 open.connections.spawn(async move { serve(connection, &place.activity, &finishing).await });
             }
             Err(error) => {
-                // Out of descriptors, mostly: waiting is all that helps, and a busy loop would not.
+                // Out of descriptors, mostly: fewer connections help, and a busy loop would not.
+                app.connections.make_room();
                 if !is_told {
                     tracing::warn!(%error, "connections cannot be accepted; it is tried again and again");
                     is_told = true;

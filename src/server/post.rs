@@ -18,15 +18,15 @@ use crate::mcp::{Head, Incoming, Outgoing, Reads};
 
 /// Handles a POST.
 pub(super) async fn post(app: &Arc<App>, parts: &Parts, mut body: Body, page: &Page, turn: &mut Turn) -> Response {
-    let read = read(app, parts, &mut body, (page, turn)).await;
-    turn.begin();
-    let (incoming, accepts) = match read {
+    let (incoming, accepts) = match read(app, parts, &mut body, (page, turn)).await {
         Ok(read) => read,
         Err(refusal) => {
             body::discard(refusal.status, &parts.headers, body, &app.limits).await;
+            turn.begin();
             return Reply::from(refusal).into_response();
         }
     };
+    turn.begin();
     match app.engine.dispatch(incoming).await {
         Outgoing::Accepted(archon) => Reply::accepted(archon).into_response(),
         Outgoing::Now(answer) if accepts == Accepts::StreamAlone => events::one(answer.into()),

@@ -87,7 +87,9 @@ impl Routes {
         let answer = self.found(place, parts, page, turn).await;
         let answer = answer.unwrap_or_else(|refusal| Reply::from(refusal).into_response());
         if !body.is_end_stream() {
+            turn.is_unread();
             body::discard(answer.status(), &parts.headers, body, &self.app.limits).await;
+            turn.begin();
         }
         answer
     }

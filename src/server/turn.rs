@@ -67,6 +67,11 @@ impl Turn {
         self.activity.begin();
     }
 
+    /// Its body is still to come, and is only waited for: nobody gives a place to that.
+    pub(super) fn is_unread(&self) {
+        self.activity.has_head();
+    }
+
     /// The answer is handed over to the connection. A stream goes on until its body is gone.
     pub(super) fn answered(self, answer: Response) -> Response {
         if answer.body().size_hint().exact().is_some() {

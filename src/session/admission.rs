@@ -78,9 +78,14 @@ pub(super) struct Place<'a> {
 }
 
 impl Tally {
-    /// How many live sessions it had at the last count, unless they are being counted.
+    /// How many live sessions it had at the last count, with those opened since, unless they are being counted.
     pub(super) fn last_count(&self) -> Option<u64> {
-        Some(self.count.try_lock().ok()?.count?.live.own)
+        let count = self.count.try_lock().ok()?.count?;
+        Some(self.live_since(count))
+    }
+
+    fn live_since(&self, count: Count) -> u64 {
+        count.live.own + self.own.admitted.load(SeqCst).saturating_sub(count.own_settled)
     }
 }
 
@@ -113,7 +118,8 @@ impl Sessions {
             Some(_) => Some(self.counted(principal, &tally).await?),
             None => None,
         };
-        if let Some(most) = caps.per_hour()
+        // Those without a name are no one in particular, and no one's openings are another's.
+        if let Some(most) = caps.per_hour().filter(|_| !principal.name.is_empty())
             && !self.is_within_the_hour(&tally, most)
         {
             return Err(SessionError::Capped(Cap::PerHour(most)));
@@ -214,7 +220,7 @@ impl Sessions {
     /// The limit that one more session would pass.
     fn met(&self, count: Count, tally: &Tally) -> Option<Cap> {
         let all = count.live.all + self.tallies.all.admitted.load(SeqCst).saturating_sub(count.all_settled);
-        let own = count.live.own + tally.own.admitted.load(SeqCst).saturating_sub(count.own_settled);
+        let own = tally.live_since(count);
         let caps = self.policy.caps;
         let full = caps.sessions.filter(|cap| all >= *cap).map(Cap::Sessions);
         full.or_else(|| caps.per_principal.filter(|cap| own >= *cap).map(Cap::PerPrincipal))
