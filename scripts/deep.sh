@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What takes too long for every change: the whole suite several times over, ten rounds of kills on both databases, replicas
-# in full (a minute in which nothing fails, ten in which everything does), ten minutes of fuzzing a reader, the benchmarks.
+# in full (a minute in which nothing fails, ten in which everything does), ten minutes of fuzzing a reader, ten of a client
+# that wants all for itself, the benchmarks.
 # Run it before a release and read what it prints. A step that fails does not hide the others: what failed is said at the
 # end.
 set -euo pipefail
@@ -46,6 +47,7 @@ step "the Inspector's page in a browser, while the server restarts" scripts/insp
 step 'an hour of a dashboard' env ARCHONCTL_TEST_LONG=1 cargo test --test suite dashboard::lasting
 step 'the program tests itself, ten times on each database, shuffled' scripts/selftest.sh --repeat 10 --shuffle
 step 'whatever a stranger may send' scripts/fuzz.sh
+step 'one client that tries to keep another out' scripts/crowd.sh
 step 'how fast it answers' scripts/bench.sh
 step 'ten minutes at half of that' scripts/soak.sh
 ((${#failed[@]} == 0))

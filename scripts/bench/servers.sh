@@ -53,7 +53,7 @@ serve() {
 serve_options=()
 serve_archonctl() {
   exec "${on_server[@]}" "$built/archonctl" serve --bind "127.0.0.1:$1" --database-url "$database" \
-    --max-sessions 10000000 "${@:2}"
+    --max-sessions 10000000 --max-initialize-rate 0 "${@:2}"
 }
 
 subject='' database='' postgres='' urls=() pids=() measured=()

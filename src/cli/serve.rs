@@ -2,12 +2,14 @@
 
 mod asked;
 mod command;
+mod descriptors;
 mod keeper;
 mod manager;
 mod options;
 mod pipes;
 mod port;
 mod renames;
+mod size;
 
 use std::net::{IpAddr, TcpListener};
 use std::process::ExitCode;
@@ -159,7 +161,7 @@ impl Options {
         };
         let sessions = outcome?;
         let engine = self.engine(&sessions, tokens, prices);
-        let app = App::new(engine, self.host_rules(), principals, self.limits());
+        let app = App::new(engine, self.host_rules(), principals, self.limits(descriptors::connections()));
         asked::follow_hang_ups(self.access.token_file.clone(), &app, &sessions, signals);
         asked::follow_changes(&sessions, signals);
         let stop = signals.stopped(self.running.follows_input().then_some(clock));

@@ -1,5 +1,6 @@
 //! What a transport hands in: one body, and what stands around it.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ pub struct Incoming {
     pub reads: Reads,
 }
 
-/// What a message says outside of its body: in the headers, where the transport has any.
+/// What a message says outside of its body, in the headers where the transport has any; and where it came from.
 #[derive(Debug, Clone, Default)]
 pub struct Head {
     /// The session that it names.
@@ -28,6 +29,8 @@ pub struct Head {
     pub archon: Option<String>,
     /// The revision that it names.
     pub version: Version,
+    /// Where it came from, where that is an address.
+    pub address: Option<IpAddr>,
 }
 
 /// The session that a message names.

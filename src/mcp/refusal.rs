@@ -100,6 +100,14 @@ impl Refusal {
             Cap::PerPrincipal(_) => {
                 (AnswerKind::TooMany, "too_many_sessions", "use a session again, or end one with DELETE", 5)
             }
+            Cap::PerHour(most) => {
+                let until_next = 3600_u64.div_ceil(most).try_into().unwrap_or(1);
+                (AnswerKind::TooMany, "too_many_sessions", "keep a session and use it again", until_next)
+            }
+            Cap::DatabaseSize(_) | Cap::DiskSpace(_) => {
+                let hint = "try again later, or tell its operator that the database needs space";
+                (AnswerKind::Unavailable, "no_space", hint, 60)
+            }
             Cap::Rate(_) => (AnswerKind::TooMany, "too_fast", "keep the session and use it again", 1),
         };
         let body = ErrorBody::told(REFUSED, format_args!("No new session: {cap}"), hint).because(reason, hint);

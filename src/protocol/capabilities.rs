@@ -33,6 +33,13 @@ impl ClientCapabilities {
         })
     }
 
+    /// The same as JSON, without all that a client says besides.
+    pub fn to_json(self) -> String {
+        let named = [("roots", self.roots), ("sampling", self.sampling), ("elicitation", self.elicitation)];
+        let stated: Vec<_> = named.iter().filter(|(_, is)| *is).map(|(name, _)| format!("\"{name}\":{{}}")).collect();
+        format!("{{{}}}", stated.join(","))
+    }
+
     /// Whether it answers questions of this method.
     pub fn answers(self, method: &str) -> bool {
         match method {
@@ -59,6 +66,9 @@ mod tests {
         let all = read(r#"{"elicitation":{},"sampling":{"tools":{}},"roots":{"listChanged":true},"x":1}"#);
         assert!(all.roots && all.sampling && all.elicitation);
         assert!(all.answers("elicitation/create") && !all.answers("elicitation/other"));
+        assert_eq!(all.to_json(), r#"{"roots":{},"sampling":{},"elicitation":{}}"#);
+        assert_eq!(read(&all.to_json()), all);
+        assert_eq!(ClientCapabilities::default().to_json(), "{}");
         let some = read(r#"{"sampling":{},"roots":null}"#);
         assert!(some.sampling && !some.roots && some.answers("ping") && !some.answers("roots/list"));
         for none in ["[]", "null", "7"] {

@@ -1,44 +1,108 @@
-//! Whether a connection is at work: a stop waits for requests that run, and for nobody who merely holds a connection.
+//! What a connection does: a stop waits for requests that run, and for nobody who merely holds a connection; and where there
+//! is no room for more, those give way on which nothing runs.
 
 use std::net::IpAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
-use axum::body::{Body, Bytes, HttpBody};
-use axum::response::Response;
-use http_body::{Frame, SizeHint};
+use tokio::sync::Notify;
 
-/// What one connection does, and where it is from. Requests come one after the other on it.
-#[derive(Debug, Default)]
+use super::limits::Share;
+
+/// How far a connection's request has come. Requests come one after the other on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Phase {
+    /// Nothing has come yet, or nothing since the last answer.
+    Waiting,
+    /// Part of a head has come.
+    Head,
+    /// The head is whole.
+    Body,
+    /// The request has arrived whole, and its answer has not left.
+    Answering,
+}
+
+/// What one connection does.
+#[derive(Debug)]
 pub(super) struct Activity {
-    peer: Option<IpAddr>,
-    /// A request has arrived whole, and its answer has not left.
-    answering: AtomicBool,
+    /// What `since` is counted from: the same for all connections of a server.
+    epoch: Instant,
+    phase: AtomicU8,
+    /// Since when it waits, or part of a head is there, in milliseconds.
+    since: AtomicU64,
+    /// The first request is still to come.
+    is_new: AtomicBool,
     /// An answer waits for its client to read on.
     writing: AtomicBool,
+    /// It is to be closed now.
+    leaving: AtomicBool,
+    leave: Notify,
+    /// Where it comes from.
+    address: Option<IpAddr>,
+    /// The share of that address.
+    own: Arc<Share>,
+    /// The share of the first principal that came by it: from then on it counts for that.
+    principal: OnceLock<Arc<Share>>,
 }
 
 impl Activity {
-    /// A connection from that address, where it has one.
-    pub(super) fn of(peer: Option<IpAddr>) -> Self {
-        Self { peer, ..Self::default() }
+    /// A connection that was opened just now.
+    pub(super) fn new(epoch: Instant, address: Option<IpAddr>, own: Arc<Share>) -> Self {
+        own.connect();
+        let opened = Self {
+            epoch,
+            phase: AtomicU8::new(Phase::Waiting as u8),
+            since: AtomicU64::new(0),
+            is_new: AtomicBool::new(true),
+            writing: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
+            leave: Notify::new(),
+            address,
+            own,
+            principal: OnceLock::new(),
+        };
+        opened.now_in(Phase::Waiting);
+        opened
     }
 
-    /// Where it is from.
-    pub(super) fn peer(&self) -> Option<IpAddr> {
-        self.peer
+    fn is_in(&self, phase: Phase) -> bool {
+        self.phase.load(Relaxed) == phase as u8
     }
 
-    /// Whether a stop has to wait for it.
-    pub(super) fn is_on(&self) -> bool {
-        self.answering.load(Relaxed) || self.writing.load(Relaxed)
+    fn now_in(&self, phase: Phase) {
+        self.since.store(self.now_ms(), Relaxed);
+        self.phase.store(phase as u8, Relaxed);
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Bytes have come; whether they are of a head.
+    pub(super) fn receives_head(&self) -> bool {
+        if self.is_in(Phase::Waiting) {
+            self.now_in(Phase::Head);
+            return true;
+        }
+        self.is_in(Phase::Head)
+    }
+
+    /// A head is whole.
+    pub(super) fn has_head(&self) {
+        self.is_new.store(false, Relaxed);
+        self.phase.store(Phase::Body as u8, Relaxed);
     }
 
     /// A request has arrived whole.
     pub(super) fn begin(&self) {
-        self.answering.store(true, Relaxed);
+        self.phase.store(Phase::Answering as u8, Relaxed);
+    }
+
+    /// Its answer has left.
+    pub(super) fn end(&self) {
+        self.now_in(Phase::Waiting);
     }
 
     /// Something that was written waits for the client, or does not any more.
@@ -46,48 +110,73 @@ impl Activity {
         self.writing.store(waits, Relaxed);
     }
 
-    /// The answer is handed over to the connection. A stream goes on until its body is gone.
-    pub(super) fn answered(self: &Arc<Self>, answer: Response) -> Response {
-        let end = End(self.clone());
-        if answer.body().size_hint().exact().is_some() {
-            return answer;
+    /// Whether a stop has to wait for it.
+    pub(super) fn is_on(&self) -> bool {
+        self.is_in(Phase::Answering) || self.writing.load(Relaxed)
+    }
+
+    /// Whether a first head, or one that has begun, has been on its way for that many milliseconds.
+    pub(super) fn is_late(&self, ms: u128) -> bool {
+        let waits_for_head = self.is_in(Phase::Head) || (self.is_in(Phase::Waiting) && self.is_new.load(Relaxed));
+        waits_for_head && u128::from(self.now_ms().saturating_sub(self.since.load(Relaxed))) >= ms
+    }
+
+    /// Which give way first: those of whoever has the most connections, of these the one that has waited for longest. `None`
+    /// where something runs on it.
+    pub(super) fn rank(&self) -> Option<(std::cmp::Reverse<usize>, u64)> {
+        let stays = self.is_on() || self.leaving.load(Relaxed);
+        let rank = || (std::cmp::Reverse(self.share().connections()), self.since.load(Relaxed));
+        (!stays).then(rank)
+    }
+
+    /// It is to be closed now.
+    pub(super) fn leave(&self) {
+        self.leaving.store(true, Relaxed);
+        self.leave.notify_one();
+    }
+
+    /// Returns when it is to be closed, and nothing runs on it.
+    pub(super) async fn gives_way(&self) {
+        loop {
+            self.leave.notified().await;
+            // A request may have been faster.
+            if !self.is_on() {
+                return;
+            }
+            self.leaving.store(false, Relaxed);
         }
-        answer.map(|body| Body::new(Watched { body, _end: end }))
+    }
+
+    /// Where it comes from.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// The share that its address has.
+    pub(super) fn own(&self) -> &Arc<Share> {
+        &self.own
+    }
+
+    /// The share of the principal that came by it first.
+    pub(super) fn principal(&self) -> Option<&Arc<Share>> {
+        self.principal.get()
+    }
+
+    /// A principal has come by it.
+    pub(super) fn belongs_to(&self, share: &Arc<Share>) {
+        if self.principal.set(share.clone()).is_ok() {
+            share.connect();
+            self.own.disconnect();
+        }
+    }
+
+    fn share(&self) -> &Share {
+        self.principal.get().unwrap_or(&self.own)
     }
 }
 
-/// The answer has left when it is dropped.
-#[derive(Debug)]
-struct End(Arc<Activity>);
-
-impl Drop for End {
+impl Drop for Activity {
     fn drop(&mut self) {
-        self.0.answering.store(false, Relaxed);
-    }
-}
-
-/// A body with something that is dropped with it.
-struct Watched {
-    body: Body,
-    _end: End,
-}
-
-impl HttpBody for Watched {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.share().disconnect();
     }
 }

@@ -28,14 +28,14 @@ impl App {
         request: &Parts,
         page: &Page,
         is_probe: bool,
-        peer: Option<IpAddr>,
+        address: Option<IpAddr>,
     ) -> Result<(), Refusal> {
         let (named, headers) = (named(request)?, &request.headers);
         if is_probe {
             return Ok(());
         }
         let told = |cause, refusal: Refusal| {
-            self.strangers.note(cause, self.hosts.address(headers, peer), &refusal.body.message);
+            self.strangers.note(cause, address, &refusal.body.message);
             refusal
         };
         self.hosts.check_host(&named, headers).map_err(|refusal| told(Cause::ForeignHost, refusal))?;
@@ -49,9 +49,9 @@ impl App {
     }
 
     /// Whose request this is. Who is nobody is noted.
-    pub(super) fn caller(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Principal, Refusal> {
+    pub(super) fn caller(&self, headers: &HeaderMap, address: Option<IpAddr>) -> Result<Principal, Refusal> {
         self.principal(headers).map_err(|fault| {
-            self.strangers.note(fault.cause(), self.hosts.address(headers, peer), fault.fact());
+            self.strangers.note(fault.cause(), address, fault.fact());
             Refusal::unauthorized(fault.fact())
         })
     }

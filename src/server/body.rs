@@ -1,4 +1,4 @@
-//! A body, whole or not at all: bounded in bytes and in time.
+//! A body, whole or not at all: bounded in bytes and in time, and counted for as long as it is in memory.
 
 use std::error::Error;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use super::Limits;
+use super::limits::{Held, Limits};
 use super::refusal::Refusal;
 
 /// A refused body is drained up to this multiple of the largest that is taken.
@@ -20,27 +20,77 @@ const DISCARDED: usize = 4;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Reads a body within the limits. One that is too large is left in `body`, to be discarded.
-pub(super) async fn read(headers: &HeaderMap, body: &mut Incoming, limits: &Limits) -> Result<Bytes, Refusal> {
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: &mut Incoming,
+    limits: &Limits,
+    held: Held,
+) -> Result<Bytes, Refusal> {
     if declared(headers).is_some_and(|length| length > limits.body_bytes) {
         return Err(Refusal::too_large(limits.body_bytes));
     }
-    match timeout(limits.body_time, whole(Limited::new(body, limits.body_bytes))).await {
+    let pieces = Pieces { bytes: Vec::new(), declared: declared(headers).unwrap_or(0), held };
+    let whole = whole(Limited::new(body, limits.body_bytes), pieces);
+    match timeout(limits.body_time, whole).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if is_too_long(&*error) => Err(Refusal::too_large(limits.body_bytes)),
-        Ok(Err(_)) => Err(Refusal::broken_body()),
+        Ok(Err(Fault::NoRoom)) => Err(Refusal::no_room()),
+        Ok(Err(Fault::Broken(error))) if is_too_long(&*error) => Err(Refusal::too_large(limits.body_bytes)),
+        Ok(Err(Fault::Broken(_))) => Err(Refusal::broken_body()),
         Err(_) => Err(Refusal::slow_body()),
     }
 }
 
-/// Nearly every body comes in one piece, which then is the whole as it is.
-async fn whole(mut body: Limited<&mut Incoming>) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
-    let Some(first) = body.frame().await.transpose()? else { return Ok(Bytes::new()) };
+/// Why a body is not whole.
+enum Fault {
+    /// There is no room for its bytes.
+    NoRoom,
+    /// The client, or the connection.
+    Broken(Box<dyn Error + Send + Sync>),
+}
+
+/// From this size on a body gets all the room that it has said to need: to grow step by step takes twice as much.
+const LONG: usize = 64 * 1024;
+
+/// A body in several pieces, and what says so among the bytes in memory.
+struct Pieces {
+    bytes: Vec<u8>,
+    declared: usize,
+    held: Held,
+}
+
+impl Pieces {
+    fn add(&mut self, piece: &[u8]) -> Result<(), Fault> {
+        if !self.held.add(piece.len()) {
+            return Err(Fault::NoRoom);
+        }
+        if self.bytes.len() + piece.len() > LONG {
+            self.bytes.reserve_exact(self.declared.saturating_sub(self.bytes.len()));
+        }
+        self.bytes.extend_from_slice(piece);
+        Ok(())
+    }
+}
+
+impl AsRef<[u8]> for Pieces {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Nearly every body comes in one piece, which then is the whole as it is: no larger than what a connection reads at once.
+async fn whole(mut body: Limited<&mut Incoming>, mut pieces: Pieces) -> Result<Bytes, Fault> {
+    let Some(first) = body.frame().await.transpose().map_err(Fault::Broken)? else { return Ok(Bytes::new()) };
     let first = first.into_data().unwrap_or_default();
     if body.is_end_stream() {
         return Ok(first);
     }
-    let rest = body.collect().await?.to_bytes();
-    Ok([first, rest].concat().into())
+    pieces.add(&first)?;
+    while let Some(frame) = body.frame().await.transpose().map_err(Fault::Broken)? {
+        if let Some(piece) = frame.data_ref() {
+            pieces.add(piece)?;
+        }
+    }
+    Ok(Bytes::from_owner(pieces))
 }
 
 /// Takes in what is left of a refused body. A client still sending when its connection closes sees a broken pipe

@@ -1,7 +1,5 @@
 //! The Host and Origin rules against DNS rebinding (basic/transports, security).
 
-use std::net::IpAddr;
-
 use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Version};
@@ -22,7 +20,6 @@ pub struct HostRules {
 }
 
 const FORWARDED_HOST: &str = "x-forwarded-host";
-const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Where the page is from whose script asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,14 +59,6 @@ impl HostRules {
 
     pub(super) fn trusts_proxy(&self) -> bool {
         self.trust_proxy
-    }
-
-    /// Where a request is from: the proxy in front says it, where there is one. What stands before its own word, anybody may
-    /// have written.
-    pub(super) fn address(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Option<IpAddr> {
-        let forwarded = if self.trust_proxy { members(headers, FORWARDED_FOR).last() } else { None };
-        let forwarded = forwarded.and_then(|address| str::from_utf8(address).ok()?.parse().ok());
-        forwarded.or(peer).map(|address: IpAddr| address.to_canonical())
     }
 
     fn knows(&self, host: &str) -> bool {
@@ -180,23 +169,6 @@ mod tests {
             let statuses = (status(&rules(true), &request), status(&rules(false), &request));
             assert_eq!(statuses, (trusting, not), "{host} {forwarded:?}");
         }
-    }
-
-    #[test]
-    fn where_a_request_is_from_a_proxy_says() {
-        let peer = || "::ffff:192.0.2.1".parse().ok();
-        for (trusting, forwarded) in [
-            ("192.0.2.1", &[][..]),
-            ("198.51.100.7", &["198.51.100.7"]),
-            ("2001:db8::1", &["203.0.113.9, 198.51.100.7", "2001:db8::1"]),
-            ("192.0.2.1", &["198.51.100.7, unknown"]),
-        ] {
-            let headers: Vec<_> = forwarded.iter().map(|value| (FORWARDED_FOR, *value)).collect();
-            let request = asks("/mcp", &headers);
-            let from = |rules: HostRules| rules.address(&request.headers, peer()).expect("known").to_string();
-            assert_eq!((&*from(rules(true)), &*from(rules(false))), (trusting, "192.0.2.1"), "{forwarded:?}");
-        }
-        assert_eq!(rules(true).address(&HeaderMap::new(), None), None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(super) fn read(headers: &HeaderMap) -> Head {
         Single::Value(id) => Some(text(id)),
         Single::Absent | Single::Differs => None,
     };
-    Head { session: session(headers), archon, version: version(headers) }
+    Head { session: session(headers), archon, version: version(headers), address: None }
 }
 
 /// Under its name or the guide's alias. An empty header names none.

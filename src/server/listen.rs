@@ -12,15 +12,16 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::App;
 use super::activity::Activity;
+use super::limits::{Source, network};
 use super::patient::Patient;
 use super::route::Routes;
 use super::wire::{Listener, Wire};
+use crate::session::Limit;
 
 /// After the grace, what still runs is cut and has this long to be recorded.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
@@ -30,6 +31,8 @@ const MOMENT: Duration = Duration::from_millis(100);
 /// How long a server that stops goes on while connections are open: each answer is the last one on its connection, and says
 /// so. A connection that closes under a request looks like a lost server.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// How often late heads are looked for.
+const TIDY_EVERY: Duration = Duration::from_millis(500);
 
 /// How a server stops.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +49,7 @@ pub async fn run(app: Arc<App>, listener: Listener, stop: impl Future<Output = (
     let accepting = accept(&app, &listener, &open);
     tokio::select! {
         () = accepting => {}
+        () = tidy(&app) => {}
         () = async {
             stop.await;
             app.engine.begin_draining();
@@ -88,34 +92,43 @@ impl Open {
     }
 }
 
+/// Closes connections whose heads do not come, and forgets clients that are gone, for as long as the server runs.
+async fn tidy(app: &App) {
+    let mut ticks = tokio::time::interval(TIDY_EVERY);
+    loop {
+        ticks.tick().await;
+        app.connections.close_late(app.limits.head_time);
+        app.shares.forget_unused();
+    }
+}
+
 async fn accept(app: &Arc<App>, listener: &Listener, open: &Open) {
     let routes = Routes::new(app.clone());
-    let places = Arc::new(Semaphore::new(app.limits.connections));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(app.limits.head_time).max_buf_size(64 * 1024);
+    http.timer(TokioTimer::new()).header_read_timeout(app.limits.idle_time).max_buf_size(64 * 1024);
     // A client that has said all may close its half: it still listens.
     http.half_close(true);
     loop {
-        // The semaphore is never closed.
-        let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                let activity = Arc::new(Activity::of(peer));
-                let stream = Patient::new(stream, app.limits.write_time, activity.clone());
-                let (routes, working) = (routes.clone(), activity.clone());
+            Ok((stream, address)) => {
+                app.connections.room(|| tell_full(app)).await;
+                let address = address.map(network);
+                let own = app.shares.of(Source::of(address));
+                let held = app.shares.hold(&own);
+                let place = app.connections.enter(address, own);
+                let stream = Patient::new(stream, app.limits.write_time, place.activity.clone(), held);
+                let (routes, working) = (routes.clone(), place.activity.clone());
                 let service =
                     service_fn(move |request| routes.clone().answer(request, working.clone()).map(Ok::<_, Infallible>));
                 let connection = http.serve_connection(TokioIo::new(stream), service);
                 let finishing = open.finishing.clone();
-                open.connections.spawn(async move {
-                    serve(connection, &activity, &finishing).await;
-                    drop(place);
-                });
+                open.connections.spawn(async move { serve(connection, &place.activity, &finishing).await });
             }
             Err(error) => {
-                // Out of descriptors, mostly: waiting is all that helps, and a busy loop would not.
+                // Out of descriptors, mostly: fewer connections help, and a busy loop would not.
+                app.connections.make_room();
                 if let Some(more) = app.warned.of("accept", app.engine.sessions().clock().elapsed()) {
-                    tracing::warn!(%error, "connections cannot be accepted; it is tried again and again{more}");
+                    tracing::warn!(%error, "cannot accept connections; trying again{more}");
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -123,8 +136,13 @@ async fn accept(app: &Arc<App>, listener: &Listener, open: &Open) {
     }
 }
 
-/// Serves a connection until it ends, or until the server stops and no request runs on it. Who holds a connection, or has
-/// sent half of a request, is hardly waited for.
+fn tell_full(app: &App) {
+    let fact = format_args!("{} connections are open; those on which nothing runs give way", app.connections.most());
+    app.engine.sessions().limits().note(Limit::Connections, fact);
+}
+
+/// Serves a connection until it ends, until it gives way to another, or until the server stops and no request runs on it. Who
+/// holds a connection, or has sent half of a request, is hardly waited for.
 async fn serve<S>(
     connection: http1::Connection<TokioIo<Patient<Box<dyn Wire>>>, S>,
     activity: &Activity,
@@ -133,7 +151,13 @@ async fn serve<S>(
     S: Service<Request<Incoming>, Response = Response, Error = Infallible>,
 {
     let mut connection = pin!(connection);
-    let mut ended = finishing.run_until_cancelled(connection.as_mut()).await;
+    let mut ended = tokio::select! {
+        // An answer that has just been given leaves before its connection is closed.
+        biased;
+        ended = connection.as_mut() => Some(ended),
+        () = activity.gives_way() => return,
+        () = finishing.cancelled() => None,
+    };
     if ended.is_none() {
         // One that was opened just now has a moment for its request: it would be closed at once.
         ended = tokio::time::timeout(MOMENT, connection.as_mut()).await.ok();

@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 
 use super::App;
 use super::health::text;
+use super::metered::Limited;
 use crate::session::status::Status;
 use crate::store::commit::WriterStats;
 
@@ -19,6 +20,7 @@ use crate::store::commit::WriterStats;
 pub(super) async fn metrics(app: &App) -> Response {
     let sessions = app.engine.sessions();
     let status = sessions.status().await;
+    let limited = Limited::now(app, &status);
     let snapshot = Snapshot {
         status,
         ends: sessions.ends_by_reason(),
@@ -35,6 +37,7 @@ pub(super) async fn metrics(app: &App) -> Response {
     let mut registry = Registry::with_prefix("archonctl");
     app.engine.meter().register(&mut registry);
     registry.register_collector(Box::new(snapshot));
+    registry.register_collector(Box::new(limited));
     let mut out = String::with_capacity(8192);
     if prometheus_client::encoding::text::encode(&mut out, &registry).is_err() {
         return text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written\n");

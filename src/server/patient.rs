@@ -10,6 +10,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::activity::Activity;
+use super::limits::Held;
+
+/// A head may be this large before its bytes count. Nearly all are.
+const SMALL_HEAD: usize = 8 * 1024;
 
 /// A stream whose writes fail when nothing could be written for `time`. There is a timer only while a write waits.
 ///
@@ -21,11 +25,26 @@ pub(super) struct Patient<S> {
     time: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
     activity: Arc<Activity>,
+    head_bytes: usize,
+    held: Held,
 }
 
 impl<S> Patient<S> {
-    pub(super) fn new(stream: S, time: Duration, activity: Arc<Activity>) -> Self {
-        Self { stream, time, waiting: None, activity }
+    pub(super) fn new(stream: S, time: Duration, activity: Arc<Activity>, held: Held) -> Self {
+        Self { stream, time, waiting: None, activity, head_bytes: 0, held }
+    }
+
+    /// Counts what was read; `false` where there is no room for it.
+    fn has_room_for(&mut self, bytes: usize) -> bool {
+        if !self.activity.receives_head() {
+            if self.head_bytes > 0 {
+                self.head_bytes = 0;
+                self.held.release();
+            }
+            return true;
+        }
+        self.head_bytes += bytes;
+        self.head_bytes <= SMALL_HEAD || self.held.add(bytes)
     }
 
     fn in_time<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -73,7 +92,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, into)
+        let before = into.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, into);
+        let bytes = into.filled().len() - before;
+        if bytes > 0 && !self.has_room_for(bytes) {
+            return Poll::Ready(Err(io::Error::new(ErrorKind::OutOfMemory, "there is no room for so long a head")));
+        }
+        read
     }
 }
 
@@ -83,11 +108,43 @@ mod tests {
     use tokio::time::{Instant, timeout};
 
     use super::*;
+    use crate::server::limits::{Limits, Shares, Source};
+
+    fn patient<S>(stream: S, bytes: usize) -> (Patient<S>, Arc<Shares>) {
+        let limits = Limits { requests_bytes: bytes, ..Limits::default() };
+        let shares = Shares::new(&limits, Arc::default());
+        let own = shares.of(Source::Local);
+        let held = shares.hold(&own);
+        let activity = Arc::new(Activity::new(std::time::Instant::now(), None, own));
+        (Patient::new(stream, Duration::from_secs(1), activity, held), shares)
+    }
+
+    #[tokio::test]
+    async fn a_long_head_counts_until_it_is_whole() {
+        let (near, mut far) = duplex(1 << 20);
+        let (mut patient, shares) = patient(near, 40_000);
+        far.write_all(&[b'x'; 30_000]).await.expect("sent");
+        patient.read_exact(&mut [0; SMALL_HEAD]).await.expect("a head");
+        assert_eq!(shares.bytes().1, 0, "a usual one");
+        patient.read_exact(&mut [0; 1000]).await.expect("more of it");
+        assert_eq!(shares.bytes().1, 1000);
+        patient.activity.has_head();
+        patient.read_exact(&mut [0; 1000]).await.expect("a body");
+        assert_eq!(shares.bytes().1, 0);
+        patient.activity.end();
+        patient.read_exact(&mut [0; SMALL_HEAD]).await.expect("the next head");
+        let refused = patient.read_exact(&mut [0; 9000]).await;
+        assert!(refused.is_ok(), "there is room yet");
+        far.write_all(&[b'x'; 30_000]).await.expect("sent");
+        assert_eq!(patient.read_exact(&mut [0; 12_000]).await.expect_err("none").kind(), ErrorKind::OutOfMemory);
+        drop(patient);
+        assert_eq!(shares.bytes().1, 0);
+    }
 
     #[tokio::test]
     async fn a_reader_that_stops_is_given_up_and_a_slow_one_is_not() {
         let (near, mut far) = duplex(16);
-        let mut patient = Patient::new(near, Duration::from_secs(1), Arc::default());
+        let (mut patient, _shares) = patient(near, 1);
         let began = Instant::now();
         let slow = tokio::spawn(async move {
             for _ in 0..8 {

@@ -1,6 +1,5 @@
 //! `POST /mcp`: from HTTP to `mcp`, and back.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
@@ -8,26 +7,26 @@ use http::request::Parts;
 use hyper::body::Incoming as Body;
 
 use super::accepts::Accepts;
-use super::activity::Activity;
 use super::events;
 use super::guard::Page;
 use super::head::{self, require_json};
 use super::refusal::Refusal;
 use super::reply::Reply;
+use super::turn::Turn;
 use super::{App, body};
-use crate::mcp::{Incoming, Outgoing, Reads};
+use crate::mcp::{Head, Incoming, Outgoing, Reads};
 
 /// Handles a POST.
-pub(super) async fn post(app: &Arc<App>, parts: &Parts, mut body: Body, page: &Page, activity: &Activity) -> Response {
-    let read = read(app, parts, &mut body, page, activity.peer()).await;
-    activity.begin();
-    let (incoming, accepts) = match read {
+pub(super) async fn post(app: &Arc<App>, parts: &Parts, mut body: Body, page: &Page, turn: &mut Turn) -> Response {
+    let (incoming, accepts) = match read(app, parts, &mut body, (page, turn)).await {
         Ok(read) => read,
         Err(refusal) => {
             body::discard(refusal.status, &parts.headers, body, &app.limits).await;
+            turn.begin();
             return Reply::from(refusal).into_response();
         }
     };
+    turn.begin();
     match app.engine.dispatch(incoming).await {
         Outgoing::Accepted(archon) => Reply::accepted(archon).into_response(),
         Outgoing::Now(answer) if accepts == Accepts::StreamAlone => events::one(answer.into()),
@@ -41,13 +40,14 @@ async fn read(
     app: &App,
     parts: &Parts,
     body: &mut Body,
-    page: &Page,
-    peer: Option<IpAddr>,
+    (page, turn): (&Page, &mut Turn),
 ) -> Result<(Incoming, Accepts), Refusal> {
     let headers = &parts.headers;
-    app.admit(parts, page, false, peer)?;
-    let principal = app.caller(headers, peer)?;
-    let head = head::read(headers);
+    let address = turn.address(app, headers);
+    app.admit(parts, page, false, address)?;
+    let principal = app.caller(headers, address)?;
+    let held = turn.enter(app, &principal, address)?;
+    let head = Head { address, ..head::read(headers) };
     require_json(headers)?;
     let accepts = Accepts::read(headers);
     let reads = match accepts {
@@ -55,6 +55,6 @@ async fn read(
         Accepts::JsonAlone => Reads::AnswerAlone,
         Accepts::StreamAlone | Accepts::Both => Reads::Stream(Some(app.limits.silence)),
     };
-    let body = body::read(headers, body, &app.limits).await?;
+    let body = body::read(headers, body, &app.limits, held).await?;
     Ok((Incoming { principal, head, body, reads }, accepts))
 }

@@ -13,6 +13,8 @@ pub(super) struct Refusal {
     pub(super) body: ErrorBody,
     /// The methods that the place takes.
     pub(super) allow: Option<&'static str>,
+    /// Seconds after which to come back.
+    pub(super) retry_after: Option<u32>,
 }
 
 /// The number of characters of a name that are shown: the longest that DNS has.
@@ -22,7 +24,7 @@ pub(super) const MCP_METHODS: &str = "GET, POST, DELETE";
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, body: ErrorBody) -> Self {
-        Self { status, body, allow: None }
+        Self { status, body, allow: None, retry_after: None }
     }
 
     /// A host that we do not answer to.
@@ -76,6 +78,21 @@ impl Refusal {
         let body = ErrorBody::told(REFUSED, format_args!("the body is larger than {limit} bytes"), way_out)
             .because("too_large", way_out);
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, body)
+    }
+
+    /// All clients together, or this one, have as many bytes on their way as may be.
+    pub(super) fn no_room() -> Self {
+        let way_out = "send it again in a moment, or less at once";
+        let fact = "the server has as many requests in memory as it takes";
+        let body = ErrorBody::told(REFUSED, fact, way_out).because("no_room", way_out);
+        Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, body) }
+    }
+
+    pub(super) fn too_many_at_once() -> Self {
+        let way_out = "wait for the answers of some, or close streams that nobody reads";
+        let fact = "as many requests of this client run as may run at once";
+        let body = ErrorBody::told(REFUSED, fact, way_out).because("too_many_requests", way_out);
+        Self { retry_after: Some(1), ..Self::new(StatusCode::TOO_MANY_REQUESTS, body) }
     }
 
     pub(super) fn slow_body() -> Self {

@@ -79,6 +79,7 @@ impl From<Refusal> for Reply {
             status: refusal.status,
             body: reply::error(None, &refusal.body),
             allow: refusal.allow,
+            retry_after: refusal.retry_after,
             ..Self::default()
         }
     }

@@ -1,7 +1,6 @@
 //! What stands where, and the order of the guards before it: name, page, preflight, what needs no token, token, path,
 //! method. What a POST carries is looked at in `post`.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
@@ -15,6 +14,7 @@ use super::activity::Activity;
 use super::guard::Page;
 use super::refusal::{MCP_METHODS, Refusal};
 use super::reply::Reply;
+use super::turn::Turn;
 use super::{App, body, cors, delete, get, health, home, metrics, oauth, post};
 
 /// What stands at a path.
@@ -68,32 +68,36 @@ impl Routes {
         let page = self.app.hosts.page(request.headers());
         let place = Place::of(request.uri().path());
         let (parts, body) = request.into_parts();
+        let mut turn = Turn::new(activity);
         let mut answer = if place == Place::Mcp && parts.method == Method::POST {
-            post::post(&self.app, &parts, body, &page, &activity).await
+            post::post(&self.app, &parts, body, &page, &mut turn).await
         } else {
-            activity.begin();
-            Box::pin(self.other(place, &parts, body, &page, activity.peer())).await
+            turn.begin();
+            Box::pin(self.other(place, &parts, body, (&page, &mut turn))).await
         };
         cors::tell(page, answer.headers_mut());
         if self.app.is_draining() {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        activity.answered(answer)
+        turn.answered(answer)
     }
 
     /// Anything but a POST to the MCP endpoint, which nearly every request is.
-    async fn other(&self, place: Place, parts: &Parts, body: Incoming, page: &Page, peer: Option<IpAddr>) -> Response {
-        let answer = self.found(place, parts, page, peer).await;
+    async fn other(&self, place: Place, parts: &Parts, body: Incoming, (page, turn): (&Page, &mut Turn)) -> Response {
+        let answer = self.found(place, parts, page, turn).await;
         let answer = answer.unwrap_or_else(|refusal| Reply::from(refusal).into_response());
         if !body.is_end_stream() {
+            turn.is_unread();
             body::discard(answer.status(), &parts.headers, body, &self.app.limits).await;
+            turn.begin();
         }
         answer
     }
 
-    async fn found(&self, place: Place, parts: &Parts, page: &Page, peer: Option<IpAddr>) -> Result<Response, Refusal> {
+    async fn found(&self, place: Place, parts: &Parts, page: &Page, turn: &mut Turn) -> Result<Response, Refusal> {
         let app = &self.app;
-        app.admit(parts, page, place.is_probe(), peer)?;
+        let address = turn.address(app, &parts.headers);
+        app.admit(parts, page, place.is_probe(), address)?;
         if cors::is_preflight(parts) && matches!(page, Page::Allowed(_)) {
             return Ok(cors::preflight(&parts.headers));
         }
@@ -110,10 +114,13 @@ impl Routes {
             }
             Place::Mcp | Place::Health | Place::Metrics | Place::Nothing => {}
         }
-        let principal = app.caller(&parts.headers, peer)?;
+        let principal = app.caller(&parts.headers, address)?;
         match place {
             Place::Mcp if parts.method == Method::DELETE => Ok(delete::end(app, &parts.headers, &principal).await),
-            Place::Mcp if parts.method == Method::GET => Ok(get::listen(app, &parts.headers, principal).await),
+            Place::Mcp if parts.method == Method::GET => {
+                turn.enter(app, &principal, address)?;
+                Ok(get::listen(app, &parts.headers, principal).await)
+            }
             // A 404 would look like a lost session.
             Place::Mcp => Err(Refusal::method(MCP_METHODS)),
             Place::Health => {

@@ -21,7 +21,7 @@ pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire for S {}
 
 impl Listener {
-    /// The next connection, and the address it is from; a socket in the file system has none.
+    /// The next connection, and the address that it comes from, where it has one.
     pub(super) async fn accept(&self) -> io::Result<(Box<dyn Wire>, Option<IpAddr>)> {
         match self {
             Self::Tcp(listener) => {

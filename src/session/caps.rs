@@ -1,13 +1,6 @@
-//! How many sessions there may be, and how fast they may be opened: a flood of `initialize` must not fill the disk.
+//! What an operator allows of sessions: how many there may be, and how fast they may be opened.
 
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use dashmap::DashMap;
-
-use crate::store::StoreError;
-use crate::store::sessions::LiveCounts;
+use super::limits::Limit;
 
 /// What an operator allows. `None` is no limit.
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,14 +8,32 @@ pub struct Caps {
     /// Live connections in all, whichever server opened them. Where there are as many, those that have been idle for longest
     /// give way, if they are idle beyond the session timeout.
     pub sessions: Option<u64>,
-    /// Live connections of one principal.
+    /// Live connections of one principal; also those that it may open within an hour, ended or not, but at least
+    /// [`HOURLY`]: to open and to close fills a disk, too.
     pub per_principal: Option<u64>,
-    /// Sessions that one principal may open a second here, with bursts of [`BURST`] seconds' worth.
+    /// Sessions that one principal, or an address without one, may open a second here, with bursts of [`BURST`] seconds'
+    /// worth.
     pub opened_per_second: Option<u32>,
+    /// The largest database into which sessions are opened, in bytes.
+    pub database_bytes: Option<u64>,
+}
+
+impl Caps {
+    /// How many sessions one principal may open within an hour.
+    pub fn per_hour(self) -> Option<u64> {
+        self.per_principal.map(|most| most.max(HOURLY))
+    }
+
+    /// How many somebody may open at once after a quiet time.
+    pub fn burst(self) -> Option<u64> {
+        self.opened_per_second.map(|rate| u64::from(rate) * u64::from(BURST))
+    }
 }
 
 /// How many seconds' worth of sessions somebody may open at once after a quiet time.
-pub const BURST: u32 = 10;
+pub const BURST: u32 = 20;
+/// The number of sessions that a principal may open within an hour, however few it may have at once.
+pub const HOURLY: u64 = 1000;
 
 /// Which limit was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +42,28 @@ pub enum Cap {
     Sessions(u64),
     /// The principal has as many as it may have.
     PerPrincipal(u64),
+    /// It has opened as many within an hour as it may.
+    PerHour(u64),
     /// It opens them too fast.
     Rate(u32),
+    /// The database is as large as it may be, in bytes.
+    DatabaseSize(u64),
+    /// The database's disk is nearly full; the number of bytes that are left.
+    DiskSpace(u64),
+}
+
+impl Cap {
+    /// What is limited by it.
+    pub fn limit(self) -> Limit {
+        match self {
+            Self::Sessions(_) => Limit::Sessions,
+            Self::PerPrincipal(_) => Limit::SessionsPerPrincipal,
+            Self::PerHour(_) => Limit::SessionsPerHour,
+            Self::Rate(_) => Limit::InitializeRate,
+            Self::DatabaseSize(_) => Limit::DatabaseSize,
+            Self::DiskSpace(_) => Limit::DiskSpace,
+        }
+    }
 }
 
 impl std::fmt::Display for Cap {
@@ -40,108 +71,10 @@ impl std::fmt::Display for Cap {
         match self {
             Self::Sessions(n) => write!(f, "there are {n} live sessions, which is as many as this server keeps"),
             Self::PerPrincipal(n) => write!(f, "you have {n} live sessions, which is as many as you may have"),
+            Self::PerHour(n) => write!(f, "you have opened {n} sessions within an hour, which is as many as you may"),
             Self::Rate(n) => write!(f, "sessions are opened faster than {n} a second"),
+            Self::DatabaseSize(n) => write!(f, "the database has {} MiB, which is as much as it may have", n >> 20),
+            Self::DiskSpace(n) => write!(f, "only {} MiB are left on the database's disk", n >> 20),
         }
-    }
-}
-
-/// What is known of the sessions that are opened here.
-#[derive(Debug, Default)]
-pub(super) struct Tallies {
-    pub(super) all: Openings,
-    /// There are as many as lines in the token file.
-    pub(super) by_principal: DashMap<Arc<str>, Arc<Tally>>,
-}
-
-/// What is known of one principal's.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) own: Openings,
-    /// Held over an await: openings of one principal that find the count stale wait for one read, and take its failure.
-    pub(super) count: tokio::sync::Mutex<Known>,
-    pub(super) bucket: Mutex<Option<Bucket>>,
-}
-
-/// Openings since this server began.
-#[derive(Debug, Default)]
-pub(super) struct Openings {
-    pub(super) admitted: AtomicU64,
-    /// Of these, the ones that are in the database by now, or will never be.
-    pub(super) settled: AtomicU64,
-}
-
-/// What is known of how many there are.
-#[derive(Debug, Default)]
-pub(super) struct Known {
-    pub(super) count: Option<Count>,
-    /// The last failure to count: when, by uptime, and why.
-    pub(super) failed: Option<(u64, StoreError)>,
-}
-
-/// What the database said, and which openings it could know of.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Count {
-    /// By uptime.
-    pub(super) at_ms: u64,
-    pub(super) live: LiveCounts,
-    pub(super) all_settled: u64,
-    pub(super) own_settled: u64,
-}
-
-/// A place for one session that is being opened. It is in the database, or given up, when this is dropped.
-#[derive(Debug)]
-pub(super) struct Place<'a> {
-    tallies: &'a Tallies,
-    tally: Arc<Tally>,
-}
-
-impl Tallies {
-    /// A place for one more session, whatever the limits.
-    pub(super) fn place(&self, tally: &Arc<Tally>) -> Place<'_> {
-        self.all.admitted.fetch_add(1, SeqCst);
-        tally.own.admitted.fetch_add(1, SeqCst);
-        Place { tallies: self, tally: tally.clone() }
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.tallies.all.settled.fetch_add(1, SeqCst);
-        self.tally.own.settled.fetch_add(1, SeqCst);
-    }
-}
-
-/// Places that refill with time.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bucket {
-    pub(super) places: f64,
-    pub(super) at_ms: u64,
-}
-
-impl Bucket {
-    /// Takes a place, if there is one.
-    pub(super) fn take(self, now_ms: u64, per_second: u32) -> (Self, bool) {
-        let since = Duration::from_millis(now_ms.saturating_sub(self.at_ms)).as_secs_f64();
-        let places = since.mul_add(f64::from(per_second), self.places).min(f64::from(per_second.saturating_mul(BURST)));
-        let has_place = places >= 1.0;
-        (Self { places: if has_place { places - 1.0 } else { places }, at_ms: now_ms }, has_place)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bucket_lets_bursts_through_and_then_the_rate() {
-        let mut bucket = Bucket { places: 20.0, at_ms: 0 };
-        let mut admitted = |at_ms: u64| {
-            let (next, has_place) = bucket.take(at_ms, 2);
-            bucket = next;
-            has_place
-        };
-        assert_eq!((0..30).filter(|_| admitted(0)).count(), 20);
-        assert!(!admitted(400) && admitted(500) && !admitted(999) && admitted(1000));
-        assert_eq!((0..30).filter(|_| admitted(3_600_000)).count(), 20, "no more than a burst gathers");
     }
 }

@@ -48,6 +48,8 @@ impl Sessions {
         let sessions = self.clone();
         work.keep("status", move |stopping| sessions.clone().keep_status_fresh(stopping));
         let sessions = self.clone();
+        work.keep("space", move |stopping| sessions.clone().watch_space(stopping));
+        let sessions = self.clone();
         work.keep("follow news", move |stopping| sessions.clone().follow_news(stopping));
     }
 
@@ -90,10 +92,12 @@ impl Sessions {
             if self.is_settled() {
                 _ = self.flush().await;
             }
+            self.limits.tell();
             since_eviction += FLUSH_EVERY;
             if since_eviction >= EVICT_EVERY {
                 since_eviction = Duration::ZERO;
                 self.evict_idle();
+                self.forget_quiet_addresses();
             }
         }
     }

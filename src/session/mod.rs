@@ -3,9 +3,10 @@
 //! A session is a row in the store. What stands in memory is a copy with a lease of one second, a few hundred bytes,
 //! made on demand and dropped when idle: no task, no channel, and nothing that a `kill -9` could take with it.
 
-mod admit;
+mod admission;
 mod archon;
 mod bind;
+mod bucket;
 mod cache;
 mod caps;
 mod cleanup;
@@ -17,17 +18,20 @@ mod error;
 mod gap;
 mod heartbeat;
 mod housekeeping;
+mod limits;
 mod listening;
 mod live;
 mod open;
 pub mod operator;
 mod policy;
+mod rates;
 mod recent;
 mod renew;
 mod report;
 mod retained;
 mod retention;
 mod running;
+mod space;
 pub mod status;
 mod supervisor;
 mod ticking;
@@ -43,12 +47,15 @@ use std::time::Instant;
 use uuid::Uuid;
 
 pub use archon::Archon;
-pub use caps::{BURST, Cap, Caps};
+pub use caps::{BURST, Cap, Caps, HOURLY};
 pub use error::SessionError;
+pub use limits::{Limit, Reached};
 pub use live::{Live, OpenStream};
 pub use open::Opening;
 pub use policy::Policy;
+pub use rates::OpeningsNow;
 pub use running::{Running, Runs};
+pub use space::reserve;
 pub use supervisor::{Stopping, Supervisor};
 pub use times::LEASE;
 pub use visitor::Visitor;
@@ -59,11 +66,12 @@ use crate::model::warned::Warned;
 use crate::store::boots::{Begun, Credits, NewBoot, Rules};
 use crate::store::rows::{NewEvent, Write};
 use crate::store::{Store, StoreError};
+use admission::Tallies;
 use cache::Cache;
-use caps::Tallies;
 use ends::Ends;
 use recent::StatusCache;
 use retained::Retained;
+use space::KnownSpace;
 use timekeeping::Timekeeping;
 
 /// The sessions of one running server.
@@ -92,6 +100,8 @@ pub struct Sessions {
     ends: Ends,
     retained: Retained,
     tallies: Tallies,
+    limits: Arc<Reached>,
+    space: KnownSpace,
     supervisor: Supervisor,
 }
 
@@ -176,6 +186,8 @@ impl Sessions {
             ends: Ends::default(),
             retained: Retained::default(),
             tallies: Tallies::default(),
+            limits: Arc::default(),
+            space: KnownSpace::default(),
             supervisor: Supervisor::default(),
         }))
     }

@@ -1,5 +1,6 @@
 //! `initialize`: a session is on disk before its client sees the id.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::bind::Reservable;
+use super::limits::Reached;
 use super::live::{Bound, Live};
 use super::times::Times;
 use super::{SessionError, Sessions};
@@ -27,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The longest name or version that is kept, in characters.
 const NAME_CHARS: usize = 200;
 /// The largest `capabilities` or `clientInfo` that is kept, in bytes.
-const FACTS_BYTES: usize = 16 * 1024;
+const FACTS_BYTES: usize = 4 * 1024;
 
 /// What a client opens a session with.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub struct Opening<'a> {
     pub archon: Option<&'a str>,
     /// `Mcp-Session-Id`, if an old one came along.
     pub previous: Option<&'a str>,
+    /// Where it was asked for, if that is not within this machine's files and pipes.
+    pub address: Option<IpAddr>,
 }
 
 impl Sessions {
@@ -54,17 +58,29 @@ impl Sessions {
             return Err(StoreError::unavailable("the database takes no writes").into());
         }
         let opened = tokio::time::timeout(PATIENCE, self.open_now(opening)).await;
-        opened.unwrap_or_else(|_| Err(StoreError::unavailable(format!("no answer within {PATIENCE:?}")).into()))
+        let late = |_| Err(StoreError::unavailable(format!("no answer within {PATIENCE:?}")).into());
+        opened.unwrap_or_else(late).inspect_err(|error| self.note_cap(error, opening))
+    }
+
+    fn note_cap(&self, error: &SessionError, opening: &Opening<'_>) {
+        let SessionError::Capped(cap) = error else { return };
+        match (&*opening.principal.name, opening.address) {
+            ("", None) => self.limits.note(cap.limit(), format_args!("no new session: {cap}")),
+            ("", Some(address)) => self.limits.note(cap.limit(), format_args!("no new session for {address}: {cap}")),
+            (name, _) => self.limits.note(cap.limit(), format_args!("no new session for {name}: {cap}")),
+        }
     }
 
     /// Given up midway, it leaves nothing: what waits for its commit is withdrawn (see [`Write::Open`]).
     async fn open_now(&self, opening: &Opening<'_>) -> Result<Arc<Live>, SessionError> {
-        let _place = self.admit(opening.principal).await?;
+        self.check_space()?;
+        let _place = self.admit(opening.principal, opening.address).await?;
         let (client, client_info) = facts_of(opening.params);
-        let client = Arc::new(client);
+        // What a client can may be long: it stands in the row alone.
+        let brief = || Arc::new(ClientFacts { client_capabilities: None, ..client.clone() });
         let bound = match self.reservable(opening.archon, opening.principal).await? {
             Reservable::Exists(archon) => Bound::Exists(archon),
-            Reservable::New(id) => Bound::Reserved(id, client.clone()),
+            Reservable::New(id) => Bound::Reserved(id, brief()),
         };
         let now = self.clock.now();
         let revision = Revision::negotiate(&opening.params.protocol_version);
@@ -83,7 +99,7 @@ impl Sessions {
             session_id: live.archon_id(),
             principal: live.principal.clone(),
             protocol_version: revision.as_str(),
-            client: (*client).clone(),
+            client,
             client_info,
             connected_at: now,
             last_activity: now,
@@ -103,6 +119,11 @@ impl Sessions {
 }
 
 impl Sessions {
+    /// The limits that were reached, whoever keeps them.
+    pub fn limits(&self) -> &Arc<Reached> {
+        &self.limits
+    }
+
     /// From here on it is in memory, with the outages that were recorded while its row waited.
     fn keep(&self, live: &Arc<Live>, credited: i64) {
         // Held meanwhile: an outage is credited here, or by whoever records it and finds the session.
@@ -111,6 +132,12 @@ impl Sessions {
         credits.outages.iter().filter(|outage| outage.number > credited).for_each(|it| live.times.credit(it, now));
         self.cache.insert(live.clone());
     }
+}
+
+/// Of capabilities that are too long to be kept, what a server asks for.
+fn brief_of(params: &InitializeParams) -> Option<Box<RawValue>> {
+    let stated = ClientCapabilities::read(params.capabilities.as_deref());
+    RawValue::from_string(stated.to_json()).ok().filter(|_| stated != ClientCapabilities::default())
 }
 
 /// What the client says of itself, made fit for the store.
@@ -130,7 +157,7 @@ fn facts_of(params: &InitializeParams) -> (ClientFacts, Option<Box<RawValue>>) {
         client_type: Arc::from(client_type::detect(&text::name(&who.name, NAME_CHARS))),
         client_name: kept(&who.name),
         client_version: kept(&who.version),
-        client_capabilities: raw(&params.capabilities),
+        client_capabilities: raw(&params.capabilities).or_else(|| brief_of(params)),
     };
     (facts, info)
 }

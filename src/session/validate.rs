@@ -140,9 +140,8 @@ impl Sessions {
             None => Bound::Reserved(row.session_id, Arc::new(row.client.facts())),
         };
         let times = Times::new(row.life.started, self.last_use(&row.life), self.protocol_end(&row.life), uptime);
-        let client = row.client.facts();
-        let capabilities = ClientCapabilities::read(client.client_capabilities.as_deref());
-        let client = (client.client_type, capabilities);
+        let capabilities = ClientCapabilities::read(row.client.capabilities().as_deref());
+        let client = (row.client.program(), capabilities);
         let live = Arc::new(Live::new(Arc::from(id), principal.name.clone(), revision, client, times, bound));
         let (live, first) = self.cache.insert(live);
         // Not used in this boot before: it has come through a restart.

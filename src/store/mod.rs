@@ -12,7 +12,7 @@
 //! 4. [`commit`]: a row's way to the disk
 //! 5. [`Store`], the handle of all these, on which the rooms above hang their methods
 //! 6. [`boots`]: runs of a server, and outages
-//! 7. [`tail`], [`sessions`], [`projects`], [`reports`]: what is asked of a store
+//! 7. [`tail`], [`sessions`], [`space`], [`projects`], [`reports`]: what is asked of a store
 
 mod backend;
 pub mod boots;
@@ -22,6 +22,7 @@ pub mod projects;
 pub mod reports;
 pub mod rows;
 pub mod sessions;
+pub mod space;
 pub mod tail;
 pub mod totals;
 

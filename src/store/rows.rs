@@ -21,7 +21,7 @@ pub struct ClientFacts {
     pub client_name: Option<String>,
     /// The version as given.
     pub client_version: Option<String>,
-    /// `capabilities` as given.
+    /// `capabilities` as given, on their way to the connection's row; they are kept nowhere else.
     pub client_capabilities: Option<Box<RawValue>>,
 }
 

@@ -49,7 +49,7 @@ impl Fixture {
         let sessions = Sessions::begin(store, Clock::default(), policy).await.expect("a boot");
         let params = InitializeParams { protocol_version: "2025-11-25".into(), capabilities: None, client_info: None };
         let principal = Principal::anonymous();
-        let opening = Opening { principal: &principal, params: &params, archon: None, previous: None };
+        let opening = Opening { principal: &principal, params: &params, archon: None, previous: None, address: None };
         let visitor = Visitor::Session(sessions.open(&opening).await.expect("a session"));
         let catalog = testing::add_to(builtin(&sessions), &sessions);
         Self { sessions, catalog, visitor, cancelled: CancellationToken::new() }

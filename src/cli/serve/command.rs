@@ -90,8 +90,9 @@ impl Options {
             store_grace: self.sessions.store_grace,
             caps: Caps {
                 sessions: Some(self.sessions.max_sessions),
-                per_principal: self.sessions.max_sessions_per_principal,
-                opened_per_second: self.sessions.max_initialize_rate,
+                per_principal: self.sessions.share_of_a_principal(self.access.token_file.is_some()),
+                opened_per_second: self.sessions.initialize_rate(),
+                database_bytes: self.sessions.max_database_size.filter(|size| *size > 0),
             },
             token_method,
             listen: None,
@@ -108,9 +109,11 @@ impl Options {
         HostRules::new(hosts, self.access.allow_origin.clone(), self.access.trust_proxy)
     }
 
-    pub(super) fn limits(&self) -> Limits {
+    pub(super) fn limits(&self, connections: usize) -> Limits {
         Limits {
+            connections,
             head_time: self.running.head_time,
+            idle_time: self.running.idle_time,
             body_time: self.running.body_time,
             write_time: self.running.write_time,
             ..Limits::default()

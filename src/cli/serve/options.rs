@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use humantime::parse_duration as duration;
 
 use super::renames::Rename;
+use super::size::size;
 use crate::accounting::capture::Capture;
 use crate::accounting::tokens::TokenMethod;
 use crate::cli::exit::Usage;
@@ -47,18 +48,36 @@ pub(super) struct SessionOptions {
     /// where there are none, `initialize` is answered 503
     #[arg(long, default_value = "100000", value_name = "N", env = "ARCHONCTL_MAX_SESSIONS")]
     pub(super) max_sessions: u64,
-    /// Live sessions of one principal; then 429 [default: none]
+    /// Live sessions of one principal, and, from 1,000 on, those that it opens within an hour; then 429. 0 is no limit
+    /// [default: a tenth of --max-sessions where tokens are asked for, else none]
     #[arg(long, value_name = "N", env = "ARCHONCTL_MAX_SESSIONS_PER_PRINCIPAL")]
     pub(super) max_sessions_per_principal: Option<u64>,
-    /// Sessions that one principal may open a second, with bursts of ten times as many; beyond that 429 [default: none]
-    #[arg(long, value_name = "N", env = "ARCHONCTL_MAX_INITIALIZE_RATE", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) max_initialize_rate: Option<u32>,
+    /// Sessions that one principal, or without tokens one address, may open a second, with bursts of twenty times as many;
+    /// beyond that 429. 0 is no limit
+    #[arg(long, default_value = "50", value_name = "N", env = "ARCHONCTL_MAX_INITIALIZE_RATE")]
+    pub(super) max_initialize_rate: u32,
+    /// Size of the database from which on `initialize` is answered 503, such as 20GiB; the sessions that there are go on.
+    /// The same holds where its disk has less than 128 MiB left. 0 is no limit [default: none]
+    #[arg(long, value_name = "SIZE", value_parser = size, env = "ARCHONCTL_MAX_DATABASE_SIZE")]
+    pub(super) max_database_size: Option<u64>,
     /// SQLite: `full` survives power loss too, `normal` the end of the process
     #[arg(long, value_name = "LEVEL", default_value = "normal", env = "ARCHONCTL_SYNC")]
     pub(super) sync: Sync,
 }
 
 impl SessionOptions {
+    /// How many sessions a principal may have. Without tokens everybody is the same one, behind a proxy even at the same
+    /// address, and none is kept from the others' share.
+    pub(super) fn share_of_a_principal(&self, asks_for_tokens: bool) -> Option<u64> {
+        let share = asks_for_tokens.then_some((self.max_sessions / 10).max(1));
+        self.max_sessions_per_principal.or(share).filter(|most| *most > 0)
+    }
+
+    /// How many sessions somebody may open a second.
+    pub(super) fn initialize_rate(&self) -> Option<u32> {
+        Some(self.max_initialize_rate).filter(|rate| *rate > 0)
+    }
+
     /// Refuses times that would end every session, or none in time.
     pub(super) fn check(&self) -> Result<(), Usage> {
         let times = [
@@ -149,7 +168,8 @@ pub(super) struct AccessOptions {
     /// `https://*.example.org`, `http://app.example.org:*` for any port. Repeatable, or several with commas
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',', value_parser = OriginPattern::parse)]
     pub(super) allow_origin: Vec<OriginPattern>,
-    /// Take the client's Host from the last value of X-Forwarded-Host, as written by the proxy in front
+    /// Take the client's Host and address from the last value of X-Forwarded-Host and X-Forwarded-For, as written by the proxy
+    /// in front
     #[arg(long)]
     pub(super) trust_proxy: bool,
     /// Ask for bearer tokens: one line a principal, `sha256-of-token name [email] [uuid]`. /mcp, /health and /metrics
@@ -194,9 +214,12 @@ pub(super) struct RunOptions {
     /// How log lines look, on standard error [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT", env = "ARCHONCTL_LOG_FORMAT")]
     pub(super) log_format: Option<logging::Format>,
-    /// How long a request's head may be on its way, and an idle connection is kept
-    #[arg(long, hide = true, default_value = "75s", value_parser = duration)]
+    /// How long a request's head may be on its way
+    #[arg(long, hide = true, default_value = "10s", value_parser = duration)]
     pub(super) head_time: Duration,
+    /// How long an idle connection is kept
+    #[arg(long, hide = true, default_value = "75s", value_parser = duration)]
+    pub(super) idle_time: Duration,
     /// How long a body may be on its way
     #[arg(long, hide = true, default_value = "30s", value_parser = duration)]
     pub(super) body_time: Duration,

@@ -37,7 +37,8 @@ impl Engine {
             let behind = StoreError::unavailable("the database does not keep up with its rows");
             return Err(SessionError::from(behind).into());
         }
-        let live = self.sessions.open(&Opening { principal, params: &params, archon, previous }).await?;
+        let opening = Opening { principal, params: &params, archon, previous, address: errand.head.address };
+        let live = self.sessions.open(&opening).await?;
         let result = InitializeResult {
             protocol_version: live.revision.as_str().to_owned(),
             capabilities: self.catalog.now().capabilities(live.revision),

@@ -32,15 +32,15 @@ pub(super) static WITHDRAW: RowStatement = RowStatement::new(
      WHERE t.protocol_session_id = j.protocol_session_id AND {+}t.status = 'active'",
 );
 
-/// The Archon session of a first tool call …
-pub(super) static CREATE: RowStatement = RowStatement::insert(
+/// The Archon session of a first tool call, with what its client said that it can: that stands in the connection's row, and
+/// not in memory …
+pub(super) static CREATE: RowStatement = RowStatement::new(
     "archon_mcp_sessions",
     &[
         "session_id",
         "protocol_session_id",
         "client_type",
         "client_version",
-        "client_capabilities",
         "connected_at",
         "last_activity",
         "user_id",
@@ -53,6 +53,9 @@ pub(super) static CREATE: RowStatement = RowStatement::insert(
         "boot",
         "credited",
     ],
+    "INSERT INTO {table} ({columns}, client_capabilities) SELECT {columns}, \
+     (SELECT p.client_capabilities FROM archon_mcp_protocol_sessions p \
+      WHERE p.protocol_session_id = j.protocol_session_id) FROM {rows} WHERE true ON CONFLICT DO NOTHING",
 );
 
 /// … is bound to its protocol session, unless that has ended while this waited …

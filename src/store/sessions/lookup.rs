@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::model::client_type;
@@ -104,15 +105,20 @@ impl StoredClient {
         Arc::from(self.client_type.as_deref().unwrap_or(client_type::UNKNOWN))
     }
 
-    /// For the row of the Archon session that this client's first call makes.
+    /// For the row of the Archon session that this client's first call makes, without its capabilities: the database
+    /// takes those from the connection's row.
     pub fn facts(&self) -> ClientFacts {
-        let capabilities = self.client_capabilities.clone();
         ClientFacts {
             client_type: self.program(),
             client_name: self.client_name.clone(),
             client_version: self.client_version.clone(),
-            client_capabilities: capabilities.and_then(|text| serde_json::value::RawValue::from_string(text).ok()),
+            client_capabilities: None,
         }
+    }
+
+    /// Its capabilities.
+    pub fn capabilities(&self) -> Option<Box<RawValue>> {
+        RawValue::from_string(self.client_capabilities.clone()?).ok()
     }
 }
 

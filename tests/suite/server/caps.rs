@@ -65,7 +65,7 @@ async fn a_flood_of_openings_is_slowed_down() {
     let answers = join_all((0..40).map(|_| house.post(&[], initialize(LATEST)))).await;
     let (opened, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
     // A burst, and what the seconds of a slow machine add.
-    assert!((10..25).contains(&opened.len()), "{} were opened", opened.len());
+    assert!((20..35).contains(&opened.len()), "{} were opened", opened.len());
     for answer in refused {
         assert_refused(answer, 429, -32000, "too_fast");
         assert_eq!(answer.header("retry-after"), Some("1"));
@@ -122,7 +122,7 @@ on_every_database!(the_longest_idle_give_way_where_there_is_no_room, |db| async 
 
 #[tokio::test]
 async fn who_has_a_share_makes_room_among_its_own() {
-    let mut house = with_tokens(&["--max-sessions", "4", "--test-clock"]).await;
+    let mut house = with_tokens(&["--max-sessions", "4", "--max-sessions-per-principal", "0", "--test-clock"]).await;
     let (ada, bob) = (house.mcp.clone().with_token("a"), house.mcp.clone().with_token("b"));
     let his = bob.initialize(LATEST).await;
     let (hers, _) = fill(&ada, 3).await;

@@ -1,15 +1,19 @@
-//! A place for one more session, or none: idle ones give way where there is no room.
+//! Whether there is a place for one more session: a flood of `initialize` must not fill the disk.
 
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering::SeqCst;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::caps::{BURST, Bucket, Cap, Count, Place, Tally};
+use dashmap::DashMap;
+
+use super::bucket::Bucket;
+use super::caps::Cap;
 use super::{SessionError, Sessions};
 use crate::model::principal::Principal;
 use crate::model::session::EndReason;
 use crate::store::StoreError;
-use crate::store::sessions::{Ended, EvictRule};
+use crate::store::sessions::{Ended, EvictRule, LiveCounts};
 
 /// How long a count from the database serves, with what was opened here since on top. Other servers count for themselves,
 /// so the caps of several servers may be passed by what they open within this time.
@@ -20,39 +24,131 @@ const FULL_FRESH: Duration = Duration::from_millis(100);
 /// No more than this many connections give way at once.
 const EVICTED_AT_ONCE: u64 = 500;
 
+/// What is known of the sessions that are opened here.
+#[derive(Debug, Default)]
+pub(super) struct Tallies {
+    all: Openings,
+    /// There are as many as lines in the token file.
+    pub(super) by_principal: DashMap<Arc<str>, Arc<Tally>>,
+    /// Of those who have no name. One that is full again is forgotten.
+    pub(super) by_address: DashMap<IpAddr, Bucket>,
+}
+
+/// What is known of one principal's.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    own: Openings,
+    /// Held over an await: openings of one principal that find the count stale wait for one read, and take its failure.
+    count: tokio::sync::Mutex<Known>,
+    pub(super) second: Mutex<Option<Bucket>>,
+    pub(super) hour: Mutex<Option<Bucket>>,
+}
+
+/// Openings since this server began.
+#[derive(Debug, Default)]
+struct Openings {
+    admitted: AtomicU64,
+    /// Of these, the ones that are in the database by now, or will never be.
+    settled: AtomicU64,
+}
+
+/// What is known of how many there are.
+#[derive(Debug, Default)]
+struct Known {
+    count: Option<Count>,
+    /// The last failure to count: when, by uptime, and why.
+    failed: Option<(u64, StoreError)>,
+}
+
+/// What the database said, and which openings it could know of.
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    /// By uptime.
+    at_ms: u64,
+    live: LiveCounts,
+    all_settled: u64,
+    own_settled: u64,
+}
+
+/// A place for one session that is being opened. It is in the database, or given up, when this is dropped.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    sessions: &'a Sessions,
+    tally: Arc<Tally>,
+}
+
+impl Tally {
+    /// How many live sessions it had at the last count, with those opened since, unless they are being counted.
+    pub(super) fn last_count(&self) -> Option<u64> {
+        let count = self.count.try_lock().ok()?.count?;
+        Some(self.live_since(count))
+    }
+
+    fn live_since(&self, count: Count) -> u64 {
+        count.live.own + self.own.admitted.load(SeqCst).saturating_sub(count.own_settled)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.sessions.tallies.all.settled.fetch_add(1, SeqCst);
+        self.tally.own.settled.fetch_add(1, SeqCst);
+    }
+}
+
 impl Sessions {
-    /// A place for one more session of this principal.
+    /// A place for one more session of this principal, asked for from that address.
     ///
     /// # Errors
     /// [`SessionError::Capped`] when not; [`SessionError::Unavailable`] when the store cannot tell.
-    pub(super) async fn admit(&self, principal: &Principal) -> Result<Place<'_>, SessionError> {
+    pub(super) async fn admit(
+        &self,
+        principal: &Principal,
+        address: Option<IpAddr>,
+    ) -> Result<Place<'_>, SessionError> {
         let caps = self.policy.caps;
         let tally = self.tallies.by_principal.entry(principal.name.clone()).or_default().value().clone();
         if let Some(rate) = caps.opened_per_second
-            && !self.takes_place(&tally, rate)
+            && !self.is_slow_enough(principal, address, &tally, rate)
         {
             return Err(SessionError::Capped(Cap::Rate(rate)));
         }
-        if caps.sessions.is_some() || caps.per_principal.is_some() {
-            let since = self.uptime_ms();
-            let mut known = tally.count.lock().await;
-            // Whoever read while this one waited in line has found that there is no answer.
-            if let Some((at, error)) = &known.failed
-                && *at >= since
-            {
-                return Err(error.clone().into());
-            }
-            let count = self.room(principal, &tally, known.count).await;
-            known.failed = count.as_ref().err().map(|error| (self.uptime_ms(), error.clone()));
-            let count = count?;
-            known.count = Some(count);
-            if let Some(cap) = self.met(count, &tally) {
-                return Err(SessionError::Capped(cap));
-            }
-            // While the next of this principal waits for its look.
-            return Ok(self.tallies.place(&tally));
+        // Held until the place is taken, or the next of this principal would be let in by the same count.
+        let _counting = match caps.sessions.or(caps.per_principal) {
+            Some(_) => Some(self.counted(principal, &tally).await?),
+            None => None,
+        };
+        // Those without a name are no one in particular, and no one's openings are another's.
+        if let Some(most) = caps.per_hour().filter(|_| !principal.name.is_empty())
+            && !self.is_within_the_hour(&tally, most)
+        {
+            return Err(SessionError::Capped(Cap::PerHour(most)));
         }
-        Ok(self.tallies.place(&tally))
+        Ok(self.place(&tally))
+    }
+
+    /// There is room by the counts, as long as this is held.
+    async fn counted<'a>(
+        &self,
+        principal: &Principal,
+        tally: &'a Tally,
+    ) -> Result<tokio::sync::MutexGuard<'a, Known>, SessionError> {
+        let since = self.uptime_ms();
+        let mut known = tally.count.lock().await;
+        // Whoever read while this one waited in line has found that there is no answer.
+        if let Some((at, error)) = &known.failed
+            && *at >= since
+        {
+            return Err(error.clone().into());
+        }
+        let count = self.room(principal, tally, known.count).await;
+        known.failed = count.as_ref().err().map(|error| (self.uptime_ms(), error.clone()));
+        let count = count?;
+        known.count = Some(count);
+        match self.met(count, tally) {
+            Some(cap) => Err(SessionError::Capped(cap)),
+            None => Ok(known),
+        }
     }
 
     /// How many there are: counted anew where what is known is old, or says that there is no room, and again after idle ones
@@ -105,12 +201,10 @@ impl Sessions {
         Ok(evicted.len())
     }
 
-    fn takes_place(&self, tally: &Tally, per_second: u32) -> bool {
-        let mut bucket = tally.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = Bucket { places: f64::from(per_second.saturating_mul(BURST)), at_ms: self.uptime_ms() };
-        let (next, has_place) = bucket.unwrap_or(full).take(self.uptime_ms(), per_second);
-        *bucket = Some(next);
-        has_place
+    fn place(&self, tally: &Arc<Tally>) -> Place<'_> {
+        self.tallies.all.admitted.fetch_add(1, SeqCst);
+        tally.own.admitted.fetch_add(1, SeqCst);
+        Place { sessions: self, tally: tally.clone() }
     }
 
     fn age(&self, count: Count) -> Duration {
@@ -128,7 +222,7 @@ impl Sessions {
     /// The limit that one more session would pass.
     fn met(&self, count: Count, tally: &Tally) -> Option<Cap> {
         let all = count.live.all + self.tallies.all.admitted.load(SeqCst).saturating_sub(count.all_settled);
-        let own = count.live.own + tally.own.admitted.load(SeqCst).saturating_sub(count.own_settled);
+        let own = tally.live_since(count);
         let caps = self.policy.caps;
         let full = caps.sessions.filter(|cap| all >= *cap).map(Cap::Sessions);
         full.or_else(|| caps.per_principal.filter(|cap| own >= *cap).map(Cap::PerPrincipal))
