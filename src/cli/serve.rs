@@ -10,6 +10,7 @@ mod pipes;
 mod port;
 mod renames;
 mod size;
+mod values;
 
 use std::net::{IpAddr, TcpListener};
 use std::process::ExitCode;

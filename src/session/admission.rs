@@ -1,19 +1,16 @@
 //! Whether there is a place for one more session: a flood of `initialize` must not fill the disk.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use dashmap::DashMap;
-
-use super::bucket::Bucket;
 use super::caps::Cap;
+use super::tallies::{Count, Known, Place, Tally};
 use super::{SessionError, Sessions};
 use crate::model::principal::Principal;
 use crate::model::session::EndReason;
 use crate::store::StoreError;
-use crate::store::sessions::{Ended, EvictRule, LiveCounts};
+use crate::store::sessions::{Ended, EvictRule};
 
 /// How long a count from the database serves, with what was opened here since on top. Other servers count for themselves,
 /// so the caps of several servers may be passed by what they open within this time.
@@ -23,78 +20,6 @@ const FULL_FRESH: Duration = Duration::from_millis(100);
 
 /// No more than this many connections give way at once.
 const EVICTED_AT_ONCE: u64 = 500;
-
-/// What is known of the sessions that are opened here.
-#[derive(Debug, Default)]
-pub(super) struct Tallies {
-    all: Openings,
-    /// There are as many as lines in the token file.
-    pub(super) by_principal: DashMap<Arc<str>, Arc<Tally>>,
-    /// Of those who have no name. One that is full again is forgotten.
-    pub(super) by_address: DashMap<IpAddr, Bucket>,
-}
-
-/// What is known of one principal's.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    own: Openings,
-    /// Held over an await: openings of one principal that find the count stale wait for one read, and take its failure.
-    count: tokio::sync::Mutex<Known>,
-    pub(super) second: Mutex<Option<Bucket>>,
-    pub(super) hour: Mutex<Option<Bucket>>,
-}
-
-/// Openings since this server began.
-#[derive(Debug, Default)]
-struct Openings {
-    admitted: AtomicU64,
-    /// Of these, the ones that are in the database by now, or will never be.
-    settled: AtomicU64,
-}
-
-/// What is known of how many there are.
-#[derive(Debug, Default)]
-struct Known {
-    count: Option<Count>,
-    /// The last failure to count: when, by uptime, and why.
-    failed: Option<(u64, StoreError)>,
-}
-
-/// What the database said, and which openings it could know of.
-#[derive(Debug, Clone, Copy)]
-struct Count {
-    /// By uptime.
-    at_ms: u64,
-    live: LiveCounts,
-    all_settled: u64,
-    own_settled: u64,
-}
-
-/// A place for one session that is being opened. It is in the database, or given up, when this is dropped.
-#[derive(Debug)]
-pub(super) struct Place<'a> {
-    sessions: &'a Sessions,
-    tally: Arc<Tally>,
-}
-
-impl Tally {
-    /// How many live sessions it had at the last count, with those opened since, unless they are being counted.
-    pub(super) fn last_count(&self) -> Option<u64> {
-        let count = self.count.try_lock().ok()?.count?;
-        Some(self.live_since(count))
-    }
-
-    fn live_since(&self, count: Count) -> u64 {
-        count.live.own + self.own.admitted.load(SeqCst).saturating_sub(count.own_settled)
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.sessions.tallies.all.settled.fetch_add(1, SeqCst);
-        self.tally.own.settled.fetch_add(1, SeqCst);
-    }
-}
 
 impl Sessions {
     /// A place for one more session of this principal, asked for from that address.
@@ -124,7 +49,7 @@ impl Sessions {
         {
             return Err(SessionError::Capped(Cap::PerHour(most)));
         }
-        Ok(self.place(&tally))
+        Ok(self.tallies.place(&tally))
     }
 
     /// There is room by the counts, as long as this is held.
@@ -199,12 +124,6 @@ impl Sessions {
             tracing::info!("ended {} idle connections to make room{more}", evicted.len());
         }
         Ok(evicted.len())
-    }
-
-    fn place(&self, tally: &Arc<Tally>) -> Place<'_> {
-        self.tallies.all.admitted.fetch_add(1, SeqCst);
-        tally.own.admitted.fetch_add(1, SeqCst);
-        Place { sessions: self, tally: tally.clone() }
     }
 
     fn age(&self, count: Count) -> Duration {

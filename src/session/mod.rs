@@ -34,6 +34,7 @@ mod running;
 mod space;
 pub mod status;
 mod supervisor;
+mod tallies;
 mod ticking;
 mod timekeeping;
 mod times;
@@ -65,13 +66,13 @@ use crate::model::timestamp::Timestamp;
 use crate::model::warned::Warned;
 use crate::store::boots::{Begun, Credits, NewBoot, Rules};
 use crate::store::rows::{NewEvent, Write};
+use crate::store::space::Space;
 use crate::store::{Store, StoreError};
-use admission::Tallies;
 use cache::Cache;
 use ends::Ends;
 use recent::StatusCache;
 use retained::Retained;
-use space::KnownSpace;
+use tallies::Tallies;
 use timekeeping::Timekeeping;
 
 /// The sessions of one running server.
@@ -101,7 +102,8 @@ pub struct Sessions {
     retained: Retained,
     tallies: Tallies,
     limits: Arc<Reached>,
-    space: KnownSpace,
+    /// The size of the database at the last look, and what is left on its disk.
+    space: Mutex<Option<Space>>,
     supervisor: Supervisor,
 }
 
@@ -187,7 +189,7 @@ impl Sessions {
             retained: Retained::default(),
             tallies: Tallies::default(),
             limits: Arc::default(),
-            space: KnownSpace::default(),
+            space: Mutex::default(),
             supervisor: Supervisor::default(),
         }))
     }

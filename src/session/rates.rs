@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use super::Sessions;
-use super::admission::Tally;
+use super::tallies::Tally;
 use super::bucket::{Bucket, Pace};
 use super::caps::BURST;
 use crate::model::principal::Principal;

@@ -1,6 +1,6 @@
 //! Room for more sessions in the database: new ones are refused before rows have to be.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::caps::Cap;
@@ -15,14 +15,10 @@ const RESERVE: u64 = 128 << 20;
 /// On a small disk it is this part of it.
 const SMALL_PART: u64 = 20;
 
-/// What was found at the last look.
-#[derive(Debug, Default)]
-pub(super) struct KnownSpace(Mutex<Option<Space>>);
-
 impl Sessions {
     /// The size of the database at the last look, if it could be told.
     pub fn space(&self) -> Option<Space> {
-        *self.space.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.space.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks at the database's size again and again, where anything follows from it.
@@ -33,7 +29,7 @@ impl Sessions {
         while stopping.or(ticks.tick()).await.is_some() {
             // A database that does not answer is told of elsewhere.
             if is_asked_for && let Some(Ok(space)) = stopping.or(self.store.space()).await {
-                *self.space.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(space);
+                *self.space.lock().unwrap_or_else(PoisonError::into_inner) = Some(space);
             }
         }
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::manager;
-use super::options::{AccessOptions, CallOptions, OnOff, RunOptions, SessionOptions, Sync};
+use super::options::{AccessOptions, CallOptions, RunOptions, SessionOptions};
+use super::values::{OnOff, Sync};
 use crate::accounting::prices::PriceTable;
 use crate::accounting::tokens::TokenCounter;
 use crate::catalog::Current;

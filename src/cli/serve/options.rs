@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, ValueEnum};
 use humantime::parse_duration as duration;
 
 use super::renames::Rename;
 use super::size::size;
-use crate::accounting::capture::Capture;
+use super::values::{Captures, OnOff, Retention, Sync, retention};
 use crate::accounting::tokens::TokenMethod;
 use crate::cli::exit::Usage;
 use crate::cli::logging;
@@ -264,42 +264,5 @@ impl RunOptions {
             ));
         }
         Ok(())
-    }
-}
-
-/// How long rows are kept; `None` is for ever. (A type of its own, because the parser reads `Option` as "not required".)
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Retention(pub(super) Option<Duration>);
-
-fn retention(text: &str) -> Result<Retention, humantime::DurationError> {
-    if text == "off" { Ok(Retention(None)) } else { duration(text).map(|time| Retention(Some(time))) }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Sync {
-    Normal,
-    Full,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum OnOff {
-    On,
-    Off,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Captures {
-    Off,
-    Errors,
-    All,
-}
-
-impl From<Captures> for Capture {
-    fn from(captures: Captures) -> Self {
-        match captures {
-            Captures::Off => Self::Off,
-            Captures::Errors => Self::Errors,
-            Captures::All => Self::All,
-        }
     }
 }
