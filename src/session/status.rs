@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use tokio::time::timeout;
 
 use super::Sessions;
 use super::recent::Patience;
@@ -101,6 +102,8 @@ impl Status {
 const QUICK: Patience = Patience { slow: Duration::from_millis(5), quick: Duration::from_millis(250) };
 /// The same of a probe, which is to hear the truth of now: the store gives up before.
 const TRUE: Patience = Patience { slow: Duration::from_secs(5), quick: Duration::from_secs(5) };
+/// How long counting may take besides; reports for people may take longer.
+const COUNTING: Duration = Duration::from_secs(3);
 /// After this long, while the database takes no writes, it is not taken to answer.
 const STALE: Duration = Duration::from_secs(10);
 /// A status is kept fresh this often …
@@ -143,7 +146,7 @@ impl Sessions {
         let database_time = asked.elapsed();
         let now = self.clock.now();
         let connections = match counts {
-            Some(_) => self.living(now).await.ok(),
+            Some(_) => timeout(COUNTING, self.living(now)).await.ok().and_then(Result::ok),
             None => None,
         };
         Status {
