@@ -67,15 +67,14 @@ impl Sessions {
     /// Says how many sessions are there, and finishes what the boot before left. Nobody waits for it.
     async fn recover(self: Arc<Self>) {
         let (began, status) = (tokio::time::Instant::now(), self.clone().count().await);
-        match status.protocol_sessions {
-            Some(count) => {
-                self.counters.recovered.store(count, Relaxed);
-                match count {
-                    0 => tracing::info!("No active sessions to recover from database"),
-                    n => tracing::info!("Recovered {n} active sessions from database after restart"),
-                }
+        if let Some(count) = status.protocol_sessions {
+            self.counters.recovered.store(count, Relaxed);
+            match count {
+                0 => tracing::info!("No active sessions to recover from database"),
+                n => tracing::info!("Recovered {n} active sessions from database after restart"),
             }
-            None => tracing::warn!("the sessions to recover cannot be counted now"),
+        } else {
+            tracing::warn!("the sessions to recover cannot be counted now");
         }
         self.recent.keep(began, status);
         report("finishing the sums of the boot before", self.fold_dead_boots().await);

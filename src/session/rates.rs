@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use super::Sessions;
-use super::tallies::Tally;
 use super::bucket::{Bucket, Pace};
 use super::caps::BURST;
+use super::tallies::Tally;
 use crate::model::principal::Principal;
 
 /// The number of addresses that are remembered before those are forgotten that have been quiet.

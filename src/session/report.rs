@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use tokio::time::timeout;
+
 use super::Sessions;
 use super::recent::Patience;
 use super::status::Status;
@@ -17,6 +19,8 @@ use crate::store::sessions::SessionCounts;
 const QUICK: Patience = Patience { slow: Duration::from_millis(5), quick: Duration::from_millis(250) };
 /// The same of a probe, which is to hear the truth of now: the store gives up before.
 const TRUE: Patience = Patience { slow: Duration::from_secs(5), quick: Duration::from_secs(5) };
+/// How long counting may take besides; reports for people may take longer.
+const COUNTING: Duration = Duration::from_secs(3);
 /// A status is kept fresh this often …
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// … as long as somebody has asked in this time.
@@ -57,7 +61,7 @@ impl Sessions {
         let database_time = asked.elapsed();
         let now = self.clock.now();
         let connections = match counts {
-            Some(_) => self.living(now).await.ok(),
+            Some(_) => timeout(COUNTING, self.living(now)).await.ok().and_then(Result::ok),
             None => None,
         };
         Status {

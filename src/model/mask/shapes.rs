@@ -152,9 +152,10 @@ fn is_mixed(part: &str, longest_lower: usize) -> bool {
         lower = if c.is_ascii_lowercase() { lower + 1 } else { 0 };
         most = most.max(lower);
     }
-    let kinds: [(fn(&char) -> bool, usize); 3] =
-        [(char::is_ascii_lowercase, 3), (char::is_ascii_uppercase, 3), (char::is_ascii_digit, 1)];
-    let has_all = kinds.iter().all(|(kind, least)| part.chars().filter(kind).count() >= *least);
+    let count = |kind: fn(&char) -> bool| part.chars().filter(kind).count();
+    let has_all = count(char::is_ascii_lowercase) >= 3
+        && count(char::is_ascii_uppercase) >= 3
+        && count(char::is_ascii_digit) >= 1;
     // 2.6 characters of a kind in a row, on average; random ones have 1.6, words in camel case more than 3.
     has_all && most <= longest_lower && part.len() * 10 <= runs * 26
 }
