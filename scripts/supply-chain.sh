@@ -1,13 +1,20 @@
 #!/usr/bin/env bash
 # Holds the dependencies against deny.toml: licences, sources, second versions, and the advisories of the RustSec database.
-# Where neither that database nor an earlier copy of it is to be had, the advisories are left out, and that is said:
+# Where that cannot be fetched, it goes by scripts/advisories.tsv, which has the facts of each advisory.
 #
 #   scripts/supply-chain.sh                     fetches the database where it can
 #   scripts/supply-chain.sh --advisories REPO   takes it from a clone of https://github.com/rustsec/advisory-db
+#   scripts/supply-chain.sh --update REPO       writes scripts/advisories.tsv anew, by a clone
 #
 # SUPPLY_CHAIN_CACHE=target/supply-chain holds cargo-deny, where there is none on the PATH, and the database.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+if [[ ${1:-} == --update ]]; then
+  scripts/advisories.py write "$2" >scripts/advisories.tsv.new
+  mv scripts/advisories.tsv.new scripts/advisories.tsv
+  exit
+fi
 
 cache=$(realpath -m "${SUPPLY_CHAIN_CACHE:-target/supply-chain}")
 source=https://github.com/rustsec/advisory-db
@@ -45,11 +52,16 @@ check() {
 
 check check --hide-inclusion-graph bans licenses sources
 if ! update; then
-  echo "the advisory database cannot be fetched from $source" >&2
+  echo "the advisory database cannot be fetched from $source: going by scripts/advisories.tsv" >&2
+  facts=$cache/advisories source=file://$cache/advisories
+  rm -rf "$facts" "$database"
+  git init --quiet "$facts"
+  scripts/advisories.py unpack "$facts"
+  git -C "$facts" add --all
+  date=$(head -n 1 scripts/advisories.tsv | grep -oE '[0-9]{4}(-[0-9]{2}){2}')
+  GIT_COMMITTER_DATE="${date}T00:00:00Z" git -C "$facts" -c user.name=rustsec -c user.email= commit --quiet \
+    --date "${date}T00:00:00Z" --message "as of $date"
+  update
 fi
-if [[ -d $database/.git ]]; then
-  echo "advisories as of $(git -C "$database" show --no-patch --format=%cs HEAD)"
-  check --offline check --hide-inclusion-graph advisories
-else
-  echo 'SKIPPED: advisories were not looked at' >&2
-fi
+echo "advisories as of $(git -C "$database" show --no-patch --format=%cs HEAD)"
+check --offline check --hide-inclusion-graph advisories
