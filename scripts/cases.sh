@@ -5,6 +5,8 @@
 #   scripts/cases.sh FOLDER           with the program that the tests built, two at a time, within 90 seconds
 #   scripts/cases.sh FOLDER LIST      with another list than scripts/cases.known of those that are not mended yet
 #
+# Cases that take long are named in scripts/cases.slow, and left to scripts/deep.sh (CASES_SLOW names another list).
+#
 # A case is a .py or .sh file in the folder itself. None is: what begins with `_`, what another file there imports, run.sh.
 # It fails on a case that is wrong and not on the list, on one that is on the list and right (take it off), on one that was
 # out of time, where CI is set also on one that could not be tried and is not on the list; and without any case.
@@ -30,6 +32,7 @@ fi
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$(cd "$1" && pwd)
 known=${2:-$here/cases.known}
+slow=${CASES_SLOW:-$here/cases.slow}
 [[ -r $known ]] || { echo "there is no list of cases at $known" >&2; exit 2; }
 program=${CARGO_TARGET_DIR:-$here/../target}/debug/archonctl
 [[ -x $program ]] || { echo "build first: there is no $program" >&2; exit 2; }
@@ -44,11 +47,20 @@ is_shared() {
     grep -qv "/$1\.py$"
 }
 
-cases=()
+# Whether a list names a case.
+names() {
+  grep -qE "^${2//./\\.}([[:space:]]|$)" "$1"
+}
+
+cases=() left=0
 for file in "$folder"/*.py "$folder"/*.sh; do
   name=$(basename "$file")
   [[ -f $file && $name != _* && $name != run.sh ]] || continue
   [[ $name == *.sh ]] || ! is_shared "${name%.py}" || continue
+  if names "$slow" "$name"; then
+    left=$((left + 1))
+    continue
+  fi
   cases+=("$file")
 done
 [[ ${#cases[@]} -gt 0 ]] || { echo "there is no case in $folder" >&2; exit 1; }
@@ -64,7 +76,7 @@ for file in "${cases[@]}"; do
   # Of a case that broke, the last words.
   [[ -n $said ]] || said=$(tail -n 1 "$outcomes/$name.err" 2>/dev/null | head -c 300 || true)
   listed=no
-  if grep -qE "^${name//./\\.}([[:space:]]|$)" "$known"; then listed=yes; fi
+  if names "$known" "$name"; then listed=yes; fi
   case $code:$listed in
     0:no) word=right ;;
     0:yes) word='RIGHT, but on the list' wrong=$((wrong + 1)) ;;
@@ -78,5 +90,6 @@ for file in "${cases[@]}"; do
   esac
   printf '%-44s %3s s  %-22s %s\n' "$name" "$took" "$word" "$said"
 done
+[[ $left -eq 0 ]] || echo "$left that take long are left to scripts/deep.sh"
 echo "${#cases[@]} cases, $wrong to look at"
 [[ $wrong -eq 0 ]]

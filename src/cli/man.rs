@@ -56,9 +56,10 @@ impl Options {
 
 fn find<'a>(root: &'a Command, path: &[String]) -> Result<&'a Command, Usage> {
     path.iter().try_fold(root, |command, name| {
-        command.find_subcommand(name).filter(|c| !c.is_hide_set()).ok_or_else(|| {
-            Usage::new(format!("there is not a command {name:?}"), "archonctl --help lists the commands")
-        })
+        command
+            .find_subcommand(name)
+            .filter(|c| !c.is_hide_set())
+            .ok_or_else(|| Usage::new(format!("there is no command {name:?}"), "archonctl --help lists the commands"))
     })
 }
 

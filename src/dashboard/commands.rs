@@ -49,7 +49,7 @@ pub(super) fn run(state: &mut State, seen: &ViewModel, line: &str) -> Option<Eff
             export::current(state, seen, format == "json", path).map(Effect::Write)
         }
         _ => {
-            state.tell(format!("There is not a command {word:?}; ? lists them."));
+            state.tell(format!("There is no command {word:?}; ? lists them."));
             None
         }
     }

@@ -106,7 +106,7 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("it ran");
         assert!(made.success());
         let refused = open_file(&pipe).expect_err("a pipe").to_string();
-        assert!(refused.contains("no regular file"), "{refused}");
+        assert!(refused.contains("not a regular file"), "{refused}");
         assert!(open_file(folder.path()).is_err());
     }
 

@@ -124,7 +124,7 @@ fn a_wrong_file_is_named_with_its_line_and_never_shown() {
     tokens(&["names nobody"]);
 
     let hash = "0".repeat(64);
-    write("tokens", &format!("{hash} ada\n{hash} bob\n"));
+    write("tokens", &format!("{hash} ada\n{} bob\n", "1".repeat(64)));
     let renames = |renames: &[&str], words: &[&str]| {
         let renames = renames.iter().flat_map(|rename| ["--rename-principal", rename]);
         let args: Vec<&str> = ["--token-file", "tokens"].into_iter().chain(renames).collect();

@@ -69,7 +69,7 @@ fn man_follows_the_rules_of_output() {
     let home = tempfile::tempdir().expect("a temporary folder");
     fs::write(home.path().join("file"), "").expect("written");
     for (args, words) in [
-        (&["no-such"][..], "there is not a command \"no-such\""),
+        (&["no-such"][..], "there is no command \"no-such\""),
         (&["serve", "--dir", "x"], "cannot be used with"),
         (&["--dir", "file/man1"], "cannot write the manual pages to file/man1"),
     ] {

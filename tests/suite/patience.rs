@@ -123,9 +123,9 @@ async fn very_verbose_shows_no_secret_of_a_redirect() {
 
 #[tokio::test]
 async fn what_a_server_gets_wrong_is_a_warning_and_cannot_drive_the_terminal() {
-    let server = Field::start(|asked, _| {
+    let server = Field::start(|asked, nth| {
         let bad = json!({"name": "b\u{1b}[2Jd", "inputSchema": {}, "annotations": 7});
-        let result = json!({"tools": [bad, tool("echo")], "nextCursor": "1"});
+        let result = json!({"tools": [bad, tool("echo")], "nextCursor": nth.to_string()});
         let mut answer = polite(asked);
         answer["result"] = result;
         raw(200, JSON, answer.to_string()).filter(|_| asked.method == "tools/list")

@@ -87,9 +87,10 @@ pub(super) fn of_command(settings: &Settings, path: &[&str], args: &[String]) ->
 /// When there is none.
 pub(super) fn find<'a>(root: &'a Command, path: &[&str]) -> Result<&'a Command, Usage> {
     path.iter().try_fold(root, |command, name| {
-        command.get_subcommands().find(|c| c.get_name() == *name && !c.is_hide_set()).ok_or_else(|| {
-            Usage::new(format!("there is not a command {name:?}"), "archonctl --help lists the commands")
-        })
+        command
+            .get_subcommands()
+            .find(|c| c.get_name() == *name && !c.is_hide_set())
+            .ok_or_else(|| Usage::new(format!("there is no command {name:?}"), "archonctl --help lists the commands"))
     })
 }
 

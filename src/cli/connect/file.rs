@@ -219,7 +219,7 @@ mod tests {
         assert!(why().contains("(mode 0400)") || why().contains("denied"), "{}", why());
         fs::remove_file(&path).expect("removed");
         std::os::unix::fs::symlink("/dev/null", &path).expect("linked");
-        assert!(why().contains("no regular file"), "{}", why());
+        assert!(why().contains("not a regular file"), "{}", why());
         fs::remove_file(&path).expect("removed");
         std::os::unix::fs::symlink(&path, &path).expect("linked");
         assert!(why().contains("cannot be opened"), "{}", why());

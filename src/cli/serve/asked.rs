@@ -17,7 +17,7 @@ pub(super) fn follow_hang_ups(file: Option<PathBuf>, app: &Arc<App>, sessions: &
                 if let Some(file) = &file {
                     app.read_principals(file).await;
                 } else {
-                    tracing::info!("SIGHUP: there is not a token file to read again");
+                    tracing::info!("SIGHUP: there is no token file to read again");
                 }
             }
         }

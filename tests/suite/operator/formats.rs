@@ -226,7 +226,7 @@ on_every_database!(show_tells_the_whole_story, |db| async {
     let closed = printed(&db, &["show", CLOSED]);
     assert!(closed.contains("client_disconnect by client"), "{closed}");
     let over = printed(&db, &["show", OVER]);
-    assert!(over.contains("no server has met it since"), "{over}");
+    assert!(over.contains("no server has ended it yet"), "{over}");
     let waiting = document(&db, &["show", "cccc"]);
     assert_eq!(
         (&waiting["session"]["session_id"], &waiting["session"]["called_tools"]),

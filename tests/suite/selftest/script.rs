@@ -76,8 +76,8 @@ const WRONG: &[(&str, usize, &str, &str)] = &[
     ("[[step]]\ndelete = {}\nheaders = { x = \"${other.id}\" }\n", 9, "nothing is saved as \"other.id\"", ""),
     ("[[step]]\ndelete = {}\nheaders = { x = \"${a\" }\n", 9, "a ${ that no name and } follow", "$${"),
     ("[[step]]\ndelete = {}\nheaders = { x = \"${index}\" }\n", 9, "nothing is saved as \"index\"", ""),
-    ("[[step]]\ndelete = {}\nsave.\"a b\" = \"status\"\n", 9, "\"a b\" is no name", ""),
-    ("[[step]]\ndelete = {}\nsave.url = \"status\"\n", 9, "\"url\" is no name", ""),
+    ("[[step]]\ndelete = {}\nsave.\"a b\" = \"status\"\n", 9, "\"a b\" is not a name", ""),
+    ("[[step]]\ndelete = {}\nsave.url = \"status\"\n", 9, "\"url\" is not a name", ""),
     ("[[step]]\ndelete = {}\nsave.x = \"header\"\n", 9, "\"header\" is not a place in an answer", "header:NAME"),
     (
         "[[step]]\nparallel.times = 2\n[[step.do]]\ncall.method = \"ping\"\nsave.x = \"status\"\n[[step]]\ninitialize.client = \"${x}\"\n",

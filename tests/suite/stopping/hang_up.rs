@@ -91,7 +91,7 @@ async fn without_a_token_file_nothing_happens() {
     let db = Database::sqlite();
     let server = ServeProcess::start(&db, &[]).await;
     let session = Mcp::new(server.url()).initialize(REVISION).await;
-    reread(&server, "there is not a token file to read again", 1).await;
+    reread(&server, "there is no token file to read again", 1).await;
     assert_eq!(ping(&session).await.status, 200);
 }
 
@@ -122,7 +122,7 @@ async fn who_loses_its_terminal_stops_in_order() {
     let (mut server, terminal, log) = on_a_terminal(&db, "");
     logged(&log, "listening on").await;
     signal(server.id(), "HUP");
-    logged(&log, "there is not a token file to read again").await;
+    logged(&log, "there is no token file to read again").await;
     drop(terminal);
     logged(&log, "stopped; every session is kept").await;
     assert_eq!(server.wait().expect("ended").code(), Some(0));
@@ -134,7 +134,7 @@ async fn who_was_told_to_ignore_that_goes_on() {
     let (mut server, terminal, log) = on_a_terminal(&db, "trap '' HUP;");
     logged(&log, "listening on").await;
     drop(terminal);
-    logged(&log, "there is not a token file to read again").await;
+    logged(&log, "there is no token file to read again").await;
     signal(server.id(), "TERM");
     assert_eq!(server.wait().expect("ended").code(), Some(0));
 }

@@ -171,7 +171,7 @@ async fn a_keeper_passes_on_what_it_is_told() {
     let db = Database::sqlite();
     let mut keeper = ServeProcess::start(&db, &["--keep-port", "--test-tools", "--grace", "60s"]).await;
     keeper.signal("HUP");
-    keeper.wait_for_line("there is not a token file to read again", SOON).await;
+    keeper.wait_for_line("there is no token file to read again", SOON).await;
     let session = Mcp::new(keeper.url()).initialize(REVISION).await;
     let nap = tokio::spawn(async move {
         session

@@ -98,8 +98,15 @@ async fn a_write_that_was_cut_short_is_undone_by_whoever_may_write() {
     let make = || {
         let away = tempfile::tempdir().expect("a folder");
         let source = away.path().join("archon.db");
+        let url = format!("sqlite://{}", source.display());
+        let made = archonctl(away.path()).args(["db", "migrate", "--database-url", &url]).output().expect("ran");
+        assert!(made.status.success(), "{made:?}");
         let writer = rusqlite::Connection::open(&source).expect("a connection");
-        writer.execute_batch("PRAGMA cache_size = 1; CREATE TABLE t (b); INSERT INTO t VALUES (1)").expect("a table");
+        writer
+            .execute_batch(
+                "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; CREATE TABLE t (b); INSERT INTO t VALUES (1)",
+            )
+            .expect("a table");
         let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) \
                     INSERT INTO t SELECT randomblob(4000) FROM n";
         writer.execute_batch(&format!("PRAGMA cache_spill = 1; BEGIN; {rows}")).expect("half a write");

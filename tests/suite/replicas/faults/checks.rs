@@ -31,6 +31,10 @@ fn wrong_counters(table: &str, id: &str) -> String {
     )
 }
 
+/// What a row is summed under. Methods that MCP does not have share a name in the sums.
+const NAMES: &str = "CASE WHEN method IN ('initialize', 'ping', 'tools/call', 'tools/list', '(other)') THEN method ELSE '(other)' END, \
+     COALESCE(tool_name, ''), status";
+
 /// Sums by a span of time that are not those of the rows.
 fn wrong_rollups(table: &str, span: &str, keys: &str, rows: &str) -> String {
     let sums = "SUM(calls), SUM(duration_us), SUM(COALESCE(prompt_tokens, 0)), SUM(COALESCE(completion_tokens, 0))";
@@ -46,8 +50,8 @@ fn sums(up: usize) -> Vec<String> {
     vec![
         wrong_counters("archon_mcp_sessions", "session_id"),
         wrong_counters("archon_mcp_protocol_sessions", "protocol_session_id"),
-        wrong_rollups("archon_mcp_rollups", "minute", "method, COALESCE(tool_name, ''), status", "TRUE"),
-        wrong_rollups("archon_mcp_rollups_daily", "day", "method, COALESCE(tool_name, ''), status", "TRUE"),
+        wrong_rollups("archon_mcp_rollups", "minute", NAMES, "TRUE"),
+        wrong_rollups("archon_mcp_rollups_daily", "day", NAMES, "TRUE"),
         wrong_rollups("archon_mcp_rollups_hourly", "hour", "status", "tool_name IS NOT NULL"),
         "SELECT COUNT(*) FROM (SELECT (SELECT SUM(calls) FROM archon_mcp_rollups) - (SELECT COUNT(*) FROM archon_mcp_requests) \
          AS missing) s WHERE missing <> 0"
