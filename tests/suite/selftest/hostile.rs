@@ -144,7 +144,10 @@ async fn no_process_is_left_after_a_signal() {
 async fn no_schema_is_left_when_it_is_killed() {
     let Some(db) = Database::postgres() else { return };
     let bench = Bench::new();
-    bench.file("it.toml", &own("[[step]]\ninitialize = {}\n[[step]]\ncall.tool = \"test_sleep\"\ncall.arguments.ms = 600000\n"));
+    bench.file(
+        "it.toml",
+        &own("[[step]]\ninitialize = {}\n[[step]]\ncall.tool = \"test_sleep\"\ncall.arguments.ms = 600000\n"),
+    );
     let mut child = bench.start(&["it.toml", "--database-url", db.url()]);
     let schemas = || db.value("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'archonctl_selftest%'");
     until_running(&bench, 2).await;
