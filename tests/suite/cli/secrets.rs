@@ -26,12 +26,12 @@ type Repeats = fn(&Seen, &str) -> Option<axum::response::Response>;
 
 /// Servers that repeat what they were sent, each in another place.
 const HABITS: [(&str, Repeats); 8] = [
-    ("an answer's text", |asked, words| answered(asked, json!({"content": [{"type": "text", "text": words}]}))),
+    ("an answer's text", |asked, words| answered(asked, &json!({"content": [{"type": "text", "text": words}]}))),
     ("structured content", |asked, words| {
-        answered(asked, json!({"content": [], "structuredContent": {"said": words, words: 1}}))
+        answered(asked, &json!({"content": [], "structuredContent": {"said": words, words: 1}}))
     }),
     ("a tool's error", |asked, words| {
-        answered(asked, json!({"content": [{"type": "text", "text": words}], "isError": true}))
+        answered(asked, &json!({"content": [{"type": "text", "text": words}], "isError": true}))
     }),
     ("a JSON-RPC error", |asked, words| refused(asked, 200, words)),
     ("a refusal", |asked, words| refused(asked, 400, words)),
@@ -43,7 +43,7 @@ const HABITS: [(&str, Repeats); 8] = [
     }),
 ];
 
-fn answered(asked: &Seen, result: serde_json::Value) -> Option<axum::response::Response> {
+fn answered(asked: &Seen, result: &serde_json::Value) -> Option<axum::response::Response> {
     raw(200, JSON, json!({"jsonrpc": "2.0", "id": asked.message["id"], "result": result}).to_string())
 }
 
@@ -61,7 +61,7 @@ async fn repeating(habit: Repeats) -> Field {
             "tools/list" => {
                 let tool =
                     json!({"name": "echo", "title": words, "description": words, "inputSchema": {"type": "object"}});
-                answered(asked, json!({"tools": [tool]}))
+                answered(asked, &json!({"tools": [tool]}))
             }
             "initialize" => {
                 let mut body = polite(asked);

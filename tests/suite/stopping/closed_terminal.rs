@@ -33,7 +33,7 @@ enum Terminal {
 }
 
 /// Runs it on a terminal until it shows that, closes the terminal, and gives how it ended.
-fn closed_under(args: &[&str], begun: &str, whose: Terminal, db: &Database, url: &str) -> ExitStatus {
+fn closed_under(args: &[&str], shown: &str, whose: Terminal, db: &Database, url: &str) -> ExitStatus {
     let temporary = db.folder().join("temporary");
     std::fs::create_dir_all(&temporary).expect("a folder");
     let (mut master, slave) = terminal::pair(120);
@@ -51,7 +51,7 @@ fn closed_under(args: &[&str], begun: &str, whose: Terminal, db: &Database, url:
     command.env("DATABASE_URL", db.url()).env("ARCHONCTL_URL", url);
     let mut child = command.stdin(end()).stdout(end()).stderr(end()).spawn().expect("started");
     drop((slave, command));
-    read_until(&mut master, begun);
+    read_until(&mut master, shown);
     drop(master);
     let began = Instant::now();
     let status = loop {
@@ -91,8 +91,8 @@ async fn seeded(db: &Database) -> ServeProcess {
 async fn a_command_ends_with_its_terminal() {
     let db = Database::sqlite();
     let server = seeded(&db).await;
-    for (args, begun) in COMMANDS {
-        let status = closed_under(args, begun, Terminal::Own, &db, server.url());
+    for (args, shown) in COMMANDS {
+        let status = closed_under(args, shown, Terminal::Own, &db, server.url());
         // The signal itself ends those that have nothing to tidy up.
         let is_quiet = matches!(status.code(), Some(0 | 143)) || status.signal() == Some(1);
         assert!(is_quiet, "{args:?}: {status}");
@@ -104,8 +104,8 @@ async fn a_command_ends_when_it_can_neither_read_nor_write() {
     let db = Database::sqlite();
     let server = seeded(&db).await;
     // Those that read, or write again and again: the others find out when they have something to say.
-    for (args, begun) in &COMMANDS[..4] {
-        let status = closed_under(args, begun, Terminal::Others, &db, server.url());
+    for (args, shown) in &COMMANDS[..4] {
+        let status = closed_under(args, shown, Terminal::Others, &db, server.url());
         assert_eq!(status.code(), Some(0), "{args:?}: {status}");
     }
 }
