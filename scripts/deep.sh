@@ -46,6 +46,8 @@ step 'ten clients of each kind of others, while the server restarts' env FOREIGN
 step "the Inspector's page in a browser, while the server restarts" scripts/inspector-page.sh
 step 'an hour of a dashboard' env ARCHONCTL_TEST_LONG=1 cargo test --test suite dashboard::lasting
 step 'the program tests itself, ten times on each database, shuffled' scripts/selftest.sh --repeat 10 --shuffle
+step 'cases of an attack, the slow ones too' \
+  env CASES_SLOW=/dev/null CASES_SECONDS=3600 PGFOLDER="$postgres" scripts/cases.sh ../shared/cases/hardening
 step 'whatever a stranger may send' scripts/fuzz.sh
 step 'one client that tries to keep another out' scripts/crowd.sh
 step 'how fast it answers' scripts/bench.sh

@@ -165,7 +165,7 @@ mod tests {
         kept.activity.has_head();
         kept.activity.end();
         body.activity.has_head();
-        connections.close_late(Duration::from_secs(60));
+        connections.close_late(Duration::from_mins(1));
         assert!(![&new, &begun, &kept, &body].into_iter().any(is_closed));
         connections.close_late(Duration::ZERO);
         assert_eq!([&new, &begun, &kept, &body].map(is_closed), [true, true, false, false]);

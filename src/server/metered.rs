@@ -40,22 +40,22 @@ impl Limited {
         let (requests, bytes, bytes_each) = (app.shares.requests(), app.shares.bytes(), app.shares.bytes_each());
         let disk = space.and_then(|space| space.disk);
         let live = status.protocol_sessions.and_then(|count| u64::try_from(count).ok());
-        let line = |name, most, used| Line { name, most, used };
-        let here = |name, (most, used): (usize, usize)| line(name, Some(most as u64), Some(used as u64));
-        let lines = vec![
-            line("sessions", caps.sessions, live),
-            line("sessions_per_principal", caps.per_principal, openings.live),
-            line("sessions_per_hour", caps.per_hour(), openings.hour),
-            line("initialize_burst", caps.burst(), openings.burst),
-            line("database_bytes", caps.database_bytes, space.map(|space| space.bytes)),
-            line("disk_free_bytes", disk.map(reserve), disk.map(|disk| disk.free)),
+        let limit = |name, most, used| Line { name, most, used };
+        let here = |name, (most, used): (usize, usize)| limit(name, Some(most as u64), Some(used as u64));
+        let all = vec![
+            limit("sessions", caps.sessions, live),
+            limit("sessions_per_principal", caps.per_principal, openings.live),
+            limit("sessions_per_hour", caps.per_hour(), openings.hour),
+            limit("initialize_burst", caps.burst(), openings.burst),
+            limit("database_bytes", caps.database_bytes, space.map(|space| space.bytes)),
+            limit("disk_free_bytes", disk.map(reserve), disk.map(|disk| disk.free)),
             here("connections", (app.connections.most(), app.connections.count())),
             here("requests_per_client", requests),
             here("request_bytes", bytes),
             here("request_bytes_per_client", bytes_each),
         ];
         let reached = Limit::ALL.iter().map(|limit| (limit.as_str(), sessions.limits().count(*limit))).collect();
-        Self { lines, reached }
+        Self { lines: all, reached }
     }
 }
 

@@ -123,7 +123,7 @@ mod tests {
     async fn a_long_head_counts_until_it_is_whole() {
         let (near, mut far) = duplex(1 << 20);
         let (mut patient, shares) = patient(near, 40_000);
-        far.write_all(&[b'x'; 30_000]).await.expect("sent");
+        far.write_all(&vec![b'x'; 30_000]).await.expect("sent");
         patient.read_exact(&mut [0; SMALL_HEAD]).await.expect("a head");
         assert_eq!(shares.bytes().1, 0, "a usual one");
         patient.read_exact(&mut [0; 1000]).await.expect("more of it");
@@ -135,7 +135,7 @@ mod tests {
         patient.read_exact(&mut [0; SMALL_HEAD]).await.expect("the next head");
         let refused = patient.read_exact(&mut [0; 9000]).await;
         assert!(refused.is_ok(), "there is room yet");
-        far.write_all(&[b'x'; 30_000]).await.expect("sent");
+        far.write_all(&vec![b'x'; 30_000]).await.expect("sent");
         assert_eq!(patient.read_exact(&mut [0; 12_000]).await.expect_err("none").kind(), ErrorKind::OutOfMemory);
         drop(patient);
         assert_eq!(shares.bytes().1, 0);

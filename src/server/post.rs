@@ -46,7 +46,7 @@ async fn read(
     let address = turn.address(app, headers);
     app.admit(parts, page, false, address)?;
     let principal = app.caller(headers, address)?;
-    let held = turn.enter(app, &principal, address)?;
+    let room = turn.enter(app, &principal, address)?;
     let head = Head { address, ..head::read(headers) };
     require_json(headers)?;
     let accepts = Accepts::read(headers);
@@ -55,6 +55,6 @@ async fn read(
         Accepts::JsonAlone => Reads::AnswerAlone,
         Accepts::StreamAlone | Accepts::Both => Reads::Stream(Some(app.limits.silence)),
     };
-    let body = body::read(headers, body, &app.limits, held).await?;
+    let body = body::read(headers, body, &app.limits, room).await?;
     Ok((Incoming { principal, head, body, reads }, accepts))
 }

@@ -57,8 +57,8 @@ impl Shares {
         if let Some(share) = self.by_source.get(&source) {
             return share.clone();
         }
-        let new = || Arc::new(Share::new(source.clone()));
-        self.by_source.entry(source.clone()).or_insert_with(new).clone()
+        let own = source.clone();
+        self.by_source.entry(source).or_insert_with(|| Arc::new(Share::new(own))).clone()
     }
 
     /// Forgets those who take nothing any more. To be called now and then.
