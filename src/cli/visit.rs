@@ -18,13 +18,13 @@ use super::target::{ProgramOption, Target};
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Session")]
 pub(super) struct Which {
-    /// The protocol session to use, in place of the remembered one
+    /// The connection (Mcp-Session-Id) to use instead of the remembered one
     #[arg(long, value_name = "ID")]
     pub(super) session: Option<String>,
-    /// The Archon session to go on with; without --session in a new protocol session, which stays open
+    /// The Archon session to continue; without --session in a new connection, which stays open
     #[arg(long, value_name = "ID")]
     pub(super) archon_session: Option<String>,
-    /// Fail when the server has lost the session, in place of opening a new one
+    /// Fail when the server has lost the session, instead of opening a new one
     #[arg(long)]
     pub(super) no_reinit: bool,
 }

@@ -128,7 +128,7 @@ impl Snapshot {
         for (reason, count) in &self.strangers {
             ConstCounter::new(*count).encode(refused.encode_family(&[("reason", *reason)])?)?;
         }
-        let elsewhere = "Sessions whose end by somebody else was learnt before a request came";
+        let elsewhere = "Sessions whose end elsewhere was learnt before their next request";
         counter(encoder, "sessions_ended_elsewhere", elsewhere, self.ended_elsewhere)?;
         counter(encoder, "sessions_cleaned_up", "Sessions ended by the cleanup", self.status.cleaned_up)?;
         gauge(encoder, "boot_number", "Which start of the server this is", self.status.boot_number)

@@ -69,10 +69,10 @@ impl Cap {
 impl std::fmt::Display for Cap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Sessions(n) => write!(f, "there are {n} live sessions, which is as many as this server keeps"),
-            Self::PerPrincipal(n) => write!(f, "you have {n} live sessions, which is as many as you may have"),
-            Self::PerHour(n) => write!(f, "you have opened {n} sessions within an hour, which is as many as you may"),
-            Self::Rate(n) => write!(f, "sessions are opened faster than {n} a second"),
+            Self::Sessions(n) => write!(f, "the server's limit of {n} live sessions is reached"),
+            Self::PerPrincipal(n) => write!(f, "your limit of {n} live sessions is reached"),
+            Self::PerHour(n) => write!(f, "your limit of {n} sessions opened within an hour is reached"),
+            Self::Rate(n) => write!(f, "you open more than {n} sessions per second"),
             Self::DatabaseSize(n) => write!(f, "the database has {} MiB, which is as much as it may have", n >> 20),
             Self::DiskSpace(n) => write!(f, "only {} MiB are left on the database's disk", n >> 20),
         }

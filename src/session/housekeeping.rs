@@ -29,7 +29,7 @@ impl Sessions {
         if self.policy.cleanup_interval > self.policy.timeout {
             tracing::warn!(
                 interval = ?self.policy.cleanup_interval, timeout = ?self.policy.timeout,
-                "the cleanup interval is longer than the session timeout: sessions end late in lists"
+                "the cleanup interval is longer than the session timeout: lists show ended sessions as live"
             );
         }
         tracing::info!("Starting background session cleanup (interval: {}s)", self.policy.cleanup_interval.as_secs());
@@ -78,7 +78,7 @@ impl Sessions {
         }
         self.recent.keep(began, status);
         report("finishing the sums of the boot before", self.fold_dead_boots().await);
-        report("giving back the time without a server", self.recover_credit().await);
+        report("crediting the downtime to sessions", self.recover_credit().await);
     }
 
     async fn flush_every_second(self: Arc<Self>, stopping: Stopping) {
@@ -169,16 +169,16 @@ impl Sessions {
         }
         // A gap that is not recorded is lost with us, unless the next start finds our last heartbeat as old as it is.
         if !self.is_settled() && self.beat_once().await.is_err() {
-            tracing::warn!("stopping with time that the database has not been told of; the next start credits it");
+            tracing::warn!("stopping with downtime not recorded in the database; the next start credits it");
             return;
         }
         report("writing session activity", self.flush().await.map(|_| ()));
-        report("the end of the boot", self.store.end_boot(self.boot.begun.number, self.clock.now(), cause).await);
+        report("recording the boot's end", self.store.end_boot(self.boot.begun.number, self.clock.now(), cause).await);
     }
 }
 
 fn report(what: &str, outcome: Result<(), StoreError>) {
     if let Err(error) = outcome {
-        tracing::warn!(%error, "{what} failed; it is tried again");
+        tracing::warn!(%error, "{what} failed; a later run catches up");
     }
 }

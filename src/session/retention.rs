@@ -39,7 +39,7 @@ impl Sessions {
         if !pruned.is_empty() {
             let Pruned { requests, events, sessions, captures, sums } = pruned;
             tracing::info!(
-                "Removed what was old: {requests} requests, {events} events, {sessions} ended sessions, words of {captures} calls, {sums} sums"
+                "Removed old rows: {requests} requests, {events} events, {sessions} ended sessions, {captures} captured calls, {sums} sums"
             );
         }
         Ok(pruned)

@@ -71,8 +71,8 @@ fn a_database_that_cannot_be_had() {
     let refused = |url: &str, code, words: &[&str]| refuses(home.path(), &["--database-url", url], code, words);
     refused("mysql://me:secret@db/archon", exit::USAGE, &["\"mysql://me@db/archon\"", "sqlite://PATH", "postgres://"]);
     refused("postgres://me:secret@127.0.0.1:1/archon", exit::UNREACHABLE, &["postgres://me@127.0.0.1:1/archon"]);
-    refused("sqlite://file/archon.db", exit::USAGE, &["file/archon.db", "what should be its folder is a file"]);
-    refused("sqlite://file/deeper/archon.db", exit::USAGE, &["what should be its folder is a file"]);
+    refused("sqlite://file/archon.db", exit::USAGE, &["file/archon.db", "its parent folder is a file"]);
+    refused("sqlite://file/deeper/archon.db", exit::USAGE, &["its parent folder is a file"]);
     refused("sqlite://notes.txt", exit::USAGE, &["notes.txt is not a SQLite database"]);
     let notes = fs::read_to_string(home.path().join("notes.txt")).expect("still there");
     assert!(notes.starts_with("these are my notes"), "nothing was changed");

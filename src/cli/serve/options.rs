@@ -22,16 +22,16 @@ const LONGEST: Duration = Duration::from_hours(24 * 36_525);
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sessions")]
 pub(super) struct SessionOptions {
-    /// An Archon session that is not used for longer than this ends. Its connection goes on, and opens the next one
+    /// Idle time after which an Archon session ends; its connection goes on, and opens the next one
     #[arg(long, default_value = "1h", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_SESSION_TIMEOUT")]
     pub(super) session_timeout: Duration,
-    /// A connection (Mcp-Session-Id) that is not used for longer than this ends; never shorter than the session timeout
+    /// Idle time after which a connection (Mcp-Session-Id) ends; must not be shorter than the session timeout
     #[arg(long, default_value = "30d", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_PROTOCOL_SESSION_TIMEOUT")]
     pub(super) protocol_session_timeout: Duration,
-    /// A connection older than this ends, used or not, with its Archon session [default: none]
+    /// Age at which a connection ends, used or not, and its Archon session with it [default: none]
     #[arg(long, value_parser = duration, value_name = "TIME", env = "ARCHONCTL_MAX_SESSION_AGE")]
     pub(super) max_session_age: Option<Duration>,
-    /// Time without any server does not count as idle, up to this long
+    /// Maximum time without any server that does not count as idle
     #[arg(long, default_value = "24h", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_RECOVER_WINDOW")]
     pub(super) recover_window: Duration,
     /// How often sessions past their time are ended
@@ -41,11 +41,11 @@ pub(super) struct SessionOptions {
     /// earliest; those by day stay. `off` keeps all
     #[arg(long, default_value = "30d", value_parser = retention, value_name = "TIME|off", env = "ARCHONCTL_RETENTION")]
     pub(super) retention: Retention,
-    /// For how long a known session is trusted, and calls are taken, while the database does not answer
+    /// How long known sessions are trusted, and calls accepted, while the database does not answer
     #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_STORE_GRACE")]
     pub(super) store_grace: Duration,
-    /// Live connections in all. At the limit those that have been idle for longest, beyond the session timeout, give way;
-    /// where there are none, `initialize` is answered 503
+    /// Maximum number of live connections. At the limit the longest idle ones, beyond the session timeout, are ended;
+    /// if there are none, `initialize` is answered with 503
     #[arg(long, default_value = "100000", value_name = "N", env = "ARCHONCTL_MAX_SESSIONS")]
     pub(super) max_sessions: u64,
     /// Live sessions of one principal, and, from 1,000 on, those that it opens within an hour; then 429. 0 is no limit
@@ -121,13 +121,13 @@ pub(super) struct CallOptions {
     /// `off` no value of an argument is kept anywhere
     #[arg(long, value_name = "WHICH", default_value = "off", env = "ARCHONCTL_CAPTURE")]
     pub(super) capture: Captures,
-    /// For how long; `off` for as long as the database lasts
+    /// How long captures are kept; `off` keeps them for ever
     #[arg(long, default_value = "24h", value_parser = retention, value_name = "TIME|off", env = "ARCHONCTL_CAPTURE_RETENTION")]
     pub(super) capture_retention: Retention,
     /// TOML file with prices in USD per 1,000 tokens, for `estimated_cost`
     #[arg(long, value_name = "FILE", env = "ARCHONCTL_PRICES")]
     pub(super) prices: Option<PathBuf>,
-    /// A tool that runs longer is cancelled
+    /// Time after which a tool call is cancelled
     #[arg(long, default_value = "5m", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_TOOL_TIMEOUT")]
     pub(super) tool_timeout: Duration,
     /// Maximum time that an answer waits for its row to be on disk
@@ -194,7 +194,7 @@ pub(super) struct RunOptions {
     /// On SIGTERM, time to go on accepting after /readyz says no
     #[arg(long, default_value = "0s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_DRAIN_DELAY")]
     pub(super) drain_delay: Duration,
-    /// Then the time that running calls have to finish
+    /// After that, time for running calls to finish
     #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME", env = "ARCHONCTL_GRACE")]
     pub(super) grace: Duration,
     /// Speak on standard input and output instead of a port: one client, one session, which ends with the pipe. Where

@@ -25,7 +25,7 @@ const DEFAULT_URL: &str = "http://127.0.0.1:8051/mcp";
 #[derive(Debug, Default, Args)]
 pub(super) struct Address {
     /// The server's MCP endpoint [default: the one HTTP server on this machine that the project's .mcp.json,
-    /// .vscode/mcp.json or .cursor/mcp.json names, else <http://127.0.0.1:8051/mcp>]
+    /// .vscode/mcp.json or .cursor/mcp.json names, else `http://127.0.0.1:8051/mcp`]
     #[arg(long, env = "ARCHONCTL_URL", hide_env_values = true, value_name = "URL")]
     pub(super) url: Option<String>,
     /// An MCP client's configuration file, such as .mcp.json
@@ -92,7 +92,7 @@ impl Address {
         if let Some(url) = &self.url {
             let mut found = plain(url);
             if self.config.is_some() || self.server.is_some() {
-                let note = "--config and --server say nothing here: --url or ARCHONCTL_URL names the server";
+                let note = "--config and --server are ignored: --url or ARCHONCTL_URL names the server";
                 found.notes.push(note.to_owned());
             }
             return Ok(found);

@@ -44,13 +44,13 @@ pub(super) struct Target {
     /// for longer than a restart takes]
     #[arg(long, value_name = "N")]
     retries: Option<u32>,
-    /// The client name that the server is told
+    /// Client name to report to the server
     #[arg(long, value_name = "NAME", default_value = "archonctl")]
     client_name: String,
-    /// The client version that the server is told
+    /// Client version to report to the server
     #[arg(long, value_name = "VERSION", default_value = env!("CARGO_PKG_VERSION"))]
     client_version: String,
-    /// Say on standard error what is done: attempts, waits, recoveries; -vv says it with headers and events
+    /// Report attempts, waits and recoveries on standard error; -vv adds headers and events
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
     #[arg(skip)]
@@ -147,7 +147,7 @@ impl Target {
             }
             Place::Program(_, program) => {
                 if self.token_file.is_some() || !self.headers.is_empty() {
-                    tell("note: a program is told neither a token nor headers");
+                    tell("note: tokens and headers are not passed to a program");
                 }
                 ClientOptions::program(program)
             }
@@ -182,7 +182,7 @@ impl Target {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Server")]
 pub(super) struct ProgramOption {
-    /// The server is this program: it is started, spoken to on its standard input and output, and ended
+    /// Start this program as the server, use it over its standard input and output, and end it
     #[arg(long, value_name = "COMMAND", conflicts_with_all = ["config", "server"])]
     stdio: Option<String>,
 }

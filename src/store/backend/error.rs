@@ -78,7 +78,7 @@ pub enum OpenError {
         database: String,
     },
     /// Somebody was killed while it wrote to the file, and whoever only reads cannot put that right.
-    #[error("{} was left in the middle of a write by a program that was killed; whoever opens it to write puts that right", path.display())]
+    #[error("{} was left in the middle of a write by a program that was killed; the next program to write repairs it", path.display())]
     CutShort {
         /// The database file.
         path: PathBuf,
@@ -93,7 +93,7 @@ pub enum OpenError {
     },
     /// The sessions tables are somebody else's: an original Archon.
     #[error(
-        "this database holds the tables of an original Archon; nothing was changed; archonctl db import takes its rows over"
+        "this database holds the tables of an original Archon; nothing was changed; archonctl cannot take its rows over yet"
     )]
     Foreign,
     /// A SQLite file has tables, and none of them is ours.

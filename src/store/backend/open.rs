@@ -118,7 +118,7 @@ fn prepare_file(path: &Path, role: Role) -> Result<Option<Arc<FileLock>>, OpenEr
 /// The system's own words, but for the one case in which they mislead: "File exists".
 fn reason(error: std::io::Error) -> Reason {
     match error.kind() {
-        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "what should be its folder is a file".into(),
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "its parent folder is a file".into(),
         _ => error.into(),
     }
 }
@@ -147,7 +147,7 @@ pub(in crate::store) async fn open_postgres(
         pg = pg.statement_cache_capacity(0);
     }
     if pooled && options.role == Role::Server {
-        tracing::info!("a transaction pooler stands before the database: no prepared statements, no LISTEN");
+        tracing::info!("the database is behind a transaction pooler: no prepared statements, no LISTEN");
     }
     let mut connection = timeout(CONNECT_PATIENCE, pg.connect()).await.map_err(silent)?.map_err(unreachable)?;
     let prepared = schema::prepare_postgres(&mut connection, pooled, options.role, &database);

@@ -47,7 +47,7 @@ impl Dropped {
         self.last.store(millis(now), SeqCst);
         self.all.fetch_add(1, SeqCst);
         if self.spell().begins(now) {
-            tracing::warn!(reason, "a row was dropped; how many will be, is told when it is over");
+            tracing::warn!(reason, "a row was dropped; the number is logged when rows are stored again");
         }
     }
 
@@ -62,7 +62,7 @@ impl Dropped {
         let is_silent = millis(now).saturating_sub(self.last.load(SeqCst)) >= millis(OVER);
         if is_silent && self.spell().ends(now) {
             self.told.store(all, SeqCst);
-            tracing::warn!(rows = all - told, "rows were dropped; they are stored again");
+            tracing::warn!(rows = all - told, "rows were dropped; new rows are stored again");
         }
     }
 

@@ -34,7 +34,7 @@ on_every_database!(a_row_that_is_given_up_is_called_dropped, |db| async {
     sleep(Duration::from_millis(1100)).await;
     session.request("tools/list", json!({})).await;
     let said = |text: &str| house.server.lines().iter().filter(|line| line.contains(text)).count();
-    house.server.wait_for_line("rows were dropped; they are stored again", SOON).await;
+    house.server.wait_for_line("rows were dropped; new rows are stored again", SOON).await;
     assert_eq!([said("a row was dropped"), said("rows were dropped")], [1, 1]);
 });
 

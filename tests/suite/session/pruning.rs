@@ -28,7 +28,7 @@ on_every_database!(sums_by_minute_and_hour_are_kept_for_ninety_days, |db| async 
         until(&db, &format!("SELECT COUNT(*) FROM {table}"), "1").await;
     }
     assert_eq!(db.value("SELECT COUNT(*) FROM archon_mcp_rollups_daily"), "4", "days stay");
-    server.wait_for_line("Removed what was old: 0 requests, 0 events, 0 ended sessions, words of 0 calls", SOON).await;
+    server.wait_for_line("Removed old rows: 0 requests, 0 events, 0 ended sessions, 0 captured calls", SOON).await;
 });
 
 on_every_database!(rows_from_the_future_keep_no_others, |db| async {
