@@ -71,16 +71,8 @@ impl Options {
             signals.go_with(keeper);
         }
         let socket = if self.running.stdio { None } else { self.given_socket(socket)? };
-        self.refuse_open_door()?;
-        self.sessions.check()?;
-        self.calls.check()?;
-        self.running.check()?;
+        self.check_options()?;
         if self.running.stdio {
-            if !self.access.rename_principal.is_empty() {
-                return Err(
-                    Usage::new("--rename-principal: a server on pipes has no principals", "leave it out").into()
-                );
-            }
             return pipes::run(&self, &signals).await;
         }
         if self.running.keep_port && self.running.kept_by.is_none() && !self.running.check {
@@ -125,6 +117,17 @@ impl Options {
         served?;
         tracing::info!("stopped; every session is kept");
         Ok(ExitCode::from(DONE))
+    }
+
+    fn check_options(&self) -> anyhow::Result<()> {
+        self.refuse_open_door()?;
+        self.sessions.check()?;
+        self.calls.check()?;
+        self.running.check()?;
+        if self.running.stdio && !self.access.rename_principal.is_empty() {
+            return Err(Usage::new("--rename-principal: a server on pipes has no principals", "leave it out").into());
+        }
+        Ok(())
     }
 
     /// Removes what somebody made for this server who cannot do it any more. Another server of it may be faster.
