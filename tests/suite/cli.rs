@@ -90,7 +90,7 @@ async fn a_second_server_on_one_file_is_told_who_has_it() {
 fn the_tables_of_an_original_archon_are_left_alone() {
     let db = Database::sqlite();
     db.rows("CREATE TABLE archon_mcp_sessions (id INTEGER, session_id TEXT, status TEXT)");
-    refuses(db.folder(), &["--database-url", db.url()], exit::USAGE, &["original Archon", "archonctl db import"]);
+    refuses(db.folder(), &["--database-url", db.url()], exit::USAGE, &["original Archon", "another --database-url"]);
     assert_eq!(db.value("SELECT count(*) FROM sqlite_master"), "1");
 }
 
