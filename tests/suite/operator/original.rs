@@ -97,7 +97,7 @@ fn is_read_and_not_changed() {
     for args in [&["expire", IDLE][..], &["expire", "--all", "--yes"], &["db", "migrate"]] {
         let text = told(&db, args, exit::USAGE);
         assert!(
-            text.contains("original Archon; nothing was changed") && text.contains("archonctl db import"),
+            text.contains("original Archon; nothing was changed") && text.contains("another --database-url"),
             "{text}"
         );
     }
