@@ -166,7 +166,7 @@ async fn a_configuration_file_names_programs() {
 async fn a_program_that_ends_is_told_with_its_last_words() {
     let home = Home::empty();
     let left = run(by_program(&home, &["call", "leave"])).await.code(i32::from(exit::UNREACHABLE)).stdout(is_empty());
-    left.stderr(contains("has ended (exit status: 7)\n  I have had enough\n"));
+    left.stderr(contains("has ended (exit status: 7)\n    I have had enough\n"));
     let none = home.run(&["call", "x", "--stdio", "/no/such/program"]).await.code(i32::from(exit::UNREACHABLE));
     none.stderr(contains("error: the server /no/such/program cannot be started: "));
     let json = home.run(&["call", "x", "--json", "--stdio", "/no/such/program"]).await;
