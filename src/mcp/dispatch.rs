@@ -31,7 +31,7 @@ impl Engine {
     /// Handles what a transport has received. Dropped before it is done, as when a client hangs up, the call goes on and is
     /// recorded: in the legacy era a disconnect is no cancellation (basic/transports).
     pub async fn dispatch(self: &Arc<Self>, incoming: Incoming) -> Outgoing {
-        let Incoming { principal, head, body, reads } = incoming;
+        let Incoming { principal, head, body, reads, place } = incoming;
         let exchange = Arc::new(Exchange::default());
         // From the first moment on, or what is said at once would find nobody.
         let listener = match reads {
@@ -39,7 +39,12 @@ impl Engine {
             Reads::AnswerAlone => None,
         };
         let (engine, errand) = (self.clone(), Errand { principal, head, exchange });
-        let call = Detached::new(async move { engine.handle(&errand, &body).await }, &self.orphans);
+        let call = async move {
+            // A call that outlives its client keeps its place.
+            let _place = place;
+            engine.handle(&errand, &body).await
+        };
+        let call = Detached::new(call, &self.orphans);
         match listener {
             Some((listener, silence)) => waiting::answered(call, listener, silence, &self.orphans).await,
             None => call.await.unwrap_or_else(|| Refusal::panicked().into()).into(),

@@ -1,6 +1,8 @@
 //! What a transport hands in: one body, and what stands around it.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +20,36 @@ pub struct Incoming {
     pub body: Bytes,
     /// In which form whoever sent it takes the answer.
     pub reads: Reads,
+    /// Its place among those that run, held until it is done, whoever still waits for it.
+    pub place: Option<Place>,
+}
+
+/// Who counts what runs.
+pub trait Counts: Send + Sync {
+    /// One of them is done.
+    fn done(&self);
+}
+
+/// A place among those that run, until this is dropped.
+pub struct Place(Arc<dyn Counts>);
+
+impl Place {
+    /// One that was counted.
+    pub fn of(counts: Arc<dyn Counts>) -> Self {
+        Self(counts)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.done();
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Place")
+    }
 }
 
 /// What a message says outside of its body, in the headers where the transport has any; and where it came from.

@@ -46,7 +46,7 @@ impl Secrets {
 
     /// The value of a header or of a query's parameter: after a scheme as `Bearer` the rest of it, too.
     pub fn add_value(&mut self, name: &str, value: &str) {
-        if is_secret_name(name) || value.len() >= SHORTEST_VALUE {
+        if is_secret_name(name) || may_be_secret(value) {
             self.add(value);
         }
         if let Some((_, credentials)) = value.trim().split_once(' ').filter(|_| is_secret_name(name)) {
@@ -126,7 +126,11 @@ impl Secrets {
         let (mut shown, mut rest) = (String::with_capacity(document.len()), document);
         while let Some((before, string)) = rest.split_once('"') {
             let end = end_of_string(string);
-            shown.extend([before, "\"", &self.hide(&string[..end])]);
+            let text = &string[..end];
+            let is_name = string[end..].trim_start_matches('"').trim_start().starts_with(':');
+            // A word that is somebody's token is no reason to take it for one where it names a member.
+            let is_plain = is_name && text.chars().all(char::is_alphabetic);
+            shown.extend([before, "\"", &if is_plain { Cow::Borrowed(text) } else { self.hide(text) }]);
             rest = &string[end..];
             if let Some(after) = rest.strip_prefix('"') {
                 shown.push('"');
@@ -136,6 +140,12 @@ impl Secrets {
         shown.push_str(rest);
         Cow::Owned(shown)
     }
+}
+
+/// Whether a value may be secret although its name does not say so: a word, such as `production`, is none.
+fn may_be_secret(value: &str) -> bool {
+    let is_word = value.len() <= LONGEST_WORD && value.chars().all(char::is_alphabetic);
+    value.len() >= SHORTEST_VALUE && !is_word
 }
 
 /// The text without that secret.
@@ -204,6 +214,17 @@ mod tests {
         secrets.add("abc");
         assert_eq!(secrets.hide("abcdef"), "abcdef", "what is too short stands in other words as well");
         assert!(!format!("{secrets:?}").contains("uo"));
+    }
+
+    #[test]
+    fn words_and_names_of_members_stay() {
+        let mut secrets = Secrets::default();
+        secrets.add_header("X-Stage: production");
+        secrets.add_header("Authorization: Bearer success");
+        secrets.add_header("X-Key: k3y-of-mine");
+        let data = r#"{"success":true,"stage":"production","said":"success","k3y-of-mine":"k3y-of-mine"}"#;
+        let shown = format!(r#"{{"success":true,"stage":"production","said":"{MASK}","{MASK}":"{MASK}"}}"#);
+        assert_eq!(secrets.hide_in_json(data), shown);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Warnings that anybody from outside can cause as often as he likes: one line a cause and minute, which says how many were
 //! left out. What is remembered for that is bounded, too.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -9,8 +10,6 @@ use std::time::Duration;
 
 /// A cause is told once in this time.
 const MINUTE: Duration = Duration::from_mins(1);
-/// A few lines are this many.
-const FEW: u32 = 10;
 /// The number of causes, and of things told once, that are remembered; beyond it all are forgotten, and may be told anew.
 const REMEMBERED: usize = 4096;
 
@@ -26,14 +25,7 @@ pub struct Warned {
 #[derive(Debug)]
 struct Told {
     began: Duration,
-    lines: u32,
     left_out: u64,
-}
-
-impl Told {
-    fn from(began: Duration) -> Self {
-        Self { began, lines: 0, left_out: 0 }
-    }
 }
 
 /// The number of warnings that were left out before one: nothing, or ` (41 more before it)`.
@@ -43,30 +35,23 @@ pub struct LeftOut(u64);
 impl Warned {
     /// Whether a warning is to be told that may come again and again. `now` is a time since any beginning.
     pub fn of(&self, cause: impl Hash, now: Duration) -> Option<LeftOut> {
-        self.some_of(cause, 1, now)
-    }
-
-    /// The same where each line names something that an operator may have to see: a few lines a minute.
-    pub fn few_of(&self, cause: impl Hash, now: Duration) -> Option<LeftOut> {
-        self.some_of(cause, FEW, now)
-    }
-
-    fn some_of(&self, cause: impl Hash, lines: u32, now: Duration) -> Option<LeftOut> {
         let mut causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);
         let cause = self.hasher.hash_one(cause);
         if causes.len() >= REMEMBERED && !causes.contains_key(&cause) {
             causes.clear();
         }
-        let told = causes.entry(cause).or_insert_with(|| Told::from(now));
-        let mut left_out = 0;
-        if now.saturating_sub(told.began) >= MINUTE {
-            left_out = std::mem::replace(told, Told::from(now)).left_out;
-        }
-        if told.lines >= lines {
+        let told = match causes.entry(cause) {
+            Entry::Vacant(free) => {
+                free.insert(Told { began: now, left_out: 0 });
+                return Some(LeftOut(0));
+            }
+            Entry::Occupied(told) => told.into_mut(),
+        };
+        if now.saturating_sub(told.began) < MINUTE {
             told.left_out = told.left_out.saturating_add(1);
             return None;
         }
-        told.lines += 1;
+        let left_out = std::mem::replace(told, Told { began: now, left_out: 0 }).left_out;
         Some(LeftOut(left_out))
     }
 
@@ -110,9 +95,6 @@ mod tests {
         assert_eq!(warned.of("another", at(150)), Some(LeftOut(0)), "each cause for itself");
         assert_eq!(warned.of("flood", at(1000)).map(|more| more.to_string()).as_deref(), Some(" (29 more before it)"));
         assert_eq!(LeftOut(0).to_string(), "");
-        let told: Vec<_> = (0..90).filter_map(|second| warned.few_of("names", at(second))).collect();
-        assert_eq!(told[..11], [[LeftOut(0); 10].as_slice(), &[LeftOut(50)]].concat());
-        assert_eq!(told.len(), 20);
     }
 
     #[test]

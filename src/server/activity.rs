@@ -24,6 +24,17 @@ enum Phase {
     Answering,
 }
 
+/// What has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Received {
+    /// The first bytes of a request.
+    NewHead,
+    /// More of its head.
+    Head,
+    /// What comes after it.
+    Body,
+}
+
 /// What one connection does.
 #[derive(Debug)]
 pub(super) struct Activity {
@@ -80,13 +91,18 @@ impl Activity {
         u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Bytes have come; whether they are of a head.
-    pub(super) fn receives_head(&self) -> bool {
+    /// Bytes have come.
+    pub(super) fn receives(&self) -> Received {
         if self.is_in(Phase::Waiting) {
             self.now_in(Phase::Head);
-            return true;
+            return Received::NewHead;
         }
-        self.is_in(Phase::Head)
+        if self.is_in(Phase::Head) { Received::Head } else { Received::Body }
+    }
+
+    /// Whether no request is on its way or being answered.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.is_in(Phase::Waiting)
     }
 
     /// A head is whole.
@@ -122,9 +138,9 @@ impl Activity {
     }
 
     /// Which give way first: those of whoever has the most connections, of these the one that has waited for longest. `None`
-    /// where something runs on it.
+    /// where something runs on it. Who does not read an answer stays no longer for that.
     pub(super) fn rank(&self) -> Option<(std::cmp::Reverse<usize>, u64)> {
-        let stays = self.is_on() || self.leaving.load(Relaxed);
+        let stays = self.is_in(Phase::Answering) || self.leaving.load(Relaxed);
         let rank = || (std::cmp::Reverse(self.share().connections()), self.since.load(Relaxed));
         (!stays).then(rank)
     }
@@ -140,7 +156,7 @@ impl Activity {
         loop {
             self.leave.notified().await;
             // A request may have been faster.
-            if !self.is_on() {
+            if !self.is_in(Phase::Answering) {
                 return;
             }
             self.leaving.store(false, Relaxed);

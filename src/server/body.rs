@@ -51,6 +51,9 @@ enum Fault {
 /// From this size on a body gets all the room that it has said to need: to grow step by step takes twice as much.
 const LONG: usize = 64 * 1024;
 
+/// A body that comes in one piece does not count up to this size, in bytes. Nearly all are smaller.
+const SMALL: usize = 8 * 1024;
+
 /// A body in several pieces, and what says so among the bytes in memory.
 struct Pieces {
     bytes: Vec<u8>,
@@ -77,11 +80,11 @@ impl AsRef<[u8]> for Pieces {
     }
 }
 
-/// Nearly every body comes in one piece, which then is the whole as it is: no larger than what a connection reads at once.
+/// Nearly every body comes in one small piece, which then is the whole as it is.
 async fn whole(mut body: Limited<&mut Incoming>, mut pieces: Pieces) -> Result<Bytes, Fault> {
     let Some(first) = body.frame().await.transpose().map_err(Fault::Broken)? else { return Ok(Bytes::new()) };
     let first = first.into_data().unwrap_or_default();
-    if body.is_end_stream() {
+    if body.is_end_stream() && first.len() <= SMALL {
         return Ok(first);
     }
     pieces.add(&first)?;

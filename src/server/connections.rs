@@ -110,6 +110,7 @@ mod tests {
 
     use super::super::limits::Source;
     use super::*;
+    use crate::server::activity::Received;
 
     fn share() -> Arc<Share> {
         Arc::new(Share::new(Source::Local))
@@ -161,7 +162,7 @@ mod tests {
     async fn a_head_has_its_time_and_a_kept_connection_has_none() {
         let connections = Connections::new(9);
         let [new, begun, kept, body] = [(); 4].map(|()| connections.enter(None, share()));
-        assert!(begun.activity.receives_head());
+        assert_eq!(begun.activity.receives(), Received::NewHead);
         kept.activity.has_head();
         kept.activity.end();
         body.activity.has_head();

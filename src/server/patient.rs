@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::activity::Activity;
+use super::activity::{Activity, Received};
 use super::limits::Held;
 
 /// A head may be this large before its bytes count. Nearly all are.
@@ -36,15 +36,22 @@ impl<S> Patient<S> {
 
     /// Counts what was read; `false` where there is no room for it.
     fn has_room_for(&mut self, bytes: usize) -> bool {
-        if !self.activity.receives_head() {
-            if self.head_bytes > 0 {
-                self.head_bytes = 0;
-                self.held.release();
-            }
+        let received = self.activity.receives();
+        if received != Received::Head {
+            self.release();
+        }
+        if received == Received::Body {
             return true;
         }
         self.head_bytes += bytes;
         self.head_bytes <= SMALL_HEAD || self.held.add(bytes)
+    }
+
+    /// What was read of the last head is not in memory any more.
+    fn release(&mut self) {
+        if std::mem::take(&mut self.head_bytes) > SMALL_HEAD {
+            self.held.release();
+        }
     }
 
     fn in_time<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -95,6 +102,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         let before = into.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, into);
         let bytes = into.filled().len() - before;
+        if bytes == 0 && self.activity.is_waiting() {
+            self.release();
+        }
         if bytes > 0 && !self.has_room_for(bytes) {
             return Poll::Ready(Err(io::Error::new(ErrorKind::OutOfMemory, "there is no room for so long a head")));
         }
@@ -104,6 +114,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
     use tokio::time::{Instant, timeout};
 
@@ -139,6 +150,22 @@ mod tests {
         assert_eq!(patient.read_exact(&mut [0; 12_000]).await.expect_err("none").kind(), ErrorKind::OutOfMemory);
         drop(patient);
         assert_eq!(shares.bytes().1, 0);
+    }
+
+    #[tokio::test]
+    async fn requests_that_come_whole_leave_nothing_behind() {
+        let (near, mut far) = duplex(1 << 20);
+        let (mut patient, shares) = patient(near, 40_000);
+        for _ in 0..100 {
+            far.write_all(&vec![b'x'; 9000]).await.expect("sent");
+            patient.read_exact(&mut [0; 9000]).await.expect("a head and its body");
+            assert!((9000 - SMALL_HEAD..=9000).contains(&shares.bytes().1), "{}", shares.bytes().1);
+            patient.activity.has_head();
+            patient.activity.begin();
+            patient.activity.end();
+            assert!(patient.read(&mut [0; 1]).now_or_never().is_none(), "it waits for the next");
+            assert_eq!(shares.bytes().1, 0);
+        }
     }
 
     #[tokio::test]

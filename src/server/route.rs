@@ -118,7 +118,8 @@ impl Routes {
         match place {
             Place::Mcp if parts.method == Method::DELETE => Ok(delete::end(app, &parts.headers, &principal).await),
             Place::Mcp if parts.method == Method::GET => {
-                turn.enter(app, &principal, address)?;
+                let (place, _) = turn.enter(app, &principal, address)?;
+                turn.keep(place);
                 Ok(get::listen(app, &parts.headers, principal).await)
             }
             // A 404 would look like a lost session.

@@ -12,32 +12,44 @@ use http_body::{Frame, SizeHint};
 
 use super::App;
 use super::activity::Activity;
-use super::limits::{Held, Running, Share, Source, forwarded};
+use super::limits::{Held, Share, Source, forwarded};
 use super::refusal::Refusal;
+use crate::mcp::Place;
 use crate::model::principal::Principal;
 
 /// A request, and what it takes of the server.
 #[derive(Debug)]
 pub(super) struct Turn {
     activity: Arc<Activity>,
-    running: Option<Running>,
+    /// Its place among those that run, where nothing else holds that.
+    place: Option<Place>,
 }
 
 impl Turn {
     /// Its head has come.
     pub(super) fn new(activity: Arc<Activity>) -> Self {
         activity.has_head();
-        Self { activity, running: None }
+        Self { activity, place: None }
     }
 
     /// Counts it among those of its client.
     ///
     /// # Errors
     /// Where as many of that client run already as may.
-    pub(super) fn enter(&mut self, app: &App, principal: &Principal, address: Option<IpAddr>) -> Result<Held, Refusal> {
+    pub(super) fn enter(
+        &self,
+        app: &App,
+        principal: &Principal,
+        address: Option<IpAddr>,
+    ) -> Result<(Place, Held), Refusal> {
         let share = self.share(app, principal, address);
-        self.running = Some(app.shares.begin(&share).ok_or_else(Refusal::too_many_at_once)?);
-        Ok(app.shares.hold(&share))
+        let place = app.shares.begin(&share).ok_or_else(Refusal::too_many_at_once)?;
+        Ok((place, app.shares.hold(&share)))
+    }
+
+    /// Keeps that place until the answer has left.
+    pub(super) fn keep(&mut self, place: Place) {
+        self.place = Some(place);
     }
 
     /// Where it comes from: what the proxy says, where that is trusted.

@@ -46,6 +46,7 @@ impl Pipes {
         let (running, over) = (TaskTracker::new(), CancellationToken::new());
         let _over = over.clone().drop_guard();
         self.follow(relay, &over);
+        let mut newest = None;
         let outcome = loop {
             let next = tokio::select! {
                 biased;
@@ -62,7 +63,7 @@ impl Pipes {
                 Err(error) => break Err(error),
                 Ok(Next::End) => break Ok(Ended::Served),
                 Ok(Next::Message(line)) if is_gone() => {
-                    self.put_back(line);
+                    newest = Some(line);
                     break Ok(Ended::Lost);
                 }
                 Ok(Next::Message(line)) if is_handshake(&line) => {
@@ -94,6 +95,8 @@ impl Pipes {
             }
         };
         _ = tokio::time::timeout(LAST_ANSWERS, rest).await;
+        // After those that were sent before it.
+        newest.into_iter().for_each(|line| self.put_back(line));
         match outcome {
             Ok(Ended::Served) if is_gone() => Ok(Ended::Lost),
             Ok(Ended::Served) => Ok(self.goodbye(relay).await),

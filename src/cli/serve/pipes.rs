@@ -64,7 +64,12 @@ pub(super) async fn run(options: &Options, signals: &Signals) -> anyhow::Result<
     let mut pipes = Pipes::new(tokio::io::stdin(), tokio::io::stdout());
     let mut former = None;
     loop {
-        match found(&opening, former.take()).await? {
+        let found = tokio::select! {
+            biased;
+            () = stop.cancelled(), if former.is_some() => break,
+            found = found(&opening, former.clone()) => found?,
+        };
+        match found {
             Server::Own(store) => {
                 own(options, store, &mut pipes, (&stop, signals)).await?;
                 break;

@@ -5,7 +5,7 @@ mod source;
 
 use std::time::Duration;
 
-pub(super) use shares::{Held, Running, Share, Shares};
+pub(super) use shares::{Held, Share, Shares};
 pub(super) use source::{Source, forwarded, network};
 
 /// How much, and for how long, a stranger may use us.

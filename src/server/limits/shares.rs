@@ -7,6 +7,7 @@ use dashmap::DashMap;
 
 use super::Limits;
 use super::source::Source;
+use crate::mcp::{Counts, Place};
 use crate::session::{Limit, Reached};
 
 /// What all clients take together, and each by itself.
@@ -28,10 +29,6 @@ pub(in crate::server) struct Share {
     requests: AtomicUsize,
     bytes: AtomicUsize,
 }
-
-/// A request that runs, until this is dropped.
-#[derive(Debug)]
-pub(in crate::server) struct Running(Arc<Share>);
 
 /// Bytes that are in memory for somebody, until this is dropped.
 #[derive(Debug)]
@@ -67,8 +64,8 @@ impl Shares {
     }
 
     /// A request of somebody begins; `None` where as many run already as may.
-    pub(in crate::server) fn begin(&self, share: &Arc<Share>) -> Option<Running> {
-        let running = Running(share.clone());
+    pub(in crate::server) fn begin(&self, share: &Arc<Share>) -> Option<Place> {
+        let running = Place::of(share.clone());
         if share.requests.fetch_add(1, Relaxed) < self.requests_each {
             return Some(running);
         }
@@ -161,9 +158,9 @@ impl Drop for Held {
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.requests.fetch_sub(1, Relaxed);
+impl Counts for Share {
+    fn done(&self) {
+        self.requests.fetch_sub(1, Relaxed);
     }
 }
 

@@ -18,6 +18,7 @@ mod messages;
 mod names;
 mod old_clients;
 mod order;
+mod places;
 mod reading;
 mod rows;
 mod sessions;

@@ -13,34 +13,34 @@ use super::*;
 use crate::databases::on_every_database;
 
 /// The head of an `initialize` whose body is still to come.
-fn head(length: usize) -> String {
+pub(super) fn head(length: usize) -> String {
     format!(
         "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
     )
 }
 
 /// A connection from another address of this machine.
-async fn from_another_address(house: &House) -> TcpStream {
+pub(super) async fn from_another_address(house: &House) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind("127.0.0.2:0".parse().expect("an address")).expect("bound");
     socket.connect(house.server.address().parse().expect("an address")).await.expect("a connection")
 }
 
 /// The first line of an answer.
-async fn status_line(stream: &mut TcpStream) -> String {
+pub(super) async fn status_line(stream: &mut TcpStream) -> String {
     let mut bytes = [0; 15];
     timeout(SOON, stream.read_exact(&mut bytes)).await.expect("no hang").expect("an answer");
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The value of a line of `/metrics`.
-async fn metric(house: &House, name: &str) -> Option<u64> {
+pub(super) async fn metric(house: &House, name: &str) -> Option<u64> {
     let metrics = house.request("GET /metrics", &[("authorization", "Bearer b")], "").await.text();
     metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }
 
 /// A server that may have only so many files open.
-async fn with_files(limit: &str, arguments: &[&str]) -> House {
+pub(super) async fn with_files(limit: &str, arguments: &[&str]) -> House {
     let db = Database::sqlite();
     let mut command = Command::new("sh");
     command.args(["-c", &format!("ulimit {limit}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_archonctl"), "serve"]);
