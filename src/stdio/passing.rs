@@ -89,19 +89,26 @@ impl Pipes {
         };
         drop(failing);
         running.close();
+        self.hear_the_rest(failed).await;
+        if let Some(line) = newest {
+            // After those that were sent before it.
+            self.put_back(line);
+        }
+        match outcome {
+            Ok(Ended::Served) if is_gone() => Ok(Ended::Lost),
+            Ok(Ended::Served) => Ok(self.goodbye(relay).await),
+            outcome => outcome,
+        }
+    }
+
+    /// Waits for the messages that are under way.
+    async fn hear_the_rest(&mut self, mut failed: mpsc::Receiver<Unpassed>) {
         let rest = async {
             while let Some(unpassed) = failed.recv().await {
                 self.told(unpassed).await;
             }
         };
         _ = tokio::time::timeout(LAST_ANSWERS, rest).await;
-        // After those that were sent before it.
-        newest.into_iter().for_each(|line| self.put_back(line));
-        match outcome {
-            Ok(Ended::Served) if is_gone() => Ok(Ended::Lost),
-            Ok(Ended::Served) => Ok(self.goodbye(relay).await),
-            outcome => outcome,
-        }
     }
 
     /// One message on its way; what goes wrong is told to `failing`.
