@@ -31,7 +31,7 @@ impl Engine {
     /// Handles what a transport has received. Dropped before it is done, as when a client hangs up, the call goes on and is
     /// recorded: in the legacy era a disconnect is no cancellation (basic/transports).
     pub async fn dispatch(self: &Arc<Self>, incoming: Incoming) -> Outgoing {
-        let Incoming { principal, head, body, reads, place } = incoming;
+        let Incoming { principal, head, body, reads, in_flight } = incoming;
         let exchange = Arc::new(Exchange::default());
         // From the first moment on, or what is said at once would find nobody.
         let listener = match reads {
@@ -40,8 +40,8 @@ impl Engine {
         };
         let (engine, errand) = (self.clone(), Errand { principal, head, exchange });
         let call = async move {
-            // A call that outlives its client keeps its place.
-            let _place = place;
+            // So is a call that outlives its client.
+            let _in_flight = in_flight;
             engine.handle(&errand, &body).await
         };
         let call = Detached::new(call, &self.orphans);

@@ -20,35 +20,35 @@ pub struct Incoming {
     pub body: Bytes,
     /// In which form whoever sent it takes the answer.
     pub reads: Reads,
-    /// Its place among those that run, held until it is done, whoever still waits for it.
-    pub place: Option<Place>,
+    /// Counted among those that are in flight until it is done, whoever still waits for it.
+    pub in_flight: Option<InFlight>,
 }
 
-/// Who counts what runs.
+/// Who counts requests that are in flight.
 pub trait Counts: Send + Sync {
     /// One of them is done.
     fn done(&self);
 }
 
-/// A place among those that run, until this is dropped.
-pub struct Place(Arc<dyn Counts>);
+/// A request that counts among those in flight, until this is dropped.
+pub struct InFlight(Arc<dyn Counts>);
 
-impl Place {
-    /// One that was counted.
+impl InFlight {
+    /// One that was counted there.
     pub fn of(counts: Arc<dyn Counts>) -> Self {
         Self(counts)
     }
 }
 
-impl Drop for Place {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.done();
     }
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for InFlight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Place")
+        f.write_str("InFlight")
     }
 }
 

@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use answer::{Answer, AnswerKind};
-pub use incoming::{Counts, Head, Incoming, Place, Reads, SessionName, Version};
+pub use incoming::{Counts, Head, InFlight, Incoming, Reads, SessionName, Version};
 pub use meter::Meter;
 pub use outbox::Outlet;
 pub use outgoing::Outgoing;

@@ -46,7 +46,7 @@ async fn read(
     let address = turn.address(app, headers);
     app.admit(parts, page, false, address)?;
     let principal = app.caller(headers, address)?;
-    let (place, room) = turn.enter(app, &principal, address)?;
+    let (in_flight, room) = turn.enter(app, &principal, address)?;
     let head = Head { address, ..head::read(headers) };
     require_json(headers)?;
     let accepts = Accepts::read(headers);
@@ -56,5 +56,5 @@ async fn read(
         Accepts::StreamAlone | Accepts::Both => Reads::Stream(Some(app.limits.silence)),
     };
     let body = body::read(headers, body, &app.limits, room).await?;
-    Ok((Incoming { principal, head, body, reads, place: Some(place) }, accepts))
+    Ok((Incoming { principal, head, body, reads, in_flight: Some(in_flight) }, accepts))
 }

@@ -118,8 +118,8 @@ impl Routes {
         match place {
             Place::Mcp if parts.method == Method::DELETE => Ok(delete::end(app, &parts.headers, &principal).await),
             Place::Mcp if parts.method == Method::GET => {
-                let (place, _) = turn.enter(app, &principal, address)?;
-                turn.keep(place);
+                let (in_flight, _) = turn.enter(app, &principal, address)?;
+                turn.keep(in_flight);
                 Ok(get::listen(app, &parts.headers, principal).await)
             }
             // A 404 would look like a lost session.

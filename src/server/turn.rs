@@ -14,22 +14,22 @@ use super::App;
 use super::activity::Activity;
 use super::limits::{Held, Share, Source, forwarded};
 use super::refusal::Refusal;
-use crate::mcp::Place;
+use crate::mcp::InFlight;
 use crate::model::principal::Principal;
 
 /// A request, and what it takes of the server.
 #[derive(Debug)]
 pub(super) struct Turn {
     activity: Arc<Activity>,
-    /// Its place among those that run, where nothing else holds that.
-    place: Option<Place>,
+    /// Counted until its answer has left, where nothing else counts it.
+    in_flight: Option<InFlight>,
 }
 
 impl Turn {
     /// Its head has come.
     pub(super) fn new(activity: Arc<Activity>) -> Self {
         activity.has_head();
-        Self { activity, place: None }
+        Self { activity, in_flight: None }
     }
 
     /// Counts it among those of its client.
@@ -41,15 +41,15 @@ impl Turn {
         app: &App,
         principal: &Principal,
         address: Option<IpAddr>,
-    ) -> Result<(Place, Held), Refusal> {
+    ) -> Result<(InFlight, Held), Refusal> {
         let share = self.share(app, principal, address);
-        let place = app.shares.begin(&share).ok_or_else(Refusal::too_many_at_once)?;
-        Ok((place, app.shares.hold(&share)))
+        let in_flight = app.shares.begin(&share).ok_or_else(Refusal::too_many_at_once)?;
+        Ok((in_flight, app.shares.hold(&share)))
     }
 
-    /// Keeps that place until the answer has left.
-    pub(super) fn keep(&mut self, place: Place) {
-        self.place = Some(place);
+    /// Counts it until the answer has left.
+    pub(super) fn keep(&mut self, in_flight: InFlight) {
+        self.in_flight = Some(in_flight);
     }
 
     /// Where it comes from: what the proxy says, where that is trusted.

@@ -161,7 +161,7 @@ async fn say_all(outgoing: Outgoing, said: &mpsc::Sender<Bytes>) -> Option<Arc<s
 
 fn incoming(principal: Principal, head: Head, body: Bytes) -> Incoming {
     // Every message is a line of its own, so nothing has to become a stream for the time that it takes.
-    Incoming { principal, head, body, reads: Reads::Stream(None), place: None }
+    Incoming { principal, head, body, reads: Reads::Stream(None), in_flight: None }
 }
 
 fn head(session: Option<&str>) -> Head {

@@ -7,7 +7,7 @@ use dashmap::DashMap;
 
 use super::Limits;
 use super::source::Source;
-use crate::mcp::{Counts, Place};
+use crate::mcp::{Counts, InFlight};
 use crate::session::{Limit, Reached};
 
 /// What all clients take together, and each by itself.
@@ -64,8 +64,8 @@ impl Shares {
     }
 
     /// A request of somebody begins; `None` where as many run already as may.
-    pub(in crate::server) fn begin(&self, share: &Arc<Share>) -> Option<Place> {
-        let running = Place::of(share.clone());
+    pub(in crate::server) fn begin(&self, share: &Arc<Share>) -> Option<InFlight> {
+        let running = InFlight::of(share.clone());
         if share.requests.fetch_add(1, Relaxed) < self.requests_each {
             return Some(running);
         }
