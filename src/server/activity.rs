@@ -10,6 +10,9 @@ use tokio::sync::Notify;
 
 use super::limits::Share;
 
+/// A client that has read nothing of its answer for this long is not reading it, in milliseconds.
+const STALLED: u64 = 2000;
+
 /// How far a connection's request has come. Requests come one after the other on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -47,6 +50,8 @@ pub(super) struct Activity {
     is_new: AtomicBool,
     /// An answer waits for its client to read on.
     writing: AtomicBool,
+    /// Since when nothing of it could be written, in milliseconds.
+    stalled: AtomicU64,
     /// It is to be closed now.
     leaving: AtomicBool,
     leave: Notify,
@@ -68,6 +73,7 @@ impl Activity {
             since: AtomicU64::new(0),
             is_new: AtomicBool::new(true),
             writing: AtomicBool::new(false),
+            stalled: AtomicU64::new(0),
             leaving: AtomicBool::new(false),
             leave: Notify::new(),
             address,
@@ -123,12 +129,19 @@ impl Activity {
 
     /// Something that was written waits for the client, or does not any more.
     pub(super) fn is_writing(&self, waits: bool) {
+        self.stalled.store(self.now_ms(), Relaxed);
         self.writing.store(waits, Relaxed);
     }
 
     /// Whether a stop has to wait for it.
     pub(super) fn is_on(&self) -> bool {
         self.is_in(Phase::Answering) || self.writing.load(Relaxed)
+    }
+
+    /// Whether a request runs on it, or its answer is being read: who reads nothing for a while keeps nobody out.
+    fn is_at_work(&self) -> bool {
+        let is_read = || self.now_ms().saturating_sub(self.stalled.load(Relaxed)) < STALLED;
+        self.is_in(Phase::Answering) || (self.writing.load(Relaxed) && is_read())
     }
 
     /// Whether a first head, or one that has begun, has been on its way for that many milliseconds.
@@ -138,9 +151,9 @@ impl Activity {
     }
 
     /// Which give way first: those of whoever has the most connections, of these the one that has waited for longest. `None`
-    /// where something runs on it. Who does not read an answer stays no longer for that.
+    /// where something runs on it.
     pub(super) fn rank(&self) -> Option<(std::cmp::Reverse<usize>, u64)> {
-        let stays = self.is_in(Phase::Answering) || self.leaving.load(Relaxed);
+        let stays = self.is_at_work() || self.leaving.load(Relaxed);
         let rank = || (std::cmp::Reverse(self.share().connections()), self.since.load(Relaxed));
         (!stays).then(rank)
     }
@@ -156,7 +169,7 @@ impl Activity {
         loop {
             self.leave.notified().await;
             // A request may have been faster.
-            if !self.is_in(Phase::Answering) {
+            if !self.is_at_work() {
                 return;
             }
             self.leaving.store(false, Relaxed);
@@ -194,5 +207,24 @@ impl Activity {
 impl Drop for Activity {
     fn drop(&mut self) {
         self.share().disconnect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_read_slowly_stays_and_one_that_nobody_reads_gives_way() {
+        let began = Instant::now().checked_sub(std::time::Duration::from_mins(1)).unwrap();
+        let activity = Activity::new(began, None, Arc::new(Share::new(super::super::limits::Source::Local)));
+        activity.is_writing(true);
+        assert!(activity.is_at_work() && activity.is_on() && activity.rank().is_none());
+        activity.stalled.fetch_sub(STALLED, Relaxed);
+        assert!(!activity.is_at_work() && activity.is_on() && activity.rank().is_some());
+        // It reads on.
+        activity.is_writing(false);
+        activity.is_writing(true);
+        assert!(activity.is_at_work());
     }
 }

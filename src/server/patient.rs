@@ -61,7 +61,9 @@ impl<S> Patient<S> {
             }
             return written;
         }
-        self.activity.is_writing(true);
+        if self.waiting.is_none() {
+            self.activity.is_writing(true);
+        }
         let time = self.time;
         let timer = self.waiting.get_or_insert_with(|| Box::pin(sleep(time)));
         let late = || io::Error::new(ErrorKind::TimedOut, "the client reads nothing of its answer");
@@ -106,7 +108,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
             self.release();
         }
         if bytes > 0 && !self.has_room_for(bytes) {
-            return Poll::Ready(Err(io::Error::new(ErrorKind::OutOfMemory, "there is no room for so long a head")));
+            return Poll::Ready(Err(io::Error::new(
+                ErrorKind::OutOfMemory,
+                "there is no room for a head of this size",
+            )));
         }
         read
     }
