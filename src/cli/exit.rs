@@ -7,12 +7,11 @@ mod style;
 mod verdict;
 
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitCode;
 
 use anyhow::Error;
-use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
+use rustix::termios::tcgetattr;
 use serde_json::json;
 
 use super::output::{colour_is_welcome, paragraph, printable};
@@ -130,13 +129,13 @@ fn is_closed_pipe(error: &Error) -> bool {
     ours.filter_map(|c| c.downcast_ref::<io::Error>()).any(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Whether the terminal that we read or write has been closed: each try ends in EIO then. On a file that is a broken disk.
+/// Whether the terminal that we read or write has been closed: each try ends in EIO then. While it is there, that is a file
+/// on a broken disk.
 fn has_no_terminal(error: &Error) -> bool {
-    let is_device =
-        |fd: BorrowedFd<'_>| fstat(fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_char_device());
-    let is_gone = |e: &io::Error| e.raw_os_error() == Some(Errno::IO.raw_os_error());
+    let is_eio = |e: &io::Error| e.raw_os_error() == Some(Errno::IO.raw_os_error());
     let ours = error.chain().take_while(|cause| !cause.is::<StoreError>() && !cause.is::<OpenError>());
-    ours.filter_map(|cause| cause.downcast_ref::<io::Error>()).any(is_gone) && is_device(io::stdout().as_fd())
+    let is_gone = || tcgetattr(io::stdout()).is_err_and(|errno| errno == Errno::IO);
+    ours.filter_map(|cause| cause.downcast_ref::<io::Error>()).any(is_eio) && is_gone()
 }
 
 #[cfg(test)]
