@@ -39,7 +39,7 @@ impl Sessions {
             return Err(SessionError::Capped(Cap::Rate(rate)));
         }
         // Held until the place is taken, or the next of this principal would be let in by the same count.
-        let _counting = match caps.sessions.or(caps.per_principal) {
+        let counted = match caps.sessions.or(caps.per_principal) {
             Some(_) => Some(self.counted(principal, &tally).await?),
             None => None,
         };
@@ -49,7 +49,15 @@ impl Sessions {
         {
             return Err(SessionError::Capped(Cap::PerHour(most)));
         }
-        Ok(self.tallies.place(&tally))
+        let place = self.tallies.place(&tally);
+        // Another principal may have been let in by a count that is as old.
+        let count = counted.and_then(|known| known.count);
+        match (count, caps.sessions) {
+            (Some(count), Some(most)) if count.all_with(&place) > most => {
+                Err(SessionError::Capped(Cap::Sessions(most)))
+            }
+            _ => Ok(place),
+        }
     }
 
     /// There is room by the counts, as long as this is held.

@@ -60,15 +60,24 @@ pub(super) struct Count {
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     tallies: &'a Tallies,
+    /// How many there were since this server began, with this one.
+    pub(super) number: u64,
     tally: Arc<Tally>,
 }
 
 impl Tallies {
     /// A place for one more session, whatever the limits.
     pub(super) fn place(&self, tally: &Arc<Tally>) -> Place<'_> {
-        self.all.admitted.fetch_add(1, SeqCst);
+        let number = self.all.admitted.fetch_add(1, SeqCst) + 1;
         tally.own.admitted.fetch_add(1, SeqCst);
-        Place { tallies: self, tally: tally.clone() }
+        Place { tallies: self, tally: tally.clone(), number }
+    }
+}
+
+impl Count {
+    /// How many there are in all with that place, if all before it came about.
+    pub(super) fn all_with(&self, place: &Place<'_>) -> u64 {
+        self.live.all + place.number.saturating_sub(self.all_settled)
     }
 }
 

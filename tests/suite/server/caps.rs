@@ -49,6 +49,16 @@ async fn openings_at_once_do_not_pass_the_cap() {
 }
 
 #[tokio::test]
+async fn two_principals_at_once_do_not_pass_the_cap_together() {
+    let house = with_tokens(&["--max-sessions", "10", "--max-sessions-per-principal", "0"]).await;
+    let clients = ["a", "b"].map(|token| house.mcp.clone().with_token(token));
+    let asking = (0..40).map(|n| clients[n % 2].post(&[], initialize(LATEST)));
+    let answers = join_all(asking).await;
+    let with = |status| answers.iter().filter(|answer| answer.as_ref().is_ok_and(|it| it.status == status)).count();
+    assert_eq!((with(200), with(503)), (10, 30));
+}
+
+#[tokio::test]
 async fn what_one_principal_has_is_nobody_elses_loss() {
     let house = with_tokens(&["--max-sessions-per-principal", "2"]).await;
     let (ada, bob) = (house.mcp.clone().with_token("a"), house.mcp.clone().with_token("b"));
