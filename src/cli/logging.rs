@@ -72,12 +72,17 @@ fn field(out: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result 
     }
 }
 
-/// Standard error, for lines of JSON: in their strings stands nothing that a terminal obeys when somebody reads them there.
+/// A line of JSON without secrets, and without what a terminal obeys when somebody reads it there.
+fn harmless(line: &str) -> String {
+    json(&secrets::hidden_in_json(line)).into_owned()
+}
+
+/// Standard error, for lines of JSON.
 struct Lines;
 
 impl Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        io::stderr().write_all(json(&String::from_utf8_lossy(line)).as_bytes())?;
+        io::stderr().write_all(harmless(&String::from_utf8_lossy(line)).as_bytes())?;
         Ok(line.len())
     }
 
@@ -123,5 +128,17 @@ where
             Level::INFO => writeln!(out, "note: {text}"),
             _ => writeln!(out, "{:8.3}s {text}", self.began.elapsed().as_secs_f64()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_json_tells_no_secret_and_drives_no_terminal() {
+        secrets::hold_url("postgres://me:l0g-and-l0ng@host/archon");
+        let line = "{\"level\":\"WARN\",\"error\":\"no l0g-and-l0ng for me\u{9b}\"}\n";
+        assert_eq!(harmless(line), "{\"level\":\"WARN\",\"error\":\"no [masked] for me\\u009b\"}\n");
     }
 }
