@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Searches for input that breaks a reader: scripts/fuzz.sh [--seconds 600] [frames|headers|scenarios|sse ...]
+# Searches for input that breaks a reader: scripts/fuzz.sh [--seconds 600] [frames|headers|scenarios|secrets|sse|tokens ...]
 # The targets run beside each other, each for SECONDS on one thread. The search goes on from whatever reached new code of
 # the library, which the compiler counts for it; that needs no nightly toolchain and nothing installed. A finding is
 # printed as its shortest case, and fails; add it to tests/corpus/.
@@ -12,7 +12,7 @@ if [[ ${1:-} == --seconds ]]; then
   shift 2
 fi
 targets=("$@")
-[[ $# -gt 0 ]] || targets=(frames headers scenarios sse)
+[[ $# -gt 0 ]] || targets=(frames headers scenarios secrets sse tokens)
 
 scripts/install.sh cc
 # Only the library is built for it: what it leans on stays as it is in target/.

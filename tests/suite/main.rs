@@ -50,6 +50,7 @@ mod store;
 mod talk;
 mod target;
 mod terminal;
+mod token_file;
 mod tools;
 mod visit;
 mod words;

@@ -6,4 +6,6 @@ mod frames;
 mod headers;
 mod lists;
 mod scenarios;
+mod secrets;
 mod sse;
+mod tokens;

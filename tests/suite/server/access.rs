@@ -1,26 +1,16 @@
 //! Who is let in: tokens, Host and Origin, and what is nobody's.
 
-use sha2::{Digest, Sha256};
-
 use super::{House, LATEST, PING, assert_refused, assert_serves, initialize};
 use crate::databases::Database;
 use crate::http::Mcp;
 use crate::process::archonctl;
-
-fn hex(digit: u8) -> char {
-    char::from_digit(digit.into(), 16).expect("half a byte")
-}
+use crate::token_file::lines;
 
 /// A server that knows ada (token `a`) and bob (token `b`).
 pub(super) async fn with_tokens(arguments: &[&str]) -> House {
     let db = Database::sqlite();
     let file = db.folder().join("tokens");
-    let line = |token: &str, name: &str| {
-        let mut line: String = Sha256::digest(token).iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex).collect();
-        line.extend([" ", name, "\n"]);
-        line
-    };
-    std::fs::write(&file, line("a", "ada") + &line("b", "bob") + &line("c,d", "carl")).expect("a token file");
+    std::fs::write(&file, lines(&[("a", "ada"), ("b", "bob"), ("c,d", "carl")])).expect("a token file");
     let path = file.to_str().expect("a path").to_owned();
     House::open_on(db, &[&["--token-file", &path], arguments].concat()).await
 }

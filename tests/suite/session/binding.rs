@@ -1,7 +1,6 @@
 //! Which Archon session a call belongs to: the one that the client names, the bound one, or a new one.
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::clock::advance;
@@ -9,6 +8,7 @@ use super::{REVISION, SOON, echo, echo_naming, until};
 use crate::databases::{Database, on_every_database};
 use crate::http::{Mcp, Session};
 use crate::process::ServeProcess;
+use crate::token_file::lines;
 
 const NAMED: &str = "x-archon-session-id";
 
@@ -196,8 +196,7 @@ on_every_database!(a_flood_of_ids_is_a_line_a_minute_and_a_number, |db| async {
 fn token_file(db: &Database, principals: &[&str]) -> String {
     let line = |principal: &&str| {
         let name = principal.split(' ').next().unwrap_or_default();
-        let hash = Sha256::digest(name.as_bytes()).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-        format!("{hash} {principal}\n")
+        lines(&[(name, principal)])
     };
     let path = db.folder().join("tokens");
     std::fs::write(&path, principals.iter().map(line).collect::<String>()).expect("written");

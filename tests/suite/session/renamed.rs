@@ -1,19 +1,14 @@
 //! A principal that has a new name in the token file keeps its sessions, where the operator says who it was.
 
-use sha2::{Digest, Sha256};
-
 use super::*;
 use crate::databases::on_every_database;
 use crate::http::Mcp;
+use crate::token_file::lines;
 
 /// A token file in which the token `old` belongs to that principal, and `other` to Bob.
 fn tokens(db: &Database, principal: &str) -> String {
-    let line = |token: &str, name: &str| {
-        let hash = Sha256::digest(token).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-        format!("{hash} {name}\n")
-    };
     let path = db.folder().join("tokens");
-    std::fs::write(&path, line("old", principal) + &line("other", "bob")).expect("written");
+    std::fs::write(&path, lines(&[("old", principal), ("other", "bob")])).expect("written");
     path.display().to_string()
 }
 

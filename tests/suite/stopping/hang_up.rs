@@ -4,19 +4,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use sha2::{Digest, Sha256};
-
 use super::*;
 use crate::http::Answer;
 use crate::process::signal;
 use crate::terminal;
+use crate::token_file::lines;
 
 fn write(file: &Path, tokens: &[(&str, &str)]) {
-    let line = |(token, name): &(&str, &str)| {
-        let hash = Sha256::digest(token).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-        format!("{hash} {name}\n")
-    };
-    std::fs::write(file, tokens.iter().map(line).collect::<String>()).expect("a token file");
+    std::fs::write(file, lines(tokens)).expect("a token file");
 }
 
 async fn ping(session: &Session) -> Answer {
