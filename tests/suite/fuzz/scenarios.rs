@@ -40,7 +40,7 @@ const TARGET: Target = Target {
         "\n",
         "\r\n",
     ],
-    cases: 4000,
+    cases: 2000,
 };
 /// Whatever stands in a file, it is read in this time (a thousandth of it, mostly).
 const SOON: Duration = Duration::from_secs(10);

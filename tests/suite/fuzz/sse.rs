@@ -10,7 +10,7 @@ const TARGET: Target = Target {
         "data:", "data: ", "event: ", "id: 1", "retry: ", ": ", "\n", "\r", "\r\n", "\n\n", "\r\r", "\u{feff}", "é",
         "\0",
     ],
-    cases: 10000,
+    cases: 4000,
 };
 const LIMITS: Limits = Limits { event: 512, stream: 4096 };
 
