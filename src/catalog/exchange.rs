@@ -56,7 +56,7 @@ impl Exchange {
     }
 
     /// Its row will stand under this Archon session. The first to tell is heard: the calls of a batch share one answer.
-    pub fn tell_archon(&self, archon: Uuid) {
+    pub fn set_archon(&self, archon: Uuid) {
         _ = self.archon.set(archon);
     }
 

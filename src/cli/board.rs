@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{line, tell};
+use super::output::{line, print_note};
 use super::secrets;
 
 /// Lines that are held back while somebody types; the first of more are dropped.
@@ -54,7 +54,7 @@ impl Board {
         let mut state = self.state();
         match self.look {
             Look::Silent => {}
-            Look::Plain => tell(&line(text)),
+            Look::Plain => print_note(&line(text)),
             Look::InPlace if state.held.is_some() => {}
             Look::InPlace => {
                 let bar = state.bar.get_or_insert_with(bar);
@@ -65,7 +65,7 @@ impl Board {
     }
 
     /// A sentence, on a line of its own.
-    pub(super) fn tell(&self, text: &str) {
+    pub(super) fn print_note(&self, text: &str) {
         if self.look == Look::Silent {
             return;
         }
@@ -76,8 +76,8 @@ impl Board {
                 let surplus = held.len().saturating_sub(MOST_HELD);
                 held.drain(..surplus);
             }
-            (None, Some(bar)) => bar.suspend(|| tell(text)),
-            (None, None) => tell(text),
+            (None, Some(bar)) => bar.suspend(|| print_note(text)),
+            (None, None) => print_note(text),
         }
     }
 
@@ -118,7 +118,7 @@ impl Drop for Typing<'_> {
     fn drop(&mut self) {
         let held = self.0.state().held.take().unwrap_or_default();
         for text in held {
-            tell(&text);
+            print_note(&text);
         }
     }
 }

@@ -17,7 +17,7 @@ use super::board::Board;
 use super::elicit::Manner;
 use super::exit::{self, Failure};
 use super::hear::Hear;
-use super::output::{Format, View, json, printable, tell, write_out};
+use super::output::{Format, View, json, print_note, printable, write_out};
 use super::pretty::pretty;
 use super::repeat::{self, Plan};
 use super::secrets;
@@ -139,7 +139,7 @@ impl Options {
         let (tool, way) = (self.tool.as_str(), self.way);
         let done = if let Some(plan) = plan {
             let measured = measure(&visit.client, tool, typed, way, plan).await;
-            visit.tell_loss();
+            visit.print_loss();
             measured
         } else {
             let call = async {
@@ -150,7 +150,7 @@ impl Options {
             if let Some(hear) = hear {
                 hear.end();
             }
-            visit.tell_loss();
+            visit.print_loss();
             called.and_then(|called| print(called, way))
         };
         visit.end().await;
@@ -244,7 +244,7 @@ async fn measure(client: &Client, tool: &str, typed: Typed, way: Way, plan: Plan
         let document = summary.document().context("cannot write the figures")? + "\n";
         write_out(&document, Format::Json).context("cannot write the figures")?;
     } else {
-        summary.text.lines().for_each(tell);
+        summary.text.lines().for_each(print_note);
     }
     tally.verdict(way.ignore_tool_error)
 }
@@ -278,7 +278,7 @@ fn readable(answer: &ToolAnswer) -> String {
     let text = answer.result.content.iter().filter_map(|c| c.as_text()).map(pretty).collect::<Vec<_>>().join("\n");
     let other = answer.result.content.iter().filter(|c| c.as_text().is_none()).count();
     if other > 0 {
-        tell(&format!("note: {other} parts are not text and not shown; --json prints them"));
+        print_note(&format!("note: {other} parts are not text and not shown; --json prints them"));
     }
     match &answer.result.structured_content {
         Some(structured) if text.is_empty() => pretty(structured.get()),

@@ -7,7 +7,7 @@ use clap::{ArgMatches, Command, FromArgMatches};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 
 use crate::client::Client;
-use crate::queries::sessions::{Session, SessionFilter, Sessions, Standing};
+use crate::queries::sessions::{Session, SessionFilter, SessionState, Sessions};
 use crate::tools::BUILTIN;
 
 use super::database::Database;
@@ -91,7 +91,7 @@ fn sessions(all: Commands) -> Vec<CompletionCandidate> {
 
 async fn live_sessions(all: Commands) -> Option<Sessions> {
     let queries = Database::from_arg_matches(&typed(all)?).ok()?.look().await.ok()?;
-    let filter = SessionFilter { standings: vec![Standing::Alive], limit: Some(MOST), ..SessionFilter::default() };
+    let filter = SessionFilter { standings: vec![SessionState::Alive], limit: Some(MOST), ..SessionFilter::default() };
     queries.sessions(&filter).await.ok()
 }
 

@@ -15,7 +15,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::exit::{DONE, Usage};
-use super::output::tell;
+use super::output::print_note;
 use super::paths;
 use crate::client::ClientOptions;
 use apps::App;
@@ -101,10 +101,10 @@ impl Options {
             }
         }
         if entry.url != place {
-            tell("warning: the URL has a user, password, query or fragment, and stands in the entry as it is");
+            print_note("warning: the URL has a user, password, query or fragment, and stands in the entry as it is");
         }
         if let (Some(app), true) = (self.client, entry.with_token) {
-            tell(app.token_note());
+            print_note(app.token_note());
         }
         Ok(ExitCode::from(DONE))
     }
@@ -136,7 +136,7 @@ fn write(app: App, entry: &Entry, place: &str, file: &Path, mode: u32) -> Result
         Kept::Refused(why) => refused(&shown, entry, why),
     })?;
     for note in notes {
-        tell(&note);
+        print_note(&note);
     }
     let name = &entry.name;
     Ok(match was {

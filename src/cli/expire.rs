@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::database::Database;
 use super::exit::{DONE, NO, NoSession, Usage};
-use super::output::{List, Output, Screen, View, tell};
+use super::output::{List, Output, Screen, View, print_note};
 use super::{ask, identity, which};
 use crate::model::text::name;
 use crate::model::timestamp::Timestamp;
@@ -18,7 +18,7 @@ use crate::model::word::Word;
 use crate::queries::Queries;
 use crate::queries::columns::{Cell, Column, Listed, members, program};
 use crate::queries::find::Found;
-use crate::queries::sessions::{Session, SessionFilter, Standing, State};
+use crate::queries::sessions::{Session, SessionFilter, SessionState, State};
 use crate::session::operator::{Order, Targets, expire};
 use crate::store::{Role, StoreError};
 
@@ -84,7 +84,7 @@ impl Options {
             return Ok(ExitCode::from(DONE));
         }
         if self.ids.is_empty() && !self.yes && !may_end(sessions.len())? {
-            tell("Nothing was ended.");
+            print_note("Nothing was ended.");
             return Ok(ExitCode::from(NO));
         }
         let note = self.reason.as_deref().map(|reason| name(reason, LONGEST_REASON));
@@ -107,7 +107,7 @@ impl Options {
     /// Live sessions that the options choose.
     async fn chosen(&self, queries: &Queries) -> Result<Vec<Session>, StoreError> {
         let filter = SessionFilter {
-            standings: vec![Standing::Alive],
+            standings: vec![SessionState::Alive],
             client: self.client.clone(),
             idle: self.idle,
             ..SessionFilter::default()

@@ -43,7 +43,7 @@ impl Listener for Hear {
         };
         match note.method.as_ref() {
             "notifications/progress" => progress(&params).iter().for_each(|text| self.board.progress(text)),
-            "notifications/message" => self.board.tell(&log(&params)),
+            "notifications/message" => self.board.print_note(&log(&params)),
             // -v names it.
             _ => {}
         }

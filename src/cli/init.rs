@@ -14,7 +14,7 @@ use super::elicit::Manner;
 use super::exit;
 use super::hear::Hear;
 use super::item::{Item, named_lines};
-use super::output::{Output, tell};
+use super::output::{Output, print_note};
 use super::paths;
 use super::signal::or_interrupted;
 use super::target::Target;
@@ -92,9 +92,9 @@ async fn end(former: Option<Remembered>, options: &ClientOptions) {
         Err(error) => Err(error),
     };
     match ended {
-        Ok(Closed::Ended) => tell(&format!("note: ended the former session {id}")),
+        Ok(Closed::Ended) => print_note(&format!("note: ended the former session {id}")),
         Ok(Closed::Gone | Closed::Left) => {}
-        Err(error) => tell(&format!("warning: the former session {id} is not ended: {error}")),
+        Err(error) => print_note(&format!("warning: the former session {id} is not ended: {error}")),
     }
 }
 

@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 use tokio::process::Command;
 
 use super::exit::Usage;
-use super::output::tell;
+use super::output::print_note;
 use super::signal::{Interrupted, interrupted};
 use super::target::Target;
 use crate::client::{Client, ClientOptions};
@@ -82,7 +82,7 @@ impl Options {
 async fn greet(options: ClientOptions) -> anyhow::Result<()> {
     let client = Client::connect(options).await?;
     let server = client.session().server.clone();
-    tell(&format!("{} {} answers; starting the Inspector", server.name, server.version));
+    print_note(&format!("{} {} answers; starting the Inspector", server.name, server.version));
     // A session that stays open costs nobody anything but a little patience.
     _ = client.close().await;
     Ok(())
@@ -105,7 +105,7 @@ async fn find_npx() -> Result<PathBuf, Usage> {
     if let Ok(output) = Command::new(node).arg("--version").output().await {
         let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         if is_old(&version) {
-            tell(&format!("warning: the Inspector asks for Node.js 22.19 or newer, and this is {version}"));
+            print_note(&format!("warning: the Inspector asks for Node.js 22.19 or newer, and this is {version}"));
         }
     }
     Ok(npx)

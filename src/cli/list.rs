@@ -12,7 +12,7 @@ use super::watch::Watch;
 use super::which::Limit;
 use super::words::one_of;
 use crate::queries::Queries;
-use crate::queries::sessions::{Session, SessionFilter, Standing, StatusFilter};
+use crate::queries::sessions::{Session, SessionFilter, SessionState, StatusFilter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,8 +79,8 @@ impl Options {
     async fn list(&self, queries: &Queries) -> anyhow::Result<List<Session>> {
         let standings = match (self.all, self.idle, self.status.as_slice()) {
             (true, ..) => Vec::new(),
-            (_, true, _) => vec![Standing::Alive],
-            (_, _, []) => Standing::ACTIVE.to_vec(),
+            (_, true, _) => vec![SessionState::Alive],
+            (_, _, []) => SessionState::ACTIVE.to_vec(),
             (_, _, some) => some.iter().flat_map(|status| status.standings()).copied().collect(),
         };
         let Filter { client, user, since } = self.filter.clone();
@@ -90,7 +90,7 @@ impl Options {
         let idle = if chosen {
             0
         } else {
-            queries.session_count(&SessionFilter { standings: vec![Standing::Idle], ..filter }).await?
+            queries.session_count(&SessionFilter { standings: vec![SessionState::Idle], ..filter }).await?
         };
         let empty = if self.all || self.filter.is_set() || !self.status.is_empty() {
             "No session matches."

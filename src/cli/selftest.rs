@@ -143,14 +143,14 @@ impl Options {
                 () = stop.cancelled() => return Ok((Vec::new(), output)),
             };
             output.begun(&self.target.shown(&facts), plan.chosen.len() * plan.repeat, seed)?;
-            let tell = |event: run::Event<'_>| {
+            let report = |event: run::Event<'_>| {
                 output.event(&event);
                 // Nobody is left to be told, unless there is a file for it.
                 if output.is_broken() && self.report.junit.is_none() {
                     stop.cancel();
                 }
             };
-            let outcomes = run::run(&plan, Arc::new(target), &facts, &stop, tell).await;
+            let outcomes = run::run(&plan, Arc::new(target), &facts, &stop, report).await;
             anyhow::Ok((outcomes, output))
         };
         tokio::pin!(work);

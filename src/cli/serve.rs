@@ -171,11 +171,11 @@ impl Options {
         let stop = signals.stopped(self.running.follows_input().then_some(clock));
         let stop = async move {
             stop.await;
-            manager::tell_stopping();
+            manager::notify_stopping();
         };
         // The address that was asked for may have had port 0: tests and scripts wait for this line.
         tracing::info!(database = %sessions.store().location().shown(), "listening on http://{address}/mcp");
-        manager::tell_ready();
+        manager::notify_ready();
         let shutdown = Shutdown { drain_delay: self.running.drain_delay, grace: self.running.grace };
         tokio::select! {
             () = crate::server::run(app, Listener::Tcp(listener), stop, shutdown) => {}

@@ -62,20 +62,20 @@ impl Options {
         self.watch.show(&self.output, async || self.told(&queries, &found).await).await
     }
 
-    async fn told(&self, queries: &Queries, found: &Found) -> anyhow::Result<Told> {
+    async fn told(&self, queries: &Queries, found: &Found) -> anyhow::Result<ShownSession> {
         let requests = (self.requests > 0).then_some(self.requests);
         let gone = || NoSession {
             message: format!("the session {} is gone", self.id),
             hint: "archonctl list --all shows every session".to_owned(),
         };
         let story = queries.story(found, requests).await?.ok_or_else(gone)?;
-        Ok(Told { version: VERSION, story, now: queries.clock().now() })
+        Ok(ShownSession { version: VERSION, story, now: queries.clock().now() })
     }
 }
 
 /// A story as it is shown.
 #[derive(Debug, Serialize)]
-struct Told {
+struct ShownSession {
     version: u32,
     #[serde(flatten)]
     story: Story,
@@ -83,7 +83,7 @@ struct Told {
     now: Timestamp,
 }
 
-impl View for Told {
+impl View for ShownSession {
     fn text(&self, screen: &Screen) -> String {
         let session = &self.story.session;
         let moment = |at: Timestamp| format!("{} ({})", when(at), ago(at, self.now));
@@ -141,7 +141,7 @@ fn part<T: Listed + Clone>(title: &str, rows: &[T], now: Timestamp, screen: &Scr
     (!rows.is_empty()).then(|| format!("{title}\n{}", list.continued(screen, &mut Widths::default())))
 }
 
-impl Told {
+impl ShownSession {
     fn status(&self) -> String {
         let session = &self.story.session;
         match (session.state, session.expires_at) {

@@ -59,7 +59,7 @@ impl Options {
         let visit = Visit::begin(self.target, self.program, self.which).await?;
         let url = visit.client.place().to_owned();
         let listed = or_interrupted(async { Ok(visit.client.list_tools().await?) }).await;
-        visit.tell_loss();
+        visit.print_loss();
         visit.end().await;
         let tools = listed?;
         match self.tool {

@@ -9,7 +9,7 @@ use crate::client::{Client, ClientOptions, Cookie, OnLoss, Remembered, Session, 
 use crate::model::clock::Clock;
 
 use super::exit::{NoSession, Usage};
-use super::output::tell;
+use super::output::print_note;
 use super::paths;
 use super::signal::or_interrupted;
 use super::target::{ProgramOption, Target};
@@ -107,11 +107,11 @@ impl Visit {
     }
 
     /// Says that a lost session was replaced, if it was: before the answer that the new one gave.
-    pub(super) fn tell_loss(&self) {
+    pub(super) fn print_loss(&self) {
         let now = self.client.session();
         if now.id != self.before.id {
             let (old, new) = (shown(self.before.id.as_deref()), shown(now.id.as_deref()));
-            tell(&format!("note: the server had lost session {old}; opened {new}"));
+            print_note(&format!("note: the server had lost session {old}; opened {new}"));
         }
     }
 
@@ -128,7 +128,7 @@ impl Visit {
                 let new = Remembered::of(&now, cookies, Clock::uncorrected());
                 let held = file.replace(key, self.before.id.as_deref(), new);
                 let held = held.unwrap_or_else(|e| {
-                    tell(&format!("warning: the session is not remembered: {e}"));
+                    print_note(&format!("warning: the session is not remembered: {e}"));
                     false
                 });
                 // Another terminal has replaced the lost one first: theirs stays.
@@ -138,7 +138,7 @@ impl Visit {
         };
         if surplus && let Err(error) = self.client.close().await {
             // A session that stays open costs nobody anything but a little patience.
-            tell(&format!("warning: the session is not closed: {error}"));
+            print_note(&format!("warning: the session is not closed: {error}"));
         }
     }
 }

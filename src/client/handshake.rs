@@ -38,7 +38,7 @@ pub(super) async fn open(
         ),
         server: result.server_info,
     };
-    link.tell("notifications/initialized", &session.headers(), deadline).await?;
+    link.notify("notifications/initialized", &session.headers(), deadline).await?;
     let (id, revision) = (session.id.as_deref().unwrap_or("none"), session.revision.map(Revision::as_str));
     debug!(id, revision, "opened a session with {} {}", session.server.name, session.server.version);
     Ok(session)

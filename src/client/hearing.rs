@@ -105,7 +105,7 @@ impl Drop for Hearing {
 }
 
 async fn send(transport: &Transport, reply: Vec<u8>, headers: &HeaderMap) {
-    let sent = Deadline::after(REPLY_PATIENCE).bound(transport.place(), transport.tell(reply, headers)).await;
+    let sent = Deadline::after(REPLY_PATIENCE).bound(transport.place(), transport.notify(reply, headers)).await;
     if let Err(error) = sent {
         debug!("could not answer the server: {error}");
     }

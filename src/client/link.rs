@@ -18,12 +18,12 @@ use super::answer::{Heard, is_same};
 use super::backoff::Backoff;
 use super::cookies::Cookie;
 use super::error::ClientError;
+use super::get_stream::GetStream;
 use super::hearing::Hearing;
 use super::listener::Listener;
 use super::messages::{Messages, garbage};
-use super::patience::{Deadline, Patience};
+use super::patience::{Attempts, Deadline};
 use super::refusal;
-use super::standing::Standing;
 use super::tool::Repeat;
 use super::transport::Transport;
 
@@ -55,7 +55,7 @@ pub(super) struct Answer {
 pub(super) struct Link {
     transport: Arc<Transport>,
     hearing: Arc<Hearing>,
-    standing: Standing,
+    get_stream: GetStream,
     backoff: Backoff,
     next_id: AtomicU64,
     abandoned: Abandoned,
@@ -65,8 +65,8 @@ impl Link {
     pub(super) fn new(transport: Transport, backoff: Backoff, listener: Option<Arc<dyn Listener>>) -> Self {
         let transport = Arc::new(transport);
         let hearing = Arc::new(Hearing::new(transport.clone(), listener));
-        let (next_id, abandoned, standing) = (AtomicU64::new(1), Abandoned::default(), Standing::default());
-        Self { transport, hearing, standing, backoff, next_id, abandoned }
+        let (next_id, abandoned, get_stream) = (AtomicU64::new(1), Abandoned::default(), GetStream::default());
+        Self { transport, hearing, get_stream, backoff, next_id, abandoned }
     }
 
     /// What the server may ask of whoever listens.
@@ -84,22 +84,27 @@ impl Link {
 
     /// Sends a request and waits for its answer.
     pub(super) async fn ask(&self, ask: Ask<'_>, headers: &HeaderMap) -> Result<Answer, ClientError> {
-        let mut patience = Patience::new(self.backoff, ask.repeat, ask.deadline);
+        let mut attempts = Attempts::new(self.backoff, ask.repeat, ask.deadline);
         loop {
             match self.attempt(ask, headers).await {
-                Err(error) => patience.after(error).await?,
+                Err(error) => attempts.after(error).await?,
                 answer => return answer,
             }
         }
     }
 
     /// Sends a notification; the server has it when this returns.
-    pub(super) async fn tell(&self, method: &str, headers: &HeaderMap, deadline: Deadline) -> Result<(), ClientError> {
+    pub(super) async fn notify(
+        &self,
+        method: &str,
+        headers: &HeaderMap,
+        deadline: Deadline,
+    ) -> Result<(), ClientError> {
         let message = json!({"jsonrpc": "2.0", "method": method}).to_string().into_bytes();
-        let mut patience = Patience::new(self.backoff, Repeat::Allowed, deadline);
+        let mut attempts = Attempts::new(self.backoff, Repeat::Allowed, deadline);
         loop {
-            match deadline.bound(self.place(), self.transport.tell(message.clone(), headers)).await {
-                Err(error) => patience.after(error).await?,
+            match deadline.bound(self.place(), self.transport.notify(message.clone(), headers)).await {
+                Err(error) => attempts.after(error).await?,
                 told => return told,
             }
         }
@@ -112,10 +117,10 @@ impl Link {
 
     /// Ends the session that the headers name, or that the connection is.
     pub(super) async fn end(&self, headers: &HeaderMap, deadline: Deadline) -> Result<(), ClientError> {
-        let mut patience = Patience::new(self.backoff, Repeat::Allowed, deadline);
+        let mut attempts = Attempts::new(self.backoff, Repeat::Allowed, deadline);
         loop {
             match deadline.bound(self.place(), self.transport.end(headers)).await {
-                Err(error) => patience.after(error).await?,
+                Err(error) => attempts.after(error).await?,
                 ended => return ended,
             }
         }
@@ -123,7 +128,7 @@ impl Link {
 
     /// Hears what comes in the session of those headers besides its answers.
     pub(super) async fn listen(&self, headers: HeaderMap) {
-        self.standing.open(self.transport.clone(), self.hearing.clone(), headers).await;
+        self.get_stream.open(self.transport.clone(), self.hearing.clone(), headers).await;
     }
 
     /// Where the connection is the session, ends it; its opening failed, and nobody can name it.
@@ -193,7 +198,7 @@ impl Link {
         debug!(id, "telling the server that nobody waits: {reason}");
         let params = json!({"requestId": id, "reason": reason});
         let message = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}).to_string();
-        let goodbye = self.transport.tell(message.into_bytes(), headers);
+        let goodbye = self.transport.notify(message.into_bytes(), headers);
         if let Err(error) = Deadline::after(CANCEL_PATIENCE).bound(self.place(), goodbye).await {
             debug!(id, "could not cancel the request: {error}");
         }

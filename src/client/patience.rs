@@ -78,7 +78,7 @@ impl Deadline {
 
 /// The attempts at one request.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct Attempts {
     backoff: Backoff,
     repeat: Repeat,
     deadline: Deadline,
@@ -87,7 +87,7 @@ pub(super) struct Patience {
     is_said: bool,
 }
 
-impl Patience {
+impl Attempts {
     pub(super) fn new(backoff: Backoff, repeat: Repeat, deadline: Deadline) -> Self {
         Self { backoff, repeat, deadline, failures: 0, waited: Duration::ZERO, is_said: false }
     }
@@ -109,7 +109,7 @@ impl Patience {
     }
 }
 
-impl Patience {
+impl Attempts {
     /// That it goes on: as a note where it may take long, once. A busy server is mostly free again before anybody wonders.
     fn say(&mut self, error: &ClientError, delay: Duration) {
         debug!(attempt = self.failures, "{error}; trying again in {delay:?}");
@@ -182,7 +182,7 @@ mod tests {
     #[tokio::test]
     async fn gives_up_at_once_when_the_wait_would_outlast_the_deadline() {
         let deadline = Deadline::after(Duration::from_secs(20));
-        let mut patience = Patience::new(Backoff::default(), Repeat::Never, deadline);
+        let mut patience = Attempts::new(Backoff::default(), Repeat::Never, deadline);
         let error = patience.after(refused(503, Some(Duration::from_secs(25)))).await;
         assert!(matches!(error, Err(ClientError::Http { status: 503, .. })));
     }

@@ -32,14 +32,14 @@ impl Questions {
     }
 
     /// Answers one, in a task of its own. The question is open as long as its place is kept.
-    pub(super) fn begin<F>(self: &Arc<Self>, id: &RawValue, answer: impl FnOnce(Place) -> F)
+    pub(super) fn begin<F>(self: &Arc<Self>, id: &RawValue, answer: impl FnOnce(QuestionGuard) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         self.0.send_modify(|open| {
             let number = open.keys().max().map_or(0, |last| last + 1);
             // It cannot end before it is in the table: its end wants the table, too.
-            let task = tokio::spawn(answer(Place(self.clone(), number)));
+            let task = tokio::spawn(answer(QuestionGuard(self.clone(), number)));
             open.insert(number, (id.to_owned(), task.abort_handle()));
         });
     }
@@ -65,9 +65,9 @@ impl Questions {
 
 /// The place of a question in the table; whatever ends its task gives it up.
 #[derive(Debug)]
-pub(super) struct Place(Arc<Questions>, u64);
+pub(super) struct QuestionGuard(Arc<Questions>, u64);
 
-impl Drop for Place {
+impl Drop for QuestionGuard {
     fn drop(&mut self) {
         self.0.0.send_modify(|open| _ = open.remove(&self.1));
     }

@@ -83,10 +83,10 @@ impl Transport {
     ///
     /// # Errors
     /// As [`Self::request`].
-    pub(super) async fn tell(&self, message: Vec<u8>, headers: &HeaderMap) -> Result<(), ClientError> {
+    pub(super) async fn notify(&self, message: Vec<u8>, headers: &HeaderMap) -> Result<(), ClientError> {
         match self {
             Self::Http(http) => http.post(message, headers).await.map(|_| ()),
-            Self::Stdio(stdio) => stdio.tell(message).await,
+            Self::Stdio(stdio) => stdio.notify(message).await,
         }
     }
 

@@ -6,7 +6,7 @@ use super::keys::Action;
 use super::message::Effect;
 use super::question::Step;
 use super::state::{Dialog, INTERVALS, State};
-use super::view::{Detail, Place, Tab};
+use super::view::{Detail, ListId, Tab};
 use super::view_model::ViewModel;
 use super::warnings::{self, Target};
 use crate::queries::requests::Request;
@@ -48,7 +48,7 @@ pub(super) fn on_action(state: &mut State, seen: &ViewModel, action: Action) -> 
             let interval = state.settings.interval.saturating_add_signed(by as isize).min(INTERVALS.len() - 1);
             state.settings.interval = interval;
             let text = format!("Refreshing every {}.", state.settings.interval_text());
-            state.tell(text);
+            state.show_notice(text);
         }
     }
     None
@@ -120,7 +120,7 @@ fn open_session(state: &mut State, id: Option<String>) {
     }
     (state.data.closer.story, state.data.closer.gone) = (None, false);
     state.view.details.push(Detail::Session(id));
-    state.view.lists.remove(&Place::Session);
+    state.view.lists.remove(&ListId::Session);
 }
 
 fn open_request(state: &mut State, key: Option<&str>) {
@@ -134,19 +134,19 @@ fn open_request(state: &mut State, key: Option<&str>) {
 
 fn look_at(state: &mut State, request: Request) {
     state.view.scroll = 0;
-    state.data.closer.words = None;
+    state.data.closer.capture = None;
     state.view.details.push(Detail::Request(Box::new(request)));
 }
 
 fn slowest(state: &mut State, seen: &ViewModel) {
-    if state.place() != Some(Place::Tab(Tab::Tools)) {
-        state.tell("The slowest calls are listed by tool: press 3.");
+    if state.list_id() != Some(ListId::Tab(Tab::Tools)) {
+        state.show_notice("The slowest calls are listed by tool: press 3.");
         return;
     }
     let tool = seen.under_cursor(state);
     match tool.and_then(|tool| state.data.slowest(&tool).cloned()) {
         Some(request) => look_at(state, request),
-        None => state.tell("Its slowest call is not known, or not kept any more."),
+        None => state.show_notice("Its slowest call is not known, or not kept any more."),
     }
 }
 
@@ -196,13 +196,13 @@ fn reverse(state: &mut State) {
         list.sort = list.sort.map(|(key, descending)| (key, !descending));
     }
     if state.list_mut().is_some_and(|list| list.sort.is_none()) {
-        state.tell("Choose a column with > first.");
+        state.show_notice("Choose a column with > first.");
     }
 }
 
 fn tag(state: &mut State, seen: &ViewModel) {
-    if state.place() != Some(Place::Tab(Tab::Sessions)) {
-        state.tell("Tags are for sessions.");
+    if state.list_id() != Some(ListId::Tab(Tab::Sessions)) {
+        state.show_notice("Tags are for sessions.");
         return;
     }
     let Some(key) = seen.under_cursor(state) else { return };
@@ -229,7 +229,7 @@ fn to_warning(state: &mut State, seen: &ViewModel) {
         Some(Target::Failures) => filtered(state, Tab::Requests, "status", Some("error".to_owned())),
         Some(Target::Client(client)) => filtered(state, Tab::Sessions, "client", Some(client)),
         Some(Target::Boots) => show(state, Tab::Boots),
-        None => state.tell("All is well: there is no warning."),
+        None => state.show_notice("All is well: there is no warning."),
     }
 }
 
@@ -248,12 +248,12 @@ fn chosen(state: &State, seen: &ViewModel) -> Vec<Session> {
 
 fn confirm(state: &mut State, seen: &ViewModel) {
     if state.settings.read_only {
-        state.tell("Read only: nothing can be ended here.");
+        state.show_notice("Read only: nothing can be ended here.");
         return;
     }
     let sessions = chosen(state, seen);
     if sessions.is_empty() {
-        state.tell("There is no live session to end here.");
+        state.show_notice("There is no live session to end here.");
     } else {
         state.dialog = Some(Dialog::Confirm(sessions));
     }
@@ -265,6 +265,6 @@ fn copy(state: &mut State, seen: &ViewModel) -> Option<Effect> {
         Some(Detail::Request(request)) => Some(request.id.clone()),
         None => seen.under_cursor(state),
     }?;
-    state.tell(format!("Copied {id}"));
+    state.show_notice(format!("Copied {id}"));
     Some(Effect::Copy(id))
 }

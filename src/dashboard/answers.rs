@@ -79,7 +79,7 @@ impl Answers {
                 Answer::Story(id.clone(), story.map(Box::new))
             }
             Question::Requests(status) => self.requests(*status).await?,
-            Question::Words(number) => Answer::Words(*number, queries.words(*number).await?),
+            Question::Capture(number) => Answer::Capture(*number, queries.capture(*number).await?),
             Question::Tools => {
                 let query = UsageQuery { by: Group::Tool, since: Some(DAY), exact: false, limit: None };
                 Answer::Tools(queries.usage(query).await?)

@@ -28,27 +28,27 @@ pub(super) async fn run(
     mut orders: Orders,
     out: mpsc::Sender<Message>,
 ) {
-    let mut desk = Desk::default();
+    let mut poller = Poller::default();
     let mut occasion = Occasion::Interval;
     while !out.is_closed() {
         let want = wants.borrow_and_update().clone();
         let mut pause = want.interval;
-        if let Err(error) = desk.turn(&options, &want, occasion, &out).await {
-            desk = Desk { refreshed: desk.refreshed, ..Desk::default() };
+        if let Err(error) = poller.turn(&options, &want, occasion, &out).await {
+            poller = Poller { refreshed: poller.refreshed, ..Poller::default() };
             pause = pause.max(AGAIN);
             _ = out.send(Message::Failed(error.to_string())).await;
         }
         occasion = Occasion::Interval;
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = desk.rung.notified() => {
+            () = poller.on_end.notified() => {
                 tokio::time::sleep(GATHER).await;
                 occasion = Occasion::Ended;
             }
             changed = wants.changed() => if changed.is_err() { return },
             order = orders.recv() => {
                 let Some((sessions, by)) = order else { return };
-                let done = match &desk.feed {
+                let done = match &poller.feed {
                     Some(feed) => feed.expire(&sessions, &by).await.map_err(|error| error.to_string()),
                     None => Err("the database does not answer".to_owned()),
                 };
@@ -60,16 +60,16 @@ pub(super) async fn run(
 
 /// An open database, as far as there is one, and an ear on it.
 #[derive(Default)]
-struct Desk {
+struct Poller {
     feed: Option<Feed>,
     refreshed: u64,
     /// Told when sessions end.
-    rung: Arc<Notify>,
+    on_end: Arc<Notify>,
     /// Listens for as long as this lives.
-    ear: JoinSet<()>,
+    listener: JoinSet<()>,
 }
 
-impl Desk {
+impl Poller {
     async fn turn(
         &mut self,
         options: &OpenOptions,
@@ -83,7 +83,7 @@ impl Desk {
         }
         if self.feed.is_none() {
             let feed = feed::open(options).await?;
-            self.ear.spawn(listen(feed.store().clone(), self.rung.clone()));
+            self.listener.spawn(listen(feed.store().clone(), self.on_end.clone()));
             self.feed = Some(feed);
         }
         if let Some(feed) = &mut self.feed {
@@ -94,13 +94,13 @@ impl Desk {
 }
 
 /// Tells when sessions end, where the database does.
-async fn listen(store: Store, rung: Arc<Notify>) {
+async fn listen(store: Store, on_end: Arc<Notify>) {
     while let Some(mut bell) = store.bell().await {
         while bell.ring().await {
-            rung.notify_one();
+            on_end.notify_one();
         }
         // What happened since its connection was lost nobody knows.
-        rung.notify_one();
+        on_end.notify_one();
         tokio::time::sleep(AGAIN).await;
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn run(state: &mut State, seen: &ViewModel, line: &str) -> Option<Eff
             export::current(state, seen, format == "json", path).map(Effect::Write)
         }
         _ => {
-            state.tell(format!("There is no command {word:?}; ? lists them."));
+            state.show_notice(format!("There is no command {word:?}; ? lists them."));
             None
         }
     }
@@ -60,7 +60,7 @@ fn sort(state: &mut State, seen: &ViewModel, rest: &str) {
     let Some(listing) = seen.listing() else { return };
     let Some(column) = listing.column(key).map(|at| listing.columns[at]) else {
         let names: Vec<_> = listing.columns.iter().map(|column| column.key).collect();
-        state.tell(format!("There is no column {key:?}; there are {}", names.join(" ")));
+        state.show_notice(format!("There is no column {key:?}; there are {}", names.join(" ")));
         return;
     };
     let descending = match direction.trim() {
@@ -77,6 +77,6 @@ fn sort(state: &mut State, seen: &ViewModel, rest: &str) {
 fn interval(state: &mut State, rest: &str) {
     match humantime::parse_duration(rest) {
         Ok(asked) => state.settings.interval = nearest_interval(asked),
-        Err(_) => state.tell("An interval is a time such as 500ms, 2s or 1m."),
+        Err(_) => state.show_notice("An interval is a time such as 500ms, 2s or 1m."),
     }
 }

@@ -7,7 +7,7 @@ use crate::model::timestamp::Timestamp;
 use crate::queries::boots::Boot;
 use crate::queries::clients::ClientUse;
 use crate::queries::events::Event;
-use crate::queries::latest::{Latest, Words};
+use crate::queries::latest::{CaptureRow, Latest};
 use crate::queries::minutes::Minute;
 use crate::queries::requests::Request;
 use crate::queries::standings::{Counts, Crowd};
@@ -40,8 +40,8 @@ pub(super) enum Answer {
     Story(String, Option<Box<Story>>),
     /// To [`super::question::Question::Requests`]: all, or those that came since.
     Requests(Vec<Request>, Part),
-    /// To [`super::question::Question::Words`].
-    Words(i64, Option<Words>),
+    /// To [`super::question::Question::Capture`].
+    Capture(i64, Option<CaptureRow>),
     /// To [`super::question::Question::Tools`].
     Tools(Statistics),
     /// To [`super::question::Question::Trends`].
@@ -120,7 +120,7 @@ pub(super) struct Closer {
     /// The session that was asked for is not there.
     pub(super) gone: bool,
     /// The words of one call, by its number; where there are none, they were not kept.
-    pub(super) words: Option<(i64, Option<Words>)>,
+    pub(super) capture: Option<(i64, Option<CaptureRow>)>,
 }
 
 /// What comes in one after the other.
@@ -166,7 +166,7 @@ impl Data {
                 self.closer.gone = story.is_none();
                 self.closer.story = story;
             }
-            Answer::Words(number, words) => self.closer.words = Some((number, words)),
+            Answer::Capture(number, capture) => self.closer.capture = Some((number, capture)),
             Answer::Requests(rows, part) => go_on(&mut self.streams.requests, rows, part),
             Answer::Events(rows, part) => go_on(&mut self.streams.events, rows, part),
             Answer::Tools(tools) => self.sums.tools = Some(tools),

@@ -7,16 +7,16 @@ use serde_json::{Map, Value, json};
 use super::message::Export;
 use super::state::State;
 use super::table::{Cell, Listing};
-use super::view::Place;
+use super::view::ListId;
 use super::view_model::ViewModel;
 use crate::model::harmless::{cell, json as escaped};
 
 /// The list that is seen, as a file.
 pub(super) fn current(state: &State, seen: &ViewModel, as_json: bool, path: Option<PathBuf>) -> Option<Export> {
     let listing = seen.listing()?;
-    let name = match state.place()? {
-        Place::Tab(tab) => tab.title().to_lowercase(),
-        Place::Session => "session".to_owned(),
+    let name = match state.list_id()? {
+        ListId::Tab(tab) => tab.title().to_lowercase(),
+        ListId::Session => "session".to_owned(),
     };
     let stamp: String = state.now.to_string().chars().filter(char::is_ascii_alphanumeric).take(15).collect();
     let (extension, content) = if as_json { ("json", document(listing, &name)) } else { ("csv", table(listing)) };

@@ -12,7 +12,7 @@ use super::screens;
 use super::tests::press;
 use super::view_model::areas;
 use crate::model::harmless::is_harmful;
-use crate::queries::latest::Words;
+use crate::queries::latest::CaptureRow;
 use crate::queries::sessions::{Session, SessionStatus, State};
 
 const SIZES: [(u16, u16); 4] = [(40, 12), (80, 24), (120, 40), (200, 50)];
@@ -60,8 +60,8 @@ fn all(mut app: App) -> String {
         give(&mut app, Answer::Story(told.session.id().to_owned(), Some(Box::new(told))));
         add(&app, "session", false);
         press(&mut app, "<enter>");
-        let words = Words { arguments: r#"{"query": "x", "token": "***"}"#.into(), answer: None };
-        give(&mut app, Answer::Words(6, Some(words)));
+        let words = CaptureRow { arguments: r#"{"query": "x", "token": "***"}"#.into(), answer: None };
+        give(&mut app, Answer::Capture(6, Some(words)));
         add(&app, "request", false);
     }
     all.join("\n")

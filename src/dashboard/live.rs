@@ -29,7 +29,7 @@ const WAITING: usize = 256;
 const TICK: Duration = Duration::from_secs(1);
 
 /// What the loop talks to.
-struct Ends {
+struct Channels {
     wants: watch::Sender<Wants>,
     orders: mpsc::Sender<(Vec<Session>, String)>,
     refresh: u64,
@@ -49,7 +49,8 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
     let (wanted_now, asked) = watch::channel(wanted(&app, 0));
     let (orders, ordered) = mpsc::channel(1);
     let feed = tokio::spawn(background::run(options.open.clone(), asked, ordered, out));
-    let mut ends = Ends { wants: wanted_now, orders, refresh: 0, saved: Preferences::of(app.state()), ahead: 0 };
+    let mut channels =
+        Channels { wants: wanted_now, orders, refresh: 0, saved: Preferences::of(app.state()), ahead: 0 };
     let mut events = EventStream::new();
     let mut ticks = tokio::time::interval(TICK);
     let mut stop = std::pin::pin!(stop);
@@ -66,20 +67,20 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
                 Some(message) => Some(message),
                 None => break Err(io::Error::other("nobody asks the database any more").into()),
             },
-            _ = ticks.tick() => Some(Message::Tick(ends.now())),
+            _ = ticks.tick() => Some(Message::Tick(channels.now())),
             () = &mut stop => break Ok(()),
         };
         let mut next = message;
         let mut left = false;
         while let Some(message) = next {
-            left |= step(&mut app, message, &mut ends, &mut screen, &options)?;
+            left |= step(&mut app, message, &mut channels, &mut screen, &options)?;
             // What has come meanwhile is drawn with it, in one frame.
             next = messages.try_recv().ok();
         }
         if left {
             break Ok(());
         }
-        ends.follow(&app, options.preferences.as_deref());
+        channels.follow(&app, options.preferences.as_deref());
     };
     feed.abort();
     done
@@ -89,12 +90,12 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
 fn step(
     app: &mut App,
     message: Message,
-    ends: &mut Ends,
+    channels: &mut Channels,
     screen: &mut Screen,
     options: &Options,
 ) -> Result<bool, DashboardError> {
     match &message {
-        Message::Answer(_, at) => ends.ahead = ahead(*at),
+        Message::Answer(_, at) => channels.ahead = ahead(*at),
         Message::Resize(width, height) => screen.renew((*width, *height))?,
         _ => {}
     }
@@ -108,11 +109,11 @@ fn step(
         }
         Some(Effect::Refresh) => {
             screen.renew(app.state().size)?;
-            ends.refresh += 1;
+            channels.refresh += 1;
         }
         Some(Effect::Copy(text)) => Screen::copy(&text)?,
         Some(Effect::Expire(sessions)) => {
-            let taken = ends.orders.try_send((sessions, options.by.clone()));
+            let taken = channels.orders.try_send((sessions, options.by.clone()));
             // One order at a time: a second one while the first is carried out is not taken.
             let told = taken.map_err(|_| Message::Done(Err("The last order is still being carried out.".to_owned())));
             _ = told.map_err(|message| update(app, message));
@@ -122,7 +123,7 @@ fn step(
     Ok(false)
 }
 
-impl Ends {
+impl Channels {
     /// The moment by the database's clock, as far as its last answer told it.
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(Clock::uncorrected().millis() + self.ahead)

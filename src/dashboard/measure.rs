@@ -7,7 +7,7 @@ use serde_json::json;
 use super::actions::show;
 use super::error::DashboardError;
 use super::message::Message;
-use super::once::{Desk, VERSION, drawn};
+use super::once::{OneShot, VERSION, drawn};
 use super::options::Options;
 use super::refresh::Occasion;
 use super::update::update;
@@ -22,18 +22,18 @@ use super::wants::wants;
 pub async fn measure(options: &Options, size: (u16, u16), refreshes: usize) -> Result<String, DashboardError> {
     let began = Instant::now();
     let mut app = options.app(size);
-    let mut desk = Desk::open(options).await?;
+    let mut once = OneShot::open(options).await?;
     // Header and list; what they warn of comes after them.
     let questions = wants(&app).into_iter().take(3).collect();
-    desk.ask(&mut app, questions, Occasion::All).await?;
+    once.ask(&mut app, questions, Occasion::All).await?;
     drawn(&app);
     let first = began.elapsed();
-    desk.fill(&mut app).await?;
+    once.fill(&mut app).await?;
     let (mut spent, mut memory_before) = (Vec::new(), None);
     for turn in 0..refreshes {
         tokio::time::sleep(app.state().settings.interval()).await;
         let questions = wants(&app);
-        spent.push(desk.ask(&mut app, questions, Occasion::Interval).await?);
+        spent.push(once.ask(&mut app, questions, Occasion::Interval).await?);
         drawn(&app);
         // The first tenth fills what is held.
         if turn == refreshes / 10 {
@@ -49,7 +49,7 @@ pub async fn measure(options: &Options, size: (u16, u16), refreshes: usize) -> R
     let ms = |took: Duration| (took.as_secs_f64() * 10_000.0).round() / 10.0;
     let at = |percent: usize| spent.get((spent.len() * percent).div_ceil(100).saturating_sub(1)).copied().map(ms);
     let mean = spent.iter().sum::<Duration>().checked_div(u32::try_from(spent.len()).unwrap_or(1)).map(ms);
-    let questions: std::collections::BTreeMap<_, _> = desk.feed.costs().map(|(name, cost)| (name, ms(cost))).collect();
+    let questions: std::collections::BTreeMap<_, _> = once.feed.costs().map(|(name, cost)| (name, ms(cost))).collect();
     Ok(json!({
         "version": VERSION,
         "questions_ms": questions,
@@ -69,11 +69,11 @@ pub async fn measure(options: &Options, size: (u16, u16), refreshes: usize) -> R
 /// [`DashboardError`] when the database is away.
 pub async fn endure(options: &Options, size: (u16, u16), refreshes: usize) -> Result<String, DashboardError> {
     let mut app = options.app(size);
-    let mut desk = Desk::open(options).await?;
+    let mut once = OneShot::open(options).await?;
     let mut before = None;
     for (turn, tab) in (0..refreshes).zip(Tab::ALL.into_iter().cycle()) {
         app.change(|state, _| show(state, tab));
-        desk.fill(&mut app).await?;
+        once.fill(&mut app).await?;
         drawn(&app);
         // The first third fills what is held: streams, and caches of statements.
         if turn == refreshes / 3 {

@@ -18,7 +18,7 @@ use super::question::Question;
 use super::refresh::{Occasion, Wants};
 use super::screens;
 use super::update::update;
-use super::view::{Place, Tab};
+use super::view::{ListId, Tab};
 use super::wants::wants;
 use super::warnings;
 use crate::diagnosis::Finding;
@@ -31,13 +31,13 @@ pub(super) const VERSION: u32 = 1;
 const WAITING: usize = 64;
 
 /// A feed, and what it says.
-pub(super) struct Desk {
+pub(super) struct OneShot {
     pub(super) feed: Feed,
     out: mpsc::Sender<Message>,
     messages: mpsc::Receiver<Message>,
 }
 
-impl Desk {
+impl OneShot {
     pub(super) async fn open(options: &Options) -> Result<Self, DashboardError> {
         let feed = feed::open(&options.open).await.map_err(told)?;
         let (out, messages) = mpsc::channel(WAITING);
@@ -85,7 +85,7 @@ fn told(error: FeedError) -> DashboardError {
 /// [`DashboardError`] when the database is away.
 pub async fn frame(options: &Options, size: (u16, u16)) -> Result<String, DashboardError> {
     let mut app = options.app(size);
-    Desk::open(options).await?.fill(&mut app).await?;
+    OneShot::open(options).await?.fill(&mut app).await?;
     // Nothing can be typed into a printed frame: that nothing can be changed by it goes without saying.
     app.change(|state, _| state.settings.read_only = false);
     Ok(text(&app))
@@ -143,10 +143,10 @@ pub(super) fn drawn(app: &App) -> Buffer {
 /// [`DashboardError`] when the database is away.
 pub async fn document(options: &Options) -> Result<String, DashboardError> {
     let mut app = options.app((200, 500));
-    let mut desk = Desk::open(options).await?;
+    let mut once = OneShot::open(options).await?;
     for tab in Tab::ALL {
         app.change(|state, _| show(state, tab));
-        desk.fill(&mut app).await?;
+        once.fill(&mut app).await?;
     }
     app.change(|state, _| show(state, Tab::Sessions));
     let warned = |finding: &Finding| json!({"urgency": finding.rule.urgency(), "text": warnings::line(finding)});
@@ -172,7 +172,7 @@ impl Document<'_> {
         let up = pulse.is_some_and(|pulse| pulse.boots.iter().any(|boot| boot.is_up(self.at)));
         let sessions = {
             // With the filter of the list, in its order.
-            let is_seen = self.app.state().place() == Some(Place::Tab(Tab::Sessions));
+            let is_seen = self.app.state().list_id() == Some(ListId::Tab(Tab::Sessions));
             let rows = self.app.seen().listing().filter(|_| is_seen).into_iter().flat_map(|listing| &listing.rows);
             rows.filter_map(|row| self.app.state().session(&row.key)).collect::<Vec<_>>()
         };

@@ -133,7 +133,7 @@ fn dearness(question: &Question) -> u32 {
 /// About how many statements a question takes.
 fn statements(question: &Question) -> u32 {
     match question {
-        Question::Latest(_) | Question::Words(_) | Question::Tools | Question::Events => 1,
+        Question::Latest(_) | Question::Capture(_) | Question::Tools | Question::Events => 1,
         _ => 4,
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::filter::Filter;
 use super::state::{INTERVALS, State};
-use super::view::{ListState, Place, Tab};
+use super::view::{ListId, ListState, Tab};
 use super::view_model::columns;
 use crate::model::private;
 
@@ -33,7 +33,7 @@ impl Preferences {
     /// What is chosen now.
     pub(super) fn of(state: &State) -> Self {
         let list = |tab: Tab| {
-            let seen = state.view.lists.get(&Place::Tab(tab))?;
+            let seen = state.view.lists.get(&ListId::Tab(tab))?;
             let (sort, descending) = seen.sort.unzip();
             let list = List {
                 filter: seen.filter.text.clone(),
@@ -57,14 +57,14 @@ impl Preferences {
         let interval = INTERVALS.iter().position(|ms| *ms == self.interval_ms);
         state.settings.interval = interval.unwrap_or(state.settings.interval);
         for (tab, list) in &self.lists {
-            let columns = columns(Place::Tab(*tab));
+            let columns = columns(ListId::Tab(*tab));
             let column = list.sort.as_ref().and_then(|key| columns.iter().find(|column| column.key == key));
             let list = ListState {
                 filter: Filter::parse(&list.filter),
                 sort: column.map(|column| (column.key, list.descending)),
                 ..ListState::default()
             };
-            state.view.lists.insert(Place::Tab(*tab), list);
+            state.view.lists.insert(ListId::Tab(*tab), list);
         }
     }
 

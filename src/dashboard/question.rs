@@ -25,7 +25,7 @@ pub(super) enum Question {
     /// The stream of requests, with that status.
     Requests(Option<RequestStatus>),
     /// What was said in a call.
-    Words(i64),
+    Capture(i64),
     /// Tools of the last day.
     Tools,
     /// Their hours and slowest calls.
@@ -52,7 +52,7 @@ impl Question {
             Self::Latest(_) => "latest",
             Self::Story(_) => "story",
             Self::Requests(_) => "requests",
-            Self::Words(_) => "words",
+            Self::Capture(_) => "capture",
             Self::Tools => "tools",
             Self::Trends => "trends",
             Self::Clients => "clients",

@@ -6,7 +6,7 @@ use super::data::Data;
 use super::filter::Filter;
 use super::text::span;
 use super::theme::Theme;
-use super::view::{Detail, ListState, Place, View};
+use super::view::{Detail, ListId, ListState, View};
 use crate::model::timestamp::Timestamp;
 use crate::queries::sessions::Session;
 
@@ -105,28 +105,28 @@ impl State {
     }
 
     /// The list that is seen, if one is.
-    pub(super) fn place(&self) -> Option<Place> {
+    pub(super) fn list_id(&self) -> Option<ListId> {
         match self.view.details.last() {
-            None => Some(Place::Tab(self.view.tab)),
-            Some(Detail::Session(_)) => Some(Place::Session),
+            None => Some(ListId::Tab(self.view.tab)),
+            Some(Detail::Session(_)) => Some(ListId::Session),
             Some(Detail::Request(_)) => None,
         }
     }
 
     /// The state of a list.
-    pub(super) fn list(&self, place: Place) -> ListState {
-        self.view.lists.get(&place).cloned().unwrap_or_default()
+    pub(super) fn list(&self, list_id: ListId) -> ListState {
+        self.view.lists.get(&list_id).cloned().unwrap_or_default()
     }
 
     /// The state of the list that is seen.
     pub(super) fn seen_list(&self) -> Option<ListState> {
-        self.place().map(|place| self.list(place))
+        self.list_id().map(|list_id| self.list(list_id))
     }
 
     /// The state of the list that is seen, to be changed.
     pub(super) fn list_mut(&mut self) -> Option<&mut ListState> {
-        let place = self.place()?;
-        Some(self.view.lists.entry(place).or_default())
+        let list_id = self.list_id()?;
+        Some(self.view.lists.entry(list_id).or_default())
     }
 
     /// Filters the list that is seen, from its top on.
@@ -137,7 +137,7 @@ impl State {
     }
 
     /// Tells something for a while.
-    pub(super) fn tell(&mut self, text: impl Into<String>) {
+    pub(super) fn show_notice(&mut self, text: impl Into<String>) {
         self.notice = Some((text.into(), self.now.plus(TOLD_FOR)));
     }
 

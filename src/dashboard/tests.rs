@@ -13,10 +13,10 @@ use super::question::Question;
 use super::screens;
 use super::state::Dialog;
 use super::update::update;
-use super::view::{Detail, Place, Tab};
+use super::view::{Detail, ListId, Tab};
 use super::view_model::areas;
 use super::wants::wants;
-use crate::queries::sessions::{Standing, State};
+use crate::queries::sessions::{SessionState, State};
 
 /// Presses keys; a name in angle brackets is one key.
 pub(super) fn press(app: &mut App, keys: &str) -> Vec<Effect> {
@@ -84,7 +84,7 @@ fn three_keys_lead_from_a_warning_to_the_call() {
         panic!("{:?}", app.state().view.details)
     };
     assert_eq!(request.error_message.as_deref(), Some("no project has the id 7; find_projects lists them"));
-    assert!(wants(&app).contains(&Question::Words(6)));
+    assert!(wants(&app).contains(&Question::Capture(6)));
     press(&mut app, "<esc><esc>");
     assert_eq!(app.state().view.details, []);
 }
@@ -99,7 +99,7 @@ fn a_key_leads_from_a_tool_to_its_slowest_call() {
         panic!("{:?}", app.state().view.details)
     };
     assert_eq!((request.tool_name.as_deref(), request.id.as_str()), (Some("health_check"), "5"));
-    assert!(wants(&app).contains(&Question::Words(5)));
+    assert!(wants(&app).contains(&Question::Capture(5)));
     press(&mut app, "<esc>");
     assert_eq!(under_cursor(&app).as_deref(), Some("health_check"));
     let mut app = empty((120, 40));
@@ -147,11 +147,11 @@ fn a_filter_is_followed_kept_or_given_up() {
     let asked = questions.iter().find_map(|q| if let Question::Sessions(query) = q { Some(query) } else { None });
     assert_eq!(asked.map(|q| (q.idle_s, q.client.as_deref())), Some((Some(600), Some("cur"))));
     for (word, standings) in [
-        ("active", Standing::ACTIVE),
-        ("idle", &[Standing::Idle]),
-        ("live", &[Standing::Alive]),
-        ("ended", Standing::ENDED),
-        ("expired", Standing::TIMED_OUT),
+        ("active", SessionState::ACTIVE),
+        ("idle", &[SessionState::Idle]),
+        ("live", &[SessionState::Alive]),
+        ("ended", SessionState::ENDED),
+        ("expired", SessionState::TIMED_OUT),
     ] {
         let mut app = populated((80, 24));
         press(&mut app, &format!("/status:{word}<enter>"));
@@ -169,7 +169,7 @@ fn a_filter_is_followed_kept_or_given_up() {
     }
     press(&mut app, "23");
     press(&mut app, "1");
-    assert_eq!(app.state().list(Place::Tab(Tab::Sessions)).filter.text, "idle>10m client:cur");
+    assert_eq!(app.state().list(ListId::Tab(Tab::Sessions)).filter.text, "idle>10m client:cur");
     press(&mut app, "<esc>");
     assert_eq!(app.seen().listing().map(|listing| listing.rows.len()), Some(3));
 }
@@ -192,7 +192,7 @@ fn any_column_sorts_both_ways() {
         app.state().notice
     );
     press(&mut app, ">");
-    assert!(app.state().list(Place::Tab(Tab::Sessions)).sort.is_some_and(|(key, _)| key != "user"));
+    assert!(app.state().list(ListId::Tab(Tab::Sessions)).sort.is_some_and(|(key, _)| key != "user"));
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn the_mouse_does_what_it_points_at() {
     click(&mut app, 13, places.tabs.y);
     assert_eq!((app.state().view.tab, app.state().view.details.len()), (Tab::Requests, 0));
     click(&mut app, 2, places.body.y);
-    assert_eq!(app.state().list(Place::Tab(Tab::Requests)).sort, Some(("time", false)));
+    assert_eq!(app.state().list(ListId::Tab(Tab::Requests)).sort, Some(("time", false)));
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn the_rest_of_the_hands() {
     assert_eq!(app.state().settings.interval().as_secs(), 30);
     press(&mut app, "3<enter>");
     assert_eq!(
-        (app.state().view.tab, app.state().list(Place::Tab(Tab::Requests)).filter.text.as_str()),
+        (app.state().view.tab, app.state().list(ListId::Tab(Tab::Requests)).filter.text.as_str()),
         (Tab::Requests, "tool:find_projects")
     );
     press(&mut app, "<tab><tab>?");
@@ -264,7 +264,7 @@ fn choices_survive_a_restart() {
     let read = Preferences::read(&file).expect("read");
     again.change(|state, _| read.apply(state));
     assert_eq!(Preferences::of(again.state()), Preferences::of(app.state()));
-    let list = again.state().list(Place::Tab(Tab::Sessions));
+    let list = again.state().list(ListId::Tab(Tab::Sessions));
     assert_eq!((list.filter.text.as_str(), list.sort), ("client:cur", Some(("calls", false))));
     assert_eq!(
         (again.state().view.tab, again.state().view.all, again.state().settings.interval().as_secs()),

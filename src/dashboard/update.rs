@@ -33,13 +33,13 @@ fn on_message(state: &mut State, seen: &ViewModel, message: Message) -> Option<E
         Message::Answer(answer, at) => on_answer(state, *answer, at),
         Message::Took(took) => state.link.took = Some(took),
         Message::Failed(error) => state.link.error = Some(error),
-        Message::Done(done) => state.tell(done.unwrap_or_else(|error| error)),
+        Message::Done(done) => state.show_notice(done.unwrap_or_else(|error| error)),
         Message::Expired(Ok(count)) => {
             state.view.tagged.clear();
-            state.tell(format!("Ended {}.", several(i64::try_from(count).unwrap_or(0), "session")));
+            state.show_notice(format!("Ended {}.", several(i64::try_from(count).unwrap_or(0), "session")));
             return Some(Effect::Refresh);
         }
-        Message::Expired(Err(error)) => state.tell(format!("Not ended: {error}")),
+        Message::Expired(Err(error)) => state.show_notice(format!("Not ended: {error}")),
     }
     None
 }
@@ -72,7 +72,7 @@ fn on_key(state: &mut State, seen: &ViewModel, event: KeyEvent) -> Option<Effect
             Some(Effect::Expire(sessions))
         }
         Some(Dialog::Confirm(_)) => {
-            state.tell("Nothing was ended.");
+            state.show_notice("Nothing was ended.");
             None
         }
         Some(Dialog::Filter(text, before)) => {

@@ -65,7 +65,7 @@ pub(super) enum Detail {
 
 /// A list that keeps its cursor, sorting and filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Place {
+pub(super) enum ListId {
     /// A screen with a number.
     Tab(Tab),
     /// The requests of one session.
@@ -95,7 +95,7 @@ pub(super) struct View {
     /// What is looked at closely, on top of it.
     pub(super) details: Vec<Detail>,
     /// The lists.
-    pub(super) lists: HashMap<Place, ListState>,
+    pub(super) lists: HashMap<ListId, ListState>,
     /// Tagged sessions.
     pub(super) tagged: BTreeSet<String>,
     /// Ended sessions are listed, too.

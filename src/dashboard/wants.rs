@@ -4,8 +4,8 @@ use super::app::App;
 use super::question::Question;
 use super::state::State;
 use super::table::Sort;
-use super::view::{Detail, Place, Tab};
-use crate::queries::sessions::{Standing, StatusFilter};
+use super::view::{Detail, ListId, Tab};
+use crate::queries::sessions::{SessionState, StatusFilter};
 use crate::queries::window::WindowQuery;
 use crate::store::reports::page::Order;
 
@@ -20,7 +20,7 @@ pub(super) fn wants(app: &App) -> Vec<Question> {
             wants.extend([Question::Story(id.clone()), latest, Question::Tools]);
         }
         Some(Detail::Request(request)) => {
-            wants.extend((request.number() > 0).then(|| Question::Words(request.number())));
+            wants.extend((request.number() > 0).then(|| Question::Capture(request.number())));
         }
         None => wants.extend(tab_wants(app)),
     }
@@ -36,7 +36,7 @@ fn tab_wants(app: &App) -> Vec<Question> {
             vec![Question::Sessions(window_query(state)), Question::Latest(seen_sessions(app)), Question::Tools]
         }
         Tab::Requests => {
-            let filter = state.list(Place::Tab(Tab::Requests)).filter;
+            let filter = state.list(ListId::Tab(Tab::Requests)).filter;
             vec![Question::Requests(filter.field("status").and_then(|word| word.parse().ok()))]
         }
         Tab::Tools => vec![Question::Tools, Question::Trends],
@@ -50,7 +50,7 @@ fn tab_wants(app: &App) -> Vec<Question> {
 /// The Archon sessions of the part of the list that is seen.
 fn seen_sessions(app: &App) -> Vec<String> {
     let (state, seen) = (app.state(), app.seen());
-    let (Some(listing), list) = (seen.listing(), state.list(Place::Tab(Tab::Sessions))) else { return Vec::new() };
+    let (Some(listing), list) = (seen.listing(), state.list(ListId::Tab(Tab::Sessions))) else { return Vec::new() };
     let rows = listing.rows.iter().skip(list.offset).take(seen.list_height());
     let called = rows.filter_map(|row| state.session(&row.key)).filter(|session| session.calls > 0);
     called.map(|session| session.session_id.clone()).collect()
@@ -59,12 +59,12 @@ fn seen_sessions(app: &App) -> Vec<String> {
 /// What the list of sessions asks the store for: as much of filter and sorting as the store can do, because it holds more
 /// than a screen does.
 fn window_query(state: &State) -> WindowQuery {
-    let list = state.list(Place::Tab(Tab::Sessions));
+    let list = state.list(ListId::Tab(Tab::Sessions));
     let field = |name| list.filter.field(name).map(str::to_owned);
     let standings = match field("state") {
         Some(word) => named(&word),
         None if state.view.all => Vec::new(),
-        None => vec![Standing::Alive],
+        None => vec![SessionState::Alive],
     };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds and counts that were typed")]
     let whole = |figure: f64| figure.max(0.0) as u64;
@@ -81,12 +81,12 @@ fn window_query(state: &State) -> WindowQuery {
 }
 
 /// Where sessions stand whose state has these letters in its word.
-fn named(letters: &str) -> Vec<Standing> {
+fn named(letters: &str) -> Vec<SessionState> {
     let named = StatusFilter::ALL.iter().filter(|status| status.as_str().contains(letters));
     let mut standings: Vec<_> = named.flat_map(|status| status.standings()).copied().collect();
     if standings.is_empty() {
         // The row itself decides: none passes.
-        standings = Standing::ALL.to_vec();
+        standings = SessionState::ALL.to_vec();
     }
     standings
 }

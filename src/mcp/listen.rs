@@ -50,14 +50,14 @@ impl Engine {
     }
 
     /// Tells clients when lists change. Runs until the server stops.
-    pub async fn tell_changes(self: Arc<Self>, stopping: Stopping) {
+    pub async fn announce_changes(self: Arc<Self>, stopping: Stopping) {
         let mut changes = self.catalog.follow();
         let mut before: Arc<Catalog> = changes.borrow_and_update().clone();
         while let Some(Ok(())) = stopping.or(changes.changed()).await {
             let now = changes.borrow_and_update().clone();
             for method in now.changes_from(&before) {
                 if let Some(told) = message::notification::<()>(method, None) {
-                    self.outbox.tell_all(&Bytes::from(told));
+                    self.outbox.send_to_all(&Bytes::from(told));
                 }
             }
             before = now;

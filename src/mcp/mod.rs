@@ -6,6 +6,7 @@
 //! waits for.
 
 mod answer;
+mod answered;
 mod detached;
 mod dispatch;
 mod incoming;
@@ -21,7 +22,6 @@ mod recorded;
 mod refusal;
 mod run;
 mod stream;
-mod told;
 mod tracking;
 mod waiting;
 
@@ -51,7 +51,7 @@ pub struct Engine {
     sessions: Arc<Sessions>,
     catalog: Arc<Current>,
     tracking: Tracking,
-    patience: Patience,
+    timeouts: Timeouts,
     meter: Meter,
     outbox: Outbox,
     /// Calls whose client has hung up; they go on, and a stop waits for them.
@@ -62,7 +62,7 @@ pub struct Engine {
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Timeouts {
     /// A tool that runs longer is cancelled, and its client gets an `isError` answer.
     pub tool: Duration,
     /// The longest that an answer waits for the commit of its row.
@@ -86,12 +86,12 @@ struct Busy;
 
 impl Engine {
     /// A server of these sessions and this catalogue.
-    pub fn new(sessions: Arc<Sessions>, catalog: Arc<Current>, tracking: Tracking, patience: Patience) -> Arc<Self> {
+    pub fn new(sessions: Arc<Sessions>, catalog: Arc<Current>, tracking: Tracking, timeouts: Timeouts) -> Arc<Self> {
         Arc::new(Self {
             sessions,
             catalog,
             tracking,
-            patience,
+            timeouts,
             meter: Meter::default(),
             outbox: Outbox::default(),
             orphans: TaskTracker::new(),

@@ -55,7 +55,7 @@ impl Outbox {
     }
 
     /// Tells all who hear.
-    pub(super) fn tell_all(&self, message: &Bytes) {
+    pub(super) fn send_to_all(&self, message: &Bytes) {
         for open in self.streams.iter() {
             // Who does not read on misses it.
             _ = open.send.try_send(message.clone());

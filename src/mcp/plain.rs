@@ -5,8 +5,8 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use super::answer::Answer;
+use super::answered::Answered;
 use super::record::Handled;
-use super::told::Told;
 use super::{Busy, Caller, Engine};
 use crate::model::timestamp::Timestamp;
 
@@ -28,7 +28,7 @@ impl Engine {
         let live = caller.visitor.live();
         let existing = live.archon().map(|archon| archon.id);
         let archon = existing.unwrap_or_else(|| live.archon_id());
-        caller.exchange.tell_archon(archon);
+        caller.exchange.set_archon(archon);
         Ok(Begin { received, at, existing, archon })
     }
 
@@ -38,7 +38,7 @@ impl Engine {
         caller: &Caller,
         begin: Begin,
         (label, name): (&'static str, &str),
-        told: Told,
+        told: Answered,
     ) -> Answer {
         let took = begin.at.elapsed();
         self.meter.count(label, None, told.status, took);

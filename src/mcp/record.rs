@@ -85,7 +85,7 @@ impl Engine {
             captured: handled.captured,
         };
         let ticket = self.sessions.store().writer().submit(Write::Request(Box::new(row)));
-        let commit = ticket.within(self.patience.commit).await;
+        let commit = ticket.within(self.timeouts.commit).await;
         match &commit {
             Commit::Done => {}
             Commit::Deferred => {

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::told::Told;
+use super::answered::Answered;
 use super::{Caller, Engine};
 use crate::catalog::ToolError;
 use crate::model::request::RequestStatus;
@@ -33,7 +33,7 @@ pub(super) enum Outcome<T> {
 impl Engine {
     /// When what begins now is cancelled if it is not done.
     pub(super) fn deadline(&self, began: Instant) -> Instant {
-        began.checked_add(self.patience.tool).unwrap_or(began)
+        began.checked_add(self.timeouts.tool).unwrap_or(began)
     }
 
     /// A request begins to run; it keeps its session in use.
@@ -62,7 +62,7 @@ impl Engine {
             finished = AssertUnwindSafe(work).catch_unwind() => finished.map_or(Outcome::Panicked, Outcome::Finished),
             () = running.token().cancelled() => Outcome::Cancelled,
             () = self.cut.cancelled() => Outcome::CutShort,
-            () = tokio::time::sleep(self.patience.tool) => Outcome::TimedOut(self.patience.tool),
+            () = tokio::time::sleep(self.timeouts.tool) => Outcome::TimedOut(self.timeouts.tool),
         };
         // Its own answer to being cancelled does not say who ended the session.
         let outcome = match (outcome, caller.visitor.ended()) {
@@ -81,14 +81,14 @@ impl Engine {
 
 impl<T> Outcome<T> {
     /// What it gave, or what is told instead.
-    pub(super) fn finished(self, id: &RawValue) -> Result<Result<T, ToolError>, Told> {
+    pub(super) fn finished(self, id: &RawValue) -> Result<Result<T, ToolError>, Answered> {
         Err(match self {
             Self::Finished(finished) => return Ok(finished),
             Self::TimedOut(limit) => {
                 let message = format!("it did not finish within {limit:?} and was cancelled");
                 let way_out = "ask for less, or have the server's operator raise --tool-timeout";
                 let body = ErrorBody::told(REFUSED, &message, way_out).because("timeout", way_out);
-                Told { status: RequestStatus::Timeout, ..Told::refused(id, &body, &message) }
+                Answered { status: RequestStatus::Timeout, ..Answered::refused(id, &body, &message) }
             }
             Self::Cancelled => because(id, REFUSED, "the client cancelled the call", "cancelled"),
             Self::Revoked(ended) => revoked(id, &ended),
@@ -98,14 +98,14 @@ impl<T> Outcome<T> {
     }
 }
 
-fn because(id: &RawValue, code: i32, message: &'static str, reason: &'static str) -> Told {
+fn because(id: &RawValue, code: i32, message: &'static str, reason: &'static str) -> Answered {
     let way_out = "the session is kept; call again if that is safe";
-    Told::refused(id, &ErrorBody::told(code, message, way_out).because(reason, way_out), message)
+    Answered::refused(id, &ErrorBody::told(code, message, way_out).because(reason, way_out), message)
 }
 
-fn revoked(id: &RawValue, ended: &Ended) -> Told {
+fn revoked(id: &RawValue, ended: &Ended) -> Answered {
     let message = format!("the session was ended by the {} ({}) while the call ran", ended.who(), ended.reason);
     let body = ErrorBody::told(REFUSED, &message, "reconnect the client, and call again if that is safe")
         .because("session_ended", "call initialize, and call again if that is safe");
-    Told::refused(id, &body, &message)
+    Answered::refused(id, &body, &message)
 }

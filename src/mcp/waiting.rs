@@ -102,7 +102,7 @@ mod tests {
         let call = async move {
             admitted.await.expect("a session");
             telling.admit();
-            telling.tell_archon(bound.await.expect("bound"));
+            telling.set_archon(bound.await.expect("bound"));
             std::future::pending().await
         };
         let call = Detached::new(call, &TaskTracker::new());
@@ -121,7 +121,7 @@ mod tests {
     /// A call that says these things, with a pause before its answer or none.
     fn saying(exchange: &Arc<Exchange>, words: &'static [&'static str], pause: Duration) -> Detached<Answer> {
         exchange.admit();
-        exchange.tell_archon(Uuid::nil());
+        exchange.set_archon(Uuid::nil());
         let exchange = exchange.clone();
         let call = async move {
             for word in words {

@@ -17,13 +17,13 @@ const REMEMBERED: usize = 4096;
 #[derive(Debug, Default)]
 pub struct Warned {
     hasher: RandomState,
-    causes: Mutex<HashMap<u64, Told>>,
+    causes: Mutex<HashMap<u64, LoggedCause>>,
     once: Mutex<HashSet<u64>>,
 }
 
 /// A cause in the log, in the minute that began then.
 #[derive(Debug)]
-struct Told {
+struct LoggedCause {
     began: Duration,
     left_out: u64,
 }
@@ -42,7 +42,7 @@ impl Warned {
         }
         let told = match causes.entry(cause) {
             Entry::Vacant(free) => {
-                free.insert(Told { began: now, left_out: 0 });
+                free.insert(LoggedCause { began: now, left_out: 0 });
                 return Some(LeftOut(0));
             }
             Entry::Occupied(told) => told.into_mut(),
@@ -51,7 +51,7 @@ impl Warned {
             told.left_out = told.left_out.saturating_add(1);
             return None;
         }
-        let left_out = std::mem::replace(told, Told { began: now, left_out: 0 }).left_out;
+        let left_out = std::mem::replace(told, LoggedCause { began: now, left_out: 0 }).left_out;
         Some(LeftOut(left_out))
     }
 

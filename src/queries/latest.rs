@@ -9,7 +9,7 @@ use super::percentiles::{Latencies, Scale};
 use crate::model::request::RequestStatus;
 use crate::store::StoreError;
 use crate::store::reports::latest::CallRow;
-pub use crate::store::reports::latest::Words;
+pub use crate::store::reports::latest::CaptureRow;
 
 /// The number of calls of a session that are looked at.
 pub const LOOKED_AT: usize = 30;
@@ -48,8 +48,8 @@ impl Queries {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn words(&self, request: i64) -> Result<Option<Words>, StoreError> {
-        self.store.words(request).await
+    pub async fn capture(&self, request: i64) -> Result<Option<CaptureRow>, StoreError> {
+        self.store.capture(request).await
     }
 }
 

@@ -13,7 +13,7 @@ use crate::model::timestamp::Timestamp;
 use crate::model::word::{Word, words};
 use crate::store::StoreError;
 use crate::store::reports::alive::Moment;
-pub use crate::store::reports::sessions::Standing;
+pub use crate::store::reports::sessions::SessionState;
 use crate::store::reports::sessions::{Page, SessionRow};
 
 /// A session, as lists show it: a connection, or an Archon session that has none.
@@ -108,14 +108,14 @@ words! {
 
 impl StatusFilter {
     /// Where such sessions stand.
-    pub const fn standings(self) -> &'static [Standing] {
+    pub const fn standings(self) -> &'static [SessionState] {
         match self {
-            Self::Active => Standing::ACTIVE,
-            Self::Idle => &[Standing::Idle],
-            Self::Live => &[Standing::Alive],
-            Self::Ended => Standing::ENDED,
-            Self::Disconnected => &[Standing::Disconnected],
-            Self::Expired => Standing::TIMED_OUT,
+            Self::Active => SessionState::ACTIVE,
+            Self::Idle => &[SessionState::Idle],
+            Self::Live => &[SessionState::Alive],
+            Self::Ended => SessionState::ENDED,
+            Self::Disconnected => &[SessionState::Disconnected],
+            Self::Expired => SessionState::TIMED_OUT,
         }
     }
 }
@@ -124,7 +124,7 @@ impl StatusFilter {
 #[derive(Debug, Clone, Default)]
 pub struct SessionFilter {
     /// Of these standings; none is all.
-    pub standings: Vec<Standing>,
+    pub standings: Vec<SessionState>,
     /// Of that client type or name, whatever its case.
     pub client: Option<String>,
     /// Of that user's name, address or id, whatever its case.
@@ -217,7 +217,7 @@ impl Queries {
         let moment = self.moment().await?;
         let page = filter.page(moment.now);
         let mut rows = Vec::new();
-        let standings = if filter.standings.is_empty() { Standing::ALL } else { &filter.standings };
+        let standings = if filter.standings.is_empty() { SessionState::ALL } else { &filter.standings };
         for standing in standings {
             rows.extend(self.store.sessions(*standing, &moment, &page).await?);
         }
@@ -237,7 +237,7 @@ impl Queries {
         let moment = self.moment().await?;
         let page = filter.page(moment.now);
         let mut sum = 0;
-        for standing in if filter.standings.is_empty() { Standing::ALL } else { &filter.standings } {
+        for standing in if filter.standings.is_empty() { SessionState::ALL } else { &filter.standings } {
             sum += self.store.session_count(*standing, &moment, &page).await?;
         }
         Ok(sum)

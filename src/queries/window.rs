@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Queries;
-use super::sessions::{Session, Standing};
+use super::sessions::{Session, SessionState};
 use crate::model::timestamp::Timestamp;
 use crate::store::StoreError;
 use crate::store::reports::page::{Order, Window};
@@ -12,7 +12,7 @@ use crate::store::reports::page::{Order, Window};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct WindowQuery {
     /// Of these standings; none is all.
-    pub standings: Vec<Standing>,
+    pub standings: Vec<SessionState>,
     /// With these letters in the client's type, name or version.
     pub client: Option<String>,
     /// With these letters in the user's name or address.

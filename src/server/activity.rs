@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_read_slowly_stays_and_one_that_nobody_reads_gives_way() {
-        let began = Instant::now().checked_sub(std::time::Duration::from_mins(1)).unwrap();
+        let began = Instant::now().checked_sub(std::time::Duration::from_mins(1)).expect("a minute ago");
         let activity = Activity::new(began, None, Arc::new(Share::new(super::super::limits::Source::Local)));
         activity.is_writing(true);
         assert!(activity.is_at_work() && activity.is_on() && activity.rank().is_none());

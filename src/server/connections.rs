@@ -30,7 +30,7 @@ pub(super) struct Connections {
 
 /// One of them, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct OpenConnection {
     connections: Arc<Connections>,
     number: u64,
     pub(super) activity: Arc<Activity>,
@@ -70,11 +70,11 @@ impl Connections {
     }
 
     /// A connection was opened.
-    pub(super) fn enter(self: &Arc<Self>, address: Option<IpAddr>, own: Arc<Share>) -> Place {
+    pub(super) fn enter(self: &Arc<Self>, address: Option<IpAddr>, own: Arc<Share>) -> OpenConnection {
         let activity = Arc::new(Activity::new(self.epoch, address, own));
         let number = self.next.fetch_add(1, Relaxed);
         self.open().insert(number, activity.clone());
-        Place { connections: self.clone(), number, activity }
+        OpenConnection { connections: self.clone(), number, activity }
     }
 
     /// Closes those whose first head, or one that has begun, has been on its way for longer than this.
@@ -97,7 +97,7 @@ impl Connections {
     }
 }
 
-impl Drop for Place {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.connections.open().remove(&self.number);
         self.connections.closed.notify_one();
@@ -116,7 +116,7 @@ mod tests {
         Arc::new(Share::new(Source::Local))
     }
 
-    fn is_closed(place: &Place) -> bool {
+    fn is_closed(place: &OpenConnection) -> bool {
         place.activity.gives_way().now_or_never().is_some()
     }
 

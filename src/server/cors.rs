@@ -40,7 +40,7 @@ pub(super) fn is_preflight(request: &Parts) -> bool {
         && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The answer to that, for a page that is let in; [`tell`] adds the rest.
+/// The answer to that, for a page that is let in; [`add_headers`] adds the rest.
 pub(super) fn preflight(request: &HeaderMap) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -70,7 +70,7 @@ fn header_names(request: &HeaderMap) -> String {
 
 /// Adds to an answer what the page's browser must know. Another page's answer would be another one, and so would one to no
 /// page: caches are told, on every answer, since there are always pages that are let in.
-pub(super) fn tell(page: Page, headers: &mut HeaderMap) {
+pub(super) fn add_headers(page: Page, headers: &mut HeaderMap) {
     if let Entry::Vacant(vary) = headers.entry(VARY) {
         vary.insert(HeaderValue::from_static("Origin"));
     }

@@ -17,8 +17,8 @@ use tokio_util::task::TaskTracker;
 
 use super::App;
 use super::activity::Activity;
+use super::connection_io::ConnectionIo;
 use super::limits::{Source, network};
-use super::patient::Patient;
 use super::route::Routes;
 use super::wire::{Listener, Wire};
 use crate::session::Limit;
@@ -111,12 +111,12 @@ async fn accept(app: &Arc<App>, listener: &Listener, open: &Open) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
-                app.connections.room(|| tell_full(app)).await;
+                app.connections.room(|| log_full(app)).await;
                 let address = address.map(network);
                 let own = app.shares.of(Source::of(address));
                 let held = app.shares.hold(&own);
                 let place = app.connections.enter(address, own);
-                let stream = Patient::new(stream, app.limits.write_time, place.activity.clone(), held);
+                let stream = ConnectionIo::new(stream, app.limits.write_time, place.activity.clone(), held);
                 let (routes, working) = (routes.clone(), place.activity.clone());
                 let service =
                     service_fn(move |request| routes.clone().answer(request, working.clone()).map(Ok::<_, Infallible>));
@@ -136,7 +136,7 @@ async fn accept(app: &Arc<App>, listener: &Listener, open: &Open) {
     }
 }
 
-fn tell_full(app: &App) {
+fn log_full(app: &App) {
     let fact = format_args!("{} connections are open; those on which nothing runs give way", app.connections.most());
     app.engine.sessions().limits().note(Limit::Connections, fact);
 }
@@ -144,7 +144,7 @@ fn tell_full(app: &App) {
 /// Serves a connection until it ends, until it gives way to another, or until the server stops and no request runs on it. Who
 /// holds a connection, or has sent half of a request, is hardly waited for.
 async fn serve<S>(
-    connection: http1::Connection<TokioIo<Patient<Box<dyn Wire>>>, S>,
+    connection: http1::Connection<TokioIo<ConnectionIo<Box<dyn Wire>>>, S>,
     activity: &Activity,
     finishing: &CancellationToken,
 ) where

@@ -19,7 +19,7 @@ use super::{App, body, cors, delete, get, health, home, metrics, oauth, post};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Endpoint {
     Mcp,
     Home,
     Health,
@@ -30,7 +30,7 @@ enum Place {
     Nothing,
 }
 
-impl Place {
+impl Endpoint {
     /// A slash at the end changes nothing: there are clients that add one, and a 404 would look like a lost session.
     fn of(path: &str) -> Self {
         match path.strip_suffix('/').unwrap_or(path) {
@@ -66,16 +66,16 @@ impl Routes {
     /// closed.
     pub(super) async fn answer(self: Arc<Self>, request: http::Request<Incoming>, activity: Arc<Activity>) -> Response {
         let page = self.app.hosts.page(request.headers());
-        let place = Place::of(request.uri().path());
+        let place = Endpoint::of(request.uri().path());
         let (parts, body) = request.into_parts();
         let mut turn = Turn::new(activity);
-        let mut answer = if place == Place::Mcp && parts.method == Method::POST {
+        let mut answer = if place == Endpoint::Mcp && parts.method == Method::POST {
             post::post(&self.app, &parts, body, &page, &mut turn).await
         } else {
             turn.begin();
             Box::pin(self.other(place, &parts, body, (&page, &mut turn))).await
         };
-        cors::tell(page, answer.headers_mut());
+        cors::add_headers(page, answer.headers_mut());
         if self.app.is_draining() {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -83,7 +83,13 @@ impl Routes {
     }
 
     /// Anything but a POST to the MCP endpoint, which nearly every request is.
-    async fn other(&self, place: Place, parts: &Parts, body: Incoming, (page, turn): (&Page, &mut Turn)) -> Response {
+    async fn other(
+        &self,
+        place: Endpoint,
+        parts: &Parts,
+        body: Incoming,
+        (page, turn): (&Page, &mut Turn),
+    ) -> Response {
         let answer = self.found(place, parts, page, turn).await;
         let answer = answer.unwrap_or_else(|refusal| Reply::from(refusal).into_response());
         if !body.is_end_stream() {
@@ -94,7 +100,7 @@ impl Routes {
         answer
     }
 
-    async fn found(&self, place: Place, parts: &Parts, page: &Page, turn: &mut Turn) -> Result<Response, Refusal> {
+    async fn found(&self, place: Endpoint, parts: &Parts, page: &Page, turn: &mut Turn) -> Result<Response, Refusal> {
         let app = &self.app;
         let address = turn.address(app, &parts.headers);
         app.admit(parts, page, place.is_probe(), address)?;
@@ -102,33 +108,33 @@ impl Routes {
             return Ok(cors::preflight(&parts.headers));
         }
         match place {
-            Place::OAuth => return Ok(oauth::there_is_none(app.principals.now().are_required())),
-            Place::Alive => return only_get(parts).map(|()| health::alive()),
-            Place::Ready => {
+            Endpoint::OAuth => return Ok(oauth::there_is_none(app.principals.now().are_required())),
+            Endpoint::Alive => return only_get(parts).map(|()| health::alive()),
+            Endpoint::Ready => {
                 only_get(parts)?;
                 return Ok(health::ready(app).await);
             }
-            Place::Home => {
+            Endpoint::Home => {
                 only_get(parts)?;
                 return Ok(home::page(app, &parts.headers).await);
             }
-            Place::Mcp | Place::Health | Place::Metrics | Place::Nothing => {}
+            Endpoint::Mcp | Endpoint::Health | Endpoint::Metrics | Endpoint::Nothing => {}
         }
         let principal = app.caller(&parts.headers, address)?;
         match place {
-            Place::Mcp if parts.method == Method::DELETE => Ok(delete::end(app, &parts.headers, &principal).await),
-            Place::Mcp if parts.method == Method::GET => {
+            Endpoint::Mcp if parts.method == Method::DELETE => Ok(delete::end(app, &parts.headers, &principal).await),
+            Endpoint::Mcp if parts.method == Method::GET => {
                 let (in_flight, _) = turn.enter(app, &principal, address)?;
                 turn.keep(in_flight);
                 Ok(get::listen(app, &parts.headers, principal).await)
             }
             // A 404 would look like a lost session.
-            Place::Mcp => Err(Refusal::method(MCP_METHODS)),
-            Place::Health => {
+            Endpoint::Mcp => Err(Refusal::method(MCP_METHODS)),
+            Endpoint::Health => {
                 only_get(parts)?;
                 Ok(health::health(app).await)
             }
-            Place::Metrics => {
+            Endpoint::Metrics => {
                 only_get(parts)?;
                 Ok(metrics::metrics(app).await)
             }
@@ -147,14 +153,17 @@ mod tests {
 
     #[test]
     fn one_slash_more_is_the_same_place() {
-        for (path, place) in
-            [("/mcp", Place::Mcp), ("/", Place::Home), ("/readyz", Place::Ready), ("/metrics", Place::Metrics)]
-        {
-            assert_eq!(Place::of(path), place);
-            assert_eq!(Place::of(&format!("{}/", path.trim_end_matches('/'))), place, "{path}");
+        for (path, place) in [
+            ("/mcp", Endpoint::Mcp),
+            ("/", Endpoint::Home),
+            ("/readyz", Endpoint::Ready),
+            ("/metrics", Endpoint::Metrics),
+        ] {
+            assert_eq!(Endpoint::of(path), place);
+            assert_eq!(Endpoint::of(&format!("{}/", path.trim_end_matches('/'))), place, "{path}");
         }
         for path in ["/mcp//", "/MCP", "/mcp/x", "/mcpx", "//", "/health/z"] {
-            assert_eq!(Place::of(path), Place::Nothing, "{path}");
+            assert_eq!(Endpoint::of(path), Endpoint::Nothing, "{path}");
         }
     }
 }

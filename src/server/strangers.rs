@@ -41,7 +41,7 @@ impl Cause {
 #[derive(Debug, Default)]
 pub(super) struct Strangers {
     counts: [AtomicU64; Cause::ALL.len()],
-    lines: Mutex<HashMap<Whose, Told>>,
+    lines: Mutex<HashMap<Whose, LastLine>>,
 }
 
 /// Whose line it is.
@@ -56,7 +56,7 @@ enum Whose {
 
 /// The last line of an address.
 #[derive(Debug)]
-struct Told {
+struct LastLine {
     at: Instant,
     /// Refusals since then.
     since: u64,
@@ -80,7 +80,7 @@ impl Strangers {
     /// How many refusals went untold before this one; `None` where it goes untold itself.
     fn untold(&self, address: Option<IpAddr>, now: Instant) -> Option<u64> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_over = |told: &Told| now.duration_since(told.at) >= MINUTE;
+        let is_over = |told: &LastLine| now.duration_since(told.at) >= MINUTE;
         let mut whose = address.map_or(Whose::Local, Whose::Of);
         if !lines.contains_key(&whose) && lines.len() >= REMEMBERED {
             lines.retain(|_, told| !is_over(told));
@@ -88,7 +88,7 @@ impl Strangers {
                 whose = Whose::Others;
             }
         }
-        let line = Told { at: now, since: 0 };
+        let line = LastLine { at: now, since: 0 };
         match lines.entry(whose) {
             Entry::Vacant(free) => {
                 free.insert(line);

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use super::caps::Cap;
-use super::tallies::{Count, Known, Place, Tally};
+use super::tallies::{Count, Known, Reservation, Tally};
 use super::{SessionError, Sessions};
 use crate::model::principal::Principal;
 use crate::model::session::EndReason;
@@ -30,7 +30,7 @@ impl Sessions {
         &self,
         principal: &Principal,
         address: Option<IpAddr>,
-    ) -> Result<Place<'_>, SessionError> {
+    ) -> Result<Reservation<'_>, SessionError> {
         let caps = self.policy.caps;
         let tally = self.tallies.by_principal.entry(principal.name.clone()).or_default().value().clone();
         if let Some(rate) = caps.opened_per_second

@@ -9,12 +9,12 @@ const OTHER: &str = "other";
 
 /// Ends since the server began, by reason, whoever made them.
 #[derive(Debug, Default)]
-pub(super) struct Ends {
+pub(super) struct EndCounts {
     ours: [AtomicU64; EndReason::ALL.len()],
     others: AtomicU64,
 }
 
-impl Ends {
+impl EndCounts {
     pub(super) fn note(&self, reason: &str) {
         let at = EndReason::ALL.iter().position(|known| known.as_str() == reason);
         at.map_or(&self.others, |at| &self.ours[at]).fetch_add(1, Relaxed);
@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn made_up_reasons_share_a_count() {
-        let ends = Ends::default();
+        let ends = EndCounts::default();
         for reason in ["timeout", "because", "operator", "timeout", "why not", ""] {
             ends.note(reason);
         }

@@ -15,7 +15,7 @@ pub(super) fn lost_of(gap: Gap) -> Lost {
 }
 
 /// One line of the log.
-pub(super) fn tell(gap: Gap) {
+pub(super) fn log(gap: Gap) {
     if gap.stepped_ms != 0 {
         let words =
             if gap.stepped_ms > 0 { "the clock was set ahead, or the machine slept" } else { "the clock was set back" };

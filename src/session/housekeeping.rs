@@ -91,7 +91,7 @@ impl Sessions {
             if self.is_settled() {
                 _ = self.flush().await;
             }
-            self.limits.tell();
+            self.limits.log_reached();
             since_eviction += FLUSH_EVERY;
             if since_eviction >= EVICT_EVERY {
                 since_eviction = Duration::ZERO;
@@ -143,8 +143,8 @@ impl Sessions {
         while let Some(news) = stopping.or(feed.next()).await {
             match news {
                 Ok(news) => news.iter().for_each(|news| match news {
-                    News::Ended(end) => self.heed(end),
-                    News::Cancelled(cancelled) => self.heed_cancellation(cancelled),
+                    News::Ended(end) => self.on_end(end),
+                    News::Cancelled(cancelled) => self.on_cancelled(cancelled),
                 }),
                 Err(error) => {
                     tracing::debug!(%error, "what happened elsewhere cannot be read now");

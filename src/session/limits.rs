@@ -89,7 +89,7 @@ impl Reached {
     }
 
     /// Tells how often limits were reached since the log heard of them, where that is a minute ago. To be called now and then.
-    pub fn tell(&self) {
+    pub fn log_reached(&self) {
         for (limit, times) in self.untold(Instant::now()) {
             tracing::warn!(limit = limit.as_str(), "a limit was reached {times} more times: {}", limit.as_str());
         }

@@ -27,7 +27,7 @@ impl Sessions {
         let minute = self.uptime_ms() / 60_000;
         let has_room = || {
             (0..TOLD).any(|place| self.warned.is_first(("cancelled", &live.id, minute, place)))
-                && self.tells_another(minute)
+                && self.may_log_another(minute)
         };
         if !self.store.is_shared() || !has_room() {
             return;
@@ -36,14 +36,14 @@ impl Sessions {
         let cancelled = Cancellation { protocol_session_id: live.id.to_string(), request: clean(request, ID_CHARS) };
         // Nobody waits for it: what is not told runs to its end.
         tokio::spawn(async move {
-            if let Err(error) = store.tell_cancelled(at, &cancelled).await {
+            if let Err(error) = store.announce_cancelled(at, &cancelled).await {
                 tracing::debug!(session = cancelled.protocol_session_id, %error, "a cancellation could not be passed on");
             }
         });
     }
 
     /// Whether one more may be told in this minute.
-    fn tells_another(&self, minute: u64) -> bool {
+    fn may_log_another(&self, minute: u64) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.0 != minute {
             *told = (minute, 0);
@@ -53,7 +53,7 @@ impl Sessions {
     }
 
     /// A cancellation that came to another server.
-    pub(super) fn heed_cancellation(&self, cancelled: &Cancellation) {
+    pub(super) fn on_cancelled(&self, cancelled: &Cancellation) {
         let session = &*cancelled.protocol_session_id;
         let live = self.cache.live(session);
         let count = live.map_or(0, |live| live.runs().cancel(&cancelled.request));

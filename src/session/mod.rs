@@ -69,7 +69,7 @@ use crate::store::rows::{NewEvent, Write};
 use crate::store::space::Space;
 use crate::store::{Store, StoreError};
 use cache::Cache;
-use ends::Ends;
+use ends::EndCounts;
 use recent::StatusCache;
 use retained::Retained;
 use tallies::Tallies;
@@ -98,7 +98,7 @@ pub struct Sessions {
     recent: StatusCache,
     ready: StatusCache,
     draining: AtomicBool,
-    ends: Ends,
+    ends: EndCounts,
     retained: Retained,
     tallies: Tallies,
     limits: Arc<Reached>,
@@ -185,7 +185,7 @@ impl Sessions {
             recent: StatusCache::default(),
             ready: StatusCache::default(),
             draining: AtomicBool::new(false),
-            ends: Ends::default(),
+            ends: EndCounts::default(),
             retained: Retained::default(),
             tallies: Tallies::default(),
             limits: Arc::default(),

@@ -48,7 +48,7 @@ struct Reading {
 
 /// How long somebody waits for a new status, at most.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct WaitLimits {
     /// Where there is one already that took its time.
     pub(super) slow: Duration,
     /// Where the last one was there at once, or there is none yet.
@@ -61,7 +61,7 @@ const AT_ONCE: Duration = Duration::from_millis(8);
 impl StatusCache {
     /// A new status if looking may have its time and does not take longer than that; else the last one, with its age. `None`
     /// where there is none yet.
-    pub(super) async fn recent<R>(&self, patience: Patience, read: impl FnOnce() -> R) -> Option<Status>
+    pub(super) async fn recent<R>(&self, patience: WaitLimits, read: impl FnOnce() -> R) -> Option<Status>
     where
         R: Future<Output = Status> + Send + 'static,
     {
@@ -155,7 +155,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Patience = Patience { slow: Duration::from_millis(5), quick: Duration::from_millis(250) };
+    const PATIENCE: WaitLimits = WaitLimits { slow: Duration::from_millis(5), quick: Duration::from_millis(250) };
 
     /// Counts reads, and tells each status from the others by its boot number.
     #[derive(Default)]

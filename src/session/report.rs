@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 use super::Sessions;
-use super::recent::Patience;
+use super::recent::WaitLimits;
 use super::status::Status;
 use super::supervisor::Stopping;
 use crate::model::timestamp::Timestamp;
@@ -16,9 +16,9 @@ use crate::store::reports::standings::Living;
 use crate::store::sessions::SessionCounts;
 
 /// How long a request for the status waits for a new one.
-const QUICK: Patience = Patience { slow: Duration::from_millis(5), quick: Duration::from_millis(250) };
+const QUICK: WaitLimits = WaitLimits { slow: Duration::from_millis(5), quick: Duration::from_millis(250) };
 /// The same of a probe, which is to hear the truth of now: the store gives up before.
-const TRUE: Patience = Patience { slow: Duration::from_secs(5), quick: Duration::from_secs(5) };
+const TRUE: WaitLimits = WaitLimits { slow: Duration::from_secs(5), quick: Duration::from_secs(5) };
 /// How long counting may take besides; reports for people may take longer.
 const COUNTING: Duration = Duration::from_secs(3);
 /// A status is kept fresh this often …

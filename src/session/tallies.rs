@@ -58,7 +58,7 @@ pub(super) struct Count {
 
 /// A place for one session that is being opened. It is in the database, or given up, when this is dropped.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct Reservation<'a> {
     tallies: &'a Tallies,
     /// How many there were since this server began, with this one.
     pub(super) number: u64,
@@ -67,16 +67,16 @@ pub(super) struct Place<'a> {
 
 impl Tallies {
     /// A place for one more session, whatever the limits.
-    pub(super) fn place(&self, tally: &Arc<Tally>) -> Place<'_> {
+    pub(super) fn place(&self, tally: &Arc<Tally>) -> Reservation<'_> {
         let number = self.all.admitted.fetch_add(1, SeqCst) + 1;
         tally.own.admitted.fetch_add(1, SeqCst);
-        Place { tallies: self, tally: tally.clone(), number }
+        Reservation { tallies: self, tally: tally.clone(), number }
     }
 }
 
 impl Count {
     /// How many there are in all with that place, if all before it came about.
-    pub(super) fn all_with(&self, place: &Place<'_>) -> u64 {
+    pub(super) fn all_with(&self, place: &Reservation<'_>) -> u64 {
         self.live.all + place.number.saturating_sub(self.all_settled)
     }
 }
@@ -93,7 +93,7 @@ impl Tally {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         self.tallies.all.settled.fetch_add(1, SeqCst);
         self.tally.own.settled.fetch_add(1, SeqCst);

@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::Sessions;
-use super::gap::{ahead, lost_of, span, tell};
+use super::gap::{ahead, log, lost_of, span};
 use super::timekeeping::CALM_AFTER;
 use super::times::Times;
 use crate::model::clock::{Follows, Gap, TICK};
@@ -84,7 +84,7 @@ impl Sessions {
     fn tick(&self) {
         let follows = self.follows();
         let Some(gap) = self.clock.tick(follows) else { return };
-        tell(gap);
+        log(gap);
         let mut state = self.time.state();
         // Before time goes on: from here on nobody is taken for idle.
         self.time.unsettle();

@@ -263,7 +263,7 @@ impl Sessions {
     }
 
     /// A session has ended, here or elsewhere: what stands of it in memory is not true any more.
-    pub(super) fn heed(&self, end: &End) {
+    pub(super) fn on_end(&self, end: &End) {
         match (&end.protocol_session_id, end.session_id) {
             (Some(id), _) => {
                 if self.cache.end(id, end.ended.clone()) {

@@ -30,7 +30,7 @@ pub(super) struct Options {
 }
 
 #[derive(Debug, Serialize)]
-struct Place {
+struct PathRow {
     name: &'static str,
     path: String,
     state: State,
@@ -62,20 +62,20 @@ impl Options {
         places.push(local("state folder", &state));
         places.push(match database(&settings)? {
             Location::SqliteFile(path) => local("database", &path),
-            other => Place { name: "database", path: other.shown(), state: State::Remote },
+            other => PathRow { name: "database", path: other.shown(), state: State::Remote },
         });
         places.push(local("remembered sessions", &sessions));
         if let Some(fault) = &settings.fault {
-            super::super::output::tell(&format!("warning: {fault}"));
+            super::super::output::print_note(&format!("warning: {fault}"));
         }
         self.output.print(&List::new(places, Timestamp::default()))?;
         Ok(())
     }
 }
 
-fn local(name: &'static str, path: &Path) -> Place {
+fn local(name: &'static str, path: &Path) -> PathRow {
     let state = if path.exists() { State::Exists } else { State::Missing };
-    Place { name, path: path.display().to_string(), state }
+    PathRow { name, path: path.display().to_string(), state }
 }
 
 /// The database that a server would use.
@@ -87,7 +87,7 @@ fn database(settings: &Settings) -> anyhow::Result<Location> {
     }
 }
 
-impl Listed for Place {
+impl Listed for PathRow {
     type Context = Timestamp;
 
     const LIST: &'static str = "paths";
@@ -103,7 +103,7 @@ impl Listed for Place {
     }
 }
 
-impl Place {
+impl PathRow {
     fn state_cell(&self) -> Cell {
         Cell::text(self.state).toned(if self.state == State::Missing { Tone::Dim } else { Tone::Plain })
     }

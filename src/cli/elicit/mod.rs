@@ -76,11 +76,11 @@ impl Elicit {
         let message = &form.message;
         match answer {
             Ok(content) => {
-                self.board.tell(&format!("note: the server asks: {message}; answered with its defaults"));
+                self.board.print_note(&format!("note: the server asks: {message}; answered with its defaults"));
                 Outcome::Accept(content)
             }
             Err(why) => {
-                self.board.tell(&format!("note: the server asks: {message}; declined, because {why}"));
+                self.board.print_note(&format!("note: the server asks: {message}; declined, because {why}"));
                 Outcome::Decline
             }
         }

@@ -92,7 +92,7 @@ impl Output {
         }
         write_out(&text, self.format())?;
         if let Some(note) = view.note().filter(|_| self.format() == Format::Table) {
-            tell(&note);
+            print_note(&note);
         }
         Ok(())
     }
@@ -123,7 +123,7 @@ pub(super) fn json(document: &str) -> Cow<'_, str> {
 }
 
 /// A sentence for people, on standard error: no data. Whatever follows its first line is indented.
-pub(super) fn tell(note: &str) {
+pub(super) fn print_note(note: &str) {
     // When standard error is closed there is nobody to tell.
     let _ = writeln!(io::stderr(), "{}", paragraph(&secrets::hidden(note)));
 }

@@ -14,7 +14,7 @@ use crate::accounting::tokens::TokenCounter;
 use crate::catalog::Current;
 use crate::cli::database::Database;
 use crate::cli::exit::Usage;
-use crate::mcp::{Engine, Patience, Tracking};
+use crate::mcp::{Engine, Timeouts, Tracking};
 use crate::server::{HostRules, Limits};
 use crate::session::{Caps, Policy, Sessions};
 use crate::store::{Location, OpenOptions, Role};
@@ -64,10 +64,10 @@ impl Options {
         let tracking = Tracking { on: self.calls.tracking == OnOff::On, tokens, prices, capture };
         let catalog = builtin(sessions);
         let catalog = if self.calls.test_tools { testing::add_to(catalog, sessions) } else { catalog };
-        let patience = Patience { tool: self.calls.tool_timeout, commit: self.calls.ack_deadline };
-        let engine = Engine::new(sessions.clone(), Arc::new(Current::new(catalog)), tracking, patience);
+        let timeouts = Timeouts { tool: self.calls.tool_timeout, commit: self.calls.ack_deadline };
+        let engine = Engine::new(sessions.clone(), Arc::new(Current::new(catalog)), tracking, timeouts);
         let telling = engine.clone();
-        sessions.supervisor().keep("tell changes", move |stopping| telling.clone().tell_changes(stopping));
+        sessions.supervisor().keep("announce changes", move |stopping| telling.clone().announce_changes(stopping));
         engine
     }
 

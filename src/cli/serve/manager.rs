@@ -3,13 +3,13 @@
 use sd_notify::NotifyState;
 
 /// Clients can come.
-pub(super) fn tell_ready() {
-    tell(NotifyState::Ready);
+pub(super) fn notify_ready() {
+    notify(NotifyState::Ready);
 }
 
 /// It ends in order.
-pub(super) fn tell_stopping() {
-    tell(NotifyState::Stopping);
+pub(super) fn notify_stopping() {
+    notify(NotifyState::Stopping);
 }
 
 /// What its watchdog wants to hear again and again, if it has one.
@@ -18,10 +18,10 @@ pub(super) fn watchdog() -> Option<fn()> {
 }
 
 fn feed() {
-    tell(NotifyState::Watchdog);
+    notify(NotifyState::Watchdog);
 }
 
-fn tell(state: NotifyState<'_>) {
+fn notify(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
         tracing::debug!(%error, "the service manager cannot be told");
     }

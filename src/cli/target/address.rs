@@ -38,7 +38,7 @@ pub(super) struct Address {
 
 /// Where a server is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ServerAddress {
     /// At that URL.
     Url(String),
     /// In a program that is started, of that name in the file.
@@ -58,7 +58,7 @@ pub(super) enum Owner {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found {
     /// Its place.
-    pub(super) place: Place,
+    pub(super) address: ServerAddress,
     /// The headers that the file wants sent.
     pub(super) headers: Vec<(String, String)>,
     /// What the user should know.
@@ -127,7 +127,7 @@ enum Asked {
 }
 
 fn plain(url: &str) -> Found {
-    Found { place: Place::Url(url.to_owned()), headers: Vec::new(), notes: Vec::new(), owner: Owner::User }
+    Found { address: ServerAddress::Url(url.to_owned()), headers: Vec::new(), notes: Vec::new(), owner: Owner::User }
 }
 
 /// Whose a file is that was given.
@@ -193,7 +193,7 @@ fn discovered(above: &[&Path], around: &Surroundings<'_>) -> Result<Found, Usage
             _ => return Err(several(&over_http, &file)),
         };
         let found = server.found(around, Owner::Project, Asked::Nobody)?;
-        let Place::Url(url) = &found.place else { continue };
+        let ServerAddress::Url(url) = &found.address else { continue };
         if ClientOptions::new(url).is_ok_and(|options| !options.is_loopback()) {
             let (name, file) = (&server.name, file.display());
             return Err(Usage::new(
@@ -231,7 +231,7 @@ impl Server {
                 if !typed {
                     notes.push(format!(r#"the server {name} of {file} has no "type": "http"; some clients need it"#));
                 }
-                Ok(Found { place: Place::Url(expanded(url)?), headers: pairs(headers)?, notes, owner })
+                Ok(Found { address: ServerAddress::Url(expanded(url)?), headers: pairs(headers)?, notes, owner })
             }
             Kind::Stdio { command, arguments, variables, folder: given } => {
                 // Where clients start it: the project's folder, for a file of a project.
@@ -243,7 +243,7 @@ impl Server {
                     variables: pairs(variables)?,
                     folder: given.map(|given| folder.join(given)).or(usual),
                 };
-                Ok(Found { place: Place::Program(name.clone(), program), headers: Vec::new(), notes, owner })
+                Ok(Found { address: ServerAddress::Program(name.clone(), program), headers: Vec::new(), notes, owner })
             }
             Kind::Other(what) => {
                 let hint = "name another server with --server or --url";
@@ -261,14 +261,14 @@ fn several(servers: &[&Server], file: &Path) -> Usage {
     )
 }
 
-fn unknown(name: &str, servers: &[Server], place: &str) -> Usage {
+fn unknown(name: &str, servers: &[Server], address: &str) -> Usage {
     let names: Vec<_> = servers.iter().map(|s| s.name.as_str()).collect();
     let hint = match (nearest(name, names.iter().copied()), names.is_empty()) {
         (Some(near), _) => format!("did you mean {near}?"),
         (None, true) => "they name none".to_owned(),
         (None, false) => format!("there is: {}", names.join(", ")),
     };
-    Usage::new(format!("no server {name} in {place}"), hint)
+    Usage::new(format!("no server {name} in {address}"), hint)
 }
 
 #[cfg(test)]

@@ -17,9 +17,9 @@ use crate::protocol::header::ARCHON_SESSION;
 
 use super::exit::Usage;
 use super::logging;
-use super::output::tell;
+use super::output::print_note;
 use super::secrets;
-use address::{Address, Found, Owner, Place};
+use address::{Address, Found, Owner, ServerAddress};
 pub(super) use servers::LIKE_EDITORS;
 use token::AUTHORIZATION;
 pub(super) use token::token_of;
@@ -104,7 +104,7 @@ impl Target {
     pub(super) fn into_options(self) -> anyhow::Result<ClientOptions> {
         logging::narrate(self.verbose);
         let found = self.found()?;
-        if let Place::Program(name, _) = &found.place {
+        if let ServerAddress::Program(name, _) = &found.address {
             let message = format!("the server {name} is a program on standard input and output (stdio)");
             return Err(Usage::new(message, "call and tools start it; here, name a server over HTTP").into());
         }
@@ -133,21 +133,21 @@ impl Target {
 
     fn found(&self) -> Result<Found, Usage> {
         let found = self.address.find()?;
-        found.notes.iter().for_each(|note| tell(&format!("note: {note}")));
+        found.notes.iter().for_each(|note| print_note(&format!("note: {note}")));
         Ok(found)
     }
 
     fn options(self, found: Found) -> anyhow::Result<ClientOptions> {
-        let mut options = match found.place {
-            Place::Url(url) => {
+        let mut options = match found.address {
+            ServerAddress::Url(url) => {
                 let mut options = ClientOptions::new(&url)?;
                 add_headers(&mut options, &found.headers, &self.headers)?;
                 options.token = self.token(&options, found.owner)?;
                 options
             }
-            Place::Program(_, program) => {
+            ServerAddress::Program(_, program) => {
                 if self.token_file.is_some() || !self.headers.is_empty() {
-                    tell("note: tokens and headers are not passed to a program");
+                    print_note("note: tokens and headers are not passed to a program");
                 }
                 ClientOptions::program(program)
             }
@@ -194,8 +194,8 @@ impl Found {
         let mut words =
             words.ok_or_else(|| Usage::new(format!("{line:?} is not a command"), "quote it as for a shell"))?;
         let program = Program { command: words.remove(0), arguments: words, ..Program::default() };
-        let place = Place::Program(program.command.clone(), program);
-        Ok(Self { place, headers: Vec::new(), notes: Vec::new(), owner: Owner::User })
+        let address = ServerAddress::Program(program.command.clone(), program);
+        Ok(Self { address, headers: Vec::new(), notes: Vec::new(), owner: Owner::User })
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::cli::ask::agreed;
 use crate::cli::exit::Usage;
-use crate::cli::output::tell;
+use crate::cli::output::print_note;
 use crate::client::{ClientOptions, Token};
 use crate::model::encoding;
 
@@ -31,7 +31,7 @@ pub(super) fn for_server(file: Option<&Path>, options: &ClientOptions, owner: Ow
     if token.is_none() || owner == Owner::User || is_agreed(&options.place())? {
         return Ok(token);
     }
-    tell(KEPT);
+    print_note(KEPT);
     Ok(None)
 }
 

@@ -82,7 +82,7 @@ impl Stdio {
     ///
     /// # Errors
     /// When the process has ended.
-    pub(super) async fn tell(&self, message: Vec<u8>) -> Result<(), ClientError> {
+    pub(super) async fn notify(&self, message: Vec<u8>) -> Result<(), ClientError> {
         let ended =
             || Ended { place: self.place.clone(), process: self.process.clone(), waiting: self.waiting.clone() };
         match self.send(message).await {

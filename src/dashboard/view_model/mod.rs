@@ -30,7 +30,7 @@ use super::state::State;
 use super::table::Listing;
 use super::text::wrapped;
 use super::theme::Line;
-use super::view::{Detail, Place, Tab};
+use super::view::{Detail, ListId, Tab};
 use super::warnings;
 use crate::diagnosis::{Finding, Thresholds, overall};
 
@@ -118,17 +118,17 @@ impl ViewModel {
 
 impl Body {
     fn of(state: &State, area: Rect) -> Self {
-        let (Some(place), Some(listing)) = (state.place(), lists::listing(state)) else {
+        let (Some(list_id), Some(listing)) = (state.list_id(), lists::listing(state)) else {
             return Self { above: request::page(state, area.width.into()), ..Self::default() };
         };
-        let (above, list, below) = match place {
-            Place::Session => {
+        let (above, list, below) = match list_id {
+            ListId::Session => {
                 let facts = session::facts(state, area.width.into());
                 let list = session::list_area(facts.len(), area);
                 (facts, list, session::events(state))
             }
-            Place::Tab(Tab::History) => (Vec::new(), history::list_area(area), history::clients(state, area.width)),
-            Place::Tab(_) => (Vec::new(), area, Vec::new()),
+            ListId::Tab(Tab::History) => (Vec::new(), history::list_area(area), history::clients(state, area.width)),
+            ListId::Tab(_) => (Vec::new(), area, Vec::new()),
         };
         let hint = hint(state, &listing, list.width);
         Self { above, list: Some(List { area: list, listing, hint }), below }

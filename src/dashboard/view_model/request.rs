@@ -35,7 +35,7 @@ fn lines(state: &State, room: usize) -> Vec<Fact> {
         let named = broken.into_iter().enumerate().map(|(n, line)| (if n == 0 { name } else { "" }, line, tone));
         lines.extend(named);
     }
-    let words = state.data.closer.words.as_ref().filter(|(number, _)| *number == request.number());
+    let words = state.data.closer.capture.as_ref().filter(|(number, _)| *number == request.number());
     match words.map(|(_, words)| words) {
         Some(Some(words)) => {
             block(&mut lines, "arguments", &words.arguments, room);

@@ -215,8 +215,8 @@ fn life(state: &State, story: &Story, room: usize) -> String {
     let mut line = vec!['·'; room];
     for request in &story.requests {
         let Some(at) = request.timestamp else { continue };
-        let place = at.since(from).as_millis() * (room as u128 - 1) / whole;
-        let Some(mark) = usize::try_from(place).ok().and_then(|place| line.get_mut(place)) else { continue };
+        let list_id = at.since(from).as_millis() * (room as u128 - 1) / whole;
+        let Some(mark) = usize::try_from(list_id).ok().and_then(|list_id| line.get_mut(list_id)) else { continue };
         let failed = request.status.as_ref().is_some_and(|status| !status.is(RequestStatus::Success));
         *mark = if failed || *mark == '✗' { '✗' } else { '▪' };
     }

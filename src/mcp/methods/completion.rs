@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::reading::{Asked, Reading};
 use crate::catalog::{Catalog, Completing, Completion};
 use crate::mcp::Engine;
-use crate::mcp::told::{Told, bad_params};
+use crate::mcp::answered::{Answered, bad_params};
 
 #[derive(Deserialize)]
 struct Params<'a> {
@@ -47,13 +47,13 @@ struct Completed {
 }
 
 /// Values for a blank of a prompt, or for a variable of a template.
-pub(super) async fn complete(engine: &Engine, catalog: &Catalog, asked: Asked<'_>) -> Told {
+pub(super) async fn complete(engine: &Engine, catalog: &Catalog, asked: Asked<'_>) -> Answered {
     let (_, request, _) = asked;
     let params = match request.read_params::<Params<'_>>() {
         Ok(params) => params,
         Err(error) => {
             let way_out = "send ref (ref/prompt or ref/resource) and argument (name and value)";
-            return Told::refused(request.id, &bad_params(error, way_out), "no ref or argument");
+            return Answered::refused(request.id, &bad_params(error, way_out), "no ref or argument");
         }
     };
     let completing = Completing { argument: &params.argument.name, typed: &params.argument.value };
@@ -64,7 +64,7 @@ pub(super) async fn complete(engine: &Engine, catalog: &Catalog, asked: Asked<'_
     let Some(completion) = found else {
         let error =
             bad_params("there is no such prompt or template", "prompts/list and resources/templates/list tell which");
-        return Told::refused(request.id, &error, "no such prompt or template");
+        return Answered::refused(request.id, &error, "no such prompt or template");
     };
     let reading = Reading::begin(engine, asked, None);
     let told = reading.told(completion.map(Ok).boxed(), |completion| Completed { completion }).await;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::catalog::{Catalog, Kind};
 use crate::mcp::Caller;
-use crate::mcp::told::{Told, bad_params};
+use crate::mcp::answered::{Answered, bad_params};
 use crate::protocol::frame::Request;
 
 #[derive(Default, Deserialize)]
@@ -16,15 +16,15 @@ struct Params<'a> {
 }
 
 /// One page of a list.
-pub(super) fn list(catalog: &Catalog, kind: Kind, caller: &Caller, request: &Request<'_>) -> Told {
+pub(super) fn list(catalog: &Catalog, kind: Kind, caller: &Caller, request: &Request<'_>) -> Answered {
     let params = match request.params {
         None => Params::default(),
         // What else stands there, or is no object, was never looked at; only a cursor matters.
         Some(params) => serde_json::from_str(params.get()).unwrap_or_default(),
     };
     if let Ok(page) = catalog.list(kind, caller.visitor.revision(), params.cursor.as_deref()) {
-        return Told::result(request.id, page);
+        return Answered::result(request.id, page);
     }
     let error = bad_params("the cursor does not belong to this list", "start the list over, without a cursor");
-    Told::refused(request.id, &error, "unknown cursor")
+    Answered::refused(request.id, &error, "unknown cursor")
 }

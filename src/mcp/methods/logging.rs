@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::mcp::Caller;
-use crate::mcp::told::{Empty, Told, bad_params};
+use crate::mcp::answered::{Answered, Empty, bad_params};
 use crate::protocol::frame::Request;
 use crate::protocol::level::Level;
 
@@ -13,15 +13,15 @@ struct Params {
 }
 
 /// Holds as long as the session is in memory; after that the client hears from `info` on again.
-pub(super) fn set_level(caller: &Caller, request: &Request<'_>) -> Told {
+pub(super) fn set_level(caller: &Caller, request: &Request<'_>) -> Answered {
     match request.read_params::<Params>() {
         Ok(Params { level }) => {
             caller.visitor.live().set_log_level(level);
-            Told::result(request.id, &Empty {})
+            Answered::result(request.id, &Empty {})
         }
         Err(error) => {
             let way_out = "send a level: debug, info, notice, warning, error, critical, alert or emergency";
-            Told::refused(request.id, &bad_params(error, way_out), "no such level")
+            Answered::refused(request.id, &bad_params(error, way_out), "no such level")
         }
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::answer::Answer;
-use super::told::{Empty, Told};
+use super::answered::{Answered, Empty};
 use super::{Busy, Caller, Engine, shortened};
 use crate::catalog::Kind;
 use crate::model::label::OTHER;
@@ -61,7 +61,7 @@ impl Engine {
             }
             "logging/setLevel" => ("logging/setLevel", logging::set_level(caller, request)),
             // Any text can be a method: one label for all that are none, or the metrics would grow without bound.
-            unknown => (OTHER, Told::refused(request.id, &no_such_method(unknown), "no such method")),
+            unknown => (OTHER, Answered::refused(request.id, &no_such_method(unknown), "no such method")),
         };
         let name = if method == OTHER { shortened(&request.method) } else { method.to_owned() };
         Ok(self.finish_request(caller, begin, (method, &name), told).await)

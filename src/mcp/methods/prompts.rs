@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::reading::{Asked, Reading};
 use crate::catalog::Catalog;
-use crate::mcp::told::{Told, bad_params};
+use crate::mcp::answered::{Answered, bad_params};
 use crate::mcp::{Engine, shortened};
 
 #[derive(Deserialize)]
@@ -21,15 +21,15 @@ struct Params<'a> {
 }
 
 /// Fills in the blanks of a prompt.
-pub(super) async fn get(engine: &Engine, catalog: &Catalog, asked: Asked<'_>) -> Told {
+pub(super) async fn get(engine: &Engine, catalog: &Catalog, asked: Asked<'_>) -> Answered {
     let (_, request, _) = asked;
     let params = match request.read_params::<Params<'_>>() {
         Ok(params) => params,
-        Err(error) => return Told::refused(request.id, &bad_params(error, "send the prompt's name"), "no name"),
+        Err(error) => return Answered::refused(request.id, &bad_params(error, "send the prompt's name"), "no name"),
     };
     let Some(prompt) = catalog.prompt(&params.name) else {
         let fact = format!("no such prompt: {}", shortened(&params.name));
-        return Told::refused(request.id, &bad_params(fact, "prompts/list lists all prompts"), "no such prompt");
+        return Answered::refused(request.id, &bad_params(fact, "prompts/list lists all prompts"), "no such prompt");
     };
     let reading = Reading::begin(engine, asked, params.meta);
     let told = reading.told(prompt.get(reading.call(params.arguments)), |output| output).await;

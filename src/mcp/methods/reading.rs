@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::catalog::{Call, ErrorKind, Talk, ToolError};
+use crate::mcp::answered::{Answered, row_words};
 use crate::mcp::plain::Begin;
-use crate::mcp::told::{Told, row_words};
 use crate::mcp::{Caller, Engine};
 use crate::model::request::RequestStatus;
 use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND};
@@ -58,14 +58,14 @@ impl<'a> Reading<'a> {
         &self,
         work: BoxFuture<'_, Result<T, ToolError>>,
         write: impl FnOnce(T) -> R,
-    ) -> Told {
+    ) -> Answered {
         let (caller, request, _) = self.asked;
         let outcome = self.engine.watch(caller, &self.running, work).await;
         match outcome.finished(request.id) {
-            Ok(Ok(given)) => Told::result(request.id, &write(given)),
+            Ok(Ok(given)) => Answered::result(request.id, &write(given)),
             Ok(Err(error)) => {
                 let body = reply::error(Some(request.id.get()), &body_of(&error));
-                Told {
+                Answered {
                     body,
                     status: RequestStatus::Error,
                     error: Some(row_words(&error, self.engine.tracking.capture)),

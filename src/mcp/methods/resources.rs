@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::reading::{Asked, Reading};
 use crate::catalog::{Catalog, Contents};
-use crate::mcp::told::{Told, bad_params};
+use crate::mcp::answered::{Answered, bad_params};
 use crate::mcp::{Engine, shortened};
 use crate::protocol::error::{ErrorBody, RESOURCE_NOT_FOUND};
 
@@ -25,11 +25,11 @@ struct Read {
 }
 
 /// Reads the resource of that URI, or the one of a template that the URI follows.
-pub(super) async fn read(engine: &Engine, catalog: &Catalog, asked: Asked<'_>) -> Told {
+pub(super) async fn read(engine: &Engine, catalog: &Catalog, asked: Asked<'_>) -> Answered {
     let (_, request, _) = asked;
     let params = match request.read_params::<Params<'_>>() {
         Ok(params) => params,
-        Err(error) => return Told::refused(request.id, &bad_params(error, "send the resource's uri"), "no uri"),
+        Err(error) => return Answered::refused(request.id, &bad_params(error, "send the resource's uri"), "no uri"),
     };
     let reading = Reading::begin(engine, asked, params.meta);
     let call = reading.call(None);
@@ -40,7 +40,7 @@ pub(super) async fn read(engine: &Engine, catalog: &Catalog, asked: Asked<'_>) -
             let fact = format!("no such resource: {}", shortened(&params.uri));
             let way_out = "resources/list and resources/templates/list list them all";
             let error = ErrorBody::told(RESOURCE_NOT_FOUND, fact, way_out).because("unknown_resource", way_out);
-            return Told::refused(request.id, &error, "no such resource");
+            return Answered::refused(request.id, &error, "no such resource");
         }
     };
     let told = reading.told(work, |contents| Read { contents }).await;

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use crate::accounting::capture::Capture;
 use crate::catalog::{Call, Catalog, Talk, Tool, ToolOutput, ToolResult};
 use crate::mcp::answer::{Answer, AnswerKind};
+use crate::mcp::answered::{Answered, bad_params, row_words};
 use crate::mcp::record::Handled;
 use crate::mcp::run::Outcome;
-use crate::mcp::told::{Told, bad_params, row_words};
 use crate::mcp::{Busy, Caller, Engine, shortened};
 use crate::model::label::UNKNOWN_TOOL;
 use crate::model::request::RequestStatus;
@@ -45,8 +45,8 @@ impl Engine {
         self.admits()?;
         let live = caller.visitor.live();
         let (archon, rule) =
-            self.sessions.bind(live, caller.archon.as_deref(), &caller.principal, self.patience.commit).await;
-        caller.exchange.tell_archon(archon.id);
+            self.sessions.bind(live, caller.archon.as_deref(), &caller.principal, self.timeouts.commit).await;
+        caller.exchange.set_archon(archon.id);
         let began = Instant::now();
         let outcome = self.run_tool(caller, request.id.get(), &target, &archon, (received, began)).await;
         let took = began.elapsed();
@@ -157,13 +157,13 @@ fn told(
     id: &RawValue,
     outcome: Outcome<ToolOutput>,
     (structured, capture): (bool, Capture),
-) -> (Told, Option<ToolOutput>) {
+) -> (Answered, Option<ToolOutput>) {
     // A model reads that its call took too long, and can ask for less.
     if let Outcome::TimedOut(limit) = outcome {
         let message = format!("the tool did not finish within {limit:?} and was cancelled");
         let way_out = "ask for less, or have the server's operator raise --tool-timeout";
         let body = reply::result(id, &ToolOutput::text(&format!("{message}; {way_out}")).result(true, structured));
-        return (Told { body, status: RequestStatus::Timeout, error: Some(message) }, None);
+        return (Answered { body, status: RequestStatus::Timeout, error: Some(message) }, None);
     }
     match outcome.finished(id) {
         Ok(finished) => {
@@ -174,11 +174,15 @@ fn told(
     }
 }
 
-fn finished_told(id: &RawValue, finished: ToolResult, (structured, capture): (bool, Capture)) -> (Told, ToolOutput) {
+fn finished_told(
+    id: &RawValue,
+    finished: ToolResult,
+    (structured, capture): (bool, Capture),
+) -> (Answered, ToolOutput) {
     let (output, status, error) = match finished {
         Ok(output) => (output, RequestStatus::Success, None),
         Err(error) => (ToolOutput::from(&error), RequestStatus::Error, Some(row_words(&error, capture))),
     };
     let body = reply::result(id, &output.result(status != RequestStatus::Success, structured));
-    (Told { body, status, error }, output)
+    (Answered { body, status, error }, output)
 }

@@ -27,7 +27,7 @@ pub(super) struct Asking {
 }
 
 /// Where a request comes from and goes to.
-pub(super) struct Place<'a> {
+pub(super) struct AskContext<'a> {
     pub(super) step: &'a Step,
     pub(super) view: View<'a>,
     /// The session that it goes on.
@@ -45,7 +45,7 @@ impl Player<'_> {
     /// The standing headers, those of the session, and the step's own, which replace them; an empty value takes one away.
     pub(super) fn headers(
         &self,
-        place: &Place<'_>,
+        place: &AskContext<'_>,
         standing: &[(&str, &str)],
         token: Option<&str>,
     ) -> Result<Vec<(String, String)>, TemplateError> {
@@ -71,7 +71,7 @@ impl Player<'_> {
     }
 
     /// Sends a request and judges the answer.
-    pub(super) async fn ask(&self, place: &Place<'_>, asking: &Asking) -> Outcome<(RawAnswer, Exchange)> {
+    pub(super) async fn ask(&self, place: &AskContext<'_>, asking: &Asking) -> Outcome<(RawAnswer, Exchange)> {
         let patience = place.step.timeout.map_or(STEP_TIME, |time| time.0);
         let secrets = &self.stage.secrets;
         match self.stage.http.exchange(&asking.request, patience).await {
@@ -111,7 +111,7 @@ impl Player<'_> {
 }
 
 /// Everything about an answer that is not as expected.
-fn wrong(place: &Place<'_>, asking: &Asking, answer: &RawAnswer, secrets: &Secrets) -> Outcome<Vec<Mismatch>> {
+fn wrong(place: &AskContext<'_>, asking: &Asking, answer: &RawAnswer, secrets: &Secrets) -> Outcome<Vec<Mismatch>> {
     let (expect, view) = (&place.step.expect, place.view);
     let mut wrong = Vec::new();
     let status = expect.status.as_ref().unwrap_or(&asking.status);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::ask::{Asking, Place};
+use super::ask::{AskContext, Asking};
 use super::failure::{Failure, Mismatch, Outcome};
 use super::play::Player;
 use super::scope::{OpenSession, Scope};
@@ -41,7 +41,7 @@ impl Player<'_> {
             "protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": client, "version": version},
         });
         let body = json!({"jsonrpc": "2.0", "id": id, "method": "initialize", "params": params});
-        let place = Place { step, view, session: None, url };
+        let place = AskContext { step, view, session: None, url };
         let request = self.post(&place, body.to_string(), Some(id.clone()), token.as_deref())?;
         let asking = Asking { request, status: StatusRule::one(200), id: Some(id), is_tool: false };
         let (answer, exchange) = self.ask(&place, &asking).await?;
@@ -79,7 +79,7 @@ impl Player<'_> {
 
     async fn initialized(&self, session: &OpenSession, url: &str) -> Outcome<()> {
         let (step, scope) = (Step::default(), Scope::default());
-        let place = Place { step: &step, view: scope.seen_from("", url), session: Some(session), url };
+        let place = AskContext { step: &step, view: scope.seen_from("", url), session: Some(session), url };
         let body = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
         let request = self.post(&place, body.to_string(), None, None)?;
         let asking = Asking { request, status: StatusRule::success(), id: None, is_tool: false };
@@ -92,7 +92,7 @@ impl Player<'_> {
         let view = scope.seen_from(name, url);
         let raw = call.http.is_some();
         let session = if raw && step.session.is_none() { None } else { Some(known(scope, name)?) };
-        let place = Place { step, view, session, url };
+        let place = AskContext { step, view, session, url };
         let token = call.token.as_deref().map(|token| view.text(token)).transpose()?;
         let asking = if let Some(http) = &call.http {
             self.raw(&place, call, &http.to_ascii_uppercase(), token.as_deref())?
@@ -125,7 +125,7 @@ impl Player<'_> {
     pub(super) async fn notify(&self, step: &Step, what: &Notify, scope: &mut Scope, name: &str) -> Outcome<()> {
         let url = self.url(step)?;
         let view = scope.seen_from(name, url);
-        let place = Place { step, view, session: Some(known(scope, name)?), url };
+        let place = AskContext { step, view, session: Some(known(scope, name)?), url };
         let mut body = json!({"jsonrpc": "2.0", "method": view.text(&what.method)?});
         if let Some(params) = &what.params {
             body["params"] = Value::Object(view.map(params)?);
@@ -139,7 +139,7 @@ impl Player<'_> {
     /// DELETE.
     pub(super) async fn delete(&self, step: &Step, scope: &mut Scope, name: &str) -> Outcome<()> {
         let url = self.url(step)?;
-        let place = Place { step, view: scope.seen_from(name, url), session: Some(known(scope, name)?), url };
+        let place = AskContext { step, view: scope.seen_from(name, url), session: Some(known(scope, name)?), url };
         let headers = self.headers(&place, &[], None)?;
         let request = RawRequest { method: "DELETE".to_owned(), url: url.to_owned(), headers, ..RawRequest::default() };
         let asking = Asking { request, status: StatusRule::success(), id: None, is_tool: false };
@@ -147,7 +147,7 @@ impl Player<'_> {
         Self::remember(step, scope, &answer)
     }
 
-    fn raw(&self, place: &Place<'_>, call: &Call, method: &str, token: Option<&str>) -> Outcome<Asking> {
+    fn raw(&self, place: &AskContext<'_>, call: &Call, method: &str, token: Option<&str>) -> Outcome<Asking> {
         let url = match &call.path {
             Some(path) => joined(place.url, &place.view.text(path)?),
             None => place.url.to_owned(),
@@ -166,7 +166,7 @@ impl Player<'_> {
 
     fn post(
         &self,
-        place: &Place<'_>,
+        place: &AskContext<'_>,
         body: String,
         answer_to: Option<Value>,
         token: Option<&str>,
@@ -180,7 +180,7 @@ impl Player<'_> {
     pub(super) async fn close(&self, session: &OpenSession) {
         let (step, scope) = (Step::default(), Scope::default());
         let Some(url) = self.stage.urls.get(session.server) else { return };
-        let place = Place { step: &step, view: scope.seen_from("", url), session: Some(session), url };
+        let place = AskContext { step: &step, view: scope.seen_from("", url), session: Some(session), url };
         let Ok(headers) = self.headers(&place, &[], None) else { return };
         let request = RawRequest { method: "DELETE".to_owned(), url: url.clone(), headers, ..RawRequest::default() };
         _ = self.stage.http.exchange(&request, Duration::from_secs(2)).await;

@@ -123,7 +123,7 @@ pub async fn run(
     target: Arc<Target>,
     facts: &Facts,
     stop: &CancellationToken,
-    mut tell: impl FnMut(Event<'_>),
+    mut report: impl FnMut(Event<'_>),
 ) -> Vec<Outcome> {
     let mut queue = queue(plan);
     let jobs = plan.jobs.clamp(1, target.most_jobs());
@@ -137,7 +137,7 @@ pub async fn run(
             let verdict =
                 not_run.or_else(|| target.not_applicable(&chosen.scenario, facts).map(Verdict::NotApplicable));
             if verdict.is_none() {
-                tell(Event::Started { id: &chosen.id });
+                report(Event::Started { id: &chosen.id });
             }
             let timeout = plan.timeout.or(chosen.scenario.timeout.map(|time| time.0)).unwrap_or(SCENARIO_TIME);
             let one = One { target: target.clone(), chosen, timeout, stop: stop.clone() };
@@ -149,7 +149,7 @@ pub async fn run(
                 if plan.fail_fast && failed && !plan.baseline.expects(&outcome.id) {
                     stop.cancel();
                 }
-                tell(Event::Finished(&outcome));
+                report(Event::Finished(&outcome));
                 done.push(outcome);
             }
             // A scenario catches its own panics; nothing else can end it.

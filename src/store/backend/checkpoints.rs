@@ -105,7 +105,7 @@ impl Checkpoints {
     /// One look at the log; returns how long to wait until the next.
     pub(in crate::store) fn run(&mut self, size: u64) -> Duration {
         if size < SMALL_BYTES {
-            self.tell(false, size);
+            self.log_state(false, size);
             return match self.move_small(size) {
                 Ok(()) => EVERY,
                 Err(error) => {
@@ -119,8 +119,8 @@ impl Checkpoints {
             Log::InUse
         });
         match log {
-            Log::Emptied => self.tell(false, size),
-            Log::Held { large: true } => self.tell(true, size),
+            Log::Emptied => self.log_state(false, size),
+            Log::Held { large: true } => self.log_state(true, size),
             _ => {}
         }
         if matches!(log, Log::Emptied | Log::Moved) { EVERY } else { PAUSE }
@@ -194,7 +194,7 @@ impl Checkpoints {
     }
 
     /// One line when the log begins to grow beyond measure, and one when that is over.
-    fn tell(&mut self, is_held: bool, size: u64) {
+    fn log_state(&mut self, is_held: bool, size: u64) {
         if is_held == std::mem::replace(&mut self.is_held, is_held) {
             return;
         }

@@ -78,18 +78,18 @@ impl Watch {
         let before = std::mem::replace(&mut self.found, found);
         match found {
             Found::Whole if before == Found::Whole => self.look_at_log(),
-            Found::Whole => self.tell(&Ok(())),
+            Found::Whole => self.note_outcome(&Ok(())),
             Found::Torn => {
                 let outcome = self.mend();
                 if outcome.is_ok() {
                     self.found = Found::Whole;
                     tracing::warn!("the database's log is there again: all that was committed is in its file");
                 }
-                self.tell(&outcome);
+                self.note_outcome(&outcome);
             }
             // It is put back by whoever took it. What is still in the log goes along with it.
             Found::Gone if before != Found::Gone => {
-                self.tell(&self.keeper.file.check());
+                self.note_outcome(&self.keeper.file.check());
                 if let Some(checkpoints) = &mut self.checkpoints {
                     _ = checkpoints.empty();
                 }
@@ -98,7 +98,7 @@ impl Watch {
         }
     }
 
-    fn tell(&self, outcome: &Result<(), StoreError>) {
+    fn note_outcome(&self, outcome: &Result<(), StoreError>) {
         self.keeper.outage.note(Work::Files, outcome.as_ref().copied());
     }
 
@@ -115,7 +115,7 @@ impl Watch {
     /// Moves what was committed into the file, and opens every connection anew. What fails is tried again at the next turn.
     fn mend(&mut self) -> Result<(), StoreError> {
         let Keeper { target, file, pools, shelf, gate, runtime, .. } = &self.keeper;
-        self.tell(&file.check());
+        self.note_outcome(&file.check());
         let _turn = gate.blocking_lock();
         if let Some(checkpoints) = &mut self.checkpoints {
             if !checkpoints.empty()? {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::alive::Moment;
-use super::lines::{Line, Standing};
+use super::lines::{Line, SessionState};
 use super::once;
 use crate::model::group::Group;
 use crate::model::timestamp::Timestamp;
@@ -66,8 +66,8 @@ impl Line {
              COUNT(CASE WHEN disconnect_reason = 'client_disconnect' THEN 1 END) AS closed, \
              COUNT(CASE WHEN status = 'expired' OR ({over}) THEN 1 END) AS timed_out, \
              CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(errors) AS BIGINT) AS errors, {none} AS archon_sessions, {none} AS lasted, {none} AS lasted_s FROM {table} WHERE {own} GROUP BY 1, 2",
-            alive = of(Standing::Alive),
-            over = of(Standing::Over),
+            alive = of(SessionState::Alive),
+            over = of(SessionState::Over),
             table = self.table(),
             own = self.own()
         )

@@ -25,7 +25,7 @@ pub struct CallRow {
 
 /// What was said in a call, masked: kept only where the server's operator asked for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
-pub struct Words {
+pub struct CaptureRow {
     /// The arguments, as JSON, perhaps cut.
     pub arguments: String,
     /// The answer, where it was kept.
@@ -62,7 +62,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn words(&self, request: i64) -> Result<Option<Words>, StoreError> {
+    pub async fn capture(&self, request: i64) -> Result<Option<CaptureRow>, StoreError> {
         report!(self, db => sqlx::query_as(self.report_text(
             "SELECT c.arguments, c.answer FROM archon_mcp_requests r \
              JOIN archon_mcp_captures c ON c.boot = r.boot AND c.seq = r.seq WHERE r.id = $1"))

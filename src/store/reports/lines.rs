@@ -15,7 +15,7 @@ pub(super) enum Line {
 
 /// Where a session stands: what is active and over is told from what is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Standing {
+pub enum SessionState {
     /// Active, and a server would accept it: used or idle.
     Alive,
     /// Alive, and used within the session timeout.
@@ -32,7 +32,7 @@ pub enum Standing {
     Expired,
 }
 
-impl Standing {
+impl SessionState {
     /// Those that are alive and in use.
     pub const ACTIVE: &'static [Self] = &[Self::Used, Self::Streaming];
     /// Those whose time is over.
@@ -90,24 +90,24 @@ impl Line {
     }
 
     /// Which rows stand there.
-    pub(super) fn standing(self, standing: Standing, moment: &Moment) -> String {
+    pub(super) fn standing(self, standing: SessionState, moment: &Moment) -> String {
         let (active, alive, since) = (Self::ACTIVE, self.alive(moment), moment.in_use_since().sql_text());
         match (standing, self) {
-            (Standing::Disconnected, _) => "status = 'disconnected'".to_owned(),
-            (Standing::Expired, _) => "status = 'expired'".to_owned(),
-            (Standing::Alive, _) => format!("{active} AND {alive}"),
-            (Standing::Streaming, Self::Alone) => "FALSE".to_owned(),
+            (SessionState::Disconnected, _) => "status = 'disconnected'".to_owned(),
+            (SessionState::Expired, _) => "status = 'expired'".to_owned(),
+            (SessionState::Alive, _) => format!("{active} AND {alive}"),
+            (SessionState::Streaming, Self::Alone) => "FALSE".to_owned(),
             // The range of the index comes first.
-            (Standing::Used, _) => format!("{active} AND last_activity >= '{since}' AND {alive}"),
-            (Standing::Streaming, _) => {
+            (SessionState::Used, _) => format!("{active} AND last_activity >= '{since}' AND {alive}"),
+            (SessionState::Streaming, _) => {
                 format!("{active} AND last_activity < '{since}' AND stream_at >= '{since}' AND {alive}")
             }
-            (Standing::Idle, Self::Connection) => {
+            (SessionState::Idle, Self::Connection) => {
                 format!("{active} AND last_activity < '{since}' AND COALESCE(stream_at < '{since}', TRUE) AND {alive}")
             }
-            (Standing::Idle, Self::Alone) => format!("{active} AND last_activity < '{since}' AND {alive}"),
+            (SessionState::Idle, Self::Alone) => format!("{active} AND last_activity < '{since}' AND {alive}"),
             // What the index of expiry can tell comes first: hardly any row is past its time.
-            (Standing::Over, _) => {
+            (SessionState::Over, _) => {
                 let before = moment.over_before();
                 let before = before.map_or_else(String::new, |at| format!("expires_at < '{}' AND ", at.sql_text()));
                 format!("{active} AND {before}NOT {alive}")
@@ -116,8 +116,8 @@ impl Line {
     }
 
     /// The same of several.
-    pub(super) fn standings(self, standings: &[Standing], moment: &Moment) -> String {
-        if standings.is_empty() || standings == Standing::ALL {
+    pub(super) fn standings(self, standings: &[SessionState], moment: &Moment) -> String {
+        if standings.is_empty() || standings == SessionState::ALL {
             return "TRUE".to_owned();
         }
         let each: Vec<_> = standings.iter().map(|standing| self.standing(*standing, moment)).collect();

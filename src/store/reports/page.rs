@@ -1,7 +1,7 @@
 //! One page of sessions in any order: what a live view shows of a hundred thousand.
 
 use super::alive::Moment;
-use super::lines::{Line, Standing, of_its_archon};
+use super::lines::{Line, SessionState, of_its_archon};
 use super::sessions::SessionRow;
 use super::{all_of, once};
 use crate::model::timestamp::Timestamp;
@@ -38,7 +38,7 @@ pub enum Order {
 #[derive(Debug, Clone, Default)]
 pub struct Window {
     /// Of these standings; none is all.
-    pub standings: Vec<Standing>,
+    pub standings: Vec<SessionState>,
     /// With these letters in the client's type, name or version, in lower case.
     pub client: Option<String>,
     /// With these letters in the user's name or address, in lower case.

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::alive::{Moment, Time};
-pub use super::lines::Standing;
+pub use super::lines::SessionState;
 use super::lines::{Line, of_its_archon};
 use super::{all_of, once};
 use crate::model::event::Actor;
@@ -138,7 +138,7 @@ const USER: &str = "(LOWER(user_name) = $2 OR LOWER(user_email) = $2 OR CAST(use
 
 impl Page {
     /// The conditions on a line: `$1` client, `$2` user, `$3` since, `$4` idle since; `$5` is the limit.
-    fn conditions(&self, line: Line, standing: Standing, moment: &Moment) -> String {
+    fn conditions(&self, line: Line, standing: SessionState, moment: &Moment) -> String {
         let user = match line {
             Line::Connection => {
                 format!("(LOWER(principal) = $2 OR {})", of_its_archon(&USER.replace("user_", "u.user_")))
@@ -163,7 +163,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn sessions(
         &self,
-        standing: Standing,
+        standing: SessionState,
         moment: &Moment,
         page: &Page,
     ) -> Result<Vec<SessionRow>, StoreError> {
@@ -183,7 +183,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn session_count(&self, standing: Standing, moment: &Moment, page: &Page) -> Result<i64, StoreError> {
+    pub async fn session_count(&self, standing: SessionState, moment: &Moment, page: &Page) -> Result<i64, StoreError> {
         let mut sum = 0;
         for line in Line::ALL {
             let sql =

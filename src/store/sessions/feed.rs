@@ -159,9 +159,9 @@ fn news_of(row: NewsRow) -> Option<(i64, News)> {
 
 /// Rings when sessions end. Only some databases have one; all others have to be looked at.
 #[derive(Debug)]
-pub struct Bell(PgListener);
+pub struct ChangeListener(PgListener);
 
-impl Bell {
+impl ChangeListener {
     /// Waits until it rings; `false` when its connection is lost, and it will ring no more.
     pub async fn ring(&mut self) -> bool {
         matches!(self.0.try_recv().await, Ok(Some(_)))
@@ -173,7 +173,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; then it is unknown whether they were told.
-    pub async fn tell_cancelled(&self, at: Timestamp, cancelled: &Cancellation) -> Result<(), StoreError> {
+    pub async fn announce_cancelled(&self, at: Timestamp, cancelled: &Cancellation) -> Result<(), StoreError> {
         transact!(self, tx => async {
             sqlx::query("INSERT INTO archon_mcp_session_events (at, kind, protocol_session_id, reason, actor) \
                          VALUES ($1, $2, $3, $4, 'client')")
@@ -187,7 +187,7 @@ impl Store {
     }
 
     /// The bell of this database: PostgreSQL's NOTIFY. None where nobody would ring it, or no connection is to be had.
-    pub async fn bell(&self) -> Option<Bell> {
+    pub async fn bell(&self) -> Option<ChangeListener> {
         let Backend::Postgres(postgres) = self.backend() else { return None };
         if !self.has_events() {
             return None;
@@ -197,7 +197,7 @@ impl Store {
         if postgres.pooled && is_pooled().await {
             return None;
         }
-        connect(self).await.map(Bell)
+        connect(self).await.map(ChangeListener)
     }
 }
 

@@ -13,7 +13,7 @@ mod streams;
 pub use counts::{LiveCounts, SessionCounts};
 pub use credits::{CreditRule, Credited};
 pub use ending::Ending;
-pub use feed::{Bell, Cancellation, End, Feed, News};
+pub use feed::{Cancellation, ChangeListener, End, Feed, News};
 pub use lookup::{Ended, Life, Reserver, StoredClient, StoredProtocolSession, StoredSession};
 pub use ownership::Renamed;
 pub use reaping::{EvictRule, ReapRule, Reaped};

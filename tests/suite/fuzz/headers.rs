@@ -7,7 +7,7 @@ use std::time::Duration;
 use archonctl::accounting::capture::Capture;
 use archonctl::accounting::tokens::{TokenCounter, TokenMethod};
 use archonctl::catalog::Current;
-use archonctl::mcp::{Engine, Patience, Tracking};
+use archonctl::mcp::{Engine, Timeouts, Tracking};
 use archonctl::model::clock::Clock;
 use archonctl::protocol::revision::{Revision, is_modern};
 use archonctl::server::{App, HostRules, Limits, Principals, Shutdown};
@@ -66,7 +66,7 @@ const TARGET: Target = Target {
         "\u{7f}",
         "\r\n\r\n",
     ],
-    cases: 4000,
+    cases: 2000,
 };
 const PING: &str = r#"{"jsonrpc":"2.0","id":7,"method":"ping"}"#;
 /// No answer takes longer.
@@ -105,9 +105,9 @@ impl House {
         let sessions = Sessions::begin(store, Clock::default(), policy).await.expect("a boot");
         let tokens = TokenCounter::new(TokenMethod::Off);
         let tracking = Tracking { on: false, tokens, prices: None, capture: Capture::Off };
-        let patience = Patience { tool: hour, commit: PATIENCE };
+        let timeouts = Timeouts { tool: hour, commit: PATIENCE };
         let catalog = std::sync::Arc::new(Current::new(builtin(&sessions)));
-        let engine = Engine::new(sessions, catalog, tracking, patience);
+        let engine = Engine::new(sessions, catalog, tracking, timeouts);
         let limits = Limits { body_time: Duration::from_secs(1), ..Limits::default() };
         let app = App::new(engine, HostRules::default(), Principals::everybody(), limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use archonctl::accounting::capture::Capture;
 use archonctl::accounting::tokens::{TokenCounter, TokenMethod};
 use archonctl::catalog::{Call, Catalog, Current, Entry, Tool, ToolOutput, ToolResult};
-use archonctl::mcp::{Engine, Patience, Tracking};
+use archonctl::mcp::{Engine, Timeouts, Tracking};
 use archonctl::model::clock::Clock;
 use archonctl::server::{App, HostRules, Limits, Listener, Principals, Shutdown};
 use archonctl::session::{Caps, Policy, Sessions};
@@ -63,11 +63,11 @@ async fn serving(catalog: Catalog) -> (String, Arc<Current>, Arc<Engine>) {
     let sessions = Sessions::begin(store, Clock::default(), policy).await.expect("a boot");
     let tracking =
         Tracking { on: true, tokens: TokenCounter::new(TokenMethod::Off), prices: None, capture: Capture::Off };
-    let patience = Patience { tool: Duration::from_mins(1), commit: Duration::from_millis(250) };
+    let timeouts = Timeouts { tool: Duration::from_mins(1), commit: Duration::from_millis(250) };
     let current = Arc::new(Current::new(catalog));
-    let engine = Engine::new(sessions.clone(), current.clone(), tracking, patience);
+    let engine = Engine::new(sessions.clone(), current.clone(), tracking, timeouts);
     let telling = engine.clone();
-    sessions.supervisor().keep("tell changes", move |stopping| telling.clone().tell_changes(stopping));
+    sessions.supervisor().keep("tell changes", move |stopping| telling.clone().announce_changes(stopping));
     let app = App::new(engine.clone(), HostRules::default(), Principals::everybody(), Limits::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();

@@ -49,6 +49,6 @@ async fn an_end_with_a_late_number_is_heard_of_once() {
     db.rows(&END.replace("{id}", "fourth"));
     assert_eq!(next(&mut feed).await, ["fourth"], "and none of them twice");
     let cancelled = Cancellation { protocol_session_id: "some".to_owned(), request: "\"7\"".to_owned() };
-    store.tell_cancelled(NOON, &cancelled).await.expect("told");
+    store.announce_cancelled(NOON, &cancelled).await.expect("told");
     assert_eq!(next(&mut feed).await, ["\"7\""]);
 }

@@ -30,9 +30,9 @@ fn find(root: &Path, address: &Address) -> Result<Found, Usage> {
 
 impl Found {
     fn url(&self) -> &str {
-        match &self.place {
-            Place::Url(url) => url,
-            Place::Program(_, program) => panic!("{program:?}"),
+        match &self.address {
+            ServerAddress::Url(url) => url,
+            ServerAddress::Program(_, program) => panic!("{program:?}"),
         }
     }
 }
@@ -167,9 +167,9 @@ fn a_program_is_one_that_was_named() {
     let one = format!(r#"{{"mcpServers": {{"p": {entry}}}}}"#);
     let there = r#"{"mcpServers": {"q": {"command": "q", "cwd": "deep"}}}"#;
     let root = project(&[("project/.mcp.json", &one), (".claude.json", there), ("home.json", there)]);
-    let found = |address: &Address| match find(root.path(), address).expect("found").place {
-        Place::Program(name, program) => (name, program),
-        Place::Url(url) => panic!("{url}"),
+    let found = |address: &Address| match find(root.path(), address).expect("found").address {
+        ServerAddress::Program(name, program) => (name, program),
+        ServerAddress::Url(url) => panic!("{url}"),
     };
     let folder = root.path().join("project");
     let program = Program {

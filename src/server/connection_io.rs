@@ -20,7 +20,7 @@ const SMALL_HEAD: usize = 8 * 1024;
 /// What the system takes is progress, and it asks for more when a third of its buffer is free again: a slow reader is
 /// not cut, unless it is slower than that.
 #[derive(Debug)]
-pub(super) struct Patient<S> {
+pub(super) struct ConnectionIo<S> {
     stream: S,
     time: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
@@ -29,7 +29,7 @@ pub(super) struct Patient<S> {
     held: Held,
 }
 
-impl<S> Patient<S> {
+impl<S> ConnectionIo<S> {
     pub(super) fn new(stream: S, time: Duration, activity: Arc<Activity>, held: Held) -> Self {
         Self { stream, time, waiting: None, activity, head_bytes: 0, held }
     }
@@ -71,7 +71,7 @@ impl<S> Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ConnectionIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.in_time(context, written)
@@ -99,7 +99,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for ConnectionIo<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, into);
@@ -126,13 +126,13 @@ mod tests {
     use super::*;
     use crate::server::limits::{Limits, Shares, Source};
 
-    fn patient<S>(stream: S, bytes: usize) -> (Patient<S>, Arc<Shares>) {
+    fn patient<S>(stream: S, bytes: usize) -> (ConnectionIo<S>, Arc<Shares>) {
         let limits = Limits { requests_bytes: bytes, ..Limits::default() };
         let shares = Shares::new(&limits, Arc::default());
         let own = shares.of(Source::Local);
         let held = shares.hold(&own);
         let activity = Arc::new(Activity::new(std::time::Instant::now(), None, own));
-        (Patient::new(stream, Duration::from_secs(1), activity, held), shares)
+        (ConnectionIo::new(stream, Duration::from_secs(1), activity, held), shares)
     }
 
     #[tokio::test]

@@ -21,9 +21,9 @@ const NOBODYS_ID: u64 = 0;
 
 /// The stream, where there is one. It ends with this.
 #[derive(Debug, Default)]
-pub(super) struct Standing(Mutex<Option<AbortHandle>>);
+pub(super) struct GetStream(Mutex<Option<AbortHandle>>);
 
-impl Standing {
+impl GetStream {
     /// Opens it in the session of those headers, in place of a former one. Returns when it stands, or is none, or after a
     /// moment. Servers need not have one; what happens to it is told at `-v` and harms nothing.
     pub(super) async fn open(&self, transport: Arc<Transport>, hearing: Arc<Hearing>, headers: HeaderMap) {
@@ -46,7 +46,7 @@ impl Standing {
     }
 }
 
-impl Drop for Standing {
+impl Drop for GetStream {
     fn drop(&mut self) {
         self.replace(None);
     }

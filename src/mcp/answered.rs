@@ -10,13 +10,13 @@ use crate::protocol::error::{ErrorBody, INVALID_PARAMS};
 use crate::protocol::reply;
 
 /// What the client is told, and what the row says.
-pub(super) struct Told {
+pub(super) struct Answered {
     pub(super) body: Vec<u8>,
     pub(super) status: RequestStatus,
     pub(super) error: Option<String>,
 }
 
-impl Told {
+impl Answered {
     pub(super) fn result<T: Serialize + ?Sized>(id: &RawValue, result: &T) -> Self {
         Self { body: reply::result(id, result), status: RequestStatus::Success, error: None }
     }
