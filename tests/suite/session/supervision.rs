@@ -15,7 +15,7 @@ async fn break_part(session: &Session, part: &str) -> bool {
 on_every_database!(a_loop_that_breaks_is_told_and_goes_on, |db| async {
     let server = ServeProcess::start(&db, &["--test-tools"]).await;
     let session = Mcp::new(server.url()).initialize(REVISION).await;
-    for part in ["flush", "heartbeat", "cleanup", "pulse", "follow news", "tell changes"] {
+    for part in ["flush", "heartbeat", "cleanup", "pulse", "follow news", "announce changes"] {
         assert!(break_part(&session, part).await, "{part}");
         server.wait_for_line(&format!("the task \\\"{part}\\\" broke: broken on purpose"), SOON).await;
     }
