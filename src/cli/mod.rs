@@ -6,6 +6,7 @@
 mod arguments;
 mod ask;
 mod board;
+mod boots;
 pub mod call;
 mod candidates;
 pub mod close;
@@ -85,6 +86,7 @@ enum Command {
     Requests(requests::Options),
     Events(events::Options),
     Stats(stats::Options),
+    Boots(boots::Options),
     Expire(expire::Options),
     Dashboard(dashboard::Options),
     Demo(demo::Options),
@@ -121,6 +123,7 @@ impl Command {
             Self::Requests(options) => options.run().await,
             Self::Events(options) => options.run().await,
             Self::Stats(options) => options.run().await,
+            Self::Boots(options) => options.run().await,
             Self::Expire(options) => options.run().await,
             Self::Dashboard(options) => options.run().await,
             Self::Demo(options) => options.run().await,

@@ -25,7 +25,7 @@ use crate::accounting::prices::PriceTable;
 use crate::accounting::tokens::TokenCounter;
 use crate::model::clock::Clock;
 use crate::server::{App, Listener, Principals, Shutdown};
-use crate::session::{Policy, Sessions};
+use crate::session::Sessions;
 use crate::store::{Broken, Location, OpenError, OpenOptions, Role, Scratch, Store};
 pub use command::Options;
 use keeper::Keeper;
@@ -154,7 +154,7 @@ impl Options {
         renames.carry_out(&store, clock.now()).await?;
         let tokens = TokenCounter::new(self.calls.tokens);
         let address = listener.local_addr().context("the port that was taken has no address")?;
-        let policy = Policy { listen: Some(address.to_string()), ..self.policy(tokens.as_str()) };
+        let policy = self.policy(tokens.as_str(), Some(address.to_string()));
         let mut beginning = std::pin::pin!(Sessions::begin(store, clock.clone(), policy));
         let Some(outcome) = signals.unless_stopped(&mut beginning).await else {
             // A boot that is being recorded ends in order, unless the database keeps it waiting: the next start buries it.
@@ -179,7 +179,10 @@ impl Options {
         let shutdown = Shutdown { drain_delay: self.running.drain_delay, grace: self.running.grace };
         tokio::select! {
             () = crate::server::run(app, Listener::Tcp(listener), stop, shutdown) => {}
-            broken = sessions.broken() => return Err(broken.into()),
+            broken = sessions.broken() => {
+                sessions.break_down(&broken).await;
+                return Err(broken.into());
+            }
         }
         sessions.stop(self.running.grace, signals.cause()).await;
         Ok(())

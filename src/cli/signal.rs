@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{INTERRUPTED, TERMINATED};
+use crate::model::boot::EndCause;
 use crate::model::clock::Clock;
 
 /// How often a server looks whether the process that keeps its port is there.
@@ -78,7 +79,7 @@ async fn received(kind: SignalKind) {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Signals {
     stop: CancellationToken,
-    cause: Arc<OnceLock<&'static str>>,
+    cause: Arc<OnceLock<EndCause>>,
     hang_up: Arc<Notify>,
     change: Arc<Notify>,
     /// A process keeps our port: it, and no terminal of ours, decides when we stop.
@@ -107,7 +108,7 @@ impl Signals {
                     () = next(&mut interrupt) => Interrupted::Interrupt,
                     () = next(&mut hang_up) => {
                         if terminal.has_gone() && !following.is_kept.load(SeqCst) {
-                            following.stop("clean");
+                            following.stop(EndCause::Clean);
                         } else {
                             following.hang_up.notify_one();
                         }
@@ -126,9 +127,9 @@ impl Signals {
 
     /// The first time it stops in order.
     fn asked(&self, signal: Interrupted) {
-        let (word, code) = match signal {
-            Interrupted::Terminate => ("clean", TERMINATED),
-            Interrupted::Interrupt => ("interrupt", INTERRUPTED),
+        let (cause, code) = match signal {
+            Interrupted::Terminate => (EndCause::Clean, TERMINATED),
+            Interrupted::Interrupt => (EndCause::Interrupt, INTERRUPTED),
         };
         if self.stop.is_cancelled() {
             tracing::warn!("asked to stop again: stopped at once");
@@ -138,20 +139,20 @@ impl Signals {
             }
             std::process::exit(code.into());
         }
-        self.stop(word);
+        self.stop(cause);
     }
 
-    fn stop(&self, cause: &'static str) {
+    fn stop(&self, cause: EndCause) {
         // The first one counts.
         if self.cause.set(cause).is_ok() {
-            tracing::info!(cause, "stopping");
+            tracing::info!(%cause, "stopping");
             self.stop.cancel();
         }
     }
 
     /// Why it stops, in the word of the record of boots.
-    pub(super) fn cause(&self) -> &'static str {
-        self.cause.get().copied().unwrap_or("clean")
+    pub(super) fn cause(&self) -> EndCause {
+        self.cause.get().copied().unwrap_or(EndCause::Clean)
     }
 
     /// Runs something that a stop cuts off; `None` when it does.
@@ -210,7 +211,7 @@ impl Signals {
             };
             if signals.unless_stopped(input).await.is_some() {
                 signals.is_left_alone.store(true, SeqCst);
-                signals.stop("clean");
+                signals.stop(EndCause::Clean);
             }
         }
     }

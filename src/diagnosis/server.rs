@@ -75,6 +75,13 @@ mod tests {
             cleanup_at: Some(ago(cleanup)),
             ended_at: None,
             end_cause: None,
+            end_confidence: None,
+            end_evidence: None,
+            start_number: None,
+            instance: None,
+            host: None,
+            listen: None,
+            memory_bytes: None,
             outage_s: 0,
             recovered: None,
         }

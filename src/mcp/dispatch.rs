@@ -52,7 +52,7 @@ impl Engine {
     }
 
     async fn handle(&self, errand: &Errand, body: &[u8]) -> Answer {
-        self.read(errand, body).await.unwrap_or_else(Answer::from)
+        self.read(errand, body).await.unwrap_or_else(|refusal| self.refused(&errand.head, &errand.principal, refusal))
     }
 
     async fn read(&self, errand: &Errand, body: &[u8]) -> Result<Answer, Refusal> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderValue;
 
 use crate::model::principal::Principal;
 
@@ -63,6 +64,8 @@ pub struct Head {
     pub version: Version,
     /// Where it came from, where that is an address.
     pub address: Option<IpAddr>,
+    /// The program that sent it, by its own word.
+    pub program: Option<HeaderValue>,
 }
 
 /// The session that a message names.

@@ -8,11 +8,11 @@ use super::answer::Answer;
 use super::incoming::Head;
 use super::outbox::Outlet;
 use super::refusal::Refusal;
-use super::{Engine, Version};
+use super::{Engine, SessionName, Version};
 use crate::catalog::Catalog;
 use crate::model::principal::Principal;
 use crate::protocol::message;
-use crate::session::{SessionError, Stopping};
+use crate::session::{Refused, SessionError, Stopping};
 
 impl Engine {
     /// Opens the stream of a session.
@@ -33,7 +33,7 @@ impl Engine {
             self.sessions.touch_stream(&live);
             Ok(self.outbox.open(&live))
         };
-        opened.await.map_err(Answer::from)
+        opened.await.map_err(|refusal| self.refused(head, principal, refusal))
     }
 
     /// The client still holds its stream: its session is in use. `false` when the session has ended, which may have been
@@ -73,6 +73,23 @@ impl Engine {
             let archon = self.sessions.close(head.session.needed()?, principal).await?;
             Ok::<_, Refusal>(Answer { archon, ..Answer::default() })
         };
-        closed.await.map_err(Answer::from)
+        closed.await.map_err(|refusal| self.refused(head, principal, refusal))
+    }
+
+    /// The answer of a refusal, which is noted.
+    pub(super) fn refused(&self, head: &Head, principal: &Principal, refusal: Refusal) -> Answer {
+        let session = match &head.session {
+            SessionName::Named(id) => id.as_str(),
+            SessionName::None | SessionName::Two => "",
+        };
+        self.sessions.note_refused(&Refused {
+            reason: refusal.reason,
+            session,
+            principal: &principal.name,
+            address: head.address,
+            program: head.program.as_ref().and_then(|program| program.to_str().ok()).unwrap_or_default(),
+            fact: refusal.fact(),
+        });
+        refusal.into()
     }
 }

@@ -4,6 +4,8 @@ use uuid::Uuid;
 
 use super::answer::{Answer, AnswerKind};
 use super::{Caller, SessionName};
+use crate::model::refused::Reason;
+use crate::model::session::EndReason;
 use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, INVALID_REQUEST, REFUSED, SESSION_NOT_FOUND};
 use crate::protocol::frame::FrameError;
 use crate::protocol::reply;
@@ -13,6 +15,7 @@ use crate::store::sessions::Ended;
 /// A message that is not served.
 #[derive(Debug)]
 pub(super) struct Refusal {
+    pub(super) reason: Reason,
     kind: AnswerKind,
     /// The request's id as raw JSON, where it could be read.
     id: Option<String>,
@@ -28,8 +31,13 @@ const RECONNECT: &str = "reconnect this server in the client, which then calls i
 const INITIALIZE: &str = "call initialize without a session id, and use the Mcp-Session-Id of its answer";
 
 impl Refusal {
-    fn new(kind: AnswerKind, body: ErrorBody) -> Self {
-        Self { kind, id: None, body, archon: None, retry_after: None }
+    fn new(kind: AnswerKind, reason: Reason, body: ErrorBody) -> Self {
+        Self { reason, kind, id: None, body, archon: None, retry_after: None }
+    }
+
+    /// What happened.
+    pub(super) fn fact(&self) -> &str {
+        &self.body.message
     }
 
     pub(super) fn for_request(mut self, id: Option<&str>) -> Self {
@@ -45,46 +53,46 @@ impl Refusal {
         let fact = "this server speaks MCP revisions up to 2025-11-25";
         let body = ErrorBody::told(REFUSED, fact, "let the client fall back to initialize")
             .because("legacy_only", "fall back to initialize");
-        Self::new(AnswerKind::Invalid, body)
+        Self::new(AnswerKind::Invalid, Reason::Revision, body)
     }
 
     pub(super) fn version() -> Self {
         let fact = "the MCP-Protocol-Version header names a revision that this server does not speak";
         let way_out = "use the revision that initialize agreed on, or leave the header out";
         let body = ErrorBody::told(REFUSED, fact, way_out).because("unsupported_version", way_out);
-        Self::new(AnswerKind::Invalid, body)
+        Self::new(AnswerKind::Invalid, Reason::Revision, body)
     }
 
     fn two_sessions() -> Self {
         let way_out = "send Mcp-Session-Id once; X-MCP-Session-Id is an alias of it";
         let body = ErrorBody::told(REFUSED, "two session ids that differ", way_out).because("two_sessions", way_out);
-        Self::new(AnswerKind::Invalid, body)
+        Self::new(AnswerKind::Invalid, Reason::TwoSessions, body)
     }
 
     /// It begins with the sentence that clients of the original know, so that they see it for what it is.
     fn no_session() -> Self {
         let body = ErrorBody::told(REFUSED, "Bad Request: No valid session ID provided", RECONNECT)
             .because("session_required", INITIALIZE);
-        Self::new(AnswerKind::Invalid, body)
+        Self::new(AnswerKind::Invalid, Reason::NoSession, body)
     }
 
     pub(super) fn batch() -> Self {
         let way_out = "send one message a request";
         let body =
             ErrorBody::told(INVALID_REQUEST, "only revision 2025-03-26 has batches", way_out).because("batch", way_out);
-        Self::new(AnswerKind::Invalid, body)
+        Self::new(AnswerKind::Invalid, Reason::BadMessage, body)
     }
 
     pub(super) fn initialize_in_batch() -> Self {
         let body = ErrorBody::told(INVALID_REQUEST, "initialize cannot be part of a batch", "send it alone")
             .because("batch", "send it alone");
-        Self::new(AnswerKind::Invalid, body)
+        Self::new(AnswerKind::Invalid, Reason::BadMessage, body)
     }
 
     pub(super) fn busy(fact: &'static str) -> Self {
         let way_out = "try again in a moment; the session is kept";
         let body = ErrorBody::told(REFUSED, fact, way_out).because("unavailable", way_out);
-        Self { retry_after: Some(1), ..Self::new(AnswerKind::Unavailable, body) }
+        Self { retry_after: Some(1), ..Self::new(AnswerKind::Unavailable, Reason::Unavailable, body) }
     }
 
     pub(super) fn behind() -> Self {
@@ -111,14 +119,15 @@ impl Refusal {
             Cap::Rate(_) => (AnswerKind::TooMany, "too_fast", "keep the session and use it again", 1),
         };
         let body = ErrorBody::told(REFUSED, format_args!("No new session: {cap}"), hint).because(reason, hint);
-        Self { retry_after: Some(seconds), ..Self::new(kind, body) }
+        let why = if matches!(cap, Cap::Rate(_)) { Reason::TooMany } else { Reason::Full };
+        Self { retry_after: Some(seconds), ..Self::new(kind, why, body) }
     }
 
     pub(super) fn panicked() -> Self {
         let way_out = "tell its operator, whose log says more; the session is kept";
         let body = ErrorBody::told(INTERNAL_ERROR, "this request broke on the server's side", way_out)
             .because("internal_error", "report it with the server's log; the session is kept");
-        Self::new(AnswerKind::Broke, body)
+        Self::new(AnswerKind::Broke, Reason::Broke, body)
     }
 
     fn ended(ended: &Ended) -> Self {
@@ -126,7 +135,9 @@ impl Refusal {
         let when = at.as_deref().map(|at| format!(" at {at}")).unwrap_or_default();
         let why =
             if ended.reason.is_empty() { String::new() } else { format!(": {} by {}", ended.reason, ended.who()) };
-        let mut refusal = Self::gone(format!("Session not found: it ended{when}{why}"), "session_ended");
+        let is_for_time = ended.reason == EndReason::Timeout.as_str() || ended.reason == EndReason::MaxAge.as_str();
+        let reason = if is_for_time { Reason::Expired } else { Reason::Ended };
+        let mut refusal = Self::gone(reason, format!("Session not found: it ended{when}{why}"), "session_ended");
         if let Some(data) = &mut refusal.body.data {
             data.ended_at = at;
             data.ended_by = (!ended.by.is_empty()).then(|| ended.who().to_owned());
@@ -134,9 +145,13 @@ impl Refusal {
         refusal
     }
 
-    fn gone(message: String, reason: &'static str) -> Self {
-        let body = ErrorBody::told(SESSION_NOT_FOUND, message, RECONNECT).because(reason, INITIALIZE);
-        Self::new(AnswerKind::NoSession, body)
+    fn unknown(reason: Reason) -> Self {
+        Self::gone(reason, "Session not found".to_owned(), "session_unknown")
+    }
+
+    fn gone(reason: Reason, message: String, told: &'static str) -> Self {
+        let body = ErrorBody::told(SESSION_NOT_FOUND, message, RECONNECT).because(told, INITIALIZE);
+        Self::new(AnswerKind::NoSession, reason, body)
     }
 }
 
@@ -170,7 +185,7 @@ impl From<Refusal> for Answer {
 
 impl From<FrameError> for Refusal {
     fn from(error: FrameError) -> Self {
-        Self { id: error.id, ..Self::new(AnswerKind::Invalid, error.body) }
+        Self { id: error.id, ..Self::new(AnswerKind::Invalid, Reason::BadMessage, error.body) }
     }
 }
 
@@ -178,9 +193,9 @@ impl From<SessionError> for Refusal {
     fn from(error: SessionError) -> Self {
         match error {
             // Who asks for another's session learns as much as who asks for none.
-            SessionError::Malformed | SessionError::Unknown | SessionError::Foreign => {
-                Self::gone("Session not found".to_owned(), "session_unknown")
-            }
+            SessionError::Malformed => Self::unknown(Reason::Malformed),
+            SessionError::Unknown => Self::unknown(Reason::Unknown),
+            SessionError::Foreign => Self::unknown(Reason::Foreign),
             SessionError::Ended(ended) => Self::ended(&ended),
             SessionError::Capped(cap) => Self::capped(cap),
             SessionError::Unavailable(error) => {

@@ -48,6 +48,16 @@ pub fn percent(part: i64, whole: i64) -> String {
     if part == 0 || part == whole || share >= 10.0 { format!("{share:.0}%") } else { format!("{share:.1}%") }
 }
 
+/// A size, in the unit that fits: powers of 1,024.
+pub fn bytes(n: i64) -> String {
+    match n {
+        ..1024 => format!("{n} B"),
+        1024..1_048_576 => format!("{} KiB", n >> 10),
+        1_048_576..1_073_741_824 => format!("{} MiB", n >> 20),
+        _ => format!("{}.{} GiB", n >> 30, ((n & 0x3fff_ffff) * 10) >> 30),
+    }
+}
+
 /// One thing or several: `1 call`, `3 calls`.
 pub fn several(n: i64, thing: &str) -> String {
     if n == 1 { format!("1 {thing}") } else { format!("{} {thing}s", count(n)) }
@@ -65,6 +75,7 @@ mod tests {
         assert_eq!([millis(0.0), millis(0.027)], ["0.0ms", "0.03ms"]);
         assert_eq!([count(9999), count(12_345), count(4_500_000)], ["9999", "12.3k", "4.5M"]);
         assert_eq!([percent(0, 0), percent(1, 200), percent(1, 3)], ["", "0.5%", "33%"]);
+        assert_eq!([bytes(1023), bytes(1 << 20), bytes(3 << 29)], ["1023 B", "1 MiB", "1.5 GiB"]);
         assert_eq!([percent(9999, 10_000), percent(7, 7)], ["99.9%", "100%"]);
     }
 }

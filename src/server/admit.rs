@@ -8,10 +8,13 @@ use http::request::Parts;
 
 use super::App;
 use super::guard::{Page, named};
+use super::head;
 use super::headers::members;
 use super::refusal::Refusal;
-use super::strangers::Cause;
+use crate::mcp::SessionName;
 use crate::model::principal::Principal;
+use crate::model::refused::Reason;
+use crate::session::Refused;
 
 /// Why nobody is let in by a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,37 +26,41 @@ pub(super) enum TokenFault {
 
 impl App {
     /// Lets in by name and page. Probes come by whatever name: an orchestrator asks an address, and learns nothing else.
-    pub(super) fn admit(
-        &self,
-        request: &Parts,
-        page: &Page,
-        is_probe: bool,
-        address: Option<IpAddr>,
-    ) -> Result<(), Refusal> {
+    pub(super) fn admit(&self, request: &Parts, page: &Page, is_probe: bool) -> Result<(), Refusal> {
         let (named, headers) = (named(request)?, &request.headers);
         if is_probe {
             return Ok(());
         }
-        let told = |cause, refusal: Refusal| {
-            self.strangers.note(cause, address, &refusal.body.message);
-            refusal
-        };
-        self.hosts.check_host(&named, headers).map_err(|refusal| told(Cause::ForeignHost, refusal))?;
+        self.hosts.check_host(&named, headers)?;
         match page {
             Page::None | Page::Allowed(_) => Ok(()),
             Page::Stranger => {
                 let origin = members(headers, "origin").last().unwrap_or(b"");
-                Err(told(Cause::ForeignOrigin, Refusal::foreign_origin(origin)))
+                Err(Refusal::foreign_origin(origin))
             }
         }
     }
 
-    /// Whose request this is. Who is nobody is noted.
-    pub(super) fn caller(&self, headers: &HeaderMap, address: Option<IpAddr>) -> Result<Principal, Refusal> {
-        self.principal(headers).map_err(|fault| {
-            self.strangers.note(fault.cause(), address, fault.fact());
-            Refusal::unauthorized(fault.fact())
-        })
+    /// Whose request this is.
+    pub(super) fn caller(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
+        self.principal(headers).map_err(|fault| Refusal::unauthorized(fault.reason(), fault.fact()))
+    }
+
+    /// Notes that a request is refused for what it is as HTTP.
+    pub(super) fn refused(&self, headers: &HeaderMap, address: Option<IpAddr>, refusal: &Refusal) {
+        let head = head::read(headers, address);
+        let session = match &head.session {
+            SessionName::Named(id) => id.as_str(),
+            SessionName::None | SessionName::Two => "",
+        };
+        self.engine.sessions().note_refused(&Refused {
+            reason: refusal.reason,
+            session,
+            principal: "",
+            address,
+            program: head.program.as_ref().and_then(|program| program.to_str().ok()).unwrap_or_default(),
+            fact: &refusal.body.message,
+        });
     }
 
     /// The same for a place that is open to everybody.
@@ -88,10 +95,10 @@ impl TokenFault {
         }
     }
 
-    fn cause(self) -> Cause {
+    fn reason(self) -> Reason {
         match self {
-            Self::Missing => Cause::NoToken,
-            Self::Unknown | Self::Two => Cause::WrongToken,
+            Self::Missing => Reason::NoToken,
+            Self::Unknown | Self::Two => Reason::WrongToken,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What the headers of a request say: the session that it names, the revision that it speaks, what its body is.
 
+use std::net::IpAddr;
+
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 
 use super::headers::{Single, essence, members, single};
 use super::refusal::Refusal;
@@ -10,13 +12,14 @@ use crate::protocol::header;
 use crate::protocol::revision::{self, Revision};
 
 /// What of a request's head the protocol looks at.
-pub(super) fn read(headers: &HeaderMap) -> Head {
+pub(super) fn read(headers: &HeaderMap, address: Option<IpAddr>) -> Head {
     // One that is said twice, and differently, names none.
     let archon = match single(headers, &[header::ARCHON_SESSION]) {
         Single::Value(id) => Some(text(id)),
         Single::Absent | Single::Differs => None,
     };
-    Head { session: session(headers), archon, version: version(headers), address: None }
+    let program = headers.get(USER_AGENT).cloned();
+    Head { session: session(headers), archon, version: version(headers), address, program }
 }
 
 /// Under its name or the guide's alias. An empty header names none.

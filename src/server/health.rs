@@ -42,6 +42,7 @@ pub(super) async fn health(app: &App) -> Response {
 fn report(app: &App, status: &Status) -> serde_json::Value {
     let (sessions, writer) = (app.engine.sessions(), app.engine.sessions().store().writer().stats());
     let boot = sessions.boot();
+    let previous = boot.begun.previous.as_ref();
     let state = match status.health() {
         Health::Healthy => "healthy",
         // It is meant to be so; a database that takes no writes is not.
@@ -84,9 +85,18 @@ fn report(app: &App, status: &Status) -> serde_json::Value {
             "recovered_sessions": status.recovered,
             "resumed_sessions": sessions.resumed(),
             "outage_seconds": boot.begun.outage.as_secs_f64(),
-            "previous_end": boot.begun.previous_end,
+            "previous_end": previous.map(|end| end.cause),
+            "previous_end_confidence": previous.map(|end| end.confidence),
+            "previous_end_evidence": previous.map(|end| &end.evidence),
         },
-        "boot": { "id": boot.id, "number": boot.begun.number, "started_at": boot.started_at },
+        "boot": {
+            "id": boot.id,
+            "number": boot.begun.number,
+            "start_number": boot.begun.start_number,
+            "started_at": boot.started_at,
+        },
+        "memory": sessions.memory(),
+        "memory_is_short": sessions.memory().is_short(),
     })
 }
 

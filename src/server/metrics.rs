@@ -11,8 +11,11 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use super::App;
+use super::gauges::{Encoded, NO_LABELS, counter, gauge};
 use super::health::text;
 use super::metered::Limited;
+use super::vitals::Vitals;
+use crate::model::refused::Reason;
 use crate::session::status::Status;
 use crate::store::commit::WriterStats;
 
@@ -28,8 +31,7 @@ pub(super) async fn metrics(app: &App) -> Response {
         log_bytes: sessions.store().log_bytes(),
         opened: sessions.opened(),
         resumed: sessions.resumed(),
-        refused: sessions.refused(),
-        strangers: app.strangers.counts().collect(),
+        refused: sessions.refusals().collect(),
         ended_elsewhere: sessions.ended_elsewhere(),
         cached: sessions.cached(),
         streams: app.engine.open_streams(),
@@ -38,6 +40,7 @@ pub(super) async fn metrics(app: &App) -> Response {
     app.engine.meter().register(&mut registry);
     registry.register_collector(Box::new(snapshot));
     registry.register_collector(Box::new(limited));
+    registry.register_collector(Box::new(Vitals::now(app)));
     let mut out = String::with_capacity(8192);
     if prometheus_client::encoding::text::encode(&mut out, &registry).is_err() {
         return text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written\n");
@@ -61,15 +64,11 @@ struct Snapshot {
     log_bytes: u64,
     opened: u64,
     resumed: u64,
-    refused: u64,
-    /// Requests refused at the door, by reason.
-    strangers: Vec<(&'static str, u64)>,
+    refused: Vec<(Reason, u64)>,
     ended_elsewhere: u64,
     cached: usize,
     streams: usize,
 }
-
-type Encoded = Result<(), std::fmt::Error>;
 
 impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Encoded {
@@ -122,11 +121,12 @@ impl Snapshot {
         )?;
         counter(encoder, "sessions_opened", "Sessions opened in this boot", self.opened)?;
         counter(encoder, "sessions_resumed", "Sessions of earlier boots that came back", self.resumed)?;
-        counter(encoder, "sessions_refused", "Requests refused for their session", self.refused)?;
-        let about = "Requests refused at the door, by reason: token, Host or Origin";
+        let of_session = self.refused.iter().filter(|(reason, _)| reason.is_of_session()).map(|(_, count)| count).sum();
+        counter(encoder, "sessions_refused", "Requests refused for their session", of_session)?;
+        let about = "Requests refused, by reason: their session, token, Host or Origin, form, or room for them";
         let mut refused = encoder.encode_descriptor("requests_refused", about, None, MetricType::Counter)?;
-        for (reason, count) in &self.strangers {
-            ConstCounter::new(*count).encode(refused.encode_family(&[("reason", *reason)])?)?;
+        for (reason, count) in &self.refused {
+            ConstCounter::new(*count).encode(refused.encode_family(&[("reason", reason.as_str())])?)?;
         }
         let elsewhere = "Sessions whose end elsewhere was learnt before their next request";
         counter(encoder, "sessions_ended_elsewhere", elsewhere, self.ended_elsewhere)?;
@@ -154,16 +154,4 @@ impl Snapshot {
         counter(encoder, "rows_deferred", "Answers that left before their row was committed", self.writer.deferred)?;
         counter(encoder, "rows_dropped", "Rows that could not be stored", self.writer.dropped)
     }
-}
-
-const NO_LABELS: [(&str, &str); 0] = [];
-
-fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: i64) -> Encoded {
-    let mut descriptor = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    ConstGauge::new(value).encode(descriptor.encode_family(&NO_LABELS)?)
-}
-
-fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Encoded {
-    let mut descriptor = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-    ConstCounter::new(value).encode(descriptor.encode_family(&NO_LABELS)?)
 }

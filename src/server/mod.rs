@@ -10,6 +10,7 @@ mod connections;
 mod cors;
 mod delete;
 mod events;
+mod gauges;
 mod get;
 mod guard;
 mod head;
@@ -29,9 +30,9 @@ mod refusal;
 mod reply;
 mod reread;
 mod route;
-mod strangers;
 mod token_file;
 mod turn;
+mod vitals;
 mod wire;
 
 use std::sync::Arc;
@@ -50,14 +51,12 @@ use crate::model::warned::Warned;
 use connections::Connections;
 use limits::Shares;
 use principals::Readings;
-use strangers::Strangers;
 
 /// What one server's routes share.
 #[derive(Debug)]
 pub struct App {
     engine: Arc<Engine>,
     hosts: HostRules,
-    strangers: Strangers,
     warned: Warned,
     principals: Readings,
     limits: Limits,
@@ -71,8 +70,8 @@ impl App {
         let principals = Readings::new(principals);
         let shares = Shares::new(&limits, engine.sessions().limits().clone());
         let connections = Connections::new(limits.connections);
-        let (strangers, warned) = (Strangers::default(), Warned::default());
-        Arc::new(Self { engine, hosts, strangers, warned, principals, limits, shares, connections })
+        let warned = Warned::default();
+        Arc::new(Self { engine, hosts, warned, principals, limits, shares, connections })
     }
 
     fn is_draining(&self) -> bool {

@@ -14,13 +14,14 @@ use super::refusal::Refusal;
 use super::reply::Reply;
 use super::turn::Turn;
 use super::{App, body};
-use crate::mcp::{Head, Incoming, Outgoing, Reads};
+use crate::mcp::{Incoming, Outgoing, Reads};
 
 /// Handles a POST.
 pub(super) async fn post(app: &Arc<App>, parts: &Parts, mut body: Body, page: &Page, turn: &mut Turn) -> Response {
     let (incoming, accepts) = match read(app, parts, &mut body, (page, turn)).await {
         Ok(read) => read,
         Err(refusal) => {
+            app.refused(&parts.headers, turn.address(app, &parts.headers), &refusal);
             body::discard(refusal.status, &parts.headers, body, &app.limits).await;
             turn.begin();
             return Reply::from(refusal).into_response();
@@ -44,10 +45,10 @@ async fn read(
 ) -> Result<(Incoming, Accepts), Refusal> {
     let headers = &parts.headers;
     let address = turn.address(app, headers);
-    app.admit(parts, page, false, address)?;
-    let principal = app.caller(headers, address)?;
+    app.admit(parts, page, false)?;
+    let principal = app.caller(headers)?;
     let (in_flight, room) = turn.enter(app, &principal, address)?;
-    let head = Head { address, ..head::read(headers) };
+    let head = head::read(headers, address);
     require_json(headers)?;
     let accepts = Accepts::read(headers);
     let reads = match accepts {

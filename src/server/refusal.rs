@@ -4,11 +4,13 @@ use http::StatusCode;
 
 use super::origin::OriginPattern;
 use super::patterns::HostPattern;
+use crate::model::refused::Reason;
 use crate::protocol::error::{ErrorBody, REFUSED};
 
 /// A request that is not served.
 #[derive(Debug)]
 pub(super) struct Refusal {
+    pub(super) reason: Reason,
     pub(super) status: StatusCode,
     pub(super) body: ErrorBody,
     /// The methods that the place takes.
@@ -23,8 +25,8 @@ const SHOWN: usize = 253;
 pub(super) const MCP_METHODS: &str = "GET, POST, DELETE";
 
 impl Refusal {
-    pub(super) fn new(status: StatusCode, body: ErrorBody) -> Self {
-        Self { status, body, allow: None, retry_after: None }
+    fn new(status: StatusCode, reason: Reason, body: ErrorBody) -> Self {
+        Self { reason, status, body, allow: None, retry_after: None }
     }
 
     /// A host that we do not answer to.
@@ -36,7 +38,7 @@ impl Refusal {
             format!("this server does not answer to the name {name} ({header} header)")
         };
         let flag = flag("--allow-host", host, "HOST", HostPattern::parse(&name).is_ok());
-        Self::foreign(fact, flag.as_deref(), "127.0.0.1 or localhost")
+        Self::foreign(Reason::ForeignHost, fact, flag.as_deref(), "127.0.0.1 or localhost")
     }
 
     /// A page that is not let in.
@@ -44,10 +46,10 @@ impl Refusal {
         let name = shown(origin);
         let fact = format!("pages from {} may not use this server", if name.is_empty() { "nowhere" } else { &name });
         let flag = flag("--allow-origin", origin, "https://HOST", OriginPattern::parse(&name).is_ok());
-        Self::foreign(fact, flag.as_deref(), "a page on localhost")
+        Self::foreign(Reason::ForeignOrigin, fact, flag.as_deref(), "a page on localhost")
     }
 
-    fn foreign(fact: impl std::fmt::Display, flag: Option<&str>, own: &str) -> Self {
+    fn foreign(reason: Reason, fact: impl std::fmt::Display, flag: Option<&str>, own: &str) -> Self {
         let (way_out, hint) = match flag {
             Some(flag) => (
                 format!("use {own}, or ask its operator to start it with {flag}"),
@@ -55,29 +57,29 @@ impl Refusal {
             ),
             None => (format!("use {own}"), format!("use {own}")),
         };
-        Self::new(StatusCode::FORBIDDEN, ErrorBody::told(REFUSED, fact, &way_out).because("foreign_host", hint))
+        Self::new(StatusCode::FORBIDDEN, reason, ErrorBody::told(REFUSED, fact, &way_out).because("foreign_host", hint))
     }
 
     /// RFC 9112, 3.2: one Host header, and a host in it.
     pub(super) fn bad_host(fact: &'static str) -> Self {
         let way_out = "send one Host header with the server's address";
         let body = ErrorBody::told(REFUSED, fact, way_out).because("bad_host", way_out);
-        Self::new(StatusCode::BAD_REQUEST, body)
+        Self::new(StatusCode::BAD_REQUEST, Reason::BadRequest, body)
     }
 
-    pub(super) fn unauthorized(fact: &'static str) -> Self {
+    pub(super) fn unauthorized(reason: Reason, fact: &'static str) -> Self {
         let way_out = "get a token from this server's operator, and let the client send it as the header Authorization: \
              Bearer TOKEN";
         let body = ErrorBody::told(REFUSED, fact, way_out)
             .because("unauthorized", "send Authorization: Bearer TOKEN with a token of this server's token file");
-        Self::new(StatusCode::UNAUTHORIZED, body)
+        Self::new(StatusCode::UNAUTHORIZED, reason, body)
     }
 
     pub(super) fn too_large(limit: usize) -> Self {
         let way_out = "send less in one message";
         let body = ErrorBody::told(REFUSED, format_args!("the body is larger than {limit} bytes"), way_out)
             .because("too_large", way_out);
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, body)
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, Reason::BadRequest, body)
     }
 
     /// All clients together, or this one, have as many bytes on their way as may be.
@@ -85,45 +87,45 @@ impl Refusal {
         let way_out = "send it again in a moment, or less at once";
         let fact = "the server has as many requests in memory as it takes";
         let body = ErrorBody::told(REFUSED, fact, way_out).because("no_room", way_out);
-        Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, body) }
+        Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::TooMany, body) }
     }
 
     pub(super) fn too_many_at_once() -> Self {
         let way_out = "wait for the answers of some, or close streams that nobody reads";
         let fact = "as many requests of this client run as may run at once";
         let body = ErrorBody::told(REFUSED, fact, way_out).because("too_many_requests", way_out);
-        Self { retry_after: Some(1), ..Self::new(StatusCode::TOO_MANY_REQUESTS, body) }
+        Self { retry_after: Some(1), ..Self::new(StatusCode::TOO_MANY_REQUESTS, Reason::TooMany, body) }
     }
 
     pub(super) fn slow_body() -> Self {
         let body = ErrorBody::told(REFUSED, "the body did not arrive in time", "send it again")
             .because("slow_body", "send it again");
-        Self::new(StatusCode::REQUEST_TIMEOUT, body)
+        Self::new(StatusCode::REQUEST_TIMEOUT, Reason::BadRequest, body)
     }
 
     pub(super) fn broken_body() -> Self {
         let body = ErrorBody::told(REFUSED, "the body did not arrive whole", "send it again")
             .because("broken_body", "send it again");
-        Self::new(StatusCode::BAD_REQUEST, body)
+        Self::new(StatusCode::BAD_REQUEST, Reason::BadRequest, body)
     }
 
     pub(super) fn content_type() -> Self {
         let way_out = "send Content-Type: application/json";
         let body = ErrorBody::told(REFUSED, "the content type is not JSON", way_out).because("content_type", way_out);
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, body)
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Reason::BadRequest, body)
     }
 
     pub(super) fn content_encoding() -> Self {
         let way_out = "send it as it is, without Content-Encoding";
         let body = ErrorBody::told(REFUSED, "the body is compressed", way_out).because("content_encoding", way_out);
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, body)
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Reason::BadRequest, body)
     }
 
     pub(super) fn not_acceptable() -> Self {
         let way_out = "send Accept: application/json, text/event-stream";
         let body = ErrorBody::told(REFUSED, "the Accept header leaves neither JSON nor an event stream", way_out)
             .because("not_acceptable", way_out);
-        Self::new(StatusCode::NOT_ACCEPTABLE, body)
+        Self::new(StatusCode::NOT_ACCEPTABLE, Reason::BadRequest, body)
     }
 
     pub(super) fn method(takes: &'static str) -> Self {
@@ -136,14 +138,14 @@ impl Refusal {
             ("this is to be read with GET; an MCP client connects to /mcp", "the MCP endpoint is /mcp")
         };
         let body = ErrorBody::new(REFUSED, message).because("method_not_allowed", hint);
-        Self { allow: Some(takes), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, body) }
+        Self { allow: Some(takes), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, Reason::BadRequest, body) }
     }
 
     pub(super) fn no_such_route() -> Self {
         let way_out = "the MCP endpoint is /mcp: mend the address in the client's settings";
         let body = ErrorBody::told(REFUSED, "there is nothing here", way_out)
             .because("not_found", "the MCP endpoint is /mcp; also /health, /healthz, /readyz, /metrics and /");
-        Self::new(StatusCode::NOT_FOUND, body)
+        Self::new(StatusCode::NOT_FOUND, Reason::BadRequest, body)
     }
 }
 

@@ -91,7 +91,10 @@ impl Routes {
         (page, turn): (&Page, &mut Turn),
     ) -> Response {
         let answer = self.found(place, parts, page, turn).await;
-        let answer = answer.unwrap_or_else(|refusal| Reply::from(refusal).into_response());
+        let answer = answer.unwrap_or_else(|refusal| {
+            self.app.refused(&parts.headers, turn.address(&self.app, &parts.headers), &refusal);
+            Reply::from(refusal).into_response()
+        });
         if !body.is_end_stream() {
             turn.is_unread();
             body::discard(answer.status(), &parts.headers, body, &self.app.limits).await;
@@ -103,7 +106,7 @@ impl Routes {
     async fn found(&self, place: Endpoint, parts: &Parts, page: &Page, turn: &mut Turn) -> Result<Response, Refusal> {
         let app = &self.app;
         let address = turn.address(app, &parts.headers);
-        app.admit(parts, page, place.is_probe(), address)?;
+        app.admit(parts, page, place.is_probe())?;
         if cors::is_preflight(parts) && matches!(page, Page::Allowed(_)) {
             return Ok(cors::preflight(&parts.headers));
         }
@@ -120,13 +123,15 @@ impl Routes {
             }
             Endpoint::Mcp | Endpoint::Health | Endpoint::Metrics | Endpoint::Nothing => {}
         }
-        let principal = app.caller(&parts.headers, address)?;
+        let principal = app.caller(&parts.headers)?;
         match place {
-            Endpoint::Mcp if parts.method == Method::DELETE => Ok(delete::end(app, &parts.headers, &principal).await),
+            Endpoint::Mcp if parts.method == Method::DELETE => {
+                Ok(delete::end(app, &parts.headers, &principal, address).await)
+            }
             Endpoint::Mcp if parts.method == Method::GET => {
                 let (in_flight, _) = turn.enter(app, &principal, address)?;
                 turn.keep(in_flight);
-                Ok(get::listen(app, &parts.headers, principal).await)
+                get::listen(app, &parts.headers, principal, address).await
             }
             // A 404 would look like a lost session.
             Endpoint::Mcp => Err(Refusal::method(MCP_METHODS)),

@@ -17,13 +17,13 @@ impl Sessions {
     /// # Errors
     /// [`SessionError`]: malformed, unknown, another principal's, or the end could not be committed.
     pub async fn close(self: &Arc<Self>, id: &str, principal: &Principal) -> Result<Option<Uuid>, SessionError> {
-        let closed = match self.find(id, principal).await {
+        let closed = match self.validate(id, principal).await {
             Ok(live) => self.end_by_client(&live).await.map(|()| Some(live.archon_id())),
             Err(error) => Err(error),
         };
         match closed {
             Err(SessionError::Ended(_)) => Ok(None),
-            closed => closed.inspect_err(|error| self.refuse(id, error)),
+            closed => closed,
         }
     }
 

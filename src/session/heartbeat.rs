@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Sessions;
 use super::supervisor::Stopping;
 use crate::store::Work;
+use crate::store::boots::Vitals;
 
 /// A boot says at least this often that it is alive.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
@@ -31,6 +32,12 @@ impl Sessions {
             }
             self.store.outage().note(Work::Heartbeat, outcome.as_ref().copied());
         }
+    }
+
+    /// What a heartbeat says besides.
+    pub(super) fn vitals(&self) -> Vitals {
+        let kills = self.policy.deployment.machine.kills();
+        Vitals { cleaned_up: self.last_cleanup(), memory: self.memory(), kills }
     }
 
     /// While something is wrong the database is asked more often: this is how a quiet server learns that it is back. An

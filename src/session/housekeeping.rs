@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::Sessions;
 use super::supervisor::{Stopping, Supervisor};
+use crate::model::boot::{Confidence, End, EndCause};
 use crate::store::sessions::News;
 use crate::store::{Broken, StoreError, Work};
 
@@ -22,6 +25,8 @@ const EVICT_EVERY: Duration = Duration::from_secs(30);
 
 /// How long background work may take to end when the server stops: a database that hangs must not hold the stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
+/// How long it tries to say why it ends when it broke.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl Sessions {
     /// Starts the background work. It ends with [`Self::stop`].
@@ -92,6 +97,7 @@ impl Sessions {
                 _ = self.flush().await;
             }
             self.limits.log_reached();
+            self.log_refusals();
             since_eviction += FLUSH_EVERY;
             if since_eviction >= EVICT_EVERY {
                 since_eviction = Duration::ZERO;
@@ -155,7 +161,7 @@ impl Sessions {
     }
 
     /// The last words of a clean stop: background work has ended, all is written, no session is ended.
-    pub async fn stop(&self, patience: Duration, cause: &str) {
+    pub async fn stop(&self, patience: Duration, cause: EndCause) {
         self.supervisor.stop(STOP_PATIENCE).await;
         let drained = self.store.writer().drain(patience).await;
         if !drained {
@@ -173,7 +179,20 @@ impl Sessions {
             return;
         }
         report("writing session activity", self.flush().await.map(|_| ()));
-        report("recording the boot's end", self.store.end_boot(self.boot.begun.number, self.clock.now(), cause).await);
+        let evidence = if cause == EndCause::Interrupt { "Ctrl-C" } else { "it was told to stop, and did" };
+        report("recording the boot's end", self.end_boot(&End::new(cause, Confidence::Certain, evidence)).await);
+    }
+
+    /// The last words of a server that cannot go on, if the database still takes them.
+    pub async fn break_down(&self, broken: &Broken) {
+        let end = End::new(EndCause::Panic, Confidence::Certain, broken.to_string());
+        if !matches!(timeout(LAST_WORDS, self.end_boot(&end)).await, Ok(Ok(()))) {
+            tracing::debug!("why the server ends could not be recorded");
+        }
+    }
+
+    async fn end_boot(&self, end: &End) -> Result<(), StoreError> {
+        self.store.end_boot(self.boot.begun.number, self.clock.now(), end).await
     }
 }
 

@@ -21,11 +21,14 @@ mod housekeeping;
 mod limits;
 mod listening;
 mod live;
+mod memory;
 mod open;
 pub mod operator;
 mod policy;
 mod rates;
 mod recent;
+mod refusals;
+mod refusing;
 mod renew;
 mod report;
 mod retained;
@@ -53,8 +56,9 @@ pub use error::SessionError;
 pub use limits::{Limit, Reached};
 pub use live::{Live, OpenStream};
 pub use open::Opening;
-pub use policy::Policy;
+pub use policy::{Deployment, Policy};
 pub use rates::OpeningsNow;
+pub use refusals::Refused;
 pub use running::{Running, Runs};
 pub use space::reserve;
 pub use supervisor::{Stopping, Supervisor};
@@ -62,6 +66,7 @@ pub use times::LEASE;
 pub use visitor::Visitor;
 
 use crate::model::clock::Clock;
+use crate::model::machine::Memory;
 use crate::model::timestamp::Timestamp;
 use crate::model::warned::Warned;
 use crate::store::boots::{Begun, Credits, NewBoot, Rules};
@@ -70,7 +75,9 @@ use crate::store::space::Space;
 use crate::store::{Store, StoreError};
 use cache::Cache;
 use ends::EndCounts;
+use memory::MemoryWatch;
 use recent::StatusCache;
+use refusals::Refusals;
 use retained::Retained;
 use tallies::Tallies;
 use timekeeping::Timekeeping;
@@ -104,6 +111,8 @@ pub struct Sessions {
     limits: Arc<Reached>,
     /// The size of the database at the last look, and what is left on its disk.
     space: Mutex<Option<Space>>,
+    memory: MemoryWatch,
+    refusals: Refusals,
     supervisor: Supervisor,
 }
 
@@ -120,6 +129,26 @@ pub struct Boot {
     pub started: Instant,
 }
 
+impl Boot {
+    /// The first characters of its id, for people.
+    pub fn instance(&self) -> String {
+        self.id.simple().to_string().get(..8).unwrap_or_default().to_owned()
+    }
+
+    fn log(&self) {
+        let (begun, instance) = (&self.begun, self.instance());
+        let (previous, evidence) = match &begun.previous {
+            None => ("none", ""),
+            Some(end) => (end.cause.as_str(), end.evidence.as_str()),
+        };
+        let outage_s = begun.outage.as_secs();
+        tracing::info!(
+            boot = begun.number, %instance, previous_end = previous, evidence, outage_s,
+            "MCP Server Start #{} | Instance: {instance} | previous: {previous}", begun.start_number
+        );
+    }
+}
+
 #[derive(Debug)]
 struct Counters {
     /// Live sessions found at start; negative until they are counted.
@@ -130,7 +159,6 @@ struct Counters {
     cleaned_up: AtomicU64,
     /// Milliseconds since 1970 of the last cleanup; zero before the first.
     last_cleanup: AtomicI64,
-    refused: AtomicU64,
     /// Sessions in memory whose end was learnt from the store.
     ended_elsewhere: AtomicU64,
 }
@@ -146,6 +174,7 @@ impl Sessions {
         }
         let started_at = clock.now();
         let id = Uuid::new_v4();
+        let deployment = &policy.deployment;
         let begun = store
             .begin_boot(&NewBoot {
                 id,
@@ -153,7 +182,11 @@ impl Sessions {
                 started_at,
                 token_method: policy.token_method,
                 recover_window: policy.recover_window,
-                listen: policy.listen.clone(),
+                listen: deployment.listen.clone(),
+                place: deployment.name.clone(),
+                memory: deployment.machine.memory(),
+                kills: deployment.machine.kills(),
+                former: deployment.former,
                 rules: Rules {
                     session_timeout: policy.timeout,
                     protocol_timeout: policy.protocol_timeout,
@@ -162,18 +195,13 @@ impl Sessions {
             })
             .await?;
         let credits = store.credits().await?;
-        tracing::info!(
-            boot = begun.number,
-            instance = %id.simple().to_string().get(..8).unwrap_or_default(),
-            previous_end = begun.previous_end.as_deref().unwrap_or("none"),
-            outage_s = begun.outage.as_secs(),
-            "MCP server start #{}", begun.number
-        );
+        let boot = Boot { id, begun, started_at, started: Instant::now() };
+        boot.log();
         Ok(Arc::new(Self {
             store,
             clock,
             policy,
-            boot: Boot { id, begun, started_at, started: Instant::now() },
+            boot,
             credits: RwLock::new(Arc::new(credits)),
             time: Timekeeping::default(),
             unanswered_at: AtomicU64::new(0),
@@ -190,6 +218,8 @@ impl Sessions {
             tallies: Tallies::default(),
             limits: Arc::default(),
             space: Mutex::default(),
+            memory: MemoryWatch::default(),
+            refusals: Refusals::default(),
             supervisor: Supervisor::default(),
         }))
     }
@@ -214,6 +244,11 @@ impl Sessions {
         &self.boot
     }
 
+    /// How memory was within the last half minute.
+    pub fn memory(&self) -> Memory {
+        self.memory.recent(&self.policy.deployment.machine)
+    }
+
     /// How many sessions stand in memory.
     pub fn cached(&self) -> usize {
         self.cache.len()
@@ -227,11 +262,6 @@ impl Sessions {
     /// How many sessions of earlier boots came back and were served.
     pub fn resumed(&self) -> u64 {
         self.counters.resumed.load(Relaxed)
-    }
-
-    /// How many requests were refused for their session.
-    pub fn refused(&self) -> u64 {
-        self.counters.refused.load(Relaxed)
     }
 
     /// How many Archon sessions have ended since this server began, by reason, whoever ended them.
@@ -268,7 +298,7 @@ impl Sessions {
             at: self.clock.now(),
             kind,
             session_id: live.map(Live::archon_id),
-            protocol_session_id: Some(Arc::from(protocol_id)),
+            protocol_session_id: (!protocol_id.is_empty()).then(|| Arc::from(protocol_id)),
             reason,
             actor: Some("server".to_owned()),
         })));
@@ -283,7 +313,6 @@ impl Default for Counters {
             opened: AtomicU64::new(0),
             cleaned_up: AtomicU64::new(0),
             last_cleanup: AtomicI64::new(0),
-            refused: AtomicU64::new(0),
             ended_elsewhere: AtomicU64::new(0),
         }
     }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::caps::Caps;
+use crate::model::machine::Machine;
 use crate::model::timestamp::Timestamp;
+use crate::store::boots::{SeenEnd, ServerName};
 
 /// The rules that the operator chose.
 #[derive(Debug, Clone)]
@@ -28,10 +30,23 @@ pub struct Policy {
     pub caps: Caps,
     /// How tokens are counted; recorded with the boot.
     pub token_method: &'static str,
-    /// Where the server listens, if it does; recorded with the boot.
-    pub listen: Option<String>,
+    /// Where the server runs; recorded with the boot.
+    pub deployment: Deployment,
     /// Called each second by the thread that ticks the clock, whatever the database does: a watchdog waits for it.
     pub on_tick: Option<fn()>,
+}
+
+/// Where and as which a server runs.
+#[derive(Debug, Clone, Default)]
+pub struct Deployment {
+    /// Where it listens, if it does.
+    pub listen: Option<String>,
+    /// Which of the database's servers it is.
+    pub name: ServerName,
+    /// What whoever started it saw of the end of the one before: its process, and how it ended.
+    pub former: Option<(u32, SeenEnd)>,
+    /// What tells how memory is.
+    pub machine: Machine,
 }
 
 impl Policy {
@@ -67,7 +82,7 @@ mod tests {
             store_grace: Duration::ZERO,
             caps: Caps::default(),
             token_method: "off",
-            listen: None,
+            deployment: Deployment::default(),
             on_tick: None,
         }
     }

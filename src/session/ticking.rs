@@ -118,7 +118,8 @@ impl Sessions {
             self.time.state().lost.remove(0);
         }
         // It waits as long as the database does: how long that was away is known after it.
-        self.store.heartbeat(number, self.clock.now(), self.last_cleanup()).await?;
+        let vitals = self.vitals();
+        self.store.heartbeat(number, self.clock.now(), &vitals).await?;
         if let Some(lost) = self.lost_database() {
             self.store.record_lost(number, self.credits().latest(), lost).await?;
             let words = span(lost.credit_ms);

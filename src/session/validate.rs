@@ -27,24 +27,17 @@ impl Sessions {
     /// # Errors
     /// [`SessionError`]: malformed, unknown, ended, another principal's, or the store cannot tell.
     pub async fn validate(self: &Arc<Self>, id: &str, principal: &Principal) -> Result<Arc<Live>, SessionError> {
-        let outcome = self.find(id, principal).await;
-        outcome.inspect_err(|error| self.refuse(id, error))
+        self.find(id, principal).await
     }
 
-    /// Counts a refusal.
-    pub(super) fn refuse(&self, id: &str, error: &SessionError) {
-        self.counters.refused.fetch_add(1, Relaxed);
-        tracing::debug!(session = %id.chars().take(128).collect::<String>(), %error, "session refused");
-    }
-
-    pub(super) async fn find(self: &Arc<Self>, id: &str, principal: &Principal) -> Result<Arc<Live>, SessionError> {
+    async fn find(self: &Arc<Self>, id: &str, principal: &Principal) -> Result<Arc<Live>, SessionError> {
         if !header::is_session_id(id) {
             return Err(SessionError::Malformed);
         }
         let cached = self.cache.live(id);
         // The rare ways are boxed: every request's future would carry their size along.
         let Some(live) = cached else { return Box::pin(self.load(id, principal)).await };
-        self.check_owner(id, &live.principal, principal)?;
+        Self::check_owner(&live.principal, principal)?;
         let is_good = || {
             let archon = match &*live.bound() {
                 Bound::Exists(archon) => !self.is_done(archon),
@@ -170,7 +163,7 @@ impl Sessions {
     ) -> Result<StoredProtocolSession, SessionError> {
         let never = Timestamp::from_millis(0);
         if !row.principal.is_empty() || principal.name.is_empty() {
-            self.check_owner(id, &row.principal, principal)?;
+            Self::check_owner(&row.principal, principal)?;
             self.check_life(id, &row, never).await?;
             return Ok(row);
         }
@@ -182,13 +175,9 @@ impl Sessions {
         self.current(id, never).await?.ok_or(SessionError::Unknown)
     }
 
-    fn check_owner(&self, id: &str, owner: &str, principal: &Principal) -> Result<(), SessionError> {
+    fn check_owner(owner: &str, principal: &Principal) -> Result<(), SessionError> {
         if *owner == *principal.name {
             return Ok(());
-        }
-        if let Some(more) = self.warned.once(("foreign", &principal.name), id, self.clock.elapsed()) {
-            tracing::warn!(session = beginning(id), principal = %principal.name, "a principal asked for another's session{more}");
-            self.event("refused", None, id, Some(format!("asked for by {}", principal.name)));
         }
         Err(SessionError::Foreign)
     }

@@ -43,7 +43,7 @@ impl Fixture {
             store_grace: Duration::from_mins(1),
             caps: crate::session::Caps::default(),
             token_method: "off",
-            listen: None,
+            deployment: crate::session::Deployment::default(),
             on_tick: None,
         };
         let sessions = Sessions::begin(store, Clock::default(), policy).await.expect("a boot");

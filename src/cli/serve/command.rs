@@ -15,8 +15,10 @@ use crate::catalog::Current;
 use crate::cli::database::Database;
 use crate::cli::exit::Usage;
 use crate::mcp::{Engine, Timeouts, Tracking};
+use crate::model::machine::Machine;
 use crate::server::{HostRules, Limits};
-use crate::session::{Caps, Policy, Sessions};
+use crate::session::{Caps, Deployment, Policy, Sessions};
+use crate::store::boots::ServerName;
 use crate::store::{Location, OpenOptions, Role};
 use crate::tools::{builtin, testing};
 
@@ -79,7 +81,7 @@ impl Options {
         Ok(OpenOptions { location, role: Role::Server, sync_full: self.sessions.sync == Sync::Full })
     }
 
-    pub(super) fn policy(&self, token_method: &'static str) -> Policy {
+    pub(super) fn policy(&self, token_method: &'static str, listen: Option<String>) -> Policy {
         Policy {
             timeout: self.sessions.session_timeout,
             protocol_timeout: self.sessions.protocol_session_timeout,
@@ -96,9 +98,19 @@ impl Options {
                 database_bytes: self.sessions.max_database_size.filter(|size| *size > 0),
             },
             token_method,
-            listen: None,
+            deployment: Deployment {
+                listen,
+                name: self.server_name(&self.bind.to_string()),
+                former: self.running.former_end,
+                machine: self.running.test_machine.as_ref().map_or_else(Machine::default, Machine::under),
+            },
             on_tick: manager::watchdog(),
         }
+    }
+
+    /// Which of the database's servers this is.
+    pub(super) fn server_name(&self, address: &str) -> ServerName {
+        ServerName { name: self.running.instance_name.clone(), address: Some(address.to_owned()) }
     }
 
     pub(super) fn host_rules(&self) -> HostRules {

@@ -18,6 +18,7 @@ use tokio::time::{sleep, sleep_until};
 
 use crate::cli::exit::{DONE, NO, USAGE};
 use crate::cli::signal::Signals;
+use crate::model::boot::EndCause;
 use end::{End, ended_children};
 use program::Program;
 
@@ -56,6 +57,16 @@ enum Outcome {
     Ended(End),
 }
 
+impl Outcome {
+    /// How it ended, if nobody asked it to.
+    fn by_itself(self) -> Option<End> {
+        match self {
+            Self::Ended(end) => Some(end),
+            Self::Stopped(_) | Self::Replaced => None,
+        }
+    }
+}
+
 impl<'a> Keeper<'a> {
     /// To be made where the program was started: its path may be relative to that place.
     pub(super) fn new(listener: TcpListener, signals: &'a Signals, patience: Duration) -> anyhow::Result<Self> {
@@ -71,12 +82,17 @@ impl<'a> Keeper<'a> {
     pub(super) async fn run(mut self) -> anyhow::Result<ExitCode> {
         tracing::info!(program = %self.program.shown(), "the port is kept while the server restarts");
         let (mut pauses, mut is_first, beginning) = (Pauses::default(), true, Instant::now());
+        let mut former = None;
         loop {
             // Who begins now reads its token file anyway, and would not hear it yet.
             _ = self.signals.hung_up().now_or_never();
             let began = Instant::now();
-            let outcome = match self.program.serve(&self.listener) {
-                Ok(server) => self.attend(server).await,
+            let outcome = match self.program.serve(&self.listener, former) {
+                Ok(server) => {
+                    let outcome = self.attend(server).await;
+                    former = outcome.by_itself().map(|end| (server, end));
+                    outcome
+                }
                 Err(error) if is_first => return Err(error),
                 Err(error) => {
                     tracing::error!("{error:#}");
@@ -139,7 +155,7 @@ impl<'a> Keeper<'a> {
                     if let Some(check) = check {
                         pass_on(check, Signal::KILL);
                     }
-                    let signal = if self.signals.cause() == "interrupt" { Signal::INT } else { Signal::TERM };
+                    let signal = if self.signals.cause() == EndCause::Interrupt { Signal::INT } else { Signal::TERM };
                     doing = self.stop(server, signal, true);
                 }
                 () = self.signals.hung_up() => {

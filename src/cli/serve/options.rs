@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use humantime::parse_duration as duration;
 
 use super::renames::Rename;
@@ -14,6 +14,7 @@ use crate::accounting::tokens::TokenMethod;
 use crate::cli::exit::Usage;
 use crate::cli::logging;
 use crate::server::{HostPattern, OriginPattern};
+use crate::store::boots::SeenEnd;
 
 /// The longest time that is taken for meant: sums of times stay times.
 const LONGEST: Duration = Duration::from_hours(24 * 36_525);
@@ -205,12 +206,22 @@ pub(super) struct RunOptions {
     /// at its path and, if that is sound, replaces the running server
     #[arg(long)]
     pub(super) keep_port: bool,
+    /// Name of this server among those of its database, over its restarts [default: its host and address; of a SQLite file,
+    /// which has one server, the file]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), env = "ARCHONCTL_INSTANCE_NAME")]
+    pub(super) instance_name: Option<String>,
     /// Check options, files and the database without starting or changing anything, and exit with 0 if they are sound
     #[arg(long)]
     pub(super) check: bool,
     /// The process that keeps the port, which is standard input
     #[arg(long, hide = true, value_name = "PID")]
     pub(super) kept_by: Option<u32>,
+    /// The process that kept port's server was before this one, and how it ended
+    #[arg(long, hide = true, value_name = "PID:HOW", value_parser = former_end)]
+    pub(super) former_end: Option<(u32, SeenEnd)>,
+    /// Where the kernel's files are: `proc` and `sys` in that folder
+    #[arg(long, hide = true, value_name = "FOLDER")]
+    pub(super) test_machine: Option<PathBuf>,
     /// How log lines look, on standard error [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT", env = "ARCHONCTL_LOG_FORMAT")]
     pub(super) log_format: Option<logging::Format>,
@@ -242,6 +253,22 @@ fn throw_away(folder: &str) -> Result<PathBuf, String> {
     let folder = PathBuf::from(folder);
     let is_ours = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(THROWN_AWAY));
     if is_ours { Ok(folder) } else { Err(format!("its name begins with {THROWN_AWAY}")) }
+}
+
+/// `4242:signal-9` or `4242:exit-101`, as the process that keeps a port writes it.
+fn former_end(text: &str) -> Result<(u32, SeenEnd), &'static str> {
+    let read = || {
+        let (pid, how) = text.split_once(':')?;
+        let (kind, number) = how.split_once('-')?;
+        let number = number.parse().ok()?;
+        let end = match kind {
+            "signal" => SeenEnd::Signal(number),
+            "exit" => SeenEnd::Exit(number),
+            _ => return None,
+        };
+        Some((pid.parse().ok()?, end))
+    };
+    read().ok_or("it is PID:signal-N or PID:exit-N")
 }
 
 impl RunOptions {

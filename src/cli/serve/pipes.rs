@@ -27,13 +27,15 @@ use crate::mcp::Engine;
 use crate::model::clock::Clock;
 use crate::model::private;
 use crate::server::{App, HostRules, Limits, Listener, Principals, Shutdown};
-use crate::session::{Policy, Sessions};
+use crate::session::{Deployment, Policy, Sessions};
 use crate::stdio::{Ended, Pipes};
 use crate::store::boots::Listening;
 use crate::store::{Broken, Location, OpenError, OpenOptions, Role, Store};
 
 /// How a boot names the socket of such a server.
 pub(super) const UNIX: &str = "unix:";
+/// What such a server has instead of an address.
+const PIPES: &str = "stdio";
 /// The token for a server that asks for one.
 const TOKEN: &str = "ARCHONCTL_TOKEN";
 /// How long a server with a port is waited for when it is gone: it may be starting again.
@@ -192,7 +194,9 @@ async fn serve(
     });
     let tokens = TokenCounter::new(options.calls.tokens);
     let listen = socket.as_ref().map(|socket| format!("{UNIX}{}", socket.path.display()));
-    let policy = Policy { listen, on_tick: None, ..options.policy(tokens.as_str()) };
+    let policy = options.policy(tokens.as_str(), listen);
+    let deployment = Deployment { name: options.server_name(PIPES), ..policy.deployment };
+    let policy = Policy { on_tick: None, deployment, ..policy };
     let sessions = Sessions::begin(store, Clock::default(), policy).await?;
     let engine = options.engine(&sessions, tokens, prices);
     tracing::info!(database = %sessions.store().location().shown(), "serving on standard input and output");

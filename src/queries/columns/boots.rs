@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{Cell, Column, Listed, Tone, Value, members};
-use crate::model::boot::EndCause;
+use crate::model::boot::{Confidence, EndCause};
+use crate::model::figures::bytes as bytes_of;
 use crate::model::timestamp::Timestamp;
 use crate::queries::boots::Boot;
 
@@ -11,6 +12,22 @@ impl Listed for Boot {
     type Context = Timestamp;
 
     const LIST: &'static str = "boots";
+
+    const TABLE: &'static [Column<Self>] = &[
+        Column::figure("start", "START", 0, |b, _| Cell::maybe_number(b.start_number)),
+        Column::text("instance", "INSTANCE", 8, 1, |b, _| Cell::maybe(b.instance.as_deref())),
+        Column::text("started", "STARTED", 19, 0, |b, _| Value::When(b.started_at).into()),
+        Column::figure("ran", "RAN", 1, |b, now| Cell::span(b.ran(*now))),
+        Column::text("state", "STATE", 7, 0, |b, now| b.state_cell(*now)),
+        Column::text("evidence", "BECAUSE", 12, 2, |b, _| b.evidence_cell()),
+        Column::figure("recovered", "RECOVERED", 3, |b, _| b.recovered.map_or_else(Cell::default, Cell::count)),
+        Column::figure("outage", "DOWN BEFORE", 3, |b, _| b.outage_cell()),
+        Column::text("host", "HOST", 6, 4, |b, _| Cell::maybe(b.host.as_deref())),
+        Column::text("address", "ADDRESS", 10, 4, |b, _| Cell::maybe(b.listen.as_deref())),
+        Column::figure("memory", "MEMORY", 5, |b, _| b.memory_cell()),
+        Column::text("version", "VERSION", 5, 6, |b, _| Cell::text(&b.version)),
+        Column::figure("pid", "PID", 6, |b, _| Cell::maybe_number(b.pid)),
+    ];
 
     const SCREEN: &'static [Column<Self>] = &[
         Column::figure("boot", "BOOT", 0, |b, _| Value::Number(b.number).into()),
@@ -21,7 +38,7 @@ impl Listed for Boot {
         Column::figure("outage", "DOWN BEFORE", 3, |b, _| b.outage_cell()),
         Column::within("cleanup", "CLEANUP", (8, 12), 4, |b, now| b.cleanup_cell(*now)),
         Column::within("version", "VERSION", (5, 16), 5, |b, _| Cell::text(&b.version)),
-        Column::figure("pid", "PID", 6, |b, _| b.pid.map_or_else(Cell::default, |pid| Value::Number(pid).into())),
+        Column::figure("pid", "PID", 6, |b, _| Cell::maybe_number(b.pid)),
     ];
 
     fn members() -> &'static [&'static str] {
@@ -43,6 +60,20 @@ impl Boot {
             Some(cause) => Cell::text(cause).toned(Tone::Warn),
             None => Cell::text("silent").toned(Tone::Bad),
         }
+    }
+
+    /// What shows how it ended, unless it was in order.
+    fn evidence_cell(&self) -> Cell {
+        let is_in_order = self.end_cause.as_ref().is_some_and(|cause| cause.is(EndCause::Clean));
+        let Some(evidence) = self.end_evidence.as_deref().filter(|_| !is_in_order) else { return Cell::default() };
+        match &self.end_confidence {
+            Some(confidence) if !confidence.is(Confidence::Certain) => Cell::text(format!("{confidence}: {evidence}")),
+            _ => Cell::text(evidence),
+        }
+    }
+
+    fn memory_cell(&self) -> Cell {
+        self.memory_bytes.map_or_else(Cell::default, |bytes| Cell::text(bytes_of(bytes)))
     }
 
     fn outage_cell(&self) -> Cell {

@@ -85,6 +85,11 @@ impl Cell {
         id.map_or_else(Self::default, Self::id)
     }
 
+    /// A number that is no count, or nothing.
+    pub fn maybe_number(n: Option<i64>) -> Self {
+        n.map_or_else(Self::default, |n| Value::Number(n).into())
+    }
+
     /// A count.
     pub fn count(n: i64) -> Self {
         Value::Count(n).into()

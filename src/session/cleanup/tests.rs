@@ -21,7 +21,7 @@ async fn sessions() -> Arc<Sessions> {
         store_grace: Duration::from_mins(1),
         caps: Caps::default(),
         token_method: "off",
-        listen: None,
+        deployment: crate::session::Deployment::default(),
         on_tick: None,
     };
     Sessions::begin(store, Clock::default(), policy).await.expect("a boot")

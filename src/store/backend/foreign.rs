@@ -66,8 +66,20 @@ const OURS_ALONE: [(&str, Typed); 5] = [
     (
         "archon_mcp_boots",
         &[
-            ("BIGINT", &["number", "pid", "outage_ms", "session_timeout_ms", "protocol_timeout_ms", "max_age_ms"]),
-            ("TEXT", &["version", "end_cause"]),
+            (
+                "BIGINT",
+                &[
+                    "number",
+                    "pid",
+                    "outage_ms",
+                    "session_timeout_ms",
+                    "protocol_timeout_ms",
+                    "max_age_ms",
+                    "start_number",
+                    "memory_bytes",
+                ],
+            ),
+            ("TEXT", &["version", "end_cause", "end_confidence", "end_evidence", "boot_id", "host", "listen"]),
             ("TIMESTAMPTZ", &["started_at", "heartbeat_at", "cleanup_at", "ended_at"]),
         ],
     ),

@@ -31,21 +31,40 @@ impl Host {
     }
 }
 
-/// Whether a process of this machine and pid namespace, which began at that moment, has ended for certain.
-pub(in crate::store) fn is_gone(pid: i64, started: i64) -> bool {
+/// Whether a process is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Presence {
+    /// It has ended for certain.
+    Gone,
+    /// It is there, perhaps stopped by a signal or a debugger.
+    There { is_stopped: bool },
+    /// It is hidden from us, or of another machine.
+    Unknown,
+}
+
+/// Whether a process of this machine and pid namespace, which began at that moment, is there.
+pub(in crate::store) fn presence(pid: i64, started: i64) -> Presence {
     let raw = i32::try_from(pid).ok().filter(|raw| *raw > 0);
-    let Some(id) = raw.and_then(Pid::from_raw) else { return false };
-    match test_kill_process(id) {
-        Err(Errno::SRCH) => true,
-        // It may be hidden from us in /proc; then nothing is known.
-        _ => stat(&pid.to_string()).is_some_and(|stat| stat.is_dead || stat.started != started),
+    let Some(id) = raw.and_then(Pid::from_raw) else { return Presence::Unknown };
+    if test_kill_process(id) == Err(Errno::SRCH) {
+        return Presence::Gone;
     }
+    match stat(&pid.to_string()) {
+        None => Presence::Unknown,
+        Some(stat) if stat.started != started || matches!(stat.state, 'Z' | 'X') => Presence::Gone,
+        Some(stat) => Presence::There { is_stopped: matches!(stat.state, 'T' | 't') },
+    }
+}
+
+/// Whether it has ended for certain.
+pub(in crate::store) fn is_gone(pid: i64, started: i64) -> bool {
+    presence(pid, started) == Presence::Gone
 }
 
 /// What /proc says of a process.
 struct Stat {
-    /// It has ended, and nobody has asked how.
-    is_dead: bool,
+    /// `Z` and `X` where it has ended, and nobody has asked how; `T` where it was stopped.
+    state: char,
     started: i64,
 }
 
@@ -53,12 +72,14 @@ fn stat(pid: &str) -> Option<Stat> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name stands in brackets and may hold anything, brackets too.
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-    Some(Stat { is_dead: matches!(*fields.first()?, "Z" | "X"), started: fields.get(19)?.parse().ok()? })
+    Some(Stat { state: fields.first()?.chars().next()?, started: fields.get(19)?.parse().ok()? })
 }
 
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
+    use rustix::process::{Signal, kill_process};
+
     use super::*;
 
     #[test]
@@ -73,7 +94,11 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("a process");
         let pid = i64::from(child.id());
         let started = stat(&pid.to_string()).expect("a process").started;
-        assert!(!is_gone(pid, started));
+        assert_eq!(presence(pid, started), Presence::There { is_stopped: false });
+        kill_process(Pid::from_child(&child), Signal::STOP).expect("a signal");
+        while presence(pid, started) != (Presence::There { is_stopped: true }) {
+            std::thread::yield_now();
+        }
         child.kill().expect("a kill");
         // Not waited for yet: it is a zombie in a moment.
         while !is_gone(pid, started) {

@@ -1,39 +1,50 @@
-//! Boots: one row a run of `archonctl serve`, so that outages are known and a dead server's sums are finished.
+//! Boots: one row a run of `archonctl serve`, so that outages are known and a dead server's sums are finished. Each is one of
+//! a line: on PostgreSQL those of one name, or of one host and address; a SQLite file has one server at a time, and is one.
 
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::host::{self, Host};
+use super::ending::{Former, Seen, SeenEnd};
+use super::heartbeat::{ASSUMED, BURY, DEAD_AFTER, SILENT_AFTER, signed};
+use super::host::{self, Host, Presence};
 use super::outages::Cause;
+use crate::model::boot::End;
+use crate::model::machine::{Kills, Memory};
 use crate::model::timestamp::Timestamp;
-use crate::store::backend::{DbUuid, Dialect, Text, reread, transact};
+use crate::store::backend::{DbUuid, Dialect, Text, transact};
 use crate::store::{Store, StoreError};
-
-/// A boot without a heartbeat for this long is dead.
-pub const DEAD_AFTER: Duration = Duration::from_secs(45);
-/// A boot without a heartbeat for this long has missed one: it may still come back, but if there is no other,
-/// the time since is an outage.
-pub(in crate::store) const SILENT_AFTER: Duration = Duration::from_secs(20);
-/// Ends boots that have been silent since `$1`, but for `$2`. Those that somebody else is about to end, or that speak just
-/// now, are left alone: two servers that take each other for dead must not wait for each other.
-static BURY: Text = Text::new(|dialect| {
-    let lock = dialect.skip_locked();
-    format!(
-        "UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash' WHERE number IN ( \
-         SELECT number FROM archon_mcp_boots WHERE ended_at IS NULL AND heartbeat_at < $1 AND number <> $2 {lock})"
-    )
-});
-
-/// A heartbeat finishes the sums of boots that ended within this time: their last rows may have been committed after
-/// others had taken them for dead. What is older is for the cleanup.
-const FRESHLY_DEAD: Duration = Duration::from_mins(10);
-/// How many chunks of their rows it folds at most, so that the next sign of life is not late.
-const FOLD_CHUNKS: usize = 20;
-const FOLD_CHUNK: i64 = 500;
 
 /// Later than any heartbeat: the last moment of the year 9999.
 const END_OF_TIME: Timestamp = Timestamp::from_millis(253_402_300_799_999);
+/// The line of a SQLite file whose server has no name.
+const FILE: &str = "file";
+
+/// The last boot of line `$1`.
+const FORMER: &str = "SELECT number, CAST(start_number AS BIGINT) AS start_number, heartbeat_at, ended_at, end_cause, end_confidence, \
+     end_evidence, CAST(pid AS BIGINT) AS pid, CAST(pid_started AS BIGINT) AS pid_started, host, kernel_boot, pid_namespace, \
+     CAST(memory_limit_bytes AS BIGINT) AS memory_limit_bytes, CAST(memory_used_bytes AS BIGINT) AS memory_used_bytes, \
+     memory_is_short, control_group, CAST(group_kills AS BIGINT) AS group_kills, CAST(machine_kills AS BIGINT) AS machine_kills \
+     FROM archon_mcp_boots WHERE line = $1 ORDER BY number DESC LIMIT 1";
+/// How a boot ended that left no word itself.
+static JUDGE: Text = Text::new(|_| {
+    format!(
+        "UPDATE archon_mcp_boots SET end_cause = $2, end_confidence = $3, end_evidence = $4 \
+         WHERE number = $1 AND ended_at IS NOT NULL AND {ASSUMED}"
+    )
+});
+static END: Text = Text::new(|_| {
+    format!(
+        "UPDATE archon_mcp_boots SET ended_at = $2, heartbeat_at = $2, end_cause = $3, end_confidence = $4, \
+         end_evidence = $5 WHERE number = $1 AND (ended_at IS NULL OR {ASSUMED})"
+    )
+});
+const INSERT: &str = "INSERT INTO archon_mcp_boots (boot_id, pid, version, started_at, heartbeat_at, outage_ms, token_method, \
+     session_timeout_ms, protocol_timeout_ms, max_age_ms, host, kernel_boot, pid_namespace, pid_started, listen, line, \
+     start_number, control_group, group_kills, machine_kills, memory_bytes, memory_limit_bytes, memory_used_bytes, \
+     memory_available_bytes, memory_is_short) \
+     VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24) \
+     RETURNING number";
 
 /// A boot to be recorded.
 #[derive(Debug, Clone)]
@@ -50,8 +61,25 @@ pub struct NewBoot {
     pub recover_window: Duration,
     /// Where it listens.
     pub listen: Option<String>,
+    /// Which of the database's servers it is.
+    pub place: ServerName,
+    /// How memory is.
+    pub memory: Memory,
+    /// Who was killed for want of it, up to now.
+    pub kills: Kills,
+    /// What whoever started it saw of the end of the one before.
+    pub former: Option<(u32, SeenEnd)>,
     /// The rules that it runs by.
     pub rules: Rules,
+}
+
+/// Which of the servers of a database one is, over its restarts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerName {
+    /// The name that its operator gave it.
+    pub name: Option<String>,
+    /// The address that it was told to listen on (port 0 is any), or `stdio`.
+    pub address: Option<String>,
 }
 
 /// The rules that a boot runs by, for whoever reads its sessions.
@@ -68,28 +96,69 @@ pub struct Rules {
 /// What the record says of a boot that has just begun.
 #[derive(Debug, Clone)]
 pub struct Begun {
-    /// Its number; the first is 1.
+    /// Its number among all boots of the database; the first is 1.
     pub number: i64,
+    /// Its number in its line; the first is 1.
+    pub start_number: i64,
     /// How long no server had been alive before it; zero for the first.
     pub outage: Duration,
-    /// How the boot before ended, of those that listened at the same place if there is one: `clean`, `crash`, …; `None`
-    /// for the first, and while the one before may be alive.
-    pub previous_end: Option<String>,
+    /// How the boot before it in its line ended; `None` for the first.
+    pub previous: Option<End>,
+}
+
+impl ServerName {
+    /// The line in which its boots follow each other.
+    fn line(&self, dialect: Dialect, here: &Host) -> String {
+        match (&self.name, dialect) {
+            (Some(name), _) => format!("name {name}"),
+            (None, Dialect::Sqlite) => FILE.to_owned(),
+            (None, Dialect::Postgres) => {
+                let parts = [here.name.as_deref(), self.address.as_deref()];
+                parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+            }
+        }
+    }
+}
+
+impl NewBoot {
+    /// What it sees of the one before.
+    fn seen<'a>(&'a self, former: &Former, here: &'a Host, dialect: Dialect) -> Seen<'a> {
+        let end = self.former.filter(|(pid, _)| former.pid == Some(i64::from(*pid))).map(|(_, end)| end);
+        let presence = match former.presence(here) {
+            // Whatever it does, it does not have the file any more.
+            Presence::There { .. } if dialect == Dialect::Sqlite => Presence::Unknown,
+            presence => presence,
+        };
+        Seen { here, now: self.started_at, kills: &self.kills, end, presence }
+    }
+}
+
+impl Former {
+    /// Whether its process is there, as far as one can see from here.
+    fn presence(&self, here: &Host) -> Presence {
+        let is_near = self.kernel_boot.is_some()
+            && (&self.kernel_boot, &self.pid_namespace) == (&here.kernel_boot, &here.pid_namespace);
+        match self.pid.zip(self.pid_started).filter(|_| is_near) {
+            Some((pid, started)) => host::presence(pid, started),
+            None => Presence::Unknown,
+        }
+    }
 }
 
 impl Store {
-    /// Records a boot, and the outage before it.
+    /// Records a boot, the outage before it, and how the one before it in its line ended.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn begin_boot(&self, boot: &NewBoot) -> Result<Begun, StoreError> {
         self.bury_neighbours().await?;
-        let (dialect, here) = (self.dialect(), Host::here());
+        let (dialect, here, memory) = (self.dialect(), Host::here(), &boot.memory);
         // On SQLite the lock file proves that no other server is alive; on PostgreSQL only silence does.
         let (dead_since, silent_since) = match dialect {
             Dialect::Sqlite => (END_OF_TIME, END_OF_TIME),
             Dialect::Postgres => (boot.started_at.minus(DEAD_AFTER), boot.started_at.minus(SILENT_AFTER)),
         };
+        let line = boot.place.line(dialect, &here);
         let begun: Begun = transact!(self, tx => async {
             if dialect == Dialect::Postgres {
                 // One after the other: of servers that start together, only the first saw the outage.
@@ -105,20 +174,23 @@ impl Store {
                 Some(at) if alive == 0 => boot.started_at.since(at).min(boot.recover_window),
                 _ => Duration::ZERO,
             };
-            let previous_end: Option<Option<String>> =
-                sqlx::query_scalar(
-                    "SELECT end_cause FROM archon_mcp_boots \
-                     ORDER BY CASE WHEN host = $1 AND listen = $2 THEN 0 ELSE 1 END, number DESC LIMIT 1")
-                    .bind(&here.name).bind(&boot.listen).fetch_optional(&mut *tx).await?;
-            let number: i64 = sqlx::query_scalar(
-                "INSERT INTO archon_mcp_boots (boot_id, pid, version, started_at, heartbeat_at, outage_ms, token_method, \
-                 session_timeout_ms, protocol_timeout_ms, max_age_ms, host, kernel_boot, pid_namespace, pid_started, listen) \
-                 VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING number")
+            let former: Option<Former> = sqlx::query_as(FORMER).bind(&line).fetch_optional(&mut *tx).await?;
+            let previous = former.as_ref().map(|former| former.end(&boot.seen(former, &here, dialect)));
+            if let Some((former, end)) = former.as_ref().zip(previous.as_ref()).filter(|(_, end)| end.cause.is_over()) {
+                sqlx::query(JUDGE.sql(dialect))
+                    .bind(former.number).bind(end.cause.as_str()).bind(end.confidence.as_str()).bind(&end.evidence)
+                    .execute(&mut *tx).await?;
+            }
+            let start_number = former.and_then(|former| former.start_number).unwrap_or(0) + 1;
+            let number: i64 = sqlx::query_scalar(INSERT)
                 .bind(DbUuid(boot.id)).bind(i64::from(std::process::id())).bind(boot.version).bind(boot.started_at)
                 .bind(millis(outage)).bind(boot.token_method).bind(millis(boot.rules.session_timeout))
                 .bind(millis(boot.rules.protocol_timeout)).bind(boot.rules.max_age.map(millis))
                 .bind(&here.name).bind(&here.kernel_boot).bind(&here.pid_namespace).bind(here.pid_started)
-                .bind(&boot.listen)
+                .bind(&boot.listen).bind(&line).bind(start_number)
+                .bind(&boot.kills.group).bind(boot.kills.in_group).bind(boot.kills.on_machine)
+                .bind(signed(memory.process_bytes)).bind(signed(memory.limit_bytes)).bind(signed(memory.used_bytes))
+                .bind(signed(memory.available_bytes)).bind(memory.is_short())
                 .fetch_one(&mut *tx).await?;
             if !outage.is_zero() {
                 sqlx::query("INSERT INTO archon_mcp_outages (began_at, ended_at, credit_ms, cause, boot) \
@@ -126,91 +198,23 @@ impl Store {
                     .bind(boot.started_at.minus(outage)).bind(boot.started_at).bind(millis(outage))
                     .bind(Cause::NoServer.as_str()).bind(number).execute(&mut *tx).await?;
             }
-            Ok::<_, StoreError>(Begun { number, outage, previous_end: previous_end.flatten() })
+            Ok::<_, StoreError>(Begun { number, start_number, outage, previous })
         }.await)?;
         self.totals().know_clients_of(boot.started_at.day()).await?;
         self.writer().begin_boot(begun.number);
         Ok(begun)
     }
 
-    /// Says that this boot is alive, buries boots that are silent or whose process is gone, and finishes their sums. One
-    /// that was taken for dead itself rises again.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn heartbeat(
-        &self,
-        number: i64,
-        now: Timestamp,
-        cleaned_up: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        let dialect = self.dialect();
-        transact!(self, tx => async {
-            sqlx::query(
-                "UPDATE archon_mcp_boots SET heartbeat_at = $2, cleanup_at = COALESCE($3, cleanup_at), \
-                 ended_at = CASE WHEN end_cause = 'crash' THEN NULL ELSE ended_at END, \
-                 end_cause = CASE WHEN end_cause = 'crash' THEN NULL ELSE end_cause END WHERE number = $1")
-                .bind(number).bind(now).bind(cleaned_up).execute(&mut *tx).await?;
-            sqlx::query(BURY.sql(dialect)).bind(now.minus(DEAD_AFTER)).bind(number).execute(&mut *tx).await?;
-            Ok::<_, StoreError>(())
-        }.await)?;
-        let finished = async {
-            self.bury_neighbours().await?;
-            self.finish_the_dead(now.minus(FRESHLY_DEAD)).await
-        };
-        if let Err(error) = finished.await {
-            // The sign of life is given; the next one tries this again.
-            tracing::debug!(%error, "the sums of dead boots cannot be finished now");
-        }
-        Ok(())
-    }
-
-    /// Ends boots on this machine whose process is gone: a supervisor starts a killed server again long before its silence
-    /// would tell. Returns their numbers.
-    async fn bury_neighbours(&self) -> Result<Vec<i64>, StoreError> {
-        let here = Host::here();
-        let (Some(kernel_boot), Some(pid_namespace)) = (&here.kernel_boot, &here.pid_namespace) else {
-            return Ok(Vec::new());
-        };
-        let neighbours: Vec<(i64, i64, i64)> = reread!(self, db => sqlx::query_as(
-            "SELECT number, CAST(pid AS BIGINT), CAST(pid_started AS BIGINT) FROM archon_mcp_boots \
-             WHERE ended_at IS NULL AND kernel_boot = $1 AND pid_namespace = $2 \
-             AND pid IS NOT NULL AND pid_started IS NOT NULL ORDER BY number")
-            .bind(kernel_boot).bind(pid_namespace).fetch_all(db).await)?;
-        let dead = neighbours.into_iter().filter(|(_, pid, started)| host::is_gone(*pid, *started));
-        let dead: Vec<i64> = dead.map(|(number, ..)| number).collect();
-        if !dead.is_empty() {
-            transact!(self, tx => async {
-                for number in &dead {
-                    sqlx::query("UPDATE archon_mcp_boots SET ended_at = heartbeat_at, end_cause = 'crash' \
-                                 WHERE number = $1 AND ended_at IS NULL").bind(number).execute(&mut *tx).await?;
-                }
-                Ok::<_, StoreError>(())
-            }.await)?;
-        }
-        Ok(dead)
-    }
-
-    /// Folds what boots left unfolded that ended after that moment.
-    async fn finish_the_dead(&self, since: Timestamp) -> Result<(), StoreError> {
-        let mut chunks = FOLD_CHUNKS;
-        for boot in self.totals().unfolded_since(since).await? {
-            while chunks > 0 && self.totals().fold_leftovers(boot, FOLD_CHUNK).await? > 0 {
-                chunks -= 1;
-            }
-        }
-        Ok(())
-    }
-
     /// Marks this boot as ended.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn end_boot(&self, number: i64, now: Timestamp, cause: &str) -> Result<(), StoreError> {
+    pub async fn end_boot(&self, number: i64, now: Timestamp, end: &End) -> Result<(), StoreError> {
+        let dialect = self.dialect();
         transact!(self, tx => async {
-            sqlx::query("UPDATE archon_mcp_boots SET ended_at = $2, heartbeat_at = $2, end_cause = $3 \
-                         WHERE number = $1 AND (ended_at IS NULL OR end_cause = 'crash')")
-                .bind(number).bind(now).bind(cause).execute(&mut *tx).await?;
+            sqlx::query(END.sql(dialect))
+                .bind(number).bind(now).bind(end.cause.as_str()).bind(end.confidence.as_str()).bind(&end.evidence)
+                .execute(&mut *tx).await?;
             Ok::<_, StoreError>(())
         }.await)
     }

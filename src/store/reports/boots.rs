@@ -1,6 +1,6 @@
 //! Boots, as they are listed: each run of a server, how it ended, and how many sessions went on in it.
 
-use crate::model::boot::EndCause;
+use crate::model::boot::{Confidence, EndCause};
 use crate::model::timestamp::Timestamp;
 use crate::model::word::Word;
 use crate::store::backend::report;
@@ -25,8 +25,22 @@ pub struct BootRow {
     pub ended_at: Option<Timestamp>,
     /// How it ended.
     pub end_cause: Option<Word<EndCause>>,
+    /// How sure that is.
+    pub end_confidence: Option<Word<Confidence>>,
+    /// What shows it.
+    pub end_evidence: Option<String>,
     /// How long no server had been alive before it.
     pub outage_ms: i64,
+    /// Its id.
+    pub boot_id: Option<String>,
+    /// Its number in its line of succession.
+    pub start_number: Option<i64>,
+    /// Its machine.
+    pub host: Option<String>,
+    /// Where it listened.
+    pub listen: Option<String>,
+    /// What it had in memory at its last heartbeat, in bytes.
+    pub memory_bytes: Option<i64>,
 }
 
 impl Store {
@@ -37,7 +51,9 @@ impl Store {
     pub async fn boots(&self, limit: i64) -> Result<Vec<BootRow>, StoreError> {
         report!(self, db => sqlx::query_as(self.report_text(
             "SELECT number, CAST(pid AS BIGINT) AS pid, version, started_at, heartbeat_at, cleanup_at, ended_at, \
-             end_cause, outage_ms FROM archon_mcp_boots ORDER BY number DESC LIMIT $1"))
+             end_cause, end_confidence, end_evidence, outage_ms, CAST(boot_id AS TEXT) AS boot_id, \
+             CAST(start_number AS BIGINT) AS start_number, host, listen, CAST(memory_bytes AS BIGINT) AS memory_bytes \
+             FROM archon_mcp_boots ORDER BY number DESC LIMIT $1"))
             .bind(limit).fetch_all(db).await)
     }
 

@@ -99,7 +99,7 @@ impl House {
             store_grace: hour,
             caps: Caps::default(),
             token_method: "off",
-            listen: None,
+            deployment: archonctl::session::Deployment::default(),
             on_tick: None,
         };
         let sessions = Sessions::begin(store, Clock::default(), policy).await.expect("a boot");

@@ -49,6 +49,25 @@ const REQUEST: &[&str] = &[
     "late",
 ];
 const EVENT: &[&str] = &["id", "at", "kind", "session_id", "protocol_session_id", "reason", "actor"];
+const BOOT: &[&str] = &[
+    "number",
+    "start_number",
+    "instance",
+    "pid",
+    "version",
+    "host",
+    "listen",
+    "started_at",
+    "heartbeat_at",
+    "cleanup_at",
+    "ended_at",
+    "end_cause",
+    "end_confidence",
+    "end_evidence",
+    "outage_s",
+    "memory_bytes",
+    "recovered",
+];
 const USAGE: &[&str] = &[
     "name",
     "calls",
@@ -74,6 +93,7 @@ const SHAPES: &[Shape] = &[
     (&["list", "--all"], "sessions", SESSION, 4, "SESSION"),
     (&["requests"], "requests", REQUEST, 3, "TIME"),
     (&["events"], "events", EVENT, 6, "TIME"),
+    (&["boots"], "boots", BOOT, 1, "START"),
     (&["stats"], "groups", USAGE, 2, "TOOL"),
     (&["stats", "--by", "user"], "groups", USAGE, 1, "USER"),
     (&["expire", "--all", "--dry-run"], "sessions", ENDED, 2, "SESSION"),

@@ -58,7 +58,7 @@ fn printed(db: &Database, args: &[&str]) -> String {
 }
 
 /// The JSON document that it prints.
-fn document(db: &Database, args: &[&str]) -> Value {
+pub(crate) fn document(db: &Database, args: &[&str]) -> Value {
     let text = printed(db, &[args, &["--json"]].concat());
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{args:?}: {e}: {text}"))
 }

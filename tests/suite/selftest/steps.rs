@@ -125,7 +125,7 @@ restart = { signal = "SIGTERM" }
 sql.query = "SELECT end_cause FROM archon_mcp_boots"
 expect.rows = [["clean"]]
 [[step]]
-log.matches = 'MCP server start #2'
+log.matches = 'MCP Server Start #2'
 [[step]]
 restart = { signal = "SIGKILL", args = ["--session-timeout", "5h"] }
 [[step]]

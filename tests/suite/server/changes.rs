@@ -56,7 +56,7 @@ async fn serving(catalog: Catalog) -> (String, Arc<Current>, Arc<Engine>) {
         store_grace: Duration::from_mins(1),
         caps: Caps::default(),
         token_method: "off",
-        listen: None,
+        deployment: archonctl::session::Deployment::default(),
         on_tick: None,
     };
     let store = Store::open(&options).await.expect("a database");

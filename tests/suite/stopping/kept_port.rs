@@ -96,7 +96,7 @@ on_every_database!(no_connection_is_refused_while_the_server_is_killed, |db| asy
     assert!(!is_alive(server));
     let causes = "SELECT end_cause FROM archon_mcp_boots ORDER BY number";
     let causes: Vec<_> = db.rows(causes).into_iter().map(|mut row| row.remove(0).expect("a cause")).collect();
-    assert_eq!(causes, ["crash", "clean", "crash", "clean", "clean"]);
+    assert_eq!(causes, ["signal", "clean", "signal", "clean", "clean"]);
 });
 
 #[tokio::test]

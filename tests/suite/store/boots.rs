@@ -1,17 +1,30 @@
 //! Boots: their numbers, the outages before them, and what those give back to sessions.
 
+use archonctl::model::boot::{Confidence, End, EndCause};
 use archonctl::model::clock::Clock;
-use archonctl::store::boots::DEAD_AFTER;
+use archonctl::store::boots::{DEAD_AFTER, ServerName, Vitals};
 
 use super::*;
 use crate::databases::on_every_database;
 
+fn ended(cause: EndCause) -> End {
+    End::new(cause, Confidence::Certain, "a test")
+}
+
+/// How the boot before it ended.
+fn cause(begun: &Begun) -> Option<EndCause> {
+    begun.previous.as_ref().map(|end| end.cause)
+}
+
 on_every_database!(boots_are_numbered_and_remember_how_the_last_one_ended, |db| async {
     let store = open(&db, Role::Server).await.expect("open");
     let first = begin_boot(&store, NOON).await;
-    assert_eq!((first.number, first.outage, first.previous_end), (1, Duration::ZERO, None));
-    store.heartbeat(1, NOON.plus(minutes(5)), Some(NOON.plus(minutes(4)))).await.expect("a heartbeat");
-    store.heartbeat(1, NOON.plus(minutes(6)), None).await.expect("a heartbeat");
+    assert_eq!((first.number, first.outage, cause(&first)), (1, Duration::ZERO, None));
+    store
+        .heartbeat(1, NOON.plus(minutes(5)), &Vitals { cleaned_up: Some(NOON.plus(minutes(4))), ..Vitals::default() })
+        .await
+        .expect("a heartbeat");
+    store.heartbeat(1, NOON.plus(minutes(6)), &Vitals::default()).await.expect("a heartbeat");
     assert_eq!(
         row(
             &db,
@@ -30,15 +43,16 @@ on_every_database!(boots_are_numbered_and_remember_how_the_last_one_ended, |db| 
             "approx"
         ]
     );
-    store.end_boot(1, NOON.plus(minutes(7)), "clean").await.expect("an end");
+    store.end_boot(1, NOON.plus(minutes(7)), &ended(EndCause::Clean)).await.expect("an end");
     // The first end counts.
-    store.end_boot(1, NOON.plus(minutes(8)), "late").await.expect("an end");
+    store.end_boot(1, NOON.plus(minutes(8)), &ended(EndCause::Interrupt)).await.expect("an end");
     let second = begin_boot(&store, NOON.plus(minutes(10))).await;
-    assert_eq!((second.number, second.outage, second.previous_end.as_deref()), (2, minutes(3), Some("clean")));
-    store.heartbeat(2, NOON.plus(minutes(11)), None).await.expect("a heartbeat");
-    // It is killed.
+    assert_eq!((second.number, second.outage, cause(&second)), (2, minutes(3), Some(EndCause::Clean)));
+    store.heartbeat(2, NOON.plus(minutes(11)), &Vitals::default()).await.expect("a heartbeat");
+    // Nothing is heard of it any more; its process, which is this one, is there. A SQLite file it would have locked.
+    let unheard = if db.is_postgres() { EndCause::Frozen } else { EndCause::Crash };
     let third = begin_boot(&store, NOON.plus(minutes(30))).await;
-    assert_eq!((third.number, third.outage, third.previous_end.as_deref()), (3, minutes(19), Some("crash")));
+    assert_eq!((third.number, third.outage, cause(&third)), (3, minutes(19), Some(unheard)));
     assert_eq!(
         rows(
             &db,
@@ -73,9 +87,9 @@ async fn while_one_server_lives_there_is_no_outage() {
     let second = open(&db, Role::Server).await.expect("open");
     let begun = begin_boot(&second, NOON.plus(Duration::from_secs(14))).await;
     assert_eq!((begun.number, begun.outage), (2, Duration::ZERO));
-    first.heartbeat(1, NOON.plus(minutes(1)), None).await.expect("a heartbeat");
+    first.heartbeat(1, NOON.plus(minutes(1)), &Vitals::default()).await.expect("a heartbeat");
     // The second falls silent and is buried; the first is alive.
-    first.heartbeat(1, NOON.plus(minutes(2)), None).await.expect("a heartbeat");
+    first.heartbeat(1, NOON.plus(minutes(2)), &Vitals::default()).await.expect("a heartbeat");
     assert_eq!(
         rows(
             &db,
@@ -84,7 +98,7 @@ async fn while_one_server_lives_there_is_no_outage() {
         [["1", "NULL", "NULL"], ["2", "crash", "2026-01-10 12:00:14.000"]]
     );
     // It was only slow.
-    second.heartbeat(2, NOON.plus(Duration::from_secs(160)), None).await.expect("a heartbeat");
+    second.heartbeat(2, NOON.plus(Duration::from_secs(160)), &Vitals::default()).await.expect("a heartbeat");
     assert_eq!(count(&db, "archon_mcp_boots WHERE ended_at IS NULL AND end_cause IS NULL"), 2);
     let third = begin_boot(&open(&db, Role::Server).await.expect("open"), NOON.plus(minutes(3))).await;
     assert_eq!((third.number, third.outage), (3, Duration::ZERO));
@@ -140,28 +154,29 @@ async fn a_server_on_this_machine_is_dead_when_its_process_is_gone() {
     let first = serving(&db).await;
     let at = |place: &str, seconds| NewBoot {
         listen: Some(place.into()),
+        place: ServerName { name: None, address: Some(place.into()) },
         ..boot_at(NOON.plus(Duration::from_secs(seconds)))
     };
     let second = beside(&db).await;
-    assert_eq!(second.begin_boot(&at("127.0.0.1:2", 0)).await.expect("a boot").previous_end, None);
+    assert_eq!(cause(&second.begin_boot(&at("127.0.0.1:2", 0)).await.expect("a boot")), None);
     first.begin_boot(&at("127.0.0.1:1", 1)).await.expect("a boot");
     assert_eq!(causes(&db), ["NULL", "NULL", "NULL"], "all are of this process");
 
     // The second is killed, and started again before anybody would miss it.
     db.rows(&format!("UPDATE archon_mcp_boots SET pid = {} WHERE number = 2", gone()));
     let again = second.begin_boot(&at("127.0.0.1:2", 2)).await.expect("a boot");
-    assert_eq!((again.number, again.outage, again.previous_end.as_deref()), (4, Duration::ZERO, Some("crash")));
+    assert_eq!((again.number, again.outage, cause(&again)), (4, Duration::ZERO, Some(EndCause::Crash)));
     assert_eq!(causes(&db), ["NULL", "crash", "NULL", "NULL"]);
 
     // Of another machine, or another container, nothing is known.
     for elsewhere in ["kernel_boot = 'another'", "pid_namespace = 'pid:[1]'"] {
         db.rows(&format!("UPDATE archon_mcp_boots SET pid = {}, {elsewhere} WHERE number = 3", gone()));
-        first.heartbeat(1, NOON.plus(Duration::from_secs(3)), None).await.expect("a heartbeat");
+        first.heartbeat(1, NOON.plus(Duration::from_secs(3)), &Vitals::default()).await.expect("a heartbeat");
         assert_eq!(causes(&db), ["NULL", "crash", "NULL", "NULL"]);
     }
     // The pid was given again.
     db.rows("UPDATE archon_mcp_boots SET pid_started = pid_started - 1 WHERE number = 4");
-    first.heartbeat(1, NOON.plus(Duration::from_secs(4)), None).await.expect("a heartbeat");
+    first.heartbeat(1, NOON.plus(Duration::from_secs(4)), &Vitals::default()).await.expect("a heartbeat");
     assert_eq!(causes(&db), ["NULL", "crash", "NULL", "crash"]);
 }
 
@@ -176,7 +191,7 @@ async fn a_heartbeat_finishes_the_sums_of_the_dead() {
     store_all(&second, pair(1).into_iter().chain([requests(call(1)), requests(call(1))])).await;
     db.rows(&format!("UPDATE archon_mcp_boots SET pid = {} WHERE number = 2", gone()));
     for calls in ["2", "3"] {
-        first.heartbeat(1, NOON.plus(Duration::from_secs(3)), None).await.expect("a heartbeat");
+        first.heartbeat(1, NOON.plus(Duration::from_secs(3)), &Vitals::default()).await.expect("a heartbeat");
         assert_eq!(db.value("SELECT SUM(calls) FROM archon_mcp_sessions"), calls);
         store_all(&second, [requests(call(1))]).await;
     }
@@ -190,9 +205,10 @@ async fn servers_that_bury_each_other_do_not_wait_for_each_other() {
     for store in &stores[1..] {
         begin_boot(store, NOON).await;
     }
+    let vitals = Vitals::default();
     for n in 1..=20 {
         let now = NOON.plus(minutes(10 * n));
-        let beats = (1..).zip(&stores).map(|(number, store)| store.heartbeat(number, now, None));
+        let beats = (1..).zip(&stores).map(|(number, store)| store.heartbeat(number, now, &vitals));
         futures_util::future::join_all(beats).await.into_iter().for_each(|beat| beat.expect("a heartbeat"));
     }
     let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";

@@ -11,10 +11,11 @@ mod totals;
 use std::sync::Arc;
 use std::time::Duration;
 
+use archonctl::model::machine::{Kills, Memory};
 use archonctl::model::request::{RequestStatus, Tokens};
 use archonctl::model::session::{EndReason, SessionRule};
 use archonctl::model::timestamp::Timestamp;
-use archonctl::store::boots::{Begun, NewBoot, Rules};
+use archonctl::store::boots::{Begun, NewBoot, Rules, ServerName};
 use archonctl::store::commit::Commit;
 use archonctl::store::rows::{Binding, ClientFacts, NewEvent, NewProtocolSession, NewRequest, NewSession, Write};
 use archonctl::store::sessions::{Ending, EvictRule, ReapRule};
@@ -72,6 +73,10 @@ fn boot_at(now: Timestamp) -> NewBoot {
         token_method: "approx",
         recover_window,
         listen: None,
+        place: ServerName::default(),
+        memory: Memory::default(),
+        kills: Kills::default(),
+        former: None,
         rules,
     }
 }

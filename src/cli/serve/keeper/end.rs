@@ -40,6 +40,16 @@ impl End {
     }
 }
 
+impl End {
+    /// As the next server is told it.
+    pub(super) fn word(self) -> String {
+        match self {
+            Self::Exited(code) => format!("exit-{code}"),
+            Self::Killed(signal) => format!("signal-{signal}"),
+        }
+    }
+}
+
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

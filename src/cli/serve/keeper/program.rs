@@ -47,11 +47,14 @@ impl Program {
         command
     }
 
-    /// Starts a server on that socket.
-    pub(super) fn serve(&self, listener: &TcpListener) -> anyhow::Result<Pid> {
+    /// Starts a server on that socket, after one that ended by itself if there was one.
+    pub(super) fn serve(&self, listener: &TcpListener, former: Option<(Pid, End)>) -> anyhow::Result<Pid> {
         let socket = listener.try_clone().context("cannot hand the port over")?;
         let mut command = self.command();
         command.args(["--kept-by", &std::process::id().to_string()]).stdin(OwnedFd::from(socket));
+        if let Some((pid, end)) = former {
+            command.args(["--former-end", &format!("{}:{}", pid.as_raw_nonzero(), end.word())]);
+        }
         self.start(command)
     }
 

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use archonctl::store::boots::Vitals;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::*;
@@ -114,7 +115,7 @@ impl Hammer {
         while self.is_on() {
             self.store.reap(reap_at(NOON.plus(minutes(70))), &Touches::default()).await.expect("a chunk");
             self.store.prune(NOON.plus(minutes(1)), 50).await.expect("a chunk");
-            self.store.heartbeat(self.boot, NOON, None).await.expect("a heartbeat");
+            self.store.heartbeat(self.boot, NOON, &Vitals::default()).await.expect("a heartbeat");
         }
     }
 

@@ -210,7 +210,7 @@ fn a_migration_that_is_killed_is_made_by_the_next_start() {
             assert_eq!(migrations == 1, has == [["0.1.0"]], "all or nothing: {migrations} {has:?}");
             let output = migrate().expect("it runs");
             assert!(output.status.success(), "after {n}/20: {}", String::from_utf8_lossy(&output.stderr));
-            assert_eq!(count(&db, "archonctl_migrations"), 2);
+            assert_eq!(count(&db, "archonctl_migrations"), 3);
             assert_eq!(rows(&db, &sums.replace("session_id || ''", "CAST(session_id AS TEXT)")), before);
             if !postgres {
                 assert_eq!(db.value("PRAGMA integrity_check"), "ok");

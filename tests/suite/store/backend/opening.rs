@@ -43,7 +43,7 @@ on_every_database!(a_fresh_database_is_made_and_found_again, |db| async {
     drop(store);
     let store = open(&db, Role::Server).await.expect("open again");
     assert!(store.protocol_session(&ids(1).0).await.expect("an answer").is_some());
-    assert_eq!(count(&db, "archonctl_migrations"), 2);
+    assert_eq!(count(&db, "archonctl_migrations"), 3);
     assert_eq!(db.value("SELECT value FROM archonctl_meta WHERE key = 'oldest_program'"), "0.2.0");
 });
 
@@ -56,7 +56,7 @@ on_every_database!(many_open_it_at_the_same_time, |db| async {
             store.unwrap_or_else(|e| panic!("round {round}: {e}")).ping().await.expect("an answer");
         }
     }
-    assert_eq!(count(&db, "archonctl_migrations"), 2);
+    assert_eq!(count(&db, "archonctl_migrations"), 3);
 });
 
 on_every_database!(an_operator_opens_beside_a_busy_server, |db| async {

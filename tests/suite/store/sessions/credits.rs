@@ -1,6 +1,6 @@
 //! Time that was nobody's idleness: what it gives back to sessions, once, and that nobody is ended meanwhile.
 
-use archonctl::store::boots::{Cause, Credits, Lost};
+use archonctl::store::boots::{Cause, Credits, Lost, Vitals};
 use archonctl::store::sessions::{CreditRule, Credited};
 
 use super::*;
@@ -137,7 +137,7 @@ async fn time_in_which_another_server_lived_counts() {
     let Some(db) = Database::postgres() else { return };
     let store = serving(&db).await;
     begin_boot(&store, NOON).await;
-    store.heartbeat(2, NOON.plus(minutes(20)), None).await.expect("a heartbeat");
+    store.heartbeat(2, NOON.plus(minutes(20)), &Vitals::default()).await.expect("a heartbeat");
     let frozen = |until| Lost {
         began: NOON.plus(minutes(5)),
         ended: NOON.plus(minutes(until)),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use archonctl::model::boot::{Confidence, End, EndCause};
 use archonctl::model::latency;
 use futures_util::future::join_all;
 
@@ -248,7 +249,7 @@ on_every_database!(a_call_that_ran_over_the_end_of_its_session_is_late, |db| asy
     assert_eq!(rows(&db, late), [ended("51000"), ended("1000"), ended("1980000")]);
     // What a dead boot left is looked at in the same way.
     store_all(&store, [ran(1, 30, 70), ran(2, 30, 70)]).await;
-    store.end_boot(1, ms(80), "crash").await.expect("an end");
+    store.end_boot(1, ms(80), &End::new(EndCause::Crash, Confidence::Possible, "a test")).await.expect("an end");
     fold_all(&beside(&db).await, 1, 10).await;
     assert_eq!(count(&db, "archon_mcp_requests WHERE CAST(late AS INTEGER) <> 0"), 4);
 });
