@@ -6,6 +6,7 @@
 mod admission;
 mod archon;
 mod bind;
+mod boot;
 mod bucket;
 mod cache;
 mod caps;
@@ -51,6 +52,7 @@ use std::time::Instant;
 use uuid::Uuid;
 
 pub use archon::Archon;
+pub use boot::Boot;
 pub use caps::{BURST, Cap, Caps, HOURLY};
 pub use error::SessionError;
 pub use limits::{Limit, Reached};
@@ -67,9 +69,8 @@ pub use visitor::Visitor;
 
 use crate::model::clock::Clock;
 use crate::model::machine::Memory;
-use crate::model::timestamp::Timestamp;
 use crate::model::warned::Warned;
-use crate::store::boots::{Begun, Credits, NewBoot, Rules};
+use crate::store::boots::{Credits, NewBoot, Rules};
 use crate::store::rows::{NewEvent, Write};
 use crate::store::space::Space;
 use crate::store::{Store, StoreError};
@@ -114,39 +115,6 @@ pub struct Sessions {
     memory: MemoryWatch,
     refusals: Refusals,
     supervisor: Supervisor,
-}
-
-/// This run of the server.
-#[derive(Debug)]
-pub struct Boot {
-    /// Its id.
-    pub id: Uuid,
-    /// Its number and what came before it.
-    pub begun: Begun,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// The same on the monotonic clock, for leases and uptime.
-    pub started: Instant,
-}
-
-impl Boot {
-    /// The first characters of its id, for people.
-    pub fn instance(&self) -> String {
-        self.id.simple().to_string().get(..8).unwrap_or_default().to_owned()
-    }
-
-    fn log(&self) {
-        let (begun, instance) = (&self.begun, self.instance());
-        let (previous, evidence) = match &begun.previous {
-            None => ("none", ""),
-            Some(end) => (end.cause.as_str(), end.evidence.as_str()),
-        };
-        let outage_s = begun.outage.as_secs();
-        tracing::info!(
-            boot = begun.number, %instance, previous_end = previous, evidence, outage_s,
-            "MCP Server Start #{} | Instance: {instance} | previous: {previous}", begun.start_number
-        );
-    }
 }
 
 #[derive(Debug)]
