@@ -62,6 +62,8 @@ words! {
         Failures = "failures",
         /// Many of a session's calls failed.
         FailingSession = "failing_session",
+        /// A server ends soon after it starts, again and again.
+        CrashLoop = "crash_loop",
         /// Sessions whose time is over are not ended.
         NoCleanup = "no_cleanup",
         /// A client of one user has many sessions in use.
@@ -88,7 +90,7 @@ impl Rule {
             Self::NoServer => 0,
             Self::SlowDatabase => 1,
             Self::Stuck | Self::Failures => 2,
-            Self::FailingSession | Self::NoCleanup => 3,
+            Self::FailingSession | Self::NoCleanup | Self::CrashLoop => 3,
             Self::Crowd | Self::NeverCloses => 4,
             Self::SlowCall => 5,
             Self::NearEnd => 6,

@@ -14,7 +14,23 @@ pub(super) fn of_server(snapshot: &Snapshot<'_>, thresholds: &ServerThresholds) 
         Some(None) => Some(no_server(snapshot)),
         Some(Some(boot)) => no_cleanup(boot, snapshot, thresholds),
     };
-    server.into_iter().chain(slow_database(snapshot, thresholds)).collect()
+    server.into_iter().chain(crash_loop(snapshot, thresholds)).chain(slow_database(snapshot, thresholds)).collect()
+}
+
+fn crash_loop(snapshot: &Snapshot<'_>, thresholds: &ServerThresholds) -> Option<Finding> {
+    let since = snapshot.now.minus(thresholds.crash_window);
+    let recent = snapshot.boots.unwrap_or_default().iter().filter(|boot| boot.started_at >= since);
+    let broken: Vec<&Boot> = recent.filter(|boot| boot.ended_by_itself()).collect();
+    let last = broken.first().filter(|_| broken.len() >= thresholds.crashes)?;
+    let cause = last.end_cause.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);
+    let evidence = last.end_evidence.as_deref().unwrap_or("it left no word");
+    Some(Finding {
+        rule: Rule::CrashLoop,
+        subject: Subject::Server,
+        text: format!("ended {} times within {}, last: {cause}", broken.len(), span(thresholds.crash_window)),
+        evidence: format!("boot {}: {evidence}", last.number),
+        next_step: "see how each of them ended: archonctl boots".to_owned(),
+    })
 }
 
 fn no_server(snapshot: &Snapshot<'_>) -> Finding {
@@ -60,6 +76,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::model::boot::EndCause;
     use crate::model::timestamp::Timestamp;
 
     const NOW: Timestamp = Timestamp::from_millis(1_768_046_400_000);
@@ -98,6 +115,25 @@ mod tests {
     fn a_server_that_is_up_and_cleans_up_is_well() {
         assert!(found(Some(&[boot(5, 300)]), 1).is_empty());
         assert!(found(None, 1).is_empty(), "nothing is known of servers");
+    }
+
+    #[test]
+    fn a_server_that_ends_again_and_again_is_in_a_loop() {
+        let ended = |cause: EndCause, began: u64| {
+            let at = |seconds| NOW.minus(Duration::from_secs(seconds));
+            let evidence = Some("its process 7 is gone".to_owned());
+            let (started_at, ended_at) = (at(began), Some(at(began - 1)));
+            Boot { end_cause: Some(cause.into()), end_evidence: evidence, started_at, ended_at, ..boot(5, 300) }
+        };
+        let of = |causes: &[(EndCause, u64)]| {
+            let ends = causes.iter().map(|(cause, began)| ended(*cause, *began));
+            found(Some(&std::iter::once(boot(5, 300)).chain(ends).collect::<Vec<_>>()), 1)
+        };
+        let crashes = [(EndCause::OutOfMemory, 60), (EndCause::Crash, 120), (EndCause::Signal, 890)];
+        assert_eq!(of(&crashes), ["crash_loop: ended 3 times within 15m00s, last: out_of_memory"]);
+        assert!(of(&crashes[1..]).is_empty(), "too few");
+        assert!(of(&[crashes[0], crashes[1], (EndCause::Crash, 910)]).is_empty(), "too long ago");
+        assert!(of(&[crashes[0], crashes[1], (EndCause::Clean, 200)]).is_empty(), "it was told to");
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub struct ServerThresholds {
     pub no_cleanup: Duration,
     /// A database that takes this long to answer a small question is slow.
     pub slow_database: Duration,
+    /// A server that has ended this often without being told to, …
+    pub crashes: usize,
+    /// … of the starts within this time, is in a loop.
+    pub crash_window: Duration,
 }
 
 /// From where on something is wrong with calls.
@@ -64,7 +68,12 @@ pub struct ClientThresholds {
 
 impl Default for ServerThresholds {
     fn default() -> Self {
-        Self { no_cleanup: Duration::from_mins(15), slow_database: Duration::from_millis(250) }
+        Self {
+            no_cleanup: Duration::from_mins(15),
+            slow_database: Duration::from_millis(250),
+            crashes: 3,
+            crash_window: Duration::from_mins(15),
+        }
     }
 }
 

@@ -46,6 +46,12 @@ words! {
 }
 
 impl Reason {
+    /// Whether it is about the form of the request alone: so clients find out what a server speaks, and browsers whether there
+    /// is an icon.
+    pub const fn is_of_form(self) -> bool {
+        matches!(self, Self::Revision | Self::BadRequest)
+    }
+
     /// Whether it is about the session that it names, so that its client may be stuck.
     pub const fn is_of_session(self) -> bool {
         matches!(

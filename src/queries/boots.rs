@@ -59,6 +59,12 @@ pub struct Boot {
 }
 
 impl Boot {
+    /// Whether it ended without being told to.
+    pub fn ended_by_itself(&self) -> bool {
+        let was_told = |cause: &Word<EndCause>| cause.is(EndCause::Clean) || cause.is(EndCause::Interrupt);
+        self.end_cause.as_ref().is_some_and(|cause| !was_told(cause))
+    }
+
     /// Whether it runs, as far as its heartbeats tell.
     pub fn is_up(&self, now: Timestamp) -> bool {
         self.ended_at.is_none() && now.since(self.heartbeat_at) < DEAD_AFTER

@@ -28,11 +28,20 @@ impl Sessions {
         let memory_mib = memory.process_bytes.map_or(0, |bytes| bytes >> 20);
         let short = if memory.is_short() { "; memory is short" } else { "" };
         let sessions = self.cached();
-        tracing::warn!(
-            reason = %refused.reason, session = beginning(refused.session), from = %address, program = %program,
-            principal = refused.principal, uptime_s = up, memory_mib, sessions,
-            "refused: {}{short}", refused.fact
-        );
+        macro_rules! tell {
+            ($level:ident) => {
+                tracing::$level!(
+                    reason = %refused.reason, session = beginning(refused.session), from = %address, program = %program,
+                    principal = refused.principal, uptime_s = up, memory_mib, sessions,
+                    "refused: {}{short}", refused.fact
+                )
+            };
+        }
+        if refused.reason.is_of_form() {
+            tell!(info);
+        } else {
+            tell!(warn);
+        }
         let who = if refused.principal.is_empty() { String::new() } else { format!("{} ", refused.principal) };
         let client = if program.is_empty() { String::new() } else { format!(", {program}") };
         let detail = format!(
