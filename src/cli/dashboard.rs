@@ -13,7 +13,7 @@ use super::output::json;
 use super::signal::{hung_up, interrupted};
 use super::{identity, paths};
 use crate::dashboard::{self, DashboardError, Options as View, Tab};
-use crate::store::{Location, OpenError, OpenOptions, Role};
+use crate::store::{OpenError, OpenOptions, Role};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -127,7 +127,7 @@ impl Options {
         let location = self.database.location()?;
         let role = if self.read_only || self.once { Role::Reader } else { Role::Operator };
         Ok(View {
-            serve_hint: serve_hint(&location),
+            serve_hint: self.database.serve_hint()?,
             open: OpenOptions { location, role, sync_full: false },
             by: identity::actor(),
             preferences,
@@ -165,17 +165,6 @@ pub(super) async fn watch(view: View) -> anyhow::Result<()> {
 pub(super) fn colored() -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-}
-
-/// How to start a server on that database.
-fn serve_hint(location: &Location) -> String {
-    match location {
-        Location::SqliteFile(path) if paths::default_database().is_ok_and(|default| default == *path) => {
-            "archonctl serve".to_owned()
-        }
-        Location::SqliteFile(path) => format!("archonctl serve --database-url sqlite://{}", path.display()),
-        _ => "archonctl serve --database-url (this database)".to_owned(),
-    }
 }
 
 /// Errors as the exit codes know them.

@@ -42,6 +42,20 @@ impl Database {
         })
     }
 
+    /// The command that starts a server on it.
+    ///
+    /// # Errors
+    /// Those of [`Self::location`].
+    pub(super) fn serve_hint(&self) -> anyhow::Result<String> {
+        Ok(match self.location()? {
+            Location::SqliteFile(path) if paths::default_database().is_ok_and(|default| default == path) => {
+                "archonctl serve".to_owned()
+            }
+            Location::SqliteFile(path) => format!("archonctl serve --database-url sqlite://{}", path.display()),
+            _ => "archonctl serve --database-url (this database)".to_owned(),
+        })
+    }
+
     /// Opens it to look: it must be there, and may be an original Archon's.
     ///
     /// # Errors

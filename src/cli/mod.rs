@@ -35,6 +35,7 @@ mod nearest;
 mod output;
 mod paths;
 mod pretty;
+mod problems;
 pub mod ready;
 mod repeat;
 pub mod requests;
@@ -87,6 +88,7 @@ enum Command {
     Events(events::Options),
     Stats(stats::Options),
     Boots(boots::Options),
+    Problems(problems::Options),
     Expire(expire::Options),
     Dashboard(dashboard::Options),
     Demo(demo::Options),
@@ -124,6 +126,7 @@ impl Command {
             Self::Events(options) => options.run().await,
             Self::Stats(options) => options.run().await,
             Self::Boots(options) => options.run().await,
+            Self::Problems(options) => options.run().await,
             Self::Expire(options) => options.run().await,
             Self::Dashboard(options) => options.run().await,
             Self::Demo(options) => options.run().await,

@@ -6,7 +6,9 @@
 mod calls;
 mod clients;
 mod finding;
+mod look;
 mod overall;
+mod problem;
 mod server;
 mod sessions;
 mod snapshot;
@@ -14,7 +16,9 @@ mod thresholds;
 
 pub use clients::of_client;
 pub use finding::{Finding, Rule, Severity, Subject};
+pub use look::look;
 pub use overall::overall;
+pub use problem::Problem;
 pub use sessions::of_session;
 pub use snapshot::Snapshot;
 pub use thresholds::Thresholds;

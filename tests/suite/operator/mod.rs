@@ -6,6 +6,7 @@ mod following;
 mod formats;
 mod harmful;
 pub(crate) mod original;
+mod problems;
 mod seeded;
 mod stories;
 mod terminal;
