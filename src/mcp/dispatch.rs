@@ -84,7 +84,7 @@ impl Engine {
                     return Err(Refusal::batch().in_session(&caller));
                 }
                 caller.exchange.admit();
-                Ok(Box::pin(legacy::batch(self, &caller, members)).await)
+                Ok(Box::pin(legacy::batch(self, &caller, &errand.head, members)).await)
             }
         }
     }

@@ -2,8 +2,9 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// How many connections a server takes at most, whatever the system allows.
-const CONNECTIONS: usize = 10_000;
+/// How many connections a server takes at most, whatever the system allows: each with half a request takes some 22 KiB, and
+/// all together are to stay well below 300 MiB.
+const CONNECTIONS: usize = 8000;
 /// What is left for all else: the database, logs, sockets of our own.
 const RESERVE: u64 = 128;
 
