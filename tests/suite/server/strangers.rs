@@ -1,5 +1,7 @@
 //! Who is refused at the door is counted by reason, and told once a minute, address and reason.
 
+use std::time::Duration;
+
 use super::access::with_tokens;
 use super::{House, LATEST, initialize};
 
@@ -56,6 +58,7 @@ async fn behind_a_proxy_each_client_has_its_own_line() {
         let headers = [("x-forwarded-for", address), ("authorization", "Bearer guess"), JSON];
         assert_eq!(house.request("POST /mcp", &headers, &initialize(LATEST)).await.status, 401);
     }
+    house.server.wait_for_line("\"from\":\"127.0.0.1\"", Duration::from_secs(10)).await;
     let told = house.told();
     assert_eq!(told.len(), 4, "{told:?}");
     for (line, address) in told.iter().zip(["192.0.2.1", "192.0.2.2", "2001:db8::", "127.0.0.1"]) {
