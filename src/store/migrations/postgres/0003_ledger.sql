@@ -3,9 +3,10 @@
 -- Which line: the name that the server was given, or its host and address. How many runs there were in it, with this one.
 ALTER TABLE archon_mcp_boots ADD COLUMN line TEXT;
 ALTER TABLE archon_mcp_boots ADD COLUMN start_number BIGINT;
-UPDATE archon_mcp_boots SET line = concat_ws(' ', host, listen), start_number =
-    (SELECT COUNT(*) FROM archon_mcp_boots b WHERE b.number <= archon_mcp_boots.number
-        AND concat_ws(' ', b.host, b.listen) = concat_ws(' ', archon_mcp_boots.host, archon_mcp_boots.listen));
+UPDATE archon_mcp_boots SET line = counted.line, start_number = counted.start_number
+FROM (SELECT number, concat_ws(' ', host, listen) AS line,
+    ROW_NUMBER() OVER (PARTITION BY concat_ws(' ', host, listen) ORDER BY number) AS start_number FROM archon_mcp_boots) AS counted
+WHERE counted.number = archon_mcp_boots.number;
 CREATE INDEX archon_mcp_boots_line ON archon_mcp_boots (line, number);
 
 -- How sure the cause of its end is ('certain', 'likely', 'possible'), and what shows it.

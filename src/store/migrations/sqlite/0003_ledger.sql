@@ -3,8 +3,9 @@
 -- Which line: the name that the server was given, or the file. How many runs there were in it, with this one.
 ALTER TABLE archon_mcp_boots ADD COLUMN line TEXT;
 ALTER TABLE archon_mcp_boots ADD COLUMN start_number INTEGER;
-UPDATE archon_mcp_boots SET line = 'file', start_number =
-    (SELECT COUNT(*) FROM archon_mcp_boots b WHERE b.number <= archon_mcp_boots.number);
+UPDATE archon_mcp_boots SET line = 'file', start_number = counted.start_number
+FROM (SELECT number, ROW_NUMBER() OVER (ORDER BY number) AS start_number FROM archon_mcp_boots) AS counted
+WHERE counted.number = archon_mcp_boots.number;
 CREATE INDEX archon_mcp_boots_line ON archon_mcp_boots (line, number);
 
 -- How sure the cause of its end is ('certain', 'likely', 'possible'), and what shows it.
