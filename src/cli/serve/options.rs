@@ -217,7 +217,7 @@ pub(super) struct RunOptions {
     #[arg(long, hide = true, value_name = "PID")]
     pub(super) kept_by: Option<u32>,
     /// The process that kept port's server was before this one, and how it ended
-    #[arg(long, hide = true, value_name = "PID:HOW", value_parser = former_end)]
+    #[arg(long, hide = true, value_name = "PID:HOW", value_parser = former_end, env = "ARCHONCTL_FORMER_END")]
     pub(super) former_end: Option<(u32, SeenEnd)>,
     /// Where the kernel's files are: `proc` and `sys` in that folder
     #[arg(long, hide = true, value_name = "FOLDER")]

@@ -38,9 +38,7 @@ impl End {
             Self::Killed(_) => ExitCode::from(NO),
         }
     }
-}
 
-impl End {
     /// As the next server is told it.
     pub(super) fn word(self) -> String {
         match self {

@@ -14,6 +14,9 @@ use rustix::process::Pid;
 use super::end::End;
 use crate::cli::exit::DONE;
 
+/// Where a server finds how the one before it ended.
+const FORMER_END: &str = "ARCHONCTL_FORMER_END";
+
 /// What stands at the path that this process was started from, whenever it is started anew.
 #[derive(Debug)]
 pub(super) struct Program {
@@ -52,9 +55,11 @@ impl Program {
         let socket = listener.try_clone().context("cannot hand the port over")?;
         let mut command = self.command();
         command.args(["--kept-by", &std::process::id().to_string()]).stdin(OwnedFd::from(socket));
-        if let Some((pid, end)) = former {
-            command.args(["--former-end", &format!("{}:{}", pid.as_raw_nonzero(), end.word())]);
-        }
+        // Not as an argument: a program that stands there now and is older would not know it, and refuse to start.
+        match former {
+            Some((pid, end)) => command.env(FORMER_END, format!("{}:{}", pid.as_raw_nonzero(), end.word())),
+            None => command.env_remove(FORMER_END),
+        };
         self.start(command)
     }
 
