@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http::HeaderValue;
 
 use crate::model::principal::Principal;
+use crate::model::refused::Reason;
+use crate::session::Refused;
 
 /// One JSON-RPC message, or a batch of them, as it came.
 #[derive(Debug)]
@@ -66,6 +68,18 @@ pub struct Head {
     pub address: Option<IpAddr>,
     /// The program that sent it, by its own word.
     pub program: Option<HeaderValue>,
+}
+
+impl Head {
+    /// A refusal of what stands below it, as it is noted.
+    pub fn refused<'a>(&'a self, reason: Reason, principal: &'a str, fact: &'a str) -> Refused<'a> {
+        let session = match &self.session {
+            SessionName::Named(id) => id.as_str(),
+            SessionName::None | SessionName::Two => "",
+        };
+        let program = self.program.as_ref().and_then(|program| program.to_str().ok()).unwrap_or_default();
+        Refused { reason, session, principal, address: self.address, program, fact }
+    }
 }
 
 /// The session that a message names.

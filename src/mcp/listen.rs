@@ -8,11 +8,11 @@ use super::answer::Answer;
 use super::incoming::Head;
 use super::outbox::Outlet;
 use super::refusal::Refusal;
-use super::{Engine, SessionName, Version};
+use super::{Engine, Version};
 use crate::catalog::Catalog;
 use crate::model::principal::Principal;
 use crate::protocol::message;
-use crate::session::{Refused, SessionError, Stopping};
+use crate::session::{SessionError, Stopping};
 
 impl Engine {
     /// Opens the stream of a session.
@@ -74,22 +74,5 @@ impl Engine {
             Ok::<_, Refusal>(Answer { archon, ..Answer::default() })
         };
         closed.await.map_err(|refusal| self.refused(head, principal, refusal))
-    }
-
-    /// The answer of a refusal, which is noted.
-    pub(super) fn refused(&self, head: &Head, principal: &Principal, refusal: Refusal) -> Answer {
-        let session = match &head.session {
-            SessionName::Named(id) => id.as_str(),
-            SessionName::None | SessionName::Two => "",
-        };
-        self.sessions.note_refused(&Refused {
-            reason: refusal.reason,
-            session,
-            principal: &principal.name,
-            address: head.address,
-            program: head.program.as_ref().and_then(|program| program.to_str().ok()).unwrap_or_default(),
-            fact: refusal.fact(),
-        });
-        refusal.into()
     }
 }

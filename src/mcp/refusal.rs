@@ -3,7 +3,8 @@
 use uuid::Uuid;
 
 use super::answer::{Answer, AnswerKind};
-use super::{Caller, SessionName};
+use super::{Caller, Engine, Head, SessionName};
+use crate::model::principal::Principal;
 use crate::model::refused::Reason;
 use crate::model::session::EndReason;
 use crate::protocol::error::{ErrorBody, INTERNAL_ERROR, INVALID_REQUEST, REFUSED, SESSION_NOT_FOUND};
@@ -15,7 +16,7 @@ use crate::store::sessions::Ended;
 /// A message that is not served.
 #[derive(Debug)]
 pub(super) struct Refusal {
-    pub(super) reason: Reason,
+    reason: Reason,
     kind: AnswerKind,
     /// The request's id as raw JSON, where it could be read.
     id: Option<String>,
@@ -33,11 +34,6 @@ const INITIALIZE: &str = "call initialize without a session id, and use the Mcp-
 impl Refusal {
     fn new(kind: AnswerKind, reason: Reason, body: ErrorBody) -> Self {
         Self { reason, kind, id: None, body, archon: None, retry_after: None }
-    }
-
-    /// What happened.
-    pub(super) fn fact(&self) -> &str {
-        &self.body.message
     }
 
     pub(super) fn for_request(mut self, id: Option<&str>) -> Self {
@@ -152,6 +148,14 @@ impl Refusal {
     fn gone(reason: Reason, message: String, told: &'static str) -> Self {
         let body = ErrorBody::told(SESSION_NOT_FOUND, message, RECONNECT).because(told, INITIALIZE);
         Self::new(AnswerKind::NoSession, reason, body)
+    }
+}
+
+impl Engine {
+    /// The answer of a refusal, which is noted.
+    pub(super) fn refused(&self, head: &Head, principal: &Principal, refusal: Refusal) -> Answer {
+        self.sessions.note_refused(&head.refused(refusal.reason, &principal.name, &refusal.body.message));
+        refusal.into()
     }
 }
 

@@ -11,10 +11,8 @@ use super::guard::{Page, named};
 use super::head;
 use super::headers::members;
 use super::refusal::Refusal;
-use crate::mcp::SessionName;
 use crate::model::principal::Principal;
 use crate::model::refused::Reason;
-use crate::session::Refused;
 
 /// Why nobody is let in by a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,18 +47,7 @@ impl App {
     /// Notes that a request is refused for what it is as HTTP.
     pub(super) fn refused(&self, headers: &HeaderMap, address: Option<IpAddr>, refusal: &Refusal) {
         let head = head::read(headers, address);
-        let session = match &head.session {
-            SessionName::Named(id) => id.as_str(),
-            SessionName::None | SessionName::Two => "",
-        };
-        self.engine.sessions().note_refused(&Refused {
-            reason: refusal.reason,
-            session,
-            principal: "",
-            address,
-            program: head.program.as_ref().and_then(|program| program.to_str().ok()).unwrap_or_default(),
-            fact: &refusal.body.message,
-        });
+        self.engine.sessions().note_refused(&head.refused(refusal.reason, "", &refusal.body.message));
     }
 
     /// The same for a place that is open to everybody.
