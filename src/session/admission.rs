@@ -22,7 +22,7 @@ const FULL_FRESH: Duration = Duration::from_millis(100);
 const EVICTED_AT_ONCE: u64 = 500;
 
 impl Sessions {
-    /// A place for one more session of this principal, asked for from that address.
+    /// Room for one more session of this principal, asked for from that address.
     ///
     /// # Errors
     /// [`SessionError::Capped`] when not; [`SessionError::Unavailable`] when the store cannot tell.
@@ -38,7 +38,7 @@ impl Sessions {
         {
             return Err(SessionError::Capped(Cap::Rate(rate)));
         }
-        // Held until the place is taken, or the next of this principal would be let in by the same count.
+        // Held until the reservation is made, or the next of this principal would be let in by the same count.
         let counted = match caps.sessions.or(caps.per_principal) {
             Some(_) => Some(self.counted(principal, &tally).await?),
             None => None,
@@ -49,14 +49,14 @@ impl Sessions {
         {
             return Err(SessionError::Capped(Cap::PerHour(most)));
         }
-        let place = self.tallies.place(&tally);
+        let reservation = self.tallies.reserve(&tally);
         // Another principal may have been let in by a count that is as old.
         let count = counted.and_then(|known| known.count);
         match (count, caps.sessions) {
-            (Some(count), Some(most)) if count.all_with(&place) > most => {
+            (Some(count), Some(most)) if count.all_with(&reservation) > most => {
                 Err(SessionError::Capped(Cap::Sessions(most)))
             }
-            _ => Ok(place),
+            _ => Ok(reservation),
         }
     }
 

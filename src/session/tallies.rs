@@ -1,4 +1,4 @@
-//! What is counted of the sessions that are opened here: each has a place, from its beginning until it is in the database.
+//! What is counted of the sessions that are opened here: each has a reservation, until it is in the database.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -56,7 +56,7 @@ pub(super) struct Count {
     pub(super) own_settled: u64,
 }
 
-/// A place for one session that is being opened. It is in the database, or given up, when this is dropped.
+/// Room for one session that is being opened. It is in the database, or given up, when this is dropped.
 #[derive(Debug)]
 pub(super) struct Reservation<'a> {
     tallies: &'a Tallies,
@@ -66,8 +66,8 @@ pub(super) struct Reservation<'a> {
 }
 
 impl Tallies {
-    /// A place for one more session, whatever the limits.
-    pub(super) fn place(&self, tally: &Arc<Tally>) -> Reservation<'_> {
+    /// Room for one more session, whatever the limits.
+    pub(super) fn reserve(&self, tally: &Arc<Tally>) -> Reservation<'_> {
         let number = self.all.admitted.fetch_add(1, SeqCst) + 1;
         tally.own.admitted.fetch_add(1, SeqCst);
         Reservation { tallies: self, tally: tally.clone(), number }
@@ -75,9 +75,9 @@ impl Tallies {
 }
 
 impl Count {
-    /// How many there are in all with that place, if all before it came about.
-    pub(super) fn all_with(&self, place: &Reservation<'_>) -> u64 {
-        self.live.all + place.number.saturating_sub(self.all_settled)
+    /// How many there are in all with that one, if all before it came about.
+    pub(super) fn all_with(&self, reservation: &Reservation<'_>) -> u64 {
+        self.live.all + reservation.number.saturating_sub(self.all_settled)
     }
 }
 
@@ -97,5 +97,20 @@ impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         self.tallies.all.settled.fetch_add(1, SeqCst);
         self.tally.own.settled.fetch_add(1, SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_principals_with_one_count_the_second_is_beyond_it() {
+        let (tallies, [ada, bob]) = (Tallies::default(), [(); 2].map(|()| Arc::<Tally>::default()));
+        drop(tallies.reserve(&ada));
+        let live = LiveCounts { all: 9, own: 0 };
+        let count = Count { at_ms: 0, live, all_settled: 1, own_settled: 0 };
+        let (first, second) = (tallies.reserve(&ada), tallies.reserve(&bob));
+        assert_eq!((count.all_with(&first), count.all_with(&second)), (10, 11));
     }
 }
