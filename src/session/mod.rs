@@ -151,7 +151,7 @@ impl Sessions {
                 token_method: policy.token_method,
                 recover_window: policy.recover_window,
                 listen: deployment.listen.clone(),
-                place: deployment.name.clone(),
+                name: deployment.name.clone(),
                 memory: deployment.machine.memory(),
                 kills: deployment.machine.kills(),
                 former: deployment.former,

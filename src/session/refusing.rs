@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::Sessions;
 use super::refusals::{Pattern, Refused};
+use crate::model::figures::several;
 use crate::model::harmless;
 use crate::model::refused::Reason;
 use crate::model::session::beginning;
@@ -45,8 +46,9 @@ impl Sessions {
         let who = if refused.principal.is_empty() { String::new() } else { format!("{} ", refused.principal) };
         let client = if program.is_empty() { String::new() } else { format!(", {program}") };
         let detail = format!(
-            "{}: {who}from {address}{client}; up {up} s, {memory_mib} MiB, {sessions} sessions in memory{short}",
-            refused.reason
+            "{}: {who}from {address}{client}; up {up} s, {memory_mib} MiB, {} in memory{short}",
+            refused.reason,
+            several(i64::try_from(sessions).unwrap_or(i64::MAX), "session")
         );
         // Only what can be an id is kept as one.
         let session = if header::is_session_id(refused.session) { refused.session } else { "" };

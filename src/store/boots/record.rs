@@ -62,7 +62,7 @@ pub struct NewBoot {
     /// Where it listens.
     pub listen: Option<String>,
     /// Which of the database's servers it is.
-    pub place: ServerName,
+    pub name: ServerName,
     /// How memory is.
     pub memory: Memory,
     /// Who was killed for want of it, up to now.
@@ -158,7 +158,7 @@ impl Store {
             Dialect::Sqlite => (END_OF_TIME, END_OF_TIME),
             Dialect::Postgres => (boot.started_at.minus(DEAD_AFTER), boot.started_at.minus(SILENT_AFTER)),
         };
-        let line = boot.place.line(dialect, &here);
+        let line = boot.name.line(dialect, &here);
         let begun: Begun = transact!(self, tx => async {
             if dialect == Dialect::Postgres {
                 // One after the other: of servers that start together, only the first saw the outage.

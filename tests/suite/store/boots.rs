@@ -154,7 +154,7 @@ async fn a_server_on_this_machine_is_dead_when_its_process_is_gone() {
     let first = serving(&db).await;
     let at = |place: &str, seconds| NewBoot {
         listen: Some(place.into()),
-        place: ServerName { name: None, address: Some(place.into()) },
+        name: ServerName { name: None, address: Some(place.into()) },
         ..boot_at(NOON.plus(Duration::from_secs(seconds)))
     };
     let second = beside(&db).await;

@@ -73,7 +73,7 @@ fn boot_at(now: Timestamp) -> NewBoot {
         token_method: "approx",
         recover_window,
         listen: None,
-        place: ServerName::default(),
+        name: ServerName::default(),
         memory: Memory::default(),
         kills: Kills::default(),
         former: None,
